@@ -1,0 +1,60 @@
+"""aevb-bench: how well and how fast do algorithms learn a deep latent-variable model?
+
+``bench.run`` runs a study, ``bench.load`` reads one back as pandas frames, and every algorithm can be used
+alone: ``from bench.algorithms.aevb import AEVB``.  Importing ``bench`` imports neither torch nor pandas.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.algorithm import Algorithm, Hyperparameters
+    from bench.api import load, run
+    from bench.dataset import Data, Dataset
+    from bench.options import option
+    from bench.problem import Batch, Problem, StepInfo
+    from bench.report import Report
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Algorithm",
+    "Batch",
+    "Data",
+    "Dataset",
+    "Hyperparameters",
+    "Problem",
+    "Report",
+    "StepInfo",
+    "load",
+    "option",
+    "run",
+]
+
+_HOMES = {
+    "Algorithm": "bench.algorithm",
+    "Batch": "bench.problem",
+    "Data": "bench.dataset",
+    "Dataset": "bench.dataset",
+    "Hyperparameters": "bench.algorithm",
+    "Problem": "bench.problem",
+    "Report": "bench.report",
+    "StepInfo": "bench.problem",
+    "load": "bench.api",
+    "option": "bench.options",
+    "run": "bench.api",
+}
+
+# In a checkout the plugin folders lie beside `bench`; in an installed package they lie inside it.
+if not (Path(__file__).parent / "algorithms").is_dir():
+    __path__.append(str(Path(__file__).parent.parent))
+
+
+def __getattr__(name: str) -> object:
+    """Import what is asked for, and only then (PEP 562), so that `bench --help` stays quick."""
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'bench' has no attribute {name!r}")

@@ -1,0 +1,76 @@
+"""What the command line does, as functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+
+from rich.console import Console
+
+from bench import plugins
+from bench.errors import StoreError
+from bench.progress import progress
+from bench.results import Results
+from bench.runner import Execution, plan
+from bench.runner import run as run_plan
+from bench.store import Store
+from bench.study import Study
+
+
+def run(
+    study: Study | None = None,
+    *,
+    out: str | PathLike[str] | None = None,
+    execution: Execution | None = None,
+    quiet: bool = False,
+    **asked: object,
+) -> Results:
+    """Run a study (or the one that ``asked`` describes: ``algos``, ``z``, ``seeds``, ``budget``, ...) and return its results.
+
+    ``out`` is the run folder, ``runs/NAME`` by default; what it already holds is not run again.  Trials that did not end
+    well are rows of ``Results.trials`` with their reason.  Raises UsageError where the request is wrong.
+    """
+    study = study or Study(**asked)  # type: ignore[arg-type]  # checked by Study itself
+    execution = execution or Execution()
+    planned = plan(study, Path(out) if out is not None else default_folder(study), execution)
+    console = Console(stderr=True, quiet=quiet)
+    with progress(planned, console) as shown:
+        run_plan(planned, execution, shown.ended)
+    return Results(planned.store.path)
+
+
+def load(path: str | PathLike[str]) -> Results:
+    """The results in a run folder; raises StoreError where there are none."""
+    return Results(Store.open(Path(path)).path)
+
+
+def report(
+    results: Results, names: Sequence[str] = (), formats: Sequence[str] = (), folder: Path | None = None
+) -> dict[str, list[Path]]:
+    """Make the reports of these names (all by default) and return the files that each wrote.
+
+    ``formats`` are file endings (each report has its own; all of them by default).  Raises UnknownName for an unknown
+    report, StoreError where the folder cannot be written or no report knows a format.
+    """
+    target = folder or results.path / "report"
+    references = [plugins.resolve("report", name) for name in names or plugins.find("report")]
+    made = {}
+    known: set[str] = set()
+    for reference, settings in references:
+        maker = reference.load()(**settings)
+        known |= set(maker.formats)
+        wanted = tuple(f for f in maker.formats if not formats or f in formats)
+        try:
+            made[reference.name] = maker.save(results, target / maker.place, reference.name, wanted)
+        except OSError as error:
+            raise StoreError(f"The report folder {str(target)!r} cannot be written ({error.strerror}).") from error
+    unknown = sorted(set(formats) - known)
+    if unknown:
+        raise StoreError(f"No report is made as {', '.join(unknown)}: choose among {', '.join(sorted(known))}.")
+    return made
+
+
+def default_folder(study: Study) -> Path:
+    """Where a study runs when no folder is named."""
+    return Path("runs") / study.folder_name()

@@ -1,0 +1,76 @@
+"""The command line: one file a command, thin.  Torch and pandas are imported by the commands that need them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from bench import __version__
+from bench.errors import UsageError
+
+COMMANDS = {
+    "run": "Train algorithms on a data set, over seeds and latent sizes, and compare them.",
+    "report": "Make tables and figures from a run.",
+    "list": "List what there is: algorithms, datasets, models, estimators, reports.",
+    "show": "Show one plugin: what it does, its options, its source.",
+    "export": "Write a run's results as one tidy table.",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module when the command is called, so that help is quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which they are used."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import `bench.cli.NAME`."""
+        if name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"bench.cli.{name}").command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """Unknown commands get the near ones."""
+        from bench.errors import did_you_mean
+
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            raise click.UsageError(f"No such command {args[0]!r}.{did_you_mean(args[0], COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """From the table above: importing every command for its help would import torch."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="bench")
+def cli() -> None:
+    """How well and how fast do algorithms learn a deep latent-variable model?
+
+    Same model, same data, same budget: start with `bench run`, then `bench report`.
+    """
+
+
+def main() -> None:
+    """The `bench` command: a wrong request is one message and exit code 2, an interruption exit code 130."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except UsageError as error:
+        click.echo(f"Error: {error}", err=True)
+        code = 2
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Interrupted. What has ended is kept; the same command does the rest.", err=True)
+        code = 130
+    except BrokenPipeError:  # the reader of our output (head, less) has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)

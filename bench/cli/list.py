@@ -1,0 +1,36 @@
+"""`bench list`."""
+
+from __future__ import annotations
+
+import click
+
+from bench.errors import PluginError, UnknownName, did_you_mean
+
+
+@click.command("list")
+@click.argument("kind", required=False)
+def command(kind: str | None) -> None:
+    """List what there is, each with a line of help.
+
+    KIND is algorithms, datasets, models, estimators or reports; all of them without it.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from bench.plugins import KINDS, find
+
+    plurals = {f"{name}s": name for name in KINDS}
+    if kind is not None and kind not in plurals and kind not in KINDS:
+        raise UnknownName(f"Unknown kind {kind!r}.{did_you_mean(kind, plurals)}")
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for name in [plurals.get(kind, kind)] if kind else list(KINDS):
+        table.add_row(f"[bold]{name}s[/]")
+        for plugin in find(name).values():
+            try:
+                summary = plugin.summary()
+            except PluginError as error:
+                summary = f"broken: {error}"
+            table.add_row(f"  {plugin.name}", summary)
+    Console().print(table, highlight=False)

@@ -1,0 +1,25 @@
+"""`bench report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bench.cli.values import Names
+
+
+@click.command("report")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--only", type=Names(), default=None, help="Reports to make: log_likelihood,convergence_samples  [default: all]")
+@click.option("--format", "formats", type=Names(), default=None, help="csv, md, tex, html; png, svg, pdf  [default: all of them]")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to write to  [default: RUN/report]")
+def command(run: Path, only: tuple[str, ...] | None, formats: tuple[str, ...] | None, out: Path | None) -> None:
+    """Make tables and figures from the run folder RUN, finished or not, and print the log-likelihood table."""
+    from rich.console import Console
+
+    from bench import api
+    from bench.cli.terminal import show_reports
+
+    results = api.load(run)
+    show_reports(results, api.report(results, only or (), formats or (), out), Console())

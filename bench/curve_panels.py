@@ -1,0 +1,138 @@
+"""Draws what `bench.learning_curves` has read: a panel for each latent size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.transforms import offset_copy
+
+from bench import figures
+from bench.figures import GREY, Look
+from bench.learning_curves import Competitor, Likelihood
+from bench.statistics.curves import Band, entry, visible_range
+
+DASHES: dict[str, Any] = {"test": "-", "train": (0, (4, 2))}
+HOLLOW: dict[str, Any] = {"markersize": 5.5, "markerfacecolor": "white", "markeredgewidth": 1.2, "linestyle": "none"}
+STRAY: dict[str, Any] = {"linestyle": ":", "linewidth": 0.9, "marker": "x", "markersize": 4}
+
+
+def draw(competitors: Sequence[Competitor], label: str, estimator: str, caption: Sequence[str]) -> Figure:
+    """A row of panels for each data set and number of training points; ``label`` names the clock."""
+    groups = [list(group) for _, group in groupby(competitors, key=lambda c: (c.dataset, c.n_train))]
+    panels = [[list(panel) for _, panel in groupby(group, key=lambda c: c.z)] for group in groups]
+    with figures.style():
+        looks = figures.looks(dict.fromkeys(c.algorithm for c in competitors))
+        figure, axes = figures.panel_grid([len(group) for group in panels])
+        for group, row in zip(panels, axes, strict=True):
+            for panel, ax in zip(group, row, strict=True):
+                _draw_panel(ax, panel, looks)
+            _label(row, group, label)
+        legends = [{name: _line(look) for name, look in looks.items()}, _kinds(competitors, estimator)]
+        figures.add_legends_and_caption(figure, legends, caption)
+    return figure
+
+
+def _draw_panel(ax: Axes, panel: Sequence[Competitor], looks: dict[str, Look]) -> None:
+    ax.set_xscale("log")
+    for competitor in panel:
+        look = looks[competitor.algorithm]
+        for x, y in competitor.strays:
+            name = f"{competitor.algorithm}, stray"
+            ax.plot(x, y, color=look.colour, markevery=[len(x) - 1], label=name, **STRAY)
+        for split, band in competitor.bands.items():
+            _draw_band(ax, band, split, look, f"{competitor.algorithm}, {split}")
+    for competitor, end, shift in _ends(panel):  # after all lines, so that they lie on top
+        _draw_likelihood(ax, end, looks[competitor.algorithm], shift, f"{competitor.algorithm}, likelihood")
+
+
+def _ends(panel: Sequence[Competitor]) -> Iterator[tuple[Competitor, Likelihood, float]]:
+    """The final log-likelihoods, and by how many points each is drawn to the right of its place.
+
+    So it stands behind the end of its line, and those of one budget side by side.
+    """
+    taken: list[float] = []
+    for competitor in panel:
+        if competitor.likelihood is not None:
+            x = competitor.likelihood.x
+            yield competitor, competitor.likelihood, 7 + 8 * sum(abs(math.log(x / other)) < 0.5 for other in taken)
+            taken.append(x)
+
+
+def _draw_likelihood(ax: Axes, end: Likelihood, look: Look, shift: float, name: str) -> None:
+    place = offset_copy(ax.transData, ax.figure, x=shift, units="points")
+    spread = end.spread if math.isfinite(end.spread) else None
+    marks = {**HOLLOW, "marker": look.marker, "color": look.colour, "label": name}
+    ax.errorbar([end.x], [end.mean], spread, capsize=2, elinewidth=1, zorder=4, transform=place, clip_on=False, **marks)
+
+
+def _draw_band(ax: Axes, band: Band, split: str, look: Look, name: str) -> None:
+    test = split == "test"
+    every = max(1, math.ceil(len(band.x) / 7))
+    ax.plot(
+        band.x,
+        band.mean,
+        color=look.colour,
+        linestyle=DASHES[split],
+        linewidth=1.5 if test else 1,
+        marker=look.marker if test else "none",
+        markersize=4,
+        markevery=((len(band.x) - 1) % every, every),  # the last point has one
+        label=name,
+    )
+    if test:
+        ax.fill_between(band.x, band.low, band.high, color=look.colour, alpha=0.2, linewidth=0)
+
+
+def _label(row: Sequence[Axes], panels: Sequence[Sequence[Competitor]], label: str) -> None:
+    """Titles, axis labels at the margins, and the range of y that the group shares."""
+    first = panels[0][0]
+    columns = row[0].get_subplotspec().get_gridspec().ncols  # type: ignore[union-attr]  # made by a grid
+    for i, (ax, panel) in enumerate(zip(row, panels, strict=True)):
+        above = f"{first.dataset}, {first.n_train} training points\n" if i == 0 else ""
+        ax.set_title(f"{above}z = {panel[0].z}", loc="left", fontsize=9)
+        if i % columns == 0:
+            ax.set_ylabel("lower bound\n(nats a datapoint)")
+        if i + columns >= len(row):
+            ax.set_xlabel(label)
+        figures.plain_text(ax)
+    _set_range(row[0], panels)
+
+
+def _set_range(ax: Axes, panels: Sequence[Sequence[Competitor]]) -> None:
+    """Where learning can be seen, the same for all panels of the group."""
+    group = [competitor for panel in panels for competitor in panel]
+    bands = [band for c in group for band in c.bands.values()]
+    ends = [c.likelihood for c in group if c.likelihood is not None]
+    lines = [edge for band in bands for edge in (band.low, band.high)]
+    single = [end.mean + sign * (end.spread if math.isfinite(end.spread) else 0) for end in ends for sign in (-1, 1)]
+    strays = [points for c in group for points in c.strays]
+    low, high = visible_range(lines or [y for _, y in strays], single)
+    ax.set_ylim(low, high)
+    first = [entry(band.x, band.high, low) for band in bands] or [x[0] for x, _ in strays] or [end.x / 10 for end in ends]
+    last = [band.x[-1] for band in bands] + [x[-1] for x, _ in strays] + [end.x for end in ends]
+    ratio = max(max(last) / min(first), 2)
+    room = max((shift for panel in panels for *_, shift in _ends(panel)), default=0) + 6  # of some 180 points
+    ax.set_xlim(min(first) / ratio**0.04, max(last) * ratio ** (room / (180 - room)))
+
+
+def _line(look: Look) -> Line2D:
+    return Line2D([], [], color=look.colour, marker=look.marker, markersize=5, linewidth=1.5)
+
+
+def _kinds(competitors: Sequence[Competitor], estimator: str) -> dict[str, Line2D]:
+    """What the kinds of lines and marks mean, those that occur."""
+    kinds = {}
+    if any(c.bands for c in competitors):
+        kinds["bound, test data"] = Line2D([], [], color=GREY, linewidth=1.5)
+        kinds["bound, training data"] = Line2D([], [], color=GREY, linewidth=1, linestyle=DASHES["train"])
+    if any(c.likelihood for c in competitors):
+        kinds[f"log-likelihood, test data ({estimator})"] = Line2D([], [], color=GREY, marker="o", **HOLLOW)
+    if any(c.strays for c in competitors):
+        kinds["a seed that is not done"] = Line2D([], [], color=GREY, **STRAY)
+    return kinds

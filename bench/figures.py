@@ -1,0 +1,129 @@
+"""The look that all figures share: competitors' colours, a grid of panels, a legend above and a caption below.
+
+Only matplotlib's objects are used, never pyplot, so that nothing depends on what was drawn before; settings hold inside
+`style` and nowhere else.  Names come from users: none is read as TeX.
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+COLUMNS = 4  # panels side by side, at most
+PANEL_SIZE = (3.0, 2.5)  # inches
+GREY = "0.35"
+LEGEND_LINE, CAPTION_LINE = 0.18, 0.165  # inches
+CAPTION_CHARACTERS = 17  # an inch
+_MARKERS = "osD^vPX*<>"
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one competitor is told from the others: by colour, and by marker where there is none (grey print)."""
+
+    colour: tuple[float, float, float]
+    marker: str
+
+
+def looks(names: Iterable[str]) -> dict[str, Look]:
+    """A look for each name; the colours can be told apart by colour-blind readers, and repeat after ten."""
+    import seaborn as sns  # type: ignore[import-untyped]  # ships no types
+
+    names = list(names)
+    palette = sns.color_palette("colorblind", len(names))
+    return {name: Look(tuple(palette[i]), _MARKERS[i % len(_MARKERS)]) for i, name in enumerate(names)}
+
+
+def style() -> AbstractContextManager[None]:
+    """The settings to draw in: matplotlib's own defaults, whatever the user's are, with what differs from them."""
+    settings = dict(mpl.rcParamsDefault)
+    settings.pop("backend", None)
+    changed = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": GREY}
+    return mpl.rc_context({**settings, **changed})
+
+
+def panel_grid(groups: Sequence[int]) -> tuple[Figure, list[list[Axes]]]:
+    """A figure with ``groups[g]`` panels for each group: a group begins a new row and shares its axes.
+
+    Rows hold at most `COLUMNS` panels; longer groups are broken into rows that are nearly equally long.
+    """
+    columns = max(math.ceil(count / math.ceil(count / COLUMNS)) for count in groups)
+    rows = sum(math.ceil(count / columns) for count in groups)
+    width, height = PANEL_SIZE if columns > 1 else (5.0, 3.2)
+    figure = Figure(figsize=(max(columns * width + 0.6, 6.4), rows * height), layout="constrained")
+    grid = figure.add_gridspec(rows, columns)
+    panels: list[list[Axes]] = []
+    row = 0
+    for count in groups:
+        axes: list[Axes] = []
+        for i in range(count):
+            shared = axes[0] if axes else None
+            ax = figure.add_subplot(grid[row + i // columns, i % columns], sharex=shared, sharey=shared)
+            ax.tick_params(colors=GREY, labelcolor="black", labelleft=i % columns == 0)
+            ax.grid(True, color="0.9", linewidth=0.6)
+            ax.set_axisbelow(True)
+            axes.append(ax)
+        panels.append(axes)
+        row += math.ceil(count / columns)
+    return figure, panels
+
+
+def add_legends_and_caption(figure: Figure, legends: Sequence[dict[str, Line2D]], caption: Sequence[str]) -> None:
+    """Make room above the panels for the legends, one below the other, and under them for the caption's paragraphs."""
+    width, height = figure.get_size_inches()
+    lines = [line for text in caption for line in textwrap.wrap(text, int(width * CAPTION_CHARACTERS))]
+    columns = [_columns(list(entries), width) for entries in legends]
+    heights = [math.ceil(len(entries) / n) * LEGEND_LINE + 0.06 for entries, n in zip(legends, columns, strict=True)]
+    bottom = CAPTION_LINE * len(lines) + 0.1
+    total = height + sum(heights) + bottom
+    figure.set_size_inches(width, total)
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.set(rect=(0, bottom / total, 1, height / total))  # type: ignore[call-arg]  # the constrained one has it
+    for i, (entries, n) in enumerate(zip(legends, columns, strict=True)):
+        _legend(figure, entries, n, 1 - sum(heights[:i]) / total)
+    for i, line in enumerate(lines):
+        y = (bottom - 0.1 - i * CAPTION_LINE) / total
+        figure.text(0.1 / width, y, line, size=8, color=GREY, va="top", parse_math=False)
+
+
+def plain_text(axes: Axes) -> None:
+    """Take the names in the titles and labels of ``axes`` as they are: a dollar sign is no mathematics."""
+    for text in (axes.title, axes._left_title, axes.xaxis.label, axes.yaxis.label):  # type: ignore[attr-defined]
+        text.set_parse_math(False)
+
+
+def _columns(names: list[str], width: float) -> int:
+    """How many columns of a legend fit: matplotlib fills them downwards, each as wide as its longest name."""
+    for n in range(len(names), 1, -1):
+        rows = math.ceil(len(names) / n)
+        longest = [max(map(len, names[i : i + rows])) for i in range(0, len(names), rows)]
+        if sum(0.066 * length + 0.65 for length in longest) <= width:
+            return n
+    return 1
+
+
+def _legend(figure: Figure, entries: dict[str, Line2D], columns: int, top: float) -> None:
+    legend = figure.legend(
+        handles=list(entries.values()),
+        labels=["-"] * len(entries),  # matplotlib leaves out labels that begin with an underscore
+        loc="upper left",
+        bbox_to_anchor=(0.0, top),
+        ncols=columns,
+        frameon=False,
+        borderpad=0,
+        borderaxespad=0.2,
+        labelspacing=0.35,
+        columnspacing=1.6,
+    )
+    for text, name in zip(legend.get_texts(), entries, strict=True):
+        text.set_parse_math(False)
+        text.set_text(name)

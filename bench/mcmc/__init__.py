@@ -1,0 +1,1 @@
+"""Hamiltonian Monte Carlo and the adaptation of its step size."""

@@ -1,0 +1,68 @@
+"""Step sizes that meet a target acceptance: Nesterov's dual averaging.
+
+Source: Hoffman & Gelman 2014, "The No-U-Turn Sampler", section 3.2.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+GAMMA = 0.05  # how hard log e is pulled back to mu
+T0 = 10.0  # damps the first iterations
+KAPPA = 0.75  # how fast the average forgets them
+
+
+class DualAveraging:
+    """Adapts log step sizes until the acceptance probability meets ``target``.
+
+    ``initial`` is a number, or a tensor whose shape is that of the acceptances to come: one step size for all chains,
+    or one each.  ``step_size`` is the one to use while warming up, ``averaged`` the one to freeze afterwards.
+
+    With ``horizon`` the iteration count stops there, so that the gain no longer falls and the step size follows a
+    target that moves while a model learns.  The price is a lasting pull of log e towards mu, which shifts the acceptance
+    by ``GAMMA * |mu - log e| / sqrt(horizon)``: 0.01 at a horizon of 200 and a step size a factor 20 from mu.
+    """
+
+    def __init__(self, initial: float | Tensor, target: float, horizon: int | None = None) -> None:
+        """``target`` is an acceptance probability, 0.9 in the paper's Monte Carlo EM."""
+        log_initial = torch.as_tensor(initial).log()
+        self.target = target
+        self.horizon = horizon
+        self.iteration = 0
+        self.mu = log_initial + math.log(10)
+        self.mean_error = torch.zeros_like(log_initial)
+        self.log_step_size = log_initial
+        self.log_averaged = torch.zeros_like(log_initial)
+
+    @property
+    def step_size(self) -> Tensor:
+        """What the next iteration should use while still adapting."""
+        return self.log_step_size.exp()
+
+    @property
+    def averaged(self) -> Tensor:
+        """What to freeze after warm-up; the initial value before the first update."""
+        return self.log_averaged.exp() if self.iteration else self.step_size
+
+    def update(self, acceptance: Tensor) -> None:
+        """Learn from acceptance *probabilities*, of the shape of ``initial`` (a mean over chains, or one each)."""
+        self.iteration += 1
+        t = self.iteration if self.horizon is None else min(self.iteration, self.horizon)
+        gain, forget = 1 / (t + T0), t**-KAPPA
+        self.mean_error = (1 - gain) * self.mean_error + gain * (self.target - acceptance)
+        self.log_step_size = self.mu - math.sqrt(t) / GAMMA * self.mean_error
+        self.log_averaged = (1 - forget) * self.log_averaged + forget * self.log_step_size
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next update depends on, as numbers and tensors."""
+        return dict(vars(self))
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on exactly where `state_dict` was taken; raises KeyError where an entry is missing."""
+        for name in vars(self):
+            setattr(self, name, state[name])

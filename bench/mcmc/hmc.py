@@ -1,0 +1,110 @@
+"""Hamiltonian Monte Carlo with an identity mass matrix, many independent chains at once.
+
+A chain is one row of z [..., N, d]: each has its own momentum, its own acceptance and, where wanted, its own step size.
+Source: Neal 2011, "MCMC using Hamiltonian dynamics"; Kingma & Welling 2014, appendices D and E.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+# z [..., N, d] -> log density [..., N] in nats, up to a constant; for a model, ``lambda z: model.log_joint(x, z)``
+LogDensity = Callable[[Tensor], Tensor]
+
+# An energy error beyond it has left the trajectory's level set for good: Stan calls such a transition divergent.
+DIVERGENCE_THRESHOLD = 1000.0
+
+
+class State(NamedTuple):
+    """Where the chains are; the gradient is kept, so that a step need not compute it again at its start."""
+
+    z: Tensor  # [..., N, d]
+    log_density: Tensor  # [..., N] nats
+    gradient: Tensor  # [..., N, d]
+
+
+class Info(NamedTuple):
+    """What one step tells, a value for each chain [..., N]."""
+
+    acceptance: Tensor  # probability of acceptance, 0 where the energy at the end is not finite
+    accepted: Tensor  # bool
+    energy_error: Tensor  # nats; infinite or NaN where the trajectory left the finite numbers
+    divergent: Tensor  # bool: an energy error above DIVERGENCE_THRESHOLD, or not finite
+
+
+def init(log_density_fn: LogDensity, z: Tensor) -> State:
+    """The state at z [..., N, d].  Cost: 2 model evaluations a chain (one gradient)."""
+    return State(z.detach(), *_density_and_gradient(log_density_fn, z))
+
+
+def step(
+    log_density_fn: LogDensity,
+    state: State,
+    step_size: float | Tensor,
+    num_leapfrog: int,
+    generator: torch.Generator,
+) -> tuple[State, Info]:
+    """One transition: fresh momenta, ``num_leapfrog`` leapfrog steps, accept or reject each chain by itself.
+
+    ``step_size`` is a number or broadcasts to [..., N].  A proposal of non-finite energy is rejected and counted as
+    divergent.  Cost: ``2 * num_leapfrog`` model evaluations a chain.
+    """
+    z = state.z
+    epsilon = torch.as_tensor(step_size, dtype=z.dtype, device=z.device).unsqueeze(-1)
+    momentum = torch.randn(z.shape, generator=generator, dtype=z.dtype, device=z.device)
+    uniform = torch.rand(z.shape[:-1], generator=generator, dtype=z.dtype, device=z.device)
+    energy = _kinetic(momentum).sub_(state.log_density)
+    proposed, end_momentum = leapfrog(log_density_fn, state, momentum, epsilon, num_leapfrog)
+    end_energy = _kinetic(end_momentum).sub_(proposed.log_density)
+
+    energy_error = end_energy - energy
+    possible = torch.isfinite(end_energy) & ~torch.isnan(energy_error)
+    acceptance = torch.where(possible, energy_error.neg().clamp_(max=0).exp_(), 0.0)
+    accepted = uniform < acceptance
+    divergent = ~possible | (energy_error > DIVERGENCE_THRESHOLD)
+    return _choose(accepted, proposed, state), Info(acceptance, accepted, energy_error, divergent)
+
+
+def leapfrog(
+    log_density_fn: LogDensity, start: State, momentum: Tensor, step_size: float | Tensor, num_leapfrog: int
+) -> tuple[State, Tensor]:
+    """``num_leapfrog`` steps from ``start`` with ``momentum`` [..., N, d]: the end state and its momentum.
+
+    ``step_size`` is a number or broadcasts to [..., N, d].  Volume-preserving and, with the momentum's sign turned,
+    its own inverse.  Cost: ``2 * num_leapfrog`` model evaluations a chain.
+    """
+    epsilon = torch.as_tensor(step_size, dtype=momentum.dtype, device=momentum.device)
+    z = start.z.clone()
+    momentum = torch.addcmul(momentum, epsilon, start.gradient, value=0.5)
+    for remaining in range(num_leapfrog - 1, -1, -1):
+        z.addcmul_(epsilon, momentum)
+        log_density, gradient = _density_and_gradient(log_density_fn, z)
+        momentum.addcmul_(epsilon, gradient, value=1.0 if remaining else 0.5)
+    return State(z, log_density, gradient), momentum
+
+
+def _density_and_gradient(log_density_fn: LogDensity, z: Tensor) -> tuple[Tensor, Tensor]:
+    """log density [..., N] and its gradient in z [..., N, d]; nothing is accumulated in the model's parameters."""
+    with torch.enable_grad():
+        z = z.detach().requires_grad_()
+        log_density = log_density_fn(z)
+        (gradient,) = torch.autograd.grad(log_density, z, torch.ones_like(log_density))
+    return log_density.detach(), gradient
+
+
+def _kinetic(momentum: Tensor) -> Tensor:
+    return momentum.square().sum(-1).mul_(0.5)
+
+
+def _choose(accepted: Tensor, proposed: State, current: State) -> State:
+    """The proposed state where accepted; ``where`` keeps a rejected NaN from spreading, as a product would not."""
+    rows = accepted.unsqueeze(-1)
+    return State(
+        torch.where(rows, proposed.z, current.z),
+        torch.where(accepted, proposed.log_density, current.log_density),
+        torch.where(rows, proposed.gradient, current.gradient),
+    )

@@ -1,0 +1,80 @@
+"""p(x|z): a network from z to the parameters of a Bernoulli or Gaussian likelihood."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bench.models.gaussian import LOG_2PI
+
+# z [..., d] -> (location [..., D], log-variance broadcastable to it, or None where the likelihood has no scale)
+DecoderNetwork = Callable[[Tensor], tuple[Tensor, Tensor | None]]
+
+
+class Decoder(nn.Module):
+    """p(x|z), factorised over pixels; ``network`` gives the location (and the log-variance) for each pixel."""
+
+    def __init__(self, network: nn.Module) -> None:
+        """``network`` maps z [..., d] to (location [..., D], log-variance or None)."""
+        super().__init__()
+        self.network = network
+
+    @abstractmethod
+    def log_prob(self, x: Tensor, z: Tensor) -> Tensor:
+        """log p(x|z) in nats, summed over pixels: x [N, D], z [..., N, d] -> [..., N].  Cost: 1 model evaluation each."""
+
+    @abstractmethod
+    def mean(self, z: Tensor) -> Tensor:
+        """E[x|z]: [..., d] -> [..., D]."""
+
+    @abstractmethod
+    def sample(self, z: Tensor, generator: torch.Generator) -> Tensor:
+        """A draw of x from p(x|z): [..., d] -> [..., D]."""
+
+
+class BernoulliDecoder(Decoder):
+    """Pixels are Bernoulli; the network's location is the logit.
+
+    Grey pixels in [0, 1] are taken as they are: ``x log p + (1 - x) log(1 - p)``, as in the authors' code; it is then no
+    normalised density of x, which is why every number says which pixels it was made from.
+    """
+
+    def log_prob(self, x: Tensor, z: Tensor) -> Tensor:
+        """See `Decoder.log_prob`; ``x l - log(1 + e^l)`` at the logits l, stable for any l."""
+        logits, _ = self.network(z)
+        return torch.einsum("...nd,nd->...n", logits, x) - functional.softplus(logits).sum(-1)
+
+    def mean(self, z: Tensor) -> Tensor:
+        """See `Decoder.mean`."""
+        return torch.sigmoid(self.network(z)[0])
+
+    def sample(self, z: Tensor, generator: torch.Generator) -> Tensor:
+        """See `Decoder.sample`: zeros and ones."""
+        return torch.bernoulli(self.mean(z), generator=generator)
+
+
+class GaussianDecoder(Decoder):
+    """Pixels are Gaussian; the network gives the mean and the log-variance (None stands for variance 1)."""
+
+    def log_prob(self, x: Tensor, z: Tensor) -> Tensor:
+        """See `Decoder.log_prob`."""
+        mean, log_variance = self.network(z)
+        squares = (x - mean).square()
+        if log_variance is None:
+            return -0.5 * (squares.sum(-1) + x.shape[-1] * LOG_2PI)
+        return -0.5 * ((squares * (-log_variance).exp() + log_variance).sum(-1) + x.shape[-1] * LOG_2PI)
+
+    def mean(self, z: Tensor) -> Tensor:
+        """See `Decoder.mean`."""
+        mean: Tensor = self.network(z)[0]
+        return mean
+
+    def sample(self, z: Tensor, generator: torch.Generator) -> Tensor:
+        """See `Decoder.sample`."""
+        mean, log_variance = self.network(z)
+        noise = torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
+        return mean + (noise if log_variance is None else noise * (0.5 * log_variance).exp())

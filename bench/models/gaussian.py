@@ -1,0 +1,44 @@
+"""The diagonal Gaussian, as posterior q(z|x) and as prior p(z)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+LOG_2PI = math.log(2 * math.pi)
+
+# Beyond these bounds exp() of a log-variance overflows within a few updates; e^-7 to e^7 as a standard deviation is
+# wider than any latent variable or pixel needs, so that a healthy run never meets them.
+LOG_VARIANCE_LIMIT = 14.0
+
+
+def standard_normal_log_prob(z: Tensor) -> Tensor:
+    """log N(z; 0, I) in nats, summed over the last axis: [..., d] -> [...]."""
+    return -0.5 * (z.square().sum(-1) + z.shape[-1] * LOG_2PI)
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """N(mean, diag(exp(log_variance))), one for each datapoint; both are [..., d]."""
+
+    mean: Tensor
+    log_variance: Tensor
+
+    def rsample(self, generator: torch.Generator, num_samples: int | None = None) -> Tensor:
+        """Reparameterised draws ``mean + sd * epsilon``: [..., d], or [num_samples, ..., d] where a number is given."""
+        shape = self.mean.shape if num_samples is None else (num_samples, *self.mean.shape)
+        epsilon = torch.randn(shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype)
+        return torch.addcmul(self.mean, (0.5 * self.log_variance).exp(), epsilon)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """log q(z) in nats, summed over the last axis: [..., d] -> [...]."""
+        squares = (z - self.mean).square() * (-self.log_variance).exp()
+        return -0.5 * ((squares + self.log_variance).sum(-1) + z.shape[-1] * LOG_2PI)
+
+    def kl_to_standard_normal(self) -> Tensor:
+        """KL(q || N(0, I)) in nats: [..., d] -> [...] (AEVB, appendix B, with the sign turned)."""
+        terms = self.mean.square() + self.log_variance.exp() - 1 - self.log_variance
+        return 0.5 * terms.sum(-1)

@@ -1,0 +1,178 @@
+"""Finds plugins: shipped with the project, offered by another package's entry points, or a user's own file.
+
+One file holds one plugin, and the file's name is the plugin's name, so that names are known without importing
+anything.  A `PluginRef` is plain data: a worker process loads the class again by it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any, cast
+
+from bench.errors import PluginError, UnknownName, did_you_mean
+from bench.options import parse_call
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of plugin: its contract (``module:class``), and where the shipped ones and the entry points are."""
+
+    name: str
+    contract: str
+    package: str
+    shipped: tuple[str, ...] | None = None  # None: every file of the package's folder
+
+    def shipped_names(self) -> tuple[str, ...]:
+        """The names of the plugins in the shipped folder."""
+        if self.shipped is not None:
+            return self.shipped
+        folders = importlib.import_module(self.package).__path__
+        return tuple(sorted(p.stem for folder in folders for p in Path(folder).glob("*.py") if p.stem[0] != "_"))
+
+    def contract_class(self) -> type:
+        """The class that a plugin of this kind derives from."""
+        module, _, name = self.contract.partition(":")
+        return cast(type, getattr(importlib.import_module(module), name))
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind("algorithm", "bench.algorithm:Algorithm", "bench.algorithms"),
+        Kind("dataset", "bench.dataset:Dataset", "bench.datasets"),
+        Kind("report", "bench.report:Report", "bench.reports"),
+        Kind("model", "bench.models.architecture:Architecture", "bench.models", ("mlp", "linear")),
+        Kind("estimator", "bench.likelihood.estimator:Estimator", "bench.likelihood", ("importance", "hmc")),
+    )
+}
+
+
+@dataclass(frozen=True)
+class PluginRef:
+    """Where a plugin is: enough to load its class in any process.
+
+    ``source`` is ``"shipped"``, ``"entry point"`` or the absolute path of a user's file.
+    """
+
+    kind: str
+    name: str
+    source: str = "shipped"
+
+    def load(self) -> type[Any]:
+        """The plugin's class.
+
+        Raises PluginError where the file is missing, fails on import or does not hold exactly one plugin.
+        """
+        return _load(self)
+
+    def summary(self) -> str:
+        """The first line of the plugin's docstring."""
+        return (self.load().__doc__ or "").strip().split("\n")[0]
+
+    def source_hash(self) -> str:
+        """SHA-256 of the file that defines the plugin: tells whether its code has changed."""
+        file = sys.modules[self.load().__module__].__file__
+        return hashlib.sha256(Path(cast(str, file)).read_bytes()).hexdigest()
+
+
+def find(kind: str) -> dict[str, PluginRef]:
+    """All plugins of a kind that are installed, by name; shipped ones win over entry points of the same name."""
+    about = KINDS[kind]
+    found = {point.name: PluginRef(kind, point.name, "entry point") for point in entry_points(group=about.package)}
+    found.update({name: PluginRef(kind, name) for name in about.shipped_names()})
+    return dict(sorted(found.items()))
+
+
+def resolve(kind: str, text: str) -> tuple[PluginRef, dict[str, str]]:
+    """``"aevb[num_samples=5]"`` or ``"./mine.py[rate=0.1]"`` -> the plugin's reference and its options as text.
+
+    Raises UnknownName, PluginError or OptionError (brackets that cannot be read).
+    """
+    name, settings = parse_call(text)
+    if name.endswith(".py") or "/" in name or "\\" in name:
+        path = Path(name).expanduser()
+        if not path.is_file():
+            raise PluginError(f"The {kind} file {name!r} does not exist: give the path of a Python file.")
+        return PluginRef(kind, path.stem, str(path.resolve())), settings
+    known = find(kind)
+    if name not in known:
+        raise UnknownName(f"Unknown {kind} {name!r}.{did_you_mean(name, known)}")
+    return known[name], settings
+
+
+@cache
+def _load(ref: PluginRef) -> type[Any]:
+    kind = KINDS[ref.kind]
+    if ref.source == "entry point":
+        return _from_entry_point(ref, kind)
+    if ref.source == "shipped":
+        module = importlib.import_module(f"{kind.package}.{ref.name}")
+    else:
+        module = _from_file(Path(ref.source), ref.kind)
+    contract = kind.contract_class()
+    mine = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, contract) and value.__module__ == module.__name__
+    ]
+    leaves = [cls for cls in mine if not any(cls in other.__mro__[1:] for other in mine)]
+    if len(leaves) != 1:
+        held = ", ".join(cls.__name__ for cls in leaves) or "none"
+        raise PluginError(
+            f"{ref.source if ref.source != 'shipped' else module.__name__} must hold exactly one {ref.kind}, "
+            f"a class derived from {contract.__module__}.{contract.__name__} (found: {held})."
+        )
+    return _complete(leaves[0], ref)
+
+
+def _complete(cls: type[Any], ref: PluginRef) -> type[Any]:
+    missing = ", ".join(sorted(getattr(cls, "__abstractmethods__", ())))
+    if missing:
+        raise PluginError(f"The {ref.kind} {cls.__name__} in {ref.source} lacks: {missing}.")
+    return cls
+
+
+def _from_entry_point(ref: PluginRef, kind: Kind) -> type[Any]:
+    (point,) = [p for p in entry_points(group=kind.package) if p.name == ref.name]
+    try:
+        loaded = point.load()
+    except Exception as error:
+        raise PluginError(f"The entry point {ref.name!r} of {kind.package} cannot be loaded: {error!r}.") from error
+    if not (isinstance(loaded, type) and issubclass(loaded, kind.contract_class())):
+        raise PluginError(f"The entry point {ref.name!r} of {kind.package} must name a class of {kind.contract}.")
+    return _complete(loaded, ref)
+
+
+def _from_file(path: Path, kind: str) -> ModuleType:
+    name = f"bench_{kind}_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise PluginError(f"The {kind} file {path} does not exist or is not Python.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and type hints look their module up by name
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        line = getattr(error, "lineno", None) or _line_in(path, error)
+        raise PluginError(f"The {kind} file {path} fails on import, line {line}: {error!r}.") from error
+    return module
+
+
+def _line_in(path: Path, error: BaseException) -> int | str:
+    """The last line of ``path`` on the error's way."""
+    line: int | str = "?"
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line

@@ -1,0 +1,88 @@
+"""The contract of a report: from the results of a run to one table or one figure, saved in the formats people paste."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from bench import options
+from bench.options import NoOptions
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure as MatplotlibFigure
+
+    from bench.results import Results
+
+
+class Report(ABC):
+    """One table or one figure: derive from `Table` or `Figure`."""
+
+    Options: ClassVar[type[Any]] = NoOptions
+    options: Any
+    formats: ClassVar[tuple[str, ...]] = ()
+    place: ClassVar[str] = ""  # the folder below report/ that it is written to
+
+    def __init__(self, **settings: object) -> None:
+        """Settings by name; raises OptionError for an unknown, ill-typed or out-of-range one."""
+        self.options = options.build(self.Options, settings, type(self).__name__.lower())
+
+    @abstractmethod
+    def save(self, results: Results, folder: Path, name: str, formats: tuple[str, ...]) -> list[Path]:
+        """Write ``folder/name.FORMAT`` for each format; returns the paths (none where there is nothing to show)."""
+
+
+class Table(Report):
+    """A report that is a table."""
+
+    formats = ("csv", "md", "tex", "html")
+    place = "tables"
+
+    @abstractmethod
+    def table(self, results: Results) -> pd.DataFrame:
+        """The table, numbers unrounded; an empty frame where there is nothing to show."""
+
+    def display(self, table: pd.DataFrame) -> pd.DataFrame:
+        """The table as people read it: rounded, with units in the headings.  CSV keeps the unrounded one."""
+        return table
+
+    def save(self, results: Results, folder: Path, name: str, formats: tuple[str, ...]) -> list[Path]:
+        """See `Report.save`."""
+        table = self.table(results)
+        if table.empty:
+            return []
+        shown = self.display(table)
+        write = {
+            "csv": lambda path: table.to_csv(path, index=False),
+            "md": lambda path: shown.to_markdown(path, index=False),
+            "tex": lambda path: shown.to_latex(path, index=False, escape=True),
+            "html": lambda path: shown.to_html(path, index=False, escape=True),
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = [folder / f"{name}.{format_}" for format_ in formats]
+        for path in paths:
+            write[path.suffix[1:]](path)
+        return paths
+
+
+class Figure(Report):
+    """A report that is a figure."""
+
+    formats = ("png", "svg", "pdf")
+    place = "figures"
+
+    @abstractmethod
+    def figure(self, results: Results) -> MatplotlibFigure | None:
+        """The figure, or None where there is nothing to show."""
+
+    def save(self, results: Results, folder: Path, name: str, formats: tuple[str, ...]) -> list[Path]:
+        """See `Report.save`; 200 dots an inch."""
+        figure = self.figure(results)
+        if figure is None:
+            return []
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = [folder / f"{name}.{format_}" for format_ in formats]
+        for path in paths:
+            figure.savefig(path, dpi=200, bbox_inches="tight")
+        return paths

@@ -1,0 +1,206 @@
+"""Fans trials out over worker processes and devices, and sees that each of them leaves a row."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import cycle
+from pathlib import Path
+from typing import Literal
+
+from joblib import Parallel, delayed, parallel_config
+from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+from bench import environment
+from bench.errors import OptionError, StoreError
+from bench.store import ENDED, FINISHED, Store
+from bench.study import Choice, Study, TrialSpec
+from bench.trial import Settings, code_hashes, execute
+
+Backend = Literal["loky", "threading", "sequential"]
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Where and how trials run; nothing in here changes a result.
+
+    ``jobs`` 0 is one worker for every core (or every CUDA device), divided by ``threads``; ``timeout`` is in seconds.
+    """
+
+    jobs: int = 0
+    threads: int = 1
+    device: str = "auto"
+    backend: Backend = "loky"
+    timeout: float | None = None
+    rerun_stale: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be, naming the option."""
+        for name, least in (("jobs", 0), ("threads", 1)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise OptionError(f"`{name}` must be an integer of at least {least} (got {value!r}).")
+        if self.backend not in ("loky", "threading", "sequential"):
+            raise OptionError(f"`backend` must be loky, threading or sequential (got {self.backend!r}).")
+        if self.timeout is not None and not self.timeout > 0:
+            raise OptionError(f"`timeout` must be above 0 seconds (got {self.timeout!r}).")
+
+    @property
+    def workers(self) -> int:
+        """How many trials run at once."""
+        if self.backend == "sequential":
+            return 1
+        if self.jobs:
+            return self.jobs
+        devices = environment.device_names(self.device)
+        if devices != ["cpu"]:
+            return len(devices)
+        return max(1, len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)) // self.threads)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done in a run folder: ``todo`` of all ``specs``; ``stale`` are finished, but by other code."""
+
+    store: Store
+    study: Study
+    specs: list[TrialSpec]
+    todo: list[TrialSpec]
+    stale: list[TrialSpec] = field(default_factory=list)
+
+    def statuses(self) -> dict[str, str]:
+        """The status of each trial by id; ``waiting`` where it has not begun."""
+        return {spec.id: str(self.store.trial(spec.id).read_status().get("status", "waiting")) for spec in self.specs}
+
+
+def plan(study: Study, out: Path, execution: Execution) -> Plan:
+    """Check everything that can be checked before training, make the run folder, and find what it lacks.
+
+    Raises UsageError where the request is wrong; nothing is written then.
+    """
+    for z in study.z:
+        study.estimators(z)
+    specs = study.expand(study.load_data(study.seeds[0]))
+    environment.choose_device(execution.device)
+    for spec in specs[: len(study.algos)]:
+        spec.algorithm.create(spec.z, device="cpu")
+    store = Store.create(out, study)
+    stale = [spec for spec in specs if _is_stale(store, spec)]
+    for spec in stale if execution.rerun_stale else []:
+        store.trial(spec.id).clear()
+    todo = [spec for spec in specs if not _is_finished(store, spec, study)]
+    return Plan(store, study, specs, todo, [] if execution.rerun_stale else stale)
+
+
+def run(plan: Plan, execution: Execution, ended: Callable[[TrialSpec], None] = lambda spec: None) -> None:
+    """Run what is to be done; ``ended`` is called in this process after each trial.
+
+    A trial that raises, diverges or runs out of time is a row like any other, and so is one whose process dies.  On
+    KeyboardInterrupt the workers are ended, the trials under way marked as interrupted, and the exception goes on.
+    """
+    for spec in plan.todo:
+        folder = plan.store.trial(spec.id)
+        if folder.read_status().get("status") == "failed":
+            folder.clear()  # its code may have been mended: no state of the failed run is gone on with
+        folder.write_spec(spec)
+        if folder.read_status():
+            folder.write_status({**folder.read_status(), "status": "waiting"})
+    settings = {spec.id: given for spec, given in zip(plan.todo, _settings(plan, execution), strict=True)}
+    waiting = plan.todo
+    try:
+        while waiting:
+            suspects = _fan_out(plan, waiting, settings, execution, ended)
+            for spec in suspects:  # a worker died while these ran: each gets a worker of its own to show which one it was
+                if _fan_out(plan, [spec], settings, execution, ended):
+                    _mark(plan.store, spec, "crashed", "The worker process died (killed, out of memory, or a crash in native code).")
+                    ended(spec)
+            waiting = [spec for spec in waiting if _status(plan.store, spec) not in ENDED]
+    except KeyboardInterrupt:
+        get_reusable_executor().shutdown(wait=True, kill_workers=True)
+        for spec in plan.todo:
+            if _status(plan.store, spec) == "running":
+                _mark(plan.store, spec, "interrupted", "Interrupted; the same command goes on from the last checkpoint.")
+        raise
+
+
+def _fan_out(
+    plan: Plan,
+    specs: list[TrialSpec],
+    settings: dict[str, Settings],
+    execution: Execution,
+    ended: Callable[[TrialSpec], None],
+) -> list[TrialSpec]:
+    """Run the trials; returns those that were under way when a worker process died (none where all went through)."""
+    with _backend(execution):
+        parallel = Parallel(
+            n_jobs=min(execution.workers, len(specs)), return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1
+        )
+        try:
+            for spec in parallel(delayed(_execute)(plan.store.path, spec, settings[spec.id]) for spec in specs):
+                ended(spec)
+        except TerminatedWorkerError:
+            return [spec for spec in specs if _status(plan.store, spec) == "running"]
+    return []
+
+
+def _execute(path: Path, spec: TrialSpec, settings: Settings) -> TrialSpec:
+    execute(path, spec, settings)
+    return spec
+
+
+@contextmanager
+def _backend(execution: Execution) -> Iterator[None]:
+    limits = {"inner_max_num_threads": execution.threads} if execution.backend == "loky" else {}
+    with parallel_config(backend=execution.backend, **limits):
+        yield
+
+
+def _settings(plan: Plan, execution: Execution) -> Iterator[Settings]:
+    """One for each trial to do; CUDA devices are handed out in turn."""
+    estimators: dict[int, list[Choice]] = {z: plan.study.estimators(z) for z in plan.study.z}
+    devices = cycle(environment.device_names(execution.device))
+    for spec in plan.todo:
+        yield Settings(
+            budget=plan.study.budget,
+            estimators=tuple(estimators[spec.z]),
+            eval_points=plan.study.eval_points,
+            timeout=execution.timeout,
+            device=next(devices),
+            threads=execution.threads,
+            jobs=execution.workers,
+            isolated=execution.backend == "loky",
+        )
+
+
+def _status(store: Store, spec: TrialSpec) -> str:
+    return str(store.trial(spec.id).read_status().get("status", "waiting"))
+
+
+def _mark(store: Store, spec: TrialSpec, status: str, reason: str) -> None:
+    folder = store.trial(spec.id)
+    folder.write_status({**folder.read_status(), "status": status, "reason": reason})
+
+
+def _is_finished(store: Store, spec: TrialSpec, study: Study) -> bool:
+    """Whether running the trial again would change nothing."""
+    folder = store.trial(spec.id)
+    status = folder.read_status()
+    if status.get("status") not in FINISHED:
+        return False
+    if status["status"] == "diverged":
+        return True
+    judged = {row["estimator"] for row in folder.read_likelihoods() if row["samples"] == status["clocks"]["samples"]}
+    return status["clocks"]["samples"] >= study.budget and {c.name for c in study.estimators(spec.z)} <= judged
+
+
+def _is_stale(store: Store, spec: TrialSpec) -> bool:
+    """Whether the trial was finished by code that differs from today's."""
+    try:
+        status = store.trial(spec.id).read_status()
+    except StoreError:
+        return False
+    made_by = status.get("provenance", {})
+    return status.get("status") in FINISHED and any(made_by.get(k) != v for k, v in code_hashes(spec).items())

@@ -1,0 +1,272 @@
+"""What lies on disk: a folder a run, a folder a trial.
+
+Files are written under a temporary name and renamed, so that a reader never sees half of one; the trace alone is
+appended to, and a last line cut short by a killed process is passed over.  Nothing is pickled.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import StoreError
+from bench.study import Study, TrialSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FORMAT = 1  # of the folder's layout; raised when an older reader could not understand it
+
+ENDED = ("done", "failed", "diverged", "timeout", "crashed")
+FINISHED = ("done", "diverged")  # running such a trial again would give the same
+
+
+class TrialFolder:
+    """The files of one trial."""
+
+    def __init__(self, path: Path) -> None:
+        """``path`` need not exist yet."""
+        self.path = path
+
+    def write_spec(self, spec: TrialSpec) -> None:
+        """What the trial is."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_json(self.path / "spec.json", spec.to_dict())
+
+    def read_spec(self) -> TrialSpec:
+        """The inverse of `write_spec`."""
+        return TrialSpec.from_dict(read_json(self.path / "spec.json"))
+
+    def write_status(self, status: Mapping[str, Any]) -> None:
+        """How it stands or ended: status, reason, clocks, provenance."""
+        write_json(self.path / "status.json", status)
+
+    def read_status(self) -> dict[str, Any]:
+        """Empty where the trial has not begun."""
+        path = self.path / "status.json"
+        return read_json(path) if path.exists() else {}
+
+    def append_trace(self, row: Mapping[str, Any]) -> None:
+        """One evaluation more, on disk when this returns."""
+        with open(self.path / "trace.jsonl", "a", encoding="utf-8") as file:
+            file.write(json.dumps(_plain(row)) + "\n")
+            file.flush()
+
+    def read_trace(self) -> list[dict[str, Any]]:
+        """All evaluations; a half-written last line is left out."""
+        path = self.path / "trace.jsonl"
+        rows = []
+        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+            try:
+                rows.append(_unplain(json.loads(line)))
+            except json.JSONDecodeError:
+                break
+        return rows
+
+    def trim_trace(self, samples: int) -> None:
+        """Forget evaluations beyond ``samples``: training goes on from a checkpoint that is older than they are."""
+        rows = [row for row in self.read_trace() if row["samples"] <= samples]
+        write_text(self.path / "trace.jsonl", "".join(json.dumps(_plain(row)) + "\n" for row in rows))
+
+    def write_likelihoods(self, rows: list[dict[str, Any]], values: Mapping[str, Tensor]) -> None:
+        """The estimates of log p(x): a summary each, and all values a datapoint."""
+        write_tensors(self.path / "likelihoods.safetensors", values)
+        write_json(self.path / "likelihoods.json", rows)
+
+    def read_likelihoods(self) -> list[dict[str, Any]]:
+        """The summaries, in the order in which the estimators were asked for."""
+        path = self.path / "likelihoods.json"
+        return read_json(path) if path.exists() else []
+
+    def read_likelihood_values(self) -> dict[str, Tensor]:
+        """The values a datapoint, under ``ESTIMATOR/QUANTITY``."""
+        path = self.path / "likelihoods.safetensors"
+        return read_tensors(path)[0] if path.exists() else {}
+
+    def write_model(self, weights: Mapping[str, Tensor]) -> None:
+        """The weights at the end."""
+        write_tensors(self.path / "model.safetensors", weights)
+
+    def read_model(self) -> dict[str, Tensor]:
+        """Raises StoreError where the trial has no weights."""
+        path = self.path / "model.safetensors"
+        if not path.exists():
+            raise StoreError(f"{path} does not exist: the trial has not ended, or its weights were deleted.")
+        return read_tensors(path)[0]
+
+    def write_checkpoint(self, state: Mapping[str, Any]) -> None:
+        """What resuming needs: nested dicts and lists of tensors and numbers."""
+        tensors: dict[str, Tensor] = {}
+        outline = json.dumps(_outlined(state, tensors))
+        write_tensors(self.path / "checkpoint.safetensors", tensors, {"outline": outline})
+
+    def read_checkpoint(self) -> dict[str, Any] | None:
+        """The inverse of `write_checkpoint`; None where there is none."""
+        path = self.path / "checkpoint.safetensors"
+        if not path.exists():
+            return None
+        tensors, metadata = read_tensors(path)
+        state: dict[str, Any] = _filled(json.loads(metadata["outline"]), tensors)
+        return state
+
+    def clear(self) -> None:
+        """Forget all but the spec: the trial starts again."""
+        for path in self.path.glob("*"):
+            if path.name != "spec.json":
+                path.unlink()
+
+
+class Store:
+    """A run folder."""
+
+    def __init__(self, path: Path) -> None:
+        """``path`` need not exist yet."""
+        self.path = path
+
+    @classmethod
+    def create(cls, path: Path, study: Study) -> Store:
+        """The run folder of ``study``, made or gone on with.
+
+        Raises StoreError where ``path`` is a file, cannot be written, holds something else or another study.
+        """
+        store = cls(path)
+        if path.exists() and not path.is_dir():
+            raise StoreError(f"`out` must be a folder, and {str(path)!r} is a file: choose another --out.")
+        if (path / "study.toml").exists():
+            earlier = store.read_study()
+            differences = study.differs_from(earlier)
+            if differences:
+                raise StoreError(
+                    f"{str(path)!r} holds another study ({'; '.join(differences)}): choose another --out. "
+                    "Only the budget, the seeds and the estimators may change within a folder."
+                )
+            study = study.merged_with(earlier)
+        elif path.exists() and any(path.iterdir()):
+            raise StoreError(f"{str(path)!r} is not empty and holds no study: choose another --out.")
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            write_text(path / "study.toml", f"# Written by bench; format {FORMAT}.\n" + study.to_toml())
+        except OSError as error:
+            raise StoreError(f"`out` {str(path)!r} cannot be written ({error.strerror}): choose another --out.") from error
+        return store
+
+    @classmethod
+    def open(cls, path: Path) -> Store:
+        """An existing run folder; raises StoreError where there is none."""
+        if not (path / "study.toml").is_file():
+            raise StoreError(f"{str(path)!r} is not a run folder (it has no study.toml): give the folder of a `bench run`.")
+        return cls(path)
+
+    def read_study(self) -> Study:
+        """What was asked of this folder."""
+        return Study.from_toml(self.path / "study.toml")
+
+    def trial(self, trial_id: str) -> TrialFolder:
+        """The files of a trial."""
+        return TrialFolder(self.path / "trials" / trial_id)
+
+    def trials(self) -> list[tuple[TrialSpec, TrialFolder]]:
+        """Every trial that has a spec, in the study's order of algorithms, then by n_train, z and seed."""
+        folders = [TrialFolder(path.parent) for path in sorted(self.path.glob("trials/*/spec.json"))]
+        found = [(folder.read_spec(), folder) for folder in folders]
+        algos = [text.partition("[")[0] for text in self.read_study().algos]
+        order = {Path(name).stem if name.endswith(".py") else name: i for i, name in reversed(list(enumerate(algos)))}
+        return sorted(
+            found, key=lambda pair: (pair[0].n_train, pair[0].z, order.get(pair[0].algorithm.plugin.name, 0), pair[0].seed)
+        )
+
+
+# -- files ---------------------------------------------------------------------------------------------------------
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write to a temporary name beside ``path``, then rename."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, data: Any) -> None:
+    """As `write_text`; NaN and infinities become the texts "nan", "inf" and "-inf"."""
+    write_text(path, json.dumps(_plain(data), indent=1) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Raises StoreError for a file that is not JSON."""
+    try:
+        return _unplain(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, json.JSONDecodeError) as error:
+        raise StoreError(f"{path} cannot be read: {error}.") from error
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
+    """As safetensors, to a temporary name, then renamed."""
+    from safetensors.torch import save_file
+
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, temporary, metadata)
+    os.replace(temporary, path)
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors on the CPU, and the metadata; raises StoreError for a damaged file."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118  # not a dict
+    except (OSError, SafetensorError) as error:
+        raise StoreError(f"{path} cannot be read: {error}.") from error
+
+
+def _plain(data: Any) -> Any:
+    """JSON has no NaN and no infinity."""
+    if isinstance(data, Mapping):
+        return {key: _plain(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_plain(value) for value in data]
+    if isinstance(data, float) and not math.isfinite(data):
+        return {"$float": str(data)}
+    return data
+
+
+def _unplain(data: Any) -> Any:
+    if isinstance(data, dict):
+        return float(data["$float"]) if data.keys() == {"$float"} else {key: _unplain(value) for key, value in data.items()}
+    return [_unplain(value) for value in data] if isinstance(data, list) else data
+
+
+def _outlined(state: Any, tensors: dict[str, Tensor]) -> Any:
+    """The nest with tensors moved to ``tensors`` and replaced by their keys; dict keys may be numbers."""
+    import torch
+
+    if isinstance(state, torch.Tensor):
+        tensors[str(len(tensors))] = state
+        return {"tensor": str(len(tensors) - 1)}
+    if isinstance(state, Mapping):
+        return {"items": [[key, _outlined(value, tensors)] for key, value in state.items()]}
+    if isinstance(state, (list, tuple)):
+        return {type(state).__name__: [_outlined(value, tensors) for value in state]}
+    return {"value": _plain(state)}
+
+
+def _filled(outline: dict[str, Any], tensors: Mapping[str, Tensor]) -> Any:
+    (kind, content), *_ = outline.items()
+    if kind == "tensor":
+        return tensors[content]
+    if kind == "items":
+        return {key: _filled(value, tensors) for key, value in content}
+    if kind in ("list", "tuple"):
+        values = [_filled(value, tensors) for value in content]
+        return tuple(values) if kind == "tuple" else values
+    return _unplain(content)

@@ -1,0 +1,264 @@
+"""What to run: the grid of a study, its file, and the identity of each trial.
+
+A `Study` is what was asked, as text and numbers.  `Study.expand` makes the plugins out of the names and gives one
+`TrialSpec` for each cell and seed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from bench import options, plugins, seeds
+from bench.dataset import Data
+from bench.errors import DataError, OptionError, StoreError, did_you_mean
+from bench.plugins import PluginRef
+
+DECODERS = ("bernoulli", "gaussian", "unit_gaussian")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A plugin with all its options: plain data that travels to a worker."""
+
+    plugin: PluginRef
+    settings: tuple[tuple[str, Any], ...]
+
+    @classmethod
+    def parse(cls, kind: str, text: str, **given: object) -> Choice:
+        """From ``name[key=value,...]``; ``given`` are further settings, which the brackets may override."""
+        plugin, settings = plugins.resolve(kind, text)
+        built = options.build(plugin.load().Options, {**given, **settings}, plugin.name)
+        return cls(plugin, tuple(options.as_dict(built).items()))
+
+    @property
+    def name(self) -> str:
+        """The plugin's name, with the options that differ from their defaults."""
+        return options.call_name(self.plugin.name, self.plugin.load().Options(**dict(self.settings)))
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What defines the plugin's mathematics, apart from its code: no paths."""
+        return {"name": self.plugin.name, "options": dict(self.settings)}
+
+    def create(self, *arguments: object, **keywords: object) -> Any:
+        """An instance of the plugin."""
+        return self.plugin.load()(*arguments, **keywords, **dict(self.settings))
+
+
+@dataclass(frozen=True)
+class TrialSpec:
+    """One training of one algorithm: all that defines its mathematics, and nothing else."""
+
+    algorithm: Choice
+    model: Choice
+    decoder: str
+    dataset: Choice
+    z: int
+    n_train: int
+    seed: int
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """What the trial's id is a hash of."""
+        return {**self.task, "algorithm": self.algorithm.identity}
+
+    @cached_property
+    def task(self) -> dict[str, Any]:
+        """The identity less the algorithm: what trials that are compared in pairs have in common."""
+        return {
+            "model": self.model.identity,
+            "decoder": self.decoder,
+            "dataset": self.dataset.identity,
+            "z": self.z,
+            "n_train": self.n_train,
+            "seed": self.seed,
+        }
+
+    @cached_property
+    def id(self) -> str:
+        """16 hexadecimal digits."""
+        return seeds.digest(self.identity)[:16]
+
+    def labels(self) -> dict[str, Any]:
+        """The columns that every frame begins with."""
+        return {
+            "trial": self.id,
+            "algorithm": self.algorithm.name,
+            "dataset": self.dataset.name,
+            "z": self.z,
+            "n_train": self.n_train,
+            "seed": self.seed,
+        }
+
+    def __str__(self) -> str:
+        """As it is named in progress and messages."""
+        return f"{self.algorithm.name} z={self.z} n={self.n_train} seed={self.seed}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data for `spec.json`."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> TrialSpec:
+        """The inverse of `to_dict`."""
+
+        def choice(entry: Mapping[str, Any]) -> Choice:
+            return Choice(PluginRef(**entry["plugin"]), tuple((key, value) for key, value in entry["settings"]))
+
+        chosen = {name: choice(data[name]) for name in ("algorithm", "model", "dataset")}
+        return cls(**{**data, **chosen})
+
+
+@dataclass(frozen=True)
+class Study:
+    """What was asked: algorithms x latent sizes x training-set sizes x seeds on one data set, with one budget.
+
+    ``n_train`` 0 stands for all the training data, ``hidden`` 0 for the data set's own width, ``decoder`` and
+    ``likelihood`` ``auto`` for what suits the data set and the model.
+    """
+
+    algos: tuple[str, ...] = ("aevb", "wakesleep", "mcem")
+    z: tuple[int, ...] = (3,)
+    n_train: tuple[int, ...] = (0,)
+    seeds: tuple[int, ...] = (0, 1, 2)
+    dataset: str = "digits"
+    model: str = "mlp"
+    hidden: int = 0
+    decoder: str = "auto"
+    budget: int = 300_000
+    likelihood: tuple[str, ...] = ("auto",)
+    eval_points: int = 1000
+
+    def __post_init__(self) -> None:
+        """Refuse what no trial could run, naming the option; list-valued fields are made tuples."""
+        for name in ("algos", "z", "n_train", "seeds", "likelihood"):
+            value = getattr(self, name)
+            entries = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
+            if not entries:
+                raise OptionError(f"`{name}` is empty: give at least one value.")
+            if len(set(entries)) != len(entries):
+                raise OptionError(f"`{name}` names something twice (got {', '.join(map(str, entries))}).")
+            object.__setattr__(self, name, entries)
+        for name, least in (("z", 1), ("n_train", 0), ("seeds", 0)):
+            for entry in getattr(self, name):
+                _check_count(name, entry, least)
+        for name, least in (("hidden", 0), ("budget", 1), ("eval_points", 1)):
+            _check_count(name, getattr(self, name), least)
+        if self.decoder not in (*DECODERS, "auto"):
+            raise OptionError(f"Unknown decoder {self.decoder!r}.{did_you_mean(self.decoder, (*DECODERS, 'auto'))}")
+
+    # -- what follows from it --------------------------------------------------------------------------------------
+
+    @cached_property
+    def dataset_choice(self) -> Choice:
+        """The data set with its options."""
+        return Choice.parse("dataset", self.dataset)
+
+    def load_data(self, seed: int) -> Data:
+        """The data as the trials of a seed see them, whole."""
+        return load_data(self.dataset_choice, seed)
+
+    def estimators(self, latent_size: int) -> list[Choice]:
+        """The estimators to use for so many latent dimensions; ``auto`` is each shipped one that suits them."""
+        if self.likelihood != ("auto",):
+            return [Choice.parse("estimator", text) for text in self.likelihood]
+        every = [Choice.parse("estimator", name) for name in ("importance", "hmc")]
+        return [choice for choice in every if not choice.create().unsuited(latent_size)]
+
+    def expand(self, data: Data) -> list[TrialSpec]:
+        """One spec for each seed, n_train, z and algorithm, seeds outermost, so that early seeds are complete early.
+
+        ``data`` are the data of any seed (their sizes are the same for all).
+        Raises UsageError for unknown plugins and options, and for a training set larger than the data.
+        """
+        given = {} if self.model.partition("[")[0] == "linear" else {"hidden": self.hidden or self._suited_width()}
+        model = Choice.parse("model", self.model, **given)
+        algorithms = [Choice.parse("algorithm", text) for text in self.algos]
+        names = [choice.name for choice in algorithms]
+        if len(set(names)) != len(names):
+            raise OptionError(f"Two algorithms have the same name and options (got {', '.join(names)}).")
+        decoder = data.likelihood if self.decoder == "auto" else self.decoder
+        if decoder == "bernoulli" and not data.bounded:
+            raise OptionError(f"A Bernoulli decoder needs data in [0, 1], and {self.dataset} is not: try --decoder gaussian.")
+        for n in self.n_train:
+            if n > len(data.x_train):
+                raise DataError(
+                    f"`n_train` must be at most {len(data.x_train)}, the training points of {self.dataset} (got {n})."
+                )
+        return [
+            TrialSpec(algorithm, model, decoder, self.dataset_choice, z, n or len(data.x_train), seed)
+            for seed in self.seeds
+            for n in self.n_train
+            for z in self.z
+            for algorithm in algorithms
+        ]
+
+    def _suited_width(self) -> int:
+        return int(self.dataset_choice.plugin.load().hidden)
+
+    # -- its file --------------------------------------------------------------------------------------------------
+
+    def to_toml(self) -> str:
+        """The study as a TOML document with every value spelled out."""
+        return tomli_w.dumps({key: list(v) if isinstance(v, tuple) else v for key, v in dataclasses.asdict(self).items()})
+
+    @classmethod
+    def from_toml(cls, path: Path) -> Study:
+        """Read a study file; raises StoreError for a file that is missing or not TOML, OptionError for unknown keys."""
+        try:
+            content = tomllib.loads(path.read_text())
+        except OSError as error:
+            raise StoreError(f"The study file {str(path)!r} cannot be read ({error.strerror}).") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise StoreError(f"The study file {str(path)!r} is not valid TOML: {error}.") from error
+        known = [field.name for field in dataclasses.fields(cls)]
+        for key in content:
+            if key not in known:
+                raise OptionError(f"The study file {str(path)!r} has an unknown key {key!r}.{did_you_mean(key, known)}")
+        return cls(**content)
+
+    def differs_from(self, other: Study) -> list[str]:
+        """What makes two studies different ones, in words.
+
+        Budget, seeds and estimators do not: they may grow in the same folder.
+        """
+        return [
+            f"{field.name} is {_listed(getattr(other, field.name))} there and {_listed(getattr(self, field.name))} here"
+            for field in dataclasses.fields(self)
+            if field.name not in ("budget", "seeds", "likelihood") and getattr(self, field.name) != getattr(other, field.name)
+        ]
+
+    def merged_with(self, earlier: Study) -> Study:
+        """This study with the seeds and the budget that its folder has already been asked for."""
+        return dataclasses.replace(
+            self, budget=max(self.budget, earlier.budget), seeds=tuple(sorted({*self.seeds, *earlier.seeds}))
+        )
+
+    def folder_name(self) -> str:
+        """A name for the run folder: the same study, with whatever budget and seeds, has the same."""
+        what = {k: v for k, v in dataclasses.asdict(self).items() if k not in ("budget", "seeds", "likelihood")}
+        readable = "-".join(text.partition("[")[0].replace("/", "_") for text in (self.dataset, *self.algos))
+        return f"{readable[:60]}-{seeds.digest(what)[:6]}"
+
+
+def load_data(dataset: Choice, seed: int) -> Data:
+    """The data of a seed: split and static binarisation are the same for every algorithm."""
+    data: Data = dataset.create().load(seeds.generator("data", dataset.identity, seed))
+    return data
+
+
+def _check_count(name: str, value: object, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise OptionError(f"`{name}` must be an integer of at least {least} (got {value!r}).")
+
+
+def _listed(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,266 @@
+"""One trial: load the data, train, evaluate at every mark, estimate the log-likelihood, write everything down."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench import environment, seeds
+from bench.algorithm import Algorithm
+from bench.dataset import Data
+from bench.errors import BenchError, Diverged
+from bench.problem import Problem
+from bench.store import Store, TrialFolder
+from bench.study import Choice, TrialSpec, load_data
+from bench.training import Clocks, Minibatches, Pause, Tuning, train
+
+HEARTBEAT_SECONDS = 1.0
+CHECKPOINT_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to run a trial: nothing in here changes its mathematics."""
+
+    budget: int
+    estimators: tuple[Choice, ...]
+    eval_points: int = 1000
+    timeout: float | None = None  # seconds
+    device: str = "cpu"
+    threads: int = 1
+    jobs: int = 1
+    isolated: bool = False  # whether the trial has a process of its own
+
+
+class TimedOut(BenchError):
+    """The trial took longer than it was given."""
+
+
+def execute(run_path: Path, spec: TrialSpec, settings: Settings) -> str:
+    """Run a trial in this process and return its status; whatever goes wrong becomes its row, never an exception.
+
+    Only KeyboardInterrupt passes through (it belongs to the whole run).
+    """
+    if settings.isolated:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle: it ends its workers itself
+    torch.set_num_threads(settings.threads)
+    folder = Store(run_path).trial(spec.id)
+    trial = Trial(spec, settings, folder)
+    try:
+        trial.run()
+        trial.report("done")
+    except Diverged as error:
+        trial.report("diverged", str(error))
+    except TimedOut as error:
+        trial.report("timeout", str(error))
+    except Exception as error:
+        trial.report("failed", f"{type(error).__name__}: {error}", traceback=traceback.format_exc())
+    return str(folder.read_status()["status"])
+
+
+class Trial:
+    """A trial under way: what is being trained, how far it has come, and where that is written."""
+
+    def __init__(self, spec: TrialSpec, settings: Settings, folder: TrialFolder) -> None:
+        """Nothing is loaded yet."""
+        self.spec = spec
+        self.settings = settings
+        self.folder = folder
+        self.clocks = Clocks()
+        self.tuning: Tuning | None = None
+        self.started = self._last_checkpoint = time.monotonic()
+        self._facts: dict[str, Any] = {}
+        self._first_bound: float | None = None
+
+    def run(self) -> None:
+        """From the data to the estimates; goes on from a checkpoint where there is one."""
+        self.report("running")
+        device = torch.device(self.settings.device)
+        data = load_data(self.spec.dataset, self.spec.seed)
+        self._facts = {"pixels": data.pixels, "provenance": provenance(self.spec, data)}
+        x_train = data.x_train[: self.spec.n_train].to(device)
+        problem = Problem(
+            x_train,
+            self.spec.z,
+            self.spec.model.create(),
+            self.spec.decoder,
+            data.bounded,
+            seed=seeds.derive("weights", self.spec.task),
+        )
+        algorithm: Algorithm = self.spec.algorithm.create(self.spec.z, device=str(device))
+        order = seeds.derive("order", {**self.spec.task, "z": None, "model": None, "decoder": None})
+        minibatches = Minibatches(x_train, algorithm.batch_size, order, resample=data.resample)
+        watched = self.watched(data, device)
+        self.begin(algorithm, problem, minibatches)
+        for pause in train(algorithm, minibatches, self.clocks, self.settings.budget, patience=HEARTBEAT_SECONDS):
+            if pause.at_mark:
+                self.evaluate(algorithm, watched, pause)
+            self.keep(algorithm, pause)
+        self.checkpoint(algorithm)
+        self.folder.write_model(algorithm.model.state_dict())
+        self.estimate(algorithm, watched["test"])
+
+    def watched(self, data: Data, device: torch.device) -> dict[str, Tensor]:
+        """The first points of each split: the bound is followed on them, and log p(x) estimated on the test ones.
+
+        Where pixels are drawn anew for every minibatch, these are drawn once.
+        """
+        count = self.settings.eval_points
+        points = {"train": data.x_train[: self.spec.n_train][:count], "test": data.x_test[:count]}
+        if data.resample:
+            stream = seeds.generator("watched pixels", self.spec.dataset.identity, self.spec.seed)
+            points["train"] = torch.bernoulli(points["train"], generator=stream)
+        return {split: x.to(device) for split, x in points.items()}
+
+    def begin(self, algorithm: Algorithm, problem: Problem, minibatches: Minibatches) -> None:
+        """Set the algorithm up, from the checkpoint where there is one, and cut the trace to fit."""
+        noise = seeds.derive("noise", self.spec.identity)
+        saved = self.folder.read_checkpoint()
+        if saved is None:
+            self.folder.trim_trace(-1)
+            self.tuning = algorithm.begin(problem, minibatches, noise)
+            if self.tuning is not None:
+                self.clocks.model_evaluations = self.tuning.model_evaluations
+                self.clocks.train_seconds = self.tuning.seconds
+            return
+        self.tuning = Tuning(**saved["tuning"]) if saved["tuning"] else None
+        algorithm.begin(problem, minibatches, noise, self.tuning.learning_rate if self.tuning else None)
+        algorithm.load_state_dict(saved["algorithm"])
+        self.clocks = Clocks(**saved["clocks"])
+        self.folder.trim_trace(self.clocks.samples)
+        trace = self.folder.read_trace()
+        self._first_bound = _level(trace[0]) if trace else None
+
+    def evaluate(self, algorithm: Algorithm, watched: dict[str, Tensor], pause: Pause) -> None:
+        """Write a row of the trace: the clocks, and the lower bound on both splits where there is an encoder.
+
+        The noise is the same at every mark and for every algorithm.
+        """
+        started = time.perf_counter()
+        row: dict[str, Any] = {"objective": pause.objective}
+        if algorithm.model.encoder is not None:
+            for split, x in watched.items():
+                stream = seeds.generator("evaluation", self.spec.task, split, device=x.device)
+                with torch.no_grad():
+                    row[f"elbo_{split}"] = float(algorithm.model.elbo(x, stream).double().mean())
+        self.clocks.eval_seconds += time.perf_counter() - started
+        self._facts["bound"] = row.get("elbo_test", pause.objective)
+        fields = ("samples", "updates", "model_evaluations", "train_seconds", "eval_seconds")
+        row = {**{name: getattr(self.clocks, name) for name in fields}, **row}
+        if self.clocks.updates or row.get("elbo_train") is not None:
+            self.folder.append_trace(row)
+            self._check_divergence(_level(row))
+
+    def _check_divergence(self, level: float) -> None:
+        """Call a run diverged whose bound is not finite, or a hundred times lower than where it began."""
+        if self._first_bound is None:
+            self._first_bound = level
+        if not abs(level) < float("inf"):
+            raise Diverged(f"The bound is {level} after {self.clocks.samples} training samples.")
+        if level < self._first_bound - 100 * (1 + abs(self._first_bound)):
+            raise Diverged(
+                f"The bound is {level:.3g} nats after {self.clocks.samples} training samples, and began at "
+                f"{self._first_bound:.3g}: the run has blown up."
+            )
+
+    def keep(self, algorithm: Algorithm, pause: Pause) -> None:
+        """Between two updates: notice a time-out, save now and then, show a sign of life."""
+        now = time.monotonic()
+        over = self.settings.timeout is not None and now - self.started > self.settings.timeout
+        if self.clocks.updates and (over or now - self._last_checkpoint > CHECKPOINT_SECONDS):
+            self.checkpoint(algorithm)
+        if over:
+            raise TimedOut(f"Stopped after {self.settings.timeout:g} s with {self.clocks.samples} training samples seen.")
+        self.report("running")
+
+    def checkpoint(self, algorithm: Algorithm) -> None:
+        """Save all that going on needs."""
+        state = {
+            "algorithm": algorithm.state_dict(),
+            "clocks": dataclasses.asdict(self.clocks),
+            "tuning": dataclasses.asdict(self.tuning) if self.tuning else None,
+        }
+        self.folder.write_checkpoint(state)
+        self._last_checkpoint = time.monotonic()
+
+    def estimate(self, algorithm: Algorithm, x: Tensor) -> None:
+        """log p(x) of the test points by each estimator that was asked for and has not judged this model yet."""
+        known = {row["estimator"]: row for row in self.folder.read_likelihoods() if row["samples"] == self.clocks.samples}
+        values = {k: v for k, v in self.folder.read_likelihood_values().items() if k.rpartition("/")[0] in known}
+        rows = []
+        for choice in self.settings.estimators:
+            if choice.name not in known:
+                stream = seeds.generator("likelihood", choice.identity, self.spec.task, device=x.device)
+                estimator = choice.create()
+                found = estimator.estimate(algorithm.model, x, stream)
+                self.clocks.eval_seconds += found.seconds
+                unsuited = estimator.unsuited(self.spec.z)
+                known[choice.name] = {
+                    "estimator": choice.name,
+                    "split": "test",
+                    "num_points": len(x),
+                    "log_likelihood": found.mean,
+                    "log_likelihood_se": found.standard_error,
+                    "bias": found.bias,
+                    "model_evaluations": found.model_evaluations,
+                    "seconds": found.seconds,
+                    "samples": self.clocks.samples,
+                    "warnings": " ".join([unsuited] * bool(unsuited) + list(found.warnings)),
+                }
+                values[f"{choice.name}/log_likelihood"] = found.log_likelihoods
+                values[f"{choice.name}/standard_error"] = found.standard_errors
+                values.update({f"{choice.name}/{name}": value for name, value in found.diagnostics.items()})
+            rows.append(known.pop(choice.name))
+        self.folder.write_likelihoods([*rows, *known.values()], values)
+
+    def report(self, status: str, reason: str = "", **more: Any) -> None:
+        """Write how the trial stands."""
+        tuning = dataclasses.asdict(self.tuning) if self.tuning else {}
+        self.folder.write_status(
+            {
+                "status": status,
+                "reason": reason,
+                "budget": self.settings.budget,
+                "clocks": dataclasses.asdict(self.clocks),
+                "learning_rate": self._learning_rate(),
+                "tuning": tuning,
+                "device": self.settings.device,
+                "threads": self.settings.threads,
+                "jobs": self.settings.jobs,
+                **self._facts,
+                **more,
+            }
+        )
+
+    def _learning_rate(self) -> float | None:
+        if self.tuning is not None:
+            return self.tuning.learning_rate
+        given = dict(self.spec.algorithm.settings).get("learning_rate")
+        return given if isinstance(given, float) else None
+
+
+def _level(row: dict[str, Any]) -> float:
+    """What divergence is judged by: the training bound, or the objective where there is no encoder."""
+    return float(row["elbo_train"] if row.get("elbo_train") is not None else row["objective"])
+
+
+def provenance(spec: TrialSpec, data: Data) -> dict[str, Any]:
+    """What beside the identity made the numbers: code, data, machine and versions."""
+    return {**code_hashes(spec), "data": data.fingerprint(), **environment.describe()}
+
+
+def code_hashes(spec: TrialSpec) -> dict[str, str]:
+    """Hashes of the code that a trial runs: where they differ from those of a finished trial, it is stale."""
+    return {
+        "algorithm": spec.algorithm.plugin.source_hash(),
+        "dataset": spec.dataset.plugin.source_hash(),
+        "harness": environment.harness_hash(),
+    }

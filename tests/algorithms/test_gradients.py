@@ -1,0 +1,154 @@
+"""The gradients that each algorithm's step leaves, against finite differences of objectives written out in NumPy.
+
+The reference shares no code with the library: networks, densities and KL are written again, in float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from bench import plugins
+from bench.algorithm import Algorithm
+from bench.problem import Batch, Problem
+
+Array = NDArray[np.float64]
+Parameters = dict[str, Array]
+M, D, Z, H = 4, 5, 2, 3
+
+
+def tanh_layer(p: Parameters, where: str, inputs: Array) -> Array:
+    return np.tanh(inputs @ p[f"{where}.hidden.weight"].T + p[f"{where}.hidden.bias"])
+
+
+def encoded(p: Parameters, x: Array) -> tuple[Array, Array]:
+    out = tanh_layer(p, "encoder.network", x) @ p["encoder.network.heads.weight"].T + p["encoder.network.heads.bias"]
+    return out[:, :Z], out[:, Z:]
+
+
+def log_likelihood(p: Parameters, x: Array, z: Array) -> Array:
+    """log Bernoulli(x; sigmoid(logits)), the long way."""
+    logits = tanh_layer(p, "decoder.network", z) @ p["decoder.network.head.weight"].T + p["decoder.network.head.bias"]
+    probability = 1 / (1 + np.exp(-logits))
+    return (x * np.log(probability) + (1 - x) * np.log(1 - probability)).sum(-1)
+
+
+def log_normal(z: Array, mean: Array | float, log_variance: Array | float) -> Array:
+    return (-0.5 * (np.log(2 * np.pi) + log_variance + (z - mean) ** 2 / np.exp(log_variance))).sum(-1)
+
+
+def begun(name: str, **settings: object) -> tuple[Algorithm, Batch]:
+    """An algorithm with weights large enough for curvature to matter, in float64."""
+    x = torch.bernoulli(torch.full((M, D), 0.4, dtype=torch.float64), generator=torch.Generator().manual_seed(1))
+    algorithm: Algorithm = plugins.find("algorithm")[name].load()(
+        Z, model=f"mlp[hidden={H},init_scale=0.5]", device="cpu", learning_rate=0.01, **settings
+    )
+    algorithm.setup(Problem(x, Z, algorithm.architecture, "bernoulli"), torch.Generator().manual_seed(2))
+    return algorithm, Batch(x, torch.arange(M))
+
+
+def parameters(algorithm: Algorithm) -> Parameters:
+    return {name: value.detach().numpy().copy() for name, value in algorithm.model.named_parameters()}
+
+
+def finite_differences(objective: Callable[[Parameters], float], at: Parameters, name: str, step: float = 1e-5) -> Array:
+    gradient = np.zeros_like(at[name])
+    for index in np.ndindex(at[name].shape):
+        there = {key: value.copy() for key, value in at.items()}
+        there[name][index] += step
+        up = objective(there)
+        there[name][index] -= 2 * step
+        gradient[index] = (up - objective(there)) / (2 * step)
+    return gradient
+
+
+def check(algorithm: Algorithm, objective: Callable[[Parameters], float], at: Parameters, part: str) -> None:
+    """The gradients of one part (``decoder`` or ``encoder``) are those of minus the objective."""
+    compared = 0
+    for name, parameter in algorithm.model.named_parameters():
+        if name.startswith(part):
+            assert parameter.grad is not None
+            expected = -finite_differences(objective, at, name)
+            assert np.abs(expected).max() > 1e-4, f"{name}: a gradient of zero proves nothing"
+            np.testing.assert_allclose(parameter.grad.numpy(), expected, rtol=1e-5, atol=1e-8, err_msg=name)
+            compared += 1
+    assert compared == 4
+
+
+@pytest.mark.parametrize("estimator", ["A", "B"])
+@pytest.mark.parametrize("num_samples", [1, 3])
+def test_aevb_ascends_the_stochastic_bound(estimator: str, num_samples: int) -> None:
+    """Equations 6 and 7 of the paper, gradients through the reparameterised draws included."""
+    algorithm, batch = begun("aevb", estimator=estimator, num_samples=num_samples)
+    at, x = parameters(algorithm), batch.x.numpy()
+    noise = torch.randn((num_samples, M, Z), generator=torch.Generator().manual_seed(2), dtype=torch.float64).numpy()
+
+    def bound(p: Parameters) -> float:
+        mean, log_variance = encoded(p, x)
+        total = 0.0
+        for epsilon in noise:
+            z = mean + np.exp(log_variance / 2) * epsilon
+            if estimator == "A":
+                terms = log_likelihood(p, x, z) + log_normal(z, 0.0, 0.0) - log_normal(z, mean, log_variance)
+            else:
+                kl = -0.5 * (1 + log_variance - mean**2 - np.exp(log_variance)).sum(-1)
+                terms = log_likelihood(p, x, z) - kl
+            total += float(terms.mean()) / num_samples
+        return total
+
+    info = algorithm.step(batch)
+    assert float(info.objective) == pytest.approx(bound(at), rel=1e-9)
+    check(algorithm, bound, at, "decoder")
+    check(algorithm, bound, at, "encoder")
+
+
+def test_wakesleep_ascends_two_objectives() -> None:
+    """Wake: log p(x, z) in theta at z ~ q.  Sleep: log q(z|x) in phi at a dream; x is a draw of zeros and ones."""
+    algorithm, batch = begun("wakesleep")
+    at, x = parameters(algorithm), batch.x.numpy()
+    stream = torch.Generator().manual_seed(2)
+    mean, log_variance = encoded(at, x)
+    awake = mean + np.exp(log_variance / 2) * torch.randn((M, Z), generator=stream, dtype=torch.float64).numpy()
+    dreamed_z = torch.randn((M, Z), generator=stream, dtype=torch.float64)
+    with torch.no_grad():
+        dreamed_x = torch.bernoulli(algorithm.model.decoder.mean(dreamed_z), generator=stream).numpy()
+    assert set(np.unique(dreamed_x)) == {0.0, 1.0}
+
+    info = algorithm.step(batch)
+
+    def wake(p: Parameters) -> float:
+        return float((log_likelihood(p, x, awake) + log_normal(awake, 0.0, 0.0)).mean())
+
+    def sleep(p: Parameters) -> float:
+        return float(log_normal(dreamed_z.numpy(), *encoded(p, dreamed_x)).mean())
+
+    check(algorithm, wake, at, "decoder")
+    check(algorithm, sleep, at, "encoder")
+    assert float(info.objective) == pytest.approx(wake(at) - float(log_normal(awake, mean, log_variance).mean()), rel=1e-9)
+
+
+def test_mcem_ascends_the_complete_data_likelihood() -> None:
+    """One weight update: the gradient of log p(x, z) in theta where the chains have come to."""
+    algorithm, batch = begun("mcem", num_updates=1)
+    at, x, before = parameters(algorithm), batch.x.numpy(), algorithm.chains.clone()  # type: ignore[attr-defined]
+    algorithm.step(batch)
+    z = algorithm.chains.numpy()  # type: ignore[attr-defined]
+    assert not torch.equal(before, algorithm.chains)  # type: ignore[attr-defined]
+    check(algorithm, lambda p: float((log_likelihood(p, x, z) + log_normal(z, 0.0, 0.0)).mean()), at, "decoder")
+    assert algorithm.model.encoder is None
+
+
+def test_mcem_updates_weights_as_often_as_asked() -> None:
+    """And only moves each chain once: after 5 updates the decoder is elsewhere than after 1, the chains are not."""
+    (one, batch), (five, _) = begun("mcem", num_updates=1), begun("mcem", num_updates=5)
+    for algorithm in (one, five):
+            algorithm.step(batch)
+    assert torch.equal(one.chains, five.chains)  # type: ignore[attr-defined]
+    steps = {name: len(algorithm.optimiser.state) for name, algorithm in (("one", one), ("five", five))}  # type: ignore[attr-defined]
+    assert steps["one"] == steps["five"] > 0
+    counts = [float(next(iter(a.optimiser.state.values()))["step"]) for a in (one, five)]  # type: ignore[attr-defined]
+    assert counts == [1, 5]
