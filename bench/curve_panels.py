@@ -10,7 +10,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.transforms import offset_copy
+from matplotlib.transforms import ScaledTranslation
 
 from bench import figures
 from bench.figures import GREY, Look
@@ -65,7 +65,7 @@ def _ends(panel: Sequence[Competitor]) -> Iterator[tuple[Competitor, Likelihood,
 
 
 def _draw_likelihood(ax: Axes, end: Likelihood, look: Look, shift: float, name: str) -> None:
-    place = offset_copy(ax.transData, ax.figure, x=shift, units="points")
+    place = ax.transData + ScaledTranslation(shift / 72, 0, ax.figure.dpi_scale_trans)
     spread = end.spread if math.isfinite(end.spread) else None
     marks = {**HOLLOW, "marker": look.marker, "color": look.colour, "label": name}
     ax.errorbar([end.x], [end.mean], spread, capsize=2, elinewidth=1, zorder=4, transform=place, clip_on=False, **marks)
@@ -95,12 +95,12 @@ def _label(row: Sequence[Axes], panels: Sequence[Sequence[Competitor]], label: s
     columns = row[0].get_subplotspec().get_gridspec().ncols  # type: ignore[union-attr]  # made by a grid
     for i, (ax, panel) in enumerate(zip(row, panels, strict=True)):
         above = f"{first.dataset}, {first.n_train} training points\n" if i == 0 else ""
-        ax.set_title(f"{above}z = {panel[0].z}", loc="left", fontsize=9)
+        ax.set_title(f"{above}z = {panel[0].z}", loc="left", fontsize=9, parse_math=False)
         if i % columns == 0:
-            ax.set_ylabel("lower bound\n(nats a datapoint)")
+            bounded = any(c.bands or c.strays for panel in panels for c in panel)
+            ax.set_ylabel(f"{'lower bound' if bounded else 'log-likelihood'}\n(nats a datapoint)")
         if i + columns >= len(row):
             ax.set_xlabel(label)
-        figures.plain_text(ax)
     _set_range(row[0], panels)
 
 
@@ -114,11 +114,14 @@ def _set_range(ax: Axes, panels: Sequence[Sequence[Competitor]]) -> None:
     strays = [points for c in group for points in c.strays]
     low, high = visible_range(lines or [y for _, y in strays], single)
     ax.set_ylim(low, high)
-    first = [entry(band.x, band.high, low) for band in bands] or [x[0] for x, _ in strays] or [end.x / 10 for end in ends]
+    first = (
+        [entry(band.x, band.high, low) for band in bands] or [x[0] for x, _ in strays] or [end.x / 10 for end in ends]
+    )
     last = [band.x[-1] for band in bands] + [x[-1] for x, _ in strays] + [end.x for end in ends]
     ratio = max(max(last) / min(first), 2)
     room = max((shift for panel in panels for *_, shift in _ends(panel)), default=0) + 6  # of some 180 points
     ax.set_xlim(min(first) / ratio**0.04, max(last) * ratio ** (room / (180 - room)))
+    figures.label_logarithmic(ax)
 
 
 def _line(look: Look) -> Line2D:
@@ -134,5 +137,5 @@ def _kinds(competitors: Sequence[Competitor], estimator: str) -> dict[str, Line2
     if any(c.likelihood for c in competitors):
         kinds[f"log-likelihood, test data ({estimator})"] = Line2D([], [], color=GREY, marker="o", **HOLLOW)
     if any(c.strays for c in competitors):
-        kinds["a seed that is not done"] = Line2D([], [], color=GREY, **STRAY)
+        kinds["a seed that is not in the mean"] = Line2D([], [], color=GREY, **STRAY)
     return kinds

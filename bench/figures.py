@@ -11,11 +11,13 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import accumulate
 
-import matplotlib as mpl
+import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogFormatterSciNotation
 
 COLUMNS = 4  # panels side by side, at most
 PANEL_SIZE = (3.0, 2.5)  # inches
@@ -35,7 +37,7 @@ class Look:
 
 def looks(names: Iterable[str]) -> dict[str, Look]:
     """A look for each name; the colours can be told apart by colour-blind readers, and repeat after ten."""
-    import seaborn as sns  # type: ignore[import-untyped]  # ships no types
+    import seaborn as sns
 
     names = list(names)
     palette = sns.color_palette("colorblind", len(names))
@@ -43,11 +45,9 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
 
 
 def style() -> AbstractContextManager[None]:
-    """The settings to draw in: matplotlib's own defaults, whatever the user's are, with what differs from them."""
-    settings = dict(mpl.rcParamsDefault)
-    settings.pop("backend", None)
-    changed = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": GREY}
-    return mpl.rc_context({**settings, **changed})
+    """The settings to draw in: matplotlib's own defaults, whatever the user's are, and little else."""
+    changes = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": GREY}
+    return matplotlib.style.context(["default", changes])
 
 
 def panel_grid(groups: Sequence[int]) -> tuple[Figure, list[list[Axes]]]:
@@ -95,17 +95,24 @@ def add_legends_and_caption(figure: Figure, legends: Sequence[dict[str, Line2D]]
         figure.text(0.1 / width, y, line, size=8, color=GREY, va="top", parse_math=False)
 
 
-def plain_text(axes: Axes) -> None:
-    """Take the names in the titles and labels of ``axes`` as they are: a dollar sign is no mathematics."""
-    for text in (axes.title, axes._left_title, axes.xaxis.label, axes.yaxis.label):  # type: ignore[attr-defined]
-        text.set_parse_math(False)
+def label_logarithmic(axes: Axes) -> None:
+    """Label the x axis, once it has its range, between powers of ten only where there is too little without."""
+    left, right = axes.get_xlim()
+    labelled = (2, 3, 4, 5, 6, 8) if right / left < 4 else (2, 5) if right / left < 15 else ()
+    formatter = LogFormatterSciNotation(minor_thresholds=(math.inf, math.inf))
+
+    def label(x: float, _: object = None) -> str:
+        return formatter(x) if round(x / 10 ** math.floor(math.log10(x) + 1e-9)) in labelled else ""
+
+    axes.xaxis.set_minor_formatter(FuncFormatter(label))
 
 
 def _columns(names: list[str], width: float) -> int:
-    """How many columns of a legend fit: matplotlib fills them downwards, each as wide as its longest name."""
+    """How many columns of a legend fit: matplotlib fills them downwards, the first ones with one entry more."""
     for n in range(len(names), 1, -1):
-        rows = math.ceil(len(names) / n)
-        longest = [max(map(len, names[i : i + rows])) for i in range(0, len(names), rows)]
+        rows, more = divmod(len(names), n)
+        ends = list(accumulate(rows + (i < more) for i in range(n)))
+        longest = [max(map(len, names[start:end])) for start, end in zip([0, *ends], ends, strict=False)]
         if sum(0.066 * length + 0.65 for length in longest) <= width:
             return n
     return 1

@@ -62,7 +62,7 @@ class Competitor:
     num_done: int
     fates: tuple[str, ...]  # what became of the other seeds
     bands: dict[str, Band]  # by split
-    strays: tuple[Points, ...]  # the test bound of each of the other seeds
+    strays: tuple[Points, ...]  # the test bound of each seed that is in no band
     likelihood: Likelihood | None
 
 
@@ -74,13 +74,15 @@ def read(results: Results, clock: str) -> list[Competitor]:
 
 def _competitor(cell: Cell, seeds: pd.DataFrame, traces: dict[str, pd.DataFrame], clock: str) -> Competitor:
     done, others = seeds[seeds["status"] == "done"], seeds[seeds["status"] != "done"]
-    bands = {split: curves.band(_points(done, traces, clock, f"elbo_{split}")) for split in SPLITS}
+    own = {split: _points(done, traces, clock, f"elbo_{split}") for split in SPLITS}
+    bands = {split: curves.band(points) for split, points in own.items()}
+    apart = own["test"] if bands["test"] is None else []  # seeds of such different speed that they never meet
     return Competitor(
         **cell._asdict(),
         num_done=len(done),
         fates=tuple(others["status"]),
         bands={split: band for split, band in bands.items() if band is not None},
-        strays=tuple(_points(others, traces, clock, "elbo_test")),
+        strays=(*apart, *_points(others, traces, clock, "elbo_test")),
         likelihood=_likelihood(done, clock),
     )
 
@@ -111,26 +113,37 @@ def first_estimator(results: Results) -> str:
 
 def caption(results: Results, competitors: Sequence[Competitor]) -> list[str]:
     """What a reader must know that the lines do not say, a paragraph an entry."""
-    return [text for text in (_about_lines(results, competitors), *_about_absentees(competitors)) if text]
+    texts = [_about_lines(competitors), _about_pixels(results), *_about_absentees(competitors)]
+    return [text for text in texts if text]
 
 
-def _about_lines(results: Results, competitors: Sequence[Competitor]) -> str:
+def _about_lines(competitors: Sequence[Competitor]) -> str:
     counts = [c.num_done for c in competitors if c.bands or c.likelihood]
     texts = []
-    if counts and max(counts) > 1:
-        number = f"{max(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
-        texts.append(f"Lines: mean over {number} seeds; bands: lowest to highest seed.")
-        if any(c.likelihood for c in competitors):
-            texts.append("Error bars: standard deviation over seeds.")
+    spread = bool(counts) and max(counts) > 1
+    if spread:
+        texts.append(f"Means over {_span(counts)} seeds.")
     elif counts:
         texts.append("One seed: its spread is unknown.")
     if any(c.bands for c in competitors):
+        texts.append("Bands: lowest to highest seed, test data." * spread)
         texts.append("The first marks may lie below the axis.")
-    pixels = results.trials.groupby("dataset", sort=False)["pixels"].agg(lambda p: "; ".join(map(str, p.dropna().unique())))
-    known = {name: text for name, text in pixels.items() if text}
+    if any(c.likelihood for c in competitors):
+        texts.append("Error bars: standard deviation over seeds." * spread)
+    return " ".join(text for text in texts if text)
+
+
+def _about_pixels(results: Results) -> str:
+    """What was done to the values, for each data set."""
+    known = results.trials.dropna(subset="pixels").groupby("dataset", sort=False)["pixels"].unique()
     several = results.trials["dataset"].nunique() > 1
-    texts += [f"Pixels{f' of {name}' if several else ''}: {text}." for name, text in known.items()]
-    return " ".join(texts)
+    return " ".join(
+        f"Pixels{f' of {name}' if several else ''}: {'; '.join(map(str, texts))}." for name, texts in known.items()
+    )
+
+
+def _span(counts: Sequence[int]) -> str:
+    return f"{min(counts)} to {max(counts)}" if min(counts) < max(counts) else str(counts[0])
 
 
 def _about_absentees(competitors: Sequence[Competitor]) -> list[str]:
@@ -139,11 +152,12 @@ def _about_absentees(competitors: Sequence[Competitor]) -> list[str]:
     for name in dict.fromkeys(c.algorithm for c in competitors):
         own = [c for c in competitors if c.algorithm == name]
         if any(c.num_done for c in own) and not any(c.bands or c.strays for c in own):
-            rest = "log-likelihood is in the table" if any(c.likelihood for c in own) else "log-likelihood was not estimated"
-            texts.append(f"{name} has no encoder and so no lower bound; its {rest}.")
+            fate = "is in the table" if any(c.likelihood for c in own) else "was not estimated"
+            texts.append(f"{name} has no encoder and so no lower bound; its log-likelihood {fate}.")
         fates = Counter(fate for c in own for fate in c.fates)
         total = sum(c.num_done + len(c.fates) for c in own)
         for fate, count in fates.items():
             where = ", ".join(str(z) for z in sorted({c.z for c in own if fate in c.fates}))
-            texts.append(f"{name}: {count} of {total} seeds {fate} (z = {where}), not in the mean.")
+            share = f"all {total} seeds" if count == total else f"{count} of {total} seeds"
+            texts.append(f"{name}: {share} {fate} (z = {where}), not in the mean.")
     return texts

@@ -61,11 +61,12 @@ def render_table(frame: pd.DataFrame, title: str, width: int = 100) -> Table:
     """A table for the terminal from a frame as it is displayed, made to fit ``width`` characters.
 
     Numbers stand to the right and are never broken over lines.  Where the table is too wide, columns with one value in
-    all rows move into the caption, then texts wrap, then the last columns are left out and named in the caption.
+    all rows move into the caption (texts first, and from the right), then texts wrap, then the last columns are left
+    out and named in the caption.
     """
     from rich import box
     from rich.table import Table
-    from rich.text import Text  # plain strings would be read as markup: aevb[num_samples=5] would lose its brackets
+    from rich.text import Text  # plain strings are read as markup: aevb[num_samples=5] would lose its brackets
 
     columns = [_Column.of(str(name), frame[name]) for name in frame.columns]
     columns, notes = _fit(columns, width)
@@ -133,12 +134,12 @@ def _broken(text: str, width: int) -> str:
 def _fit(columns: list[_Column], width: int) -> tuple[list[_Column], list[str]]:
     """The columns that there is room for, and what the caption says in place of the others."""
     notes = []
-    constant = sorted((c for c in columns if c.constant), key=lambda c: (c.numeric, -c.widest))
+    constant = sorted((c for c in reversed(columns) if c.constant), key=lambda c: c.numeric)
     while constant and len(columns) > 1 and _total(c.widest for c in columns) > width:
         column = constant.pop(0)
         columns = [c for c in columns if c is not column]
         notes.append(f"{column.name}: {column.cells[0]}")
-    left_out = []
+    left_out: list[str] = []
     while len(columns) > 1 and _total(c.narrowest for c in columns) > width:
         *columns, column = columns
         left_out.insert(0, column.name)

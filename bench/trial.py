@@ -16,6 +16,7 @@ from torch import Tensor
 from bench import environment, seeds
 from bench.algorithm import Algorithm
 from bench.dataset import Data
+from bench.divergence import divergence
 from bench.errors import BenchError, Diverged
 from bench.problem import Problem
 from bench.store import Store, TrialFolder
@@ -78,7 +79,7 @@ class Trial:
         self.tuning: Tuning | None = None
         self.started = self._last_checkpoint = time.monotonic()
         self._facts: dict[str, Any] = {}
-        self._first_bound: float | None = None
+        self._levels: dict[int, float] = {}  # by samples: what divergence is judged by
 
     def run(self) -> None:
         """From the data to the estimates; goes on from a checkpoint where there is one."""
@@ -104,6 +105,7 @@ class Trial:
             if pause.at_mark:
                 self.evaluate(algorithm, watched, pause)
             self.keep(algorithm, pause)
+        self.check_divergence(ended=True)
         self.checkpoint(algorithm)
         self.folder.write_model(algorithm.model.state_dict())
         self.estimate(algorithm, watched["test"])
@@ -136,8 +138,7 @@ class Trial:
         algorithm.load_state_dict(saved["algorithm"])
         self.clocks = Clocks(**saved["clocks"])
         self.folder.trim_trace(self.clocks.samples)
-        trace = self.folder.read_trace()
-        self._first_bound = _level(trace[0]) if trace else None
+        self._levels = {row["samples"]: _level(row) for row in self.folder.read_trace()}
 
     def evaluate(self, algorithm: Algorithm, watched: dict[str, Tensor], pause: Pause) -> None:
         """Write a row of the trace: the clocks, and the lower bound on both splits where there is an encoder.
@@ -157,19 +158,14 @@ class Trial:
         row = {**{name: getattr(self.clocks, name) for name in fields}, **row}
         if self.clocks.updates or row.get("elbo_train") is not None:
             self.folder.append_trace(row)
-            self._check_divergence(_level(row))
+            self._levels[self.clocks.samples] = _level(row)
+            self.check_divergence()
 
-    def _check_divergence(self, level: float) -> None:
-        """Call a run diverged whose bound is not finite, or a hundred times lower than where it began."""
-        if self._first_bound is None:
-            self._first_bound = level
-        if not abs(level) < float("inf"):
-            raise Diverged(f"The bound is {level} after {self.clocks.samples} training samples.")
-        if level < self._first_bound - 100 * (1 + abs(self._first_bound)):
-            raise Diverged(
-                f"The bound is {level:.3g} nats after {self.clocks.samples} training samples, and began at "
-                f"{self._first_bound:.3g}: the run has blown up."
-            )
+    def check_divergence(self, *, ended: bool = False) -> None:
+        """Raises Diverged where the bound is not finite or the run has blown up."""
+        reason = divergence(list(self._levels), list(self._levels.values()), ended=ended)
+        if reason:
+            raise Diverged(reason)
 
     def keep(self, algorithm: Algorithm, pause: Pause) -> None:
         """Between two updates: notice a time-out, save now and then, show a sign of life."""

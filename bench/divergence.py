@@ -1,0 +1,34 @@
+"""When a training run has diverged."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+BLOWN_UP = 10.0  # how many times lower than where it began a bound must be
+PATIENCE = 10.0  # for how long: until the training samples seen have grown by this factor
+
+
+def divergence(samples: Sequence[int], bounds: Sequence[float], *, ended: bool = False) -> str:
+    """Why a run with these bounds (nats a datapoint) at these evaluation marks has diverged; empty where it has not.
+
+    It has when the last bound is NaN or infinite, or when the run has blown up: the bound has stayed ``BLOWN_UP`` times
+    lower than it began while the samples grew by the factor ``PATIENCE``, or is so when the run has ``ended``.  The
+    patience is needed because a large first step of Adagrad often throws a bound far down, from where most runs recover.
+    """
+    if not bounds:
+        return ""
+    if not math.isfinite(bounds[-1]):
+        return f"The bound is {bounds[-1]} after {samples[-1]} training samples."
+    floor = bounds[0] - BLOWN_UP * (1 + abs(bounds[0]))
+    below = len(bounds)
+    while below > 0 and bounds[below - 1] < floor:
+        below -= 1
+    if below == len(bounds):
+        return ""
+    if ended or samples[-1] >= PATIENCE * max(samples[below], 1):
+        return (
+            f"The run has blown up: its bound began at {bounds[0]:.4g} nats and is {bounds[-1]:.4g} "
+            f"after {samples[-1]} training samples."
+        )
+    return ""

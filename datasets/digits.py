@@ -1,0 +1,50 @@
+"""The 8 x 8 digits that scikit-learn ships: a first run needs no download."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from bench.binarize import BinarizeOptions, binarized
+from bench.dataset import Data, Dataset
+from bench.options import option
+from bench.split import split
+
+
+@dataclass(frozen=True)
+class DigitsOptions(BinarizeOptions):
+    """What can be set of `digits`."""
+
+    num_test: int = option(297, "how many of the 1797 images are held out", unit="datapoints", minimum=1, maximum=1796)
+
+
+class Digits(Dataset[DigitsOptions]):
+    """1797 handwritten digits, 8 x 8, that scikit-learn ships: small, and never downloaded.
+
+    Counts of 0 to 16, divided by 16; a random split, for there is no standard one: 1500 training and 297 test images.
+    Source: test part of UCI "Optical Recognition of Handwritten Digits" (Alpaydin & Kaynak 1998, doi 10.24432/C50P49).
+    """
+
+    Options = DigitsOptions
+    hidden: ClassVar[int] = 100
+
+    def load(self, generator: torch.Generator) -> Data:
+        """See `Dataset.load`; the split is the same however the pixels are binarised."""
+        from sklearn.datasets import load_digits
+
+        digits = load_digits()
+        x = torch.tensor(digits.data, dtype=torch.float32) / 16  # [1797, 64]
+        labels = torch.tensor(digits.target, dtype=torch.int64)
+        train, test = split(len(x), self.options.num_test, generator)
+        grey = Data(
+            x_train=x[train],
+            x_test=x[test],
+            image_shape=(8, 8),
+            likelihood="bernoulli",
+            pixels="grey pixels in [0, 1]",
+            labels_train=labels[train],
+            labels_test=labels[test],
+        )
+        return binarized(grey, self.options.binarize, generator)

@@ -1,0 +1,68 @@
+"""Frey Face: 1965 frames of one face, 28 x 20."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from bench.dataset import Data, Dataset
+from bench.downloads import RemoteFile, fetch
+from bench.options import option
+from bench.split import split
+
+
+def _frames(raw: bytes) -> bytes:
+    """The C-contiguous bytes of variable ``ff``, uint8 [560, 1965], of a MATLAB file."""
+    from scipy.io import loadmat
+
+    frames: bytes = np.ascontiguousarray(loadmat(io.BytesIO(raw))["ff"]).tobytes()
+    return frames
+
+
+FILE = RemoteFile(
+    name="frey_rawface.mat",
+    sha256="fbd70c2c992104024a20f4d253da1a1132eb6bf8ed142dccbe7d2b1743b705c4",
+    urls=(
+        "https://cs.nyu.edu/~roweis/data/frey_rawface.mat",
+        "https://cs.nyu.edu/home/people/in_memoriam/roweis/data/frey_rawface.mat",
+        "https://web.archive.org/web/2015id_/http://www.cs.nyu.edu/~roweis/data/frey_rawface.mat",
+    ),
+    unpack=_frames,
+)
+
+
+@dataclass(frozen=True)
+class FreyFaceOptions:
+    """What can be set of `freyface`."""
+
+    num_test: int = option(365, "how many of the 1965 frames are held out", unit="datapoints", minimum=1, maximum=1964)
+
+
+class FreyFace(Dataset[FreyFaceOptions]):
+    """1965 frames of Brendan Frey's face from a video, 28 x 20, grey: continuous pixels for a Gaussian likelihood.
+
+    Grey values are divided by 255; a random split, for the paper names none: 1600 training and 365 test frames.
+    Neighbours in the video are alike, so that a test frame has near copies among the training frames.
+
+    Source: Roweis' page of data, http://www.cs.nyu.edu/~roweis/data.html.
+    """
+
+    Options = FreyFaceOptions
+    hidden: ClassVar[int] = 200
+
+    def load(self, generator: torch.Generator) -> Data:
+        """See `Dataset.load`; ``generator`` draws the split."""
+        frames = np.frombuffer(fetch(FILE), np.uint8).reshape(560, 1965)  # a column a frame
+        x = torch.tensor(frames).T.contiguous().float().div_(255)  # [1965, 560]
+        train, test = split(len(x), self.options.num_test, generator)
+        return Data(
+            x_train=x[train],
+            x_test=x[test],
+            image_shape=(28, 20),
+            likelihood="gaussian",
+            pixels="grey pixels in [0, 1]",
+        )

@@ -1,0 +1,64 @@
+"""MNIST: 60000 training and 10000 test images of handwritten digits, 28 x 28."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.binarize import BinarizeOptions, binarized
+from bench.dataset import Data, Dataset
+from bench.downloads import RemoteFile, fetch
+
+MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    "https://raw.githubusercontent.com/fgnt/mnist/master/",
+)
+# SHA-256 of the unpacked idx files.
+CONTENT = {
+    "train-images-idx3-ubyte.gz": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte.gz": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte.gz": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte.gz": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+
+
+class MNIST(Dataset[BinarizeOptions]):
+    """70000 handwritten digits, 28 x 28: the standard 60000 for training, 10000 for testing.
+
+    Grey values are divided by 255.  11 MB, downloaded once.  Source: LeCun, Bottou, Bengio & Haffner 1998,
+    "Gradient-based learning applied to document recognition"; http://yann.lecun.com/exdb/mnist/.
+    """
+
+    Options = BinarizeOptions
+
+    def load(self, generator: torch.Generator) -> Data:
+        """See `Dataset.load`; ``generator`` draws the binarisation alone, for the split is the standard one."""
+        grey = Data(
+            x_train=_images("train-images-idx3-ubyte.gz"),
+            x_test=_images("t10k-images-idx3-ubyte.gz"),
+            image_shape=(28, 28),
+            likelihood="bernoulli",
+            pixels="grey pixels in [0, 1]",
+            labels_train=_labels("train-labels-idx1-ubyte.gz"),
+            labels_test=_labels("t10k-labels-idx1-ubyte.gz"),
+        )
+        return binarized(grey, self.options.binarize, generator)
+
+
+def _images(name: str) -> Tensor:
+    """[N, 784] in [0, 1]; behind a header of four 4-byte numbers."""
+    return _values(name, 16).reshape(-1, 784).float().div_(255)
+
+
+def _labels(name: str) -> Tensor:
+    """[N] of 0 to 9; behind a header of two 4-byte numbers."""
+    return _values(name, 8).long()
+
+
+def _values(name: str, header: int) -> Tensor:
+    others = tuple(other for other in CONTENT if other != name)
+    urls = tuple(mirror + name for mirror in MIRRORS)
+    content = fetch(RemoteFile(name, CONTENT[name], urls, companions=others))
+    return torch.tensor(np.frombuffer(content, np.uint8, offset=header))

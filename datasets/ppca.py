@@ -1,0 +1,83 @@
+"""Synthetic data from probabilistic PCA, whose true likelihood is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from bench.dataset import Data, Dataset
+from bench.errors import OptionError
+from bench.options import option
+from bench.statistics import ppca
+
+
+@dataclass(frozen=True)
+class PPCAOptions:
+    """What can be set of `ppca`."""
+
+    rank: int = option(2, "latent dimensions of the truth, below `pixels`", minimum=1)
+    pixels: int = option(16, "D, the values of a datapoint", minimum=2)
+    noise: float = option(0.5, "standard deviation of the noise around the latent plane", above=0)
+    num_train: int = option(2000, "training datapoints", unit="datapoints", minimum=1)
+    num_test: int = option(1000, "test datapoints", unit="datapoints", minimum=1)
+
+    def __post_init__(self) -> None:
+        """Refuse a truth that would fill all dimensions and leave no noise to be seen."""
+        if self.rank >= self.pixels:
+            raise OptionError(f"`rank` of ppca must be below `pixels`, {self.pixels} (got {self.rank}).")
+
+
+class PPCA(Dataset[PPCAOptions]):
+    """Synthetic linear-Gaussian data whose log-likelihood is known exactly: algorithms and estimators meet the truth.
+
+    ``x = W z + b + s e`` with z and e standard normal.  The columns of W are orthogonal, of length 2 down to 1, and
+    b has length sqrt(D) / 2: a model that starts near W = 0, b = 0, s = 1 is more than a nat a datapoint below the
+    best one, whatever the options are.  ``facts`` holds W, b, s^2 and the mean log-likelihoods of the training and
+    test data under them, in nats a datapoint.
+
+    Source: Tipping & Bishop 1999, "Probabilistic principal component analysis".
+    """
+
+    Options = PPCAOptions
+    hidden: ClassVar[int] = 32
+
+    def load(self, generator: torch.Generator) -> Data:
+        """See `Dataset.load`; W and b are drawn first, then the test data: neither depends on ``num_train``."""
+        o = self.options
+        weights, bias = _truth(o.pixels, o.rank, generator)
+        x_test = _draw(o.num_test, weights, bias, o.noise, generator)
+        x_train = _draw(o.num_train, weights, bias, o.noise, generator)
+        variance = o.noise**2
+        return Data(
+            x_train=x_train,
+            x_test=x_test,
+            image_shape=(1, o.pixels),
+            likelihood="gaussian",
+            pixels="drawn from a linear-Gaussian model",
+            bounded=False,
+            facts={
+                "weights": weights.tolist(),
+                "bias": bias.tolist(),
+                "noise_variance": variance,
+                "log_likelihood_train": float(ppca.log_likelihood(x_train, weights, bias, variance).mean()),
+                "log_likelihood_test": float(ppca.log_likelihood(x_test, weights, bias, variance).mean()),
+            },
+        )
+
+
+def _truth(num_pixels: int, rank: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """W [D, d], b [D], in float64 so that the facts are exact for them."""
+    axes, _ = torch.linalg.qr(torch.randn(num_pixels, rank, generator=generator, dtype=torch.float64))
+    weights = axes * torch.linspace(2, 1, rank, dtype=torch.float64)
+    direction = torch.randn(num_pixels, generator=generator, dtype=torch.float64)
+    return weights, direction * (num_pixels**0.5 / 2 / direction.norm())
+
+
+def _draw(num_data: int, weights: Tensor, bias: Tensor, noise: float, generator: torch.Generator) -> Tensor:
+    """x [num_data, D], float32."""
+    z = torch.randn(num_data, weights.shape[1], generator=generator, dtype=torch.float64)
+    noises = noise * torch.randn(num_data, len(bias), generator=generator, dtype=torch.float64)
+    return (z @ weights.T + bias + noises).float()

@@ -1,0 +1,12 @@
+"""The paper's figure 2: how much is learned from each training sample."""
+
+from __future__ import annotations
+
+from bench.learning_curves import LearningCurves
+
+
+class ConvergenceSamples(LearningCurves):
+    """The lower bound against training samples seen, test and training data, a panel for each latent size."""
+
+    clock = "samples"
+    label = "training samples seen"

@@ -1,0 +1,12 @@
+"""Who is quickest on the wall clock."""
+
+from __future__ import annotations
+
+from bench.learning_curves import LearningCurves
+
+
+class ConvergenceSeconds(LearningCurves):
+    """The lower bound against training seconds (evaluations not counted, tuning counted), test and training data."""
+
+    clock = "train_seconds"
+    label = "training time (seconds)"

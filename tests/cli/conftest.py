@@ -1,0 +1,36 @@
+"""The real command line, in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Bench = Callable[..., subprocess.CompletedProcess[str]]
+
+PLUGINS = Path(__file__).parent.parent / "plugins"
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """Call ``bench`` with arguments in ``tmp_path``; it must not show a traceback, whatever happens."""
+
+    def call(*arguments: object, code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
+        finished = subprocess.run(
+            [sys.executable, "-m", "bench", *map(str, arguments)],
+            cwd=tmp_path,
+            env={**os.environ, "COLUMNS": "200", **environment},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert "Traceback" not in finished.stderr, finished.stderr
+        assert finished.returncode == code, f"exit code {finished.returncode}\n{finished.stdout}\n{finished.stderr}"
+        return finished
+
+    return call

@@ -1,0 +1,256 @@
+"""`bench run`: what it leaves, what it skips, and that no trouble of one trial harms another."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+
+import bench as library
+from bench.store import TrialFolder
+
+PLUGINS = Path(__file__).parent.parent / "plugins"
+BLOBS, MINE, TROUBLE = (str(PLUGINS / f"{name}.py") for name in ("blobs", "mine", "trouble"))
+QUICK = ("--dataset", BLOBS, "--z", "2", "--budget", "2000", "--likelihood", "importance[num_samples=20]", "--seeds", "2")
+
+Bench = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def trace(path: Path) -> pd.DataFrame:
+    """What a training did, less what the clock on the wall says."""
+    frame = library.load(path).trace.drop(columns=["train_seconds", "eval_seconds"])
+    return frame.sort_values(["trial", "samples"]).reset_index(drop=True)
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    """The final weights of each trial."""
+    return {
+        f"{folder.name}/{name}": value
+        for folder in sorted((path / "trials").iterdir())
+        for name, value in TrialFolder(folder).read_model().items()
+    }
+
+
+def same(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> bool:
+    """Bit for bit."""
+    return one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_leaves_tables_figures_and_every_trial(bench: Bench, tmp_path: Path) -> None:
+    finished = bench("run", *QUICK, "--algos", f"aevb,wakesleep,mcem,{MINE}[rate=0.02]", "--out", "run")
+    run = library.load(tmp_path / "run")
+    assert list(run.trials["algorithm"].unique()) == ["aevb", "wakesleep", "mcem", "mine[rate=0.02]"]
+    assert (run.trials["status"] == "done").all()
+    assert (run.trials["samples"] >= 2000).all()
+    assert run.trials["log_likelihood_test"].notna().all()
+    assert (run.trials["log_likelihood_test_se"] > 0).all()
+    assert (run.trials["threads"] == 1).all()
+    assert run.trials.loc[run.trials["algorithm"] == "mcem", "elbo_test"].isna().all()
+    assert run.trials.loc[run.trials["algorithm"] != "mcem", "elbo_test"].notna().all()
+    assert run.trials["learning_rate"].isin([0.01, 0.02, 0.1]).sum() == 6  # all but the user's own, which has none
+    for name in ("figures/convergence_samples.png", "tables/log_likelihood.csv", "tables/log_likelihood.md"):
+        assert (tmp_path / "run" / "report" / name).stat().st_size > 0
+    for shown in ("aevb", "mine[rate=0.02]", "convergence_samples.png", "[8/8]"):
+        assert shown in finished.stdout + finished.stderr
+
+
+def test_learning_is_seen_and_the_clocks_go_forward(bench: Bench, tmp_path: Path) -> None:
+    bench("run", *QUICK, "--algos", "aevb,wakesleep", "--budget", "2e4", "--out", "run")
+    for _, one in library.load(tmp_path / "run").trace.groupby("trial"):
+        assert one["elbo_test"].iloc[-1] > one["elbo_test"].iloc[0] + 1
+        for clock in ("samples", "updates", "model_evaluations", "train_seconds", "eval_seconds"):
+            assert one[clock].is_monotonic_increasing
+        assert one["samples"].iloc[0] == 0
+
+
+def test_workers_backends_and_order_do_not_change_a_result(bench: Bench, tmp_path: Path) -> None:
+    algos = ("--algos", f"aevb,wakesleep,mcem,{MINE}")
+    bench("run", *QUICK, *algos, "--jobs", "1", "--out", "one")
+    bench("run", *QUICK, *algos, "--jobs", "2", "--out", "two")
+    bench("run", *QUICK, *algos, "--backend", "sequential", "--out", "three")
+    bench("run", *QUICK, "--algos", f"{MINE},mcem,wakesleep,aevb", "--backend", "threading", "--out", "four")
+    for other in ("two", "three", "four"):
+        pd.testing.assert_frame_equal(trace(tmp_path / "one"), trace(tmp_path / other), check_exact=True)
+        assert same(weights(tmp_path / "one"), weights(tmp_path / other))
+    estimates = [
+        library.load(tmp_path / name).likelihoods.set_index("trial")["log_likelihood"].sort_index() for name in ("one", "two")
+    ]
+    pd.testing.assert_series_equal(*estimates, check_exact=True)
+
+
+def test_a_second_time_there_is_nothing_to_do(bench: Bench, tmp_path: Path) -> None:
+    bench("run", *QUICK, "--algos", "aevb", "--out", "run")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "trials").rglob("*")}
+    finished = bench("run", *QUICK, "--algos", "aevb", "--out", "run")
+    assert "Nothing to do" in finished.stderr
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "trials").rglob("*")} == before
+
+
+def test_a_larger_budget_extends_and_ends_where_one_long_run_does(bench: Bench, tmp_path: Path) -> None:
+    algos = ("--algos", f"aevb,wakesleep,mcem,{MINE}")
+    bench("run", *QUICK, *algos, "--out", "run")
+    short = trace(tmp_path / "run")
+    bench("run", *QUICK, *algos, "--budget", "5000", "--out", "run")
+    bench("run", *QUICK, *algos, "--budget", "5000", "--out", "whole")
+    longer, whole = trace(tmp_path / "run"), trace(tmp_path / "whole")
+    marks = ["trial", "samples"]
+    both = longer.merge(whole, on=marks, suffixes=("", "_whole"))
+    assert len(both) == len(whole)  # every mark of the one long run is there, and equal
+    for column in ("elbo_train", "elbo_test", "model_evaluations", "updates"):
+        pd.testing.assert_series_equal(both[column], both[f"{column}_whole"], check_names=False, check_exact=True)
+    assert len(longer.merge(short, on=marks)) == len(short)  # and what was measured before is kept
+    assert same(weights(tmp_path / "run"), weights(tmp_path / "whole"))
+    assert (library.load(tmp_path / "run").likelihoods["samples"] >= 5000).all()
+
+
+def test_more_seeds_and_estimators_are_added(bench: Bench, tmp_path: Path) -> None:
+    bench("run", *QUICK, "--algos", "aevb", "--out", "run")
+    before = trace(tmp_path / "run")
+    bench("run", *QUICK, "--algos", "aevb", "--seeds", "3", "--likelihood", "hmc,importance[num_samples=20]", "--out", "run")
+    run = library.load(tmp_path / "run")
+    assert sorted(run.trials["seed"]) == [0, 1, 2]
+    assert list(run.likelihoods["estimator"]) == ["hmc", "importance[num_samples=20]"] * 3
+    assert (run.trials["estimator"] == "hmc").all()
+    kept = trace(tmp_path / "run").merge(before[["trial", "samples"]], on=["trial", "samples"])
+    pd.testing.assert_frame_equal(kept, before, check_exact=True)
+
+
+@pytest.mark.parametrize(
+    ("how", "status", "reason"),
+    [
+        ("raise", "failed", "RuntimeError: boom <b>&% 100 $"),
+        ("nan", "diverged", "nan"),
+        ("explode", "diverged", "blown up"),
+        ("kill", "crashed", "worker process died"),
+    ],
+)
+def test_trouble_is_a_row_with_its_reason_and_the_others_go_on(
+    bench: Bench, tmp_path: Path, how: str, status: str, reason: str
+) -> None:
+    finished = bench("run", *QUICK, "--algos", f"aevb,{TROUBLE}[how={how}]", "--jobs", "2", "--out", "run", code=3)
+    trials = library.load(tmp_path / "run").trials.set_index("algorithm")
+    assert (trials.loc["aevb", "status"] == "done").all()
+    if how == "raise":
+        assert set(trials.drop(index="aevb")["status"]) == {status}
+    troubled = trials.drop(index="aevb")
+    assert list(troubled["status"]) == [status] * 2
+    assert troubled["reason"].str.contains(reason, regex=False).all()
+    assert f"{status}: trouble" in finished.stdout
+    assert "aevb" in (tmp_path / "run" / "report" / "tables" / "log_likelihood.md").read_text()
+    assert "trouble" in (tmp_path / "run" / "report" / "tables" / "log_likelihood.md").read_text()
+
+
+def test_a_trial_that_takes_too_long_is_stopped_and_goes_on_later(bench: Bench, tmp_path: Path) -> None:
+    asked = ("run", *QUICK, "--seeds", "1", "--algos", f"{TROUBLE}[how=slow]", "--budget", "5e4", "--out", "run")
+    started = time.monotonic()
+    bench(*asked, "--timeout", "2s", code=3)
+    assert time.monotonic() - started < 30  # 500 updates of 10 ms and more would not fit into 2 s
+    trial = library.load(tmp_path / "run").trials.iloc[0]
+    assert trial["status"] == "timeout"
+    assert 0 < trial["samples"] < 5e4
+    bench(*asked)
+    assert library.load(tmp_path / "run").trials.iloc[0]["status"] == "done"
+
+
+def test_a_failed_trial_is_tried_again(bench: Bench, tmp_path: Path) -> None:
+    asked = ("run", *QUICK, "--algos", f"{TROUBLE}[how=once,flag={tmp_path}/flag]", "--seeds", "1", "--out", "run")
+    bench(*asked, code=3)
+    assert library.load(tmp_path / "run").trials.iloc[0]["status"] == "failed"
+    bench(*asked)
+    assert library.load(tmp_path / "run").trials.iloc[0]["status"] == "done"
+    assert library.load(tmp_path / "run").trials.iloc[0]["reason"] == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT to one process")
+def test_ctrl_c_keeps_what_is_done_and_the_same_command_does_the_rest(bench: Bench, tmp_path: Path) -> None:
+    asked = ["run", *QUICK, "--algos", f"aevb,{TROUBLE}[how=slow]", "--budget", "2e4", "--seeds", "1", "--out", "run"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bench", *asked], cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    until(lambda: statuses(tmp_path / "run").get("aevb") == "done")
+    os.killpg(process.pid, signal.SIGINT)  # what a terminal does: parent and workers all get it
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert "same command" in errors
+    interrupted = library.load(tmp_path / "run").trials.set_index("algorithm")
+    assert interrupted.loc["aevb", "status"] == "done"
+    assert interrupted.drop(index="aevb")["status"].tolist() == ["interrupted"]
+    assert interrupted.drop(index="aevb")["reason"].str.contains("same command").all()
+    finished = bench(*asked)
+    assert "1 finished trials are kept, 1 to do" in finished.stderr
+    assert (library.load(tmp_path / "run").trials["status"] == "done").all()
+
+
+def test_a_killed_run_goes_on_from_its_checkpoint_bit_for_bit(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkpoint in the midst of training, then a trace that is longer than it, as a kill leaves them."""
+    from bench import trial as trials
+    from bench.study import Study
+
+    bench("run", *QUICK, "--algos", "aevb,mcem", "--out", "whole")
+    study = Study(dataset=BLOBS, z=(2,), seeds=(0, 1), algos=("aevb", "mcem"), budget=2000)
+    bench("run", *QUICK, "--algos", "aevb,mcem", "--budget", "700", "--out", "run")
+    for spec in study.expand(study.load_data(0)):
+        folder = TrialFolder(tmp_path / "run" / "trials" / spec.id)
+        folder.write_status({**folder.read_status(), "status": "running"})
+        folder.append_trace({"samples": 1_000_000, "elbo_train": 7.0})
+    assert trials.CHECKPOINT_SECONDS > 0
+    bench("run", *QUICK, "--algos", "aevb,mcem", "--out", "run")
+    assert same(weights(tmp_path / "run"), weights(tmp_path / "whole"))
+    assert trace(tmp_path / "run")["samples"].max() < 1_000_000
+
+
+def test_changed_code_is_told_and_run_again_when_asked(bench: Bench, tmp_path: Path) -> None:
+    copy = tmp_path / "mine.py"
+    copy.write_text(Path(MINE).read_text())
+    asked = ("run", *QUICK, "--algos", "./mine.py", "--out", "run")
+    bench(*asked)
+    copy.write_text(Path(MINE).read_text().replace("log_w, 0)", "log_w * 0.9, 0)"))
+    before = weights(tmp_path / "run")
+    assert "2 finished trials are stale" in bench(*asked).stderr
+    assert same(before, weights(tmp_path / "run"))
+    bench(*asked, "--rerun-stale")
+    assert not same(before, weights(tmp_path / "run"))
+    assert "stale" not in bench(*asked).stderr
+
+
+def test_a_study_file_asks_the_same(bench: Bench, tmp_path: Path) -> None:
+    bench("run", *QUICK, "--algos", "aevb", "--out", "one")
+    bench("run", "one/study.toml", "--out", "two")
+    pd.testing.assert_frame_equal(trace(tmp_path / "one"), trace(tmp_path / "two"), check_exact=True)
+    bench("run", "one/study.toml", "--seeds", "1,", "--out", "three")
+    assert library.load(tmp_path / "three").trials["seed"].tolist() == [1]
+
+
+def test_a_copied_run_is_reported_elsewhere(bench: Bench, tmp_path: Path) -> None:
+    bench("run", *QUICK, "--algos", "aevb", "--out", "run")
+    (tmp_path / "run").rename(tmp_path / "moved")
+    bench("report", "moved", "--only", "log_likelihood", "--format", "csv", "--out", "there")
+    assert [path.name for path in (tmp_path / "there").rglob("*.*")] == ["log_likelihood.csv"]
+
+
+def statuses(path: Path) -> dict[str, Any]:
+    """The status of each algorithm's trial, as far as there is one."""
+    try:
+        return dict(library.load(path).trials.set_index("algorithm")["status"])
+    except Exception:  # noqa: BLE001  # the folder is being made
+        return {}
+
+
+def until(holds: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait for something to come true."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)

@@ -1,0 +1,76 @@
+"""Synthetic results: frames with the promised columns, in which every number is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from bench.results import LIKELIHOOD_COLUMNS, TRACE_COLUMNS, TRIAL_COLUMNS
+
+
+class Rows:
+    """Collects trials and makes results of them."""
+
+    def __init__(self) -> None:
+        self.trials: list[dict[str, Any]] = []
+        self.trace: list[dict[str, Any]] = []
+        self.likelihoods: list[dict[str, Any]] = []
+
+    def add(
+        self,
+        algorithm: str = "aevb",
+        seed: int = 0,
+        *,
+        z: int = 3,
+        n_train: int = 1000,
+        dataset: str = "digits",
+        status: str = "done",
+        likelihoods: dict[str, float] | None = None,
+        se: float = 0.01,
+        bound: Iterable[tuple[float, float]] = (),
+        seconds_a_sample: float = 0.001,
+        encoder: bool = True,
+        warnings: str = "",
+    ) -> None:
+        """A trial; ``bound`` are (samples, test bound), the training bound lies half a nat above."""
+        key = {"algorithm": algorithm, "dataset": dataset, "z": z, "n_train": n_train, "seed": seed}
+        key = {"trial": "/".join(map(str, key.values())), **key}
+        marks = [
+            {
+                "samples": samples,
+                "train_seconds": samples * seconds_a_sample,
+                "model_evaluations": 2 * samples,
+                **({"elbo_test": y, "elbo_train": y + 0.5} if encoder else {}),
+            }
+            for samples, y in bound
+        ]
+        found = likelihoods or {}
+        first = next(iter(found), None)
+        head = {"estimator": first, "log_likelihood_test": found.get(first), "log_likelihood_test_se": se}
+        last = marks[-1] if marks else {}
+        self.trials.append({**key, "status": status, "pixels": "grey values", **last, **(head if found else {})})
+        self.trace += [{**key, **mark} for mark in marks]
+        bias = {"importance": "lower", "hmc": "upward"}
+        rows = {"split": "test", "num_points": 360, "log_likelihood_se": se, "warnings": warnings}
+        self.likelihoods += [
+            {**key, **rows, "estimator": name, "bias": bias.get(name, "lower"), "log_likelihood": value}
+            for name, value in found.items()
+        ]
+
+    def results(self) -> Any:
+        """What a report is given."""
+        return SimpleNamespace(
+            path=None,
+            trials=pd.DataFrame(self.trials).reindex(columns=TRIAL_COLUMNS),
+            trace=pd.DataFrame(self.trace).reindex(columns=TRACE_COLUMNS),
+            likelihoods=pd.DataFrame(self.likelihoods).reindex(columns=LIKELIHOOD_COLUMNS),
+        )
+
+
+@pytest.fixture
+def rows() -> Rows:
+    return Rows()
