@@ -23,7 +23,9 @@ class MCEMHyperparameters(Hyperparameters):
     )
     num_leapfrog: int = option(10, "leapfrog steps of a Hamiltonian transition", minimum=1)
     num_updates: int = option(5, "weight updates with each sample of z", minimum=1)
-    acceptance: float = option(0.9, "acceptance probability that the step size of the chains is tuned to", above=0, maximum=0.99)
+    acceptance: float = option(
+        0.9, "acceptance probability that the step size of the chains is tuned to", above=0, maximum=0.99
+    )
     annealing: float = option(1e-3, "a in the step size of weight update t: learning_rate / (1 + a t)", minimum=0)
 
 
@@ -50,7 +52,9 @@ class MCEM(Algorithm):
             annealing=settings.annealing,
         )
         self.chains = self.model.sample_prior(problem.num_data, generator)  # [N, d]
-        self.step_size = DualAveraging(torch.full((), 0.1, device=problem.x.device), target=settings.acceptance, horizon=200)
+        self.step_size = DualAveraging(
+            torch.full((), 0.1, device=problem.x.device), target=settings.acceptance, horizon=200
+        )
 
     def step(self, batch: Batch) -> StepInfo:
         """E: move the batch's chains by one transition.  M: ascend log p(x, z) in theta at their new places."""
@@ -58,7 +62,7 @@ class MCEM(Algorithm):
         state, info = self.move_chains(batch)
         for _ in range(settings.num_updates):
             self.optimiser.zero_grad()
-            (-self.model.log_joint(batch.x, state.z).mean()).backward()  # type: ignore[no-untyped-call]  # untyped in torch
+            (-self.model.log_joint(batch.x, state.z).mean()).backward()
             self.optimiser.step()
         return StepInfo(
             objective=state.log_density.mean(),

@@ -39,7 +39,7 @@ class WakeSleep(Algorithm):
             posterior = self.model.encode(x)
             z = posterior.rsample(self.generator)  # [M, d]
         log_joint = self.model.log_joint(x, z)
-        (-log_joint.mean()).backward()  # type: ignore[no-untyped-call]  # torch declares no types for it
+        (-log_joint.mean()).backward()
         return (log_joint.detach() - posterior.log_prob(z)).mean()
 
     def sleep(self, num_dreams: int) -> None:
@@ -47,4 +47,4 @@ class WakeSleep(Algorithm):
         with torch.no_grad():
             z = self.model.sample_prior(num_dreams, self.generator)
             x = self.model.decoder.sample(z, self.generator)
-        (-self.model.encode(x).log_prob(z).mean()).backward()  # type: ignore[no-untyped-call]  # as above
+        (-self.model.encode(x).log_prob(z).mean()).backward()

@@ -129,7 +129,9 @@ class Algorithm(ABC):
         trial.setup(problem, seeds.generator(noise, device=problem.x.device))
         return trial
 
-    def fit(self, x: ArrayLike | Tensor, budget: int = 200_000, *, progress: Callable[[Clocks], None] | None = None) -> Self:
+    def fit(
+        self, x: ArrayLike | Tensor, budget: int = 200_000, *, progress: Callable[[Clocks], None] | None = None
+    ) -> Self:
         """Learn from x [N, D] (or [N, rows, columns]) until ``budget`` training samples are seen; returns self.
 
         ``history`` then holds, at every evaluation mark, the clocks and the lower bound on (at most) the first 1000
@@ -161,7 +163,9 @@ class Algorithm(ABC):
                 progress(clocks)
         return self
 
-    def estimate_log_likelihood(self, x: ArrayLike | Tensor, estimator: str = "importance", *, seed: int = 0) -> Estimate:
+    def estimate_log_likelihood(
+        self, x: ArrayLike | Tensor, estimator: str = "importance", *, seed: int = 0
+    ) -> Estimate:
         """log p(x) of the trained model for each row of x, in nats, with Monte Carlo errors and diagnostics.
 
         ``estimator`` names one with its options: ``importance[num_samples=5000]`` or ``hmc``.
@@ -192,7 +196,7 @@ class Algorithm(ABC):
             value = getattr(self, name, None)
             if isinstance(value, torch.Generator):
                 value.set_state(saved.cpu())
-            elif hasattr(value, "load_state_dict"):
+            elif value is not None and hasattr(value, "load_state_dict"):
                 value.load_state_dict(copy.deepcopy(saved))
             else:
                 setattr(self, name, saved.to(self.device, copy=True) if isinstance(saved, Tensor) else saved)

@@ -26,10 +26,10 @@ def run(
     quiet: bool = False,
     **asked: object,
 ) -> Results:
-    """Run a study (or the one that ``asked`` describes: ``algos``, ``z``, ``seeds``, ``budget``, ...) and return its results.
+    """Run a study (or the one that ``asked`` describes: ``algos``, ``z``, ``seeds``, ``budget``, ...); its results.
 
-    ``out`` is the run folder, ``runs/NAME`` by default; what it already holds is not run again.  Trials that did not end
-    well are rows of ``Results.trials`` with their reason.  Raises UsageError where the request is wrong.
+    ``out`` is the run folder, ``runs/NAME`` by default; what it already holds is not run again.  Trials that did not
+    end well are rows of ``Results.trials`` with their reason.  Raises UsageError where the request is wrong.
     """
     study = study or Study(**asked)  # type: ignore[arg-type]  # checked by Study itself
     execution = execution or Execution()

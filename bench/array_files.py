@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -54,18 +55,18 @@ def read_npy(path: Path) -> Array:
 
 def read_npz(path: Path, key: str = "") -> Array:
     """The array ``key`` of an .npz file; where that is empty, the array ``x`` or the only one."""
-    with np.load(path, allow_pickle=False) as archive:
-        names = archive.files
+    with zipfile.ZipFile(path) as archive:  # np.load leaves a damaged archive open
+        names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
         wanted = key or ("x" if "x" in names else names[0] if len(names) == 1 else "")
         if wanted not in names:
             needed = f"an array '{key}'" if key else "an array 'x', or a single one"
             held = ", ".join(names) or "none"
             raise DataError(f"{path} must hold {needed} (it holds: {held}): name the one to use by key=...")
-        with archive.zip.open(f"{wanted}.npy") as stream:
+        with archive.open(f"{wanted}.npy") as stream:
             return _stored_array(stream, f"'{wanted}' in {path}")
 
 
-def _stored_array(stream: Any, where: str) -> Array:
+def _stored_array(stream: IO[bytes], where: str) -> Array:
     try:
         return np.lib.format.read_array(stream, allow_pickle=False)
     except ValueError as error:

@@ -23,8 +23,8 @@ OptionsT = TypeVar("OptionsT")
 class Data:
     """Train and test data as an algorithm meets them.
 
-    ``x_train`` is [N, D] and ``x_test`` [N_test, D], float32; in [0, 1] unless ``bounded`` is False.  Where ``resample``
-    holds, x are probabilities and every minibatch is drawn anew from Bernoulli(x) (dynamic binarisation).
+    ``x_train`` is [N, D] and ``x_test`` [N_test, D], float32; in [0, 1] unless ``bounded`` is False.  Where
+    ``resample`` holds, x are probabilities and every minibatch is drawn anew from Bernoulli(x) (dynamic binarisation).
     ``pixels`` says in words what was done to the values; it stands beside every number made from them.
     """
 

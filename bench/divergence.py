@@ -14,7 +14,7 @@ def divergence(samples: Sequence[int], bounds: Sequence[float], *, ended: bool =
 
     It has when the last bound is NaN or infinite, or when the run has blown up: the bound has stayed ``BLOWN_UP`` times
     lower than it began while the samples grew by the factor ``PATIENCE``, or is so when the run has ``ended``.  The
-    patience is needed because a large first step of Adagrad often throws a bound far down, from where most runs recover.
+    patience is needed because Adagrad's first step often throws a bound far down, from where most runs recover.
     """
     if not bounds:
         return ""

@@ -171,7 +171,7 @@ def _why(error: Exception) -> str:
 
 def _root(error: BaseException) -> BaseException:
     """The error below urllib3's wrappers: "Name or service not known" rather than a page of them."""
-    below = getattr(error, "reason", None) or (error.args[0] if error.args else None)
+    below = getattr(error, "reason", None) or error.__cause__ or (error.args[0] if error.args else None)
     return _root(below) if isinstance(below, BaseException) and below is not error else error
 
 

@@ -43,7 +43,11 @@ def harness_hash() -> str:
     """SHA-256 over the harness's own Python files: tells whether its code has changed since a trial ran."""
     content = hashlib.sha256()
     root = Path(__file__).parent
-    own = (path for path in root.rglob("*.py") if path.relative_to(root).parts[0] not in ("algorithms", "datasets", "reports"))
+    own = (
+        path
+        for path in root.rglob("*.py")
+        if path.relative_to(root).parts[0] not in ("algorithms", "datasets", "reports")
+    )
     for path in sorted(own):
         content.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return content.hexdigest()

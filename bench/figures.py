@@ -121,7 +121,7 @@ def _columns(names: list[str], width: float) -> int:
 def _legend(figure: Figure, entries: dict[str, Line2D], columns: int, top: float) -> None:
     legend = figure.legend(
         handles=list(entries.values()),
-        labels=["-"] * len(entries),  # matplotlib leaves out labels that begin with an underscore
+        labels=["-"] * len(entries),  # before 3.10 matplotlib leaves out what begins with an underscore
         loc="upper left",
         bbox_to_anchor=(0.0, top),
         ncols=columns,

@@ -9,7 +9,12 @@ from torch import nn
 
 
 def adagrad(
-    parameters: Iterable[nn.Parameter], learning_rate: float, *, num_data: int, prior: bool = True, annealing: float = 0.0
+    parameters: Iterable[nn.Parameter],
+    learning_rate: float,
+    *,
+    num_data: int,
+    prior: bool = True,
+    annealing: float = 0.0,
 ) -> torch.optim.Optimizer:
     """Adagrad on a loss in nats a datapoint, with a N(0, I) prior on the parameters where ``prior`` holds.
 

@@ -45,7 +45,9 @@ class Problem:
         """
         with torch.device("cpu"):
             decoder = self.architecture.decoder(self.shape, seeds.generator("decoder", self.seed))
-            recognition = self.architecture.encoder(self.shape, seeds.generator("encoder", self.seed)) if encoder else None
+            recognition = (
+                self.architecture.encoder(self.shape, seeds.generator("encoder", self.seed)) if encoder else None
+            )
             model = LatentVariableModel(self.latent_size, decoder, recognition)
         return model.to(self.x)
 

@@ -35,7 +35,9 @@ class PlainProgress:
         """Nothing to start."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Nothing to stop."""
 
     def ended(self, spec: TrialSpec) -> None:
@@ -45,11 +47,13 @@ class PlainProgress:
         elapsed = time.monotonic() - self.started
         left = elapsed / self.count * (todo - self.count)
         text = f"[{self.count:>{len(str(todo))}}/{todo}] {outcome(self.plan, spec)}"
-        self.console.print(text + (f"   ~{duration(left)} left" if left else ""), markup=False, highlight=False, soft_wrap=True)
+        self.console.print(
+            text + (f"   ~{duration(left)} left" if left else ""), markup=False, highlight=False, soft_wrap=True
+        )
 
 
 class LiveProgress(PlainProgress):
-    """Bars: all trials, and each one under way with its current bound; trials that did not end well are printed above."""
+    """Bars for all trials and for each one under way, with its current bound; a line above them for each that ended."""
 
     def __init__(self, plan: Plan, console: Console) -> None:
         """See `PlainProgress`."""
@@ -74,7 +78,9 @@ class LiveProgress(PlainProgress):
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Stop drawing and take the bars away."""
         self._stop.set()
         self._thread.join()
@@ -111,7 +117,9 @@ class LiveProgress(PlainProgress):
         elapsed = time.monotonic() - self.started
         left = elapsed / done * (len(self.plan.todo) - done) if done > 0.05 else None
         note = f"{self.count} of {len(self.plan.todo)} done, {duration(elapsed)} gone"
-        self.bars.update(self.total, completed=done, note=note + (f", ~{duration(left)} left" if left is not None else ""))
+        self.bars.update(
+            self.total, completed=done, note=note + (f", ~{duration(left)} left" if left is not None else "")
+        )
 
 
 def progress(plan: Plan, console: Console) -> PlainProgress:
@@ -127,9 +135,13 @@ def outcome(plan: Plan, spec: TrialSpec) -> str:
         return f"{status['status']:<9} {spec}: {status['reason']}"
     last = folder.read_trace()[-1]
     bounds = [f"bound {last['elbo_train']:.2f} train, {last['elbo_test']:.2f} test"] if "elbo_test" in last else []
-    estimates = [f"log p {row['log_likelihood']:.2f} ± {row['log_likelihood_se']:.2f} ({row['estimator']})" for row in folder.read_likelihoods()]
+    estimates = [
+        f"log p {row['log_likelihood']:.2f} ± {row['log_likelihood_se']:.2f} ({row['estimator']})"
+        for row in folder.read_likelihoods()
+    ]
     clocks = status["clocks"]
-    return f"done      {spec}: {'; '.join([*bounds, *estimates[:1]])}; {duration(clocks['train_seconds'] + clocks['eval_seconds'])}"
+    taken = duration(clocks["train_seconds"] + clocks["eval_seconds"])
+    return f"done      {spec}: {'; '.join([*bounds, *estimates[:1], taken])}"
 
 
 def duration(seconds: float) -> str:

@@ -82,7 +82,10 @@ def _trial_row(spec: TrialSpec, folder: TrialFolder) -> dict[str, Any]:
         **spec.labels(),
         "status": status.get("status", "waiting"),
         "reason": status.get("reason", ""),
-        **{name: clocks.get(name) for name in ("samples", "updates", "model_evaluations", "train_seconds", "eval_seconds")},
+        **{
+            name: clocks.get(name)
+            for name in ("samples", "updates", "model_evaluations", "train_seconds", "eval_seconds")
+        },
         "elbo_train": last.get("elbo_train"),
         "elbo_test": last.get("elbo_test"),
         "log_likelihood_test": first.get("log_likelihood"),

@@ -58,7 +58,11 @@ class Execution:
         devices = environment.device_names(self.device)
         if devices != ["cpu"]:
             return len(devices)
-        return max(1, len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)) // self.threads)
+        return max(
+            1,
+            len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
+            // self.threads,
+        )
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ def plan(study: Study, out: Path, execution: Execution) -> Plan:
     return Plan(store, study, specs, todo, [] if execution.rerun_stale else stale)
 
 
-def run(plan: Plan, execution: Execution, ended: Callable[[TrialSpec], None] = lambda spec: None) -> None:
+def run(plan: Plan, execution: Execution, ended: Callable[[TrialSpec], object]) -> None:
     """Run what is to be done; ``ended`` is called in this process after each trial.
 
     A trial that raises, diverges or runs out of time is a row like any other, and so is one whose process dies.  On
@@ -113,16 +117,25 @@ def run(plan: Plan, execution: Execution, ended: Callable[[TrialSpec], None] = l
     try:
         while waiting:
             suspects = _fan_out(plan, waiting, settings, execution, ended)
-            for spec in suspects:  # a worker died while these ran: each gets a worker of its own to show which one it was
+            for (
+                spec
+            ) in suspects:  # a worker died while these ran: each gets a worker of its own to show which one it was
                 if _fan_out(plan, [spec], settings, execution, ended):
-                    _mark(plan.store, spec, "crashed", "The worker process died (killed, out of memory, or a crash in native code).")
+                    _mark(
+                        plan.store,
+                        spec,
+                        "crashed",
+                        "The worker process died (killed, out of memory, or a crash in native code).",
+                    )
                     ended(spec)
             waiting = [spec for spec in waiting if _status(plan.store, spec) not in ENDED]
     except KeyboardInterrupt:
         get_reusable_executor().shutdown(wait=True, kill_workers=True)
         for spec in plan.todo:
             if _status(plan.store, spec) == "running":
-                _mark(plan.store, spec, "interrupted", "Interrupted; the same command goes on from the last checkpoint.")
+                _mark(
+                    plan.store, spec, "interrupted", "Interrupted; the same command goes on from the last checkpoint."
+                )
         raise
 
 
@@ -131,12 +144,15 @@ def _fan_out(
     specs: list[TrialSpec],
     settings: dict[str, Settings],
     execution: Execution,
-    ended: Callable[[TrialSpec], None],
+    ended: Callable[[TrialSpec], object],
 ) -> list[TrialSpec]:
     """Run the trials; returns those that were under way when a worker process died (none where all went through)."""
     with _backend(execution):
         parallel = Parallel(
-            n_jobs=min(execution.workers, len(specs)), return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1
+            n_jobs=min(execution.workers, len(specs)),
+            return_as="generator_unordered",
+            pre_dispatch="n_jobs",
+            batch_size=1,
         )
         try:
             for spec in parallel(delayed(_execute)(plan.store.path, spec, settings[spec.id]) for spec in specs):

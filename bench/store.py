@@ -53,7 +53,7 @@ class TrialFolder:
 
     def append_trace(self, row: Mapping[str, Any]) -> None:
         """One evaluation more, on disk when this returns."""
-        with open(self.path / "trace.jsonl", "a", encoding="utf-8") as file:
+        with (self.path / "trace.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(_plain(row)) + "\n")
             file.flush()
 
@@ -152,14 +152,18 @@ class Store:
             path.mkdir(parents=True, exist_ok=True)
             write_text(path / "study.toml", f"# Written by bench; format {FORMAT}.\n" + study.to_toml())
         except OSError as error:
-            raise StoreError(f"`out` {str(path)!r} cannot be written ({error.strerror}): choose another --out.") from error
+            raise StoreError(
+                f"`out` {str(path)!r} cannot be written ({error.strerror}): choose another --out."
+            ) from error
         return store
 
     @classmethod
     def open(cls, path: Path) -> Store:
         """An existing run folder; raises StoreError where there is none."""
         if not (path / "study.toml").is_file():
-            raise StoreError(f"{str(path)!r} is not a run folder (it has no study.toml): give the folder of a `bench run`.")
+            raise StoreError(
+                f"{str(path)!r} is not a run folder (it has no study.toml): give the folder of a `bench run`."
+            )
         return cls(path)
 
     def read_study(self) -> Study:
@@ -177,7 +181,8 @@ class Store:
         algos = [text.partition("[")[0] for text in self.read_study().algos]
         order = {Path(name).stem if name.endswith(".py") else name: i for i, name in reversed(list(enumerate(algos)))}
         return sorted(
-            found, key=lambda pair: (pair[0].n_train, pair[0].z, order.get(pair[0].algorithm.plugin.name, 0), pair[0].seed)
+            found,
+            key=lambda pair: (pair[0].n_train, pair[0].z, order.get(pair[0].algorithm.plugin.name, 0), pair[0].seed),
         )
 
 
@@ -190,7 +195,7 @@ def write_text(path: Path, text: str) -> None:
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
-        os.replace(name, path)
+        Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
@@ -215,7 +220,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str,
 
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, temporary, metadata)
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -242,7 +247,11 @@ def _plain(data: Any) -> Any:
 
 def _unplain(data: Any) -> Any:
     if isinstance(data, dict):
-        return float(data["$float"]) if data.keys() == {"$float"} else {key: _unplain(value) for key, value in data.items()}
+        return (
+            float(data["$float"])
+            if data.keys() == {"$float"}
+            else {key: _unplain(value) for key, value in data.items()}
+        )
     return [_unplain(value) for value in data] if isinstance(data, list) else data
 
 

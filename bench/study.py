@@ -187,7 +187,9 @@ class Study:
             raise OptionError(f"Two algorithms have the same name and options (got {', '.join(names)}).")
         decoder = data.likelihood if self.decoder == "auto" else self.decoder
         if decoder == "bernoulli" and not data.bounded:
-            raise OptionError(f"A Bernoulli decoder needs data in [0, 1], and {self.dataset} is not: try --decoder gaussian.")
+            raise OptionError(
+                f"A Bernoulli decoder needs data in [0, 1], and {self.dataset} is not: try --decoder gaussian."
+            )
         for n in self.n_train:
             if n > len(data.x_train):
                 raise DataError(
@@ -208,7 +210,9 @@ class Study:
 
     def to_toml(self) -> str:
         """The study as a TOML document with every value spelled out."""
-        return tomli_w.dumps({key: list(v) if isinstance(v, tuple) else v for key, v in dataclasses.asdict(self).items()})
+        return tomli_w.dumps(
+            {key: list(v) if isinstance(v, tuple) else v for key, v in dataclasses.asdict(self).items()}
+        )
 
     @classmethod
     def from_toml(cls, path: Path) -> Study:
@@ -233,7 +237,8 @@ class Study:
         return [
             f"{field.name} is {_listed(getattr(other, field.name))} there and {_listed(getattr(self, field.name))} here"
             for field in dataclasses.fields(self)
-            if field.name not in ("budget", "seeds", "likelihood") and getattr(self, field.name) != getattr(other, field.name)
+            if field.name not in ("budget", "seeds", "likelihood")
+            and getattr(self, field.name) != getattr(other, field.name)
         ]
 
     def merged_with(self, earlier: Study) -> Study:

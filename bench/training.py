@@ -159,8 +159,8 @@ def choose_learning_rate(
     """Try each candidate from the same start on the same first minibatches of the training set; take the best.
 
     The best has the highest mean objective over the second half of the trial; one whose objective is not finite has
-    lost (Adagrad's first update moves every parameter by the whole step, so a large one may blow up at once).  The chosen
-    run then starts afresh.  Source: AEVB, section 5.  Cost: ``num_samples`` training samples for each candidate.
+    lost (Adagrad's first update moves every parameter by the whole step, so a large one may blow up at once).  The
+    chosen run then starts afresh.  Source: AEVB, section 5.  Cost: ``num_samples`` training samples for each candidate.
     """
     updates = max(2, math.ceil(num_samples / minibatches.size))
     objectives: dict[str, float] = {}

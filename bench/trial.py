@@ -62,7 +62,7 @@ def execute(run_path: Path, spec: TrialSpec, settings: Settings) -> str:
         trial.report("diverged", str(error))
     except TimedOut as error:
         trial.report("timeout", str(error))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # whatever a plugin raises is its trial's row
         trial.report("failed", f"{type(error).__name__}: {error}", traceback=traceback.format_exc())
     return str(folder.read_status()["status"])
 
@@ -174,7 +174,9 @@ class Trial:
         if self.clocks.updates and (over or now - self._last_checkpoint > CHECKPOINT_SECONDS):
             self.checkpoint(algorithm)
         if over:
-            raise TimedOut(f"Stopped after {self.settings.timeout:g} s with {self.clocks.samples} training samples seen.")
+            raise TimedOut(
+                f"Stopped after {self.settings.timeout:g} s with {self.clocks.samples} training samples seen."
+            )
         self.report("running")
 
     def checkpoint(self, algorithm: Algorithm) -> None:
@@ -189,7 +191,9 @@ class Trial:
 
     def estimate(self, algorithm: Algorithm, x: Tensor) -> None:
         """log p(x) of the test points by each estimator that was asked for and has not judged this model yet."""
-        known = {row["estimator"]: row for row in self.folder.read_likelihoods() if row["samples"] == self.clocks.samples}
+        known = {
+            row["estimator"]: row for row in self.folder.read_likelihoods() if row["samples"] == self.clocks.samples
+        }
         values = {k: v for k, v in self.folder.read_likelihood_values().items() if k.rpartition("/")[0] in known}
         rows = []
         for choice in self.settings.estimators:

@@ -26,7 +26,9 @@ class FileOptions:
     """What can be set of `file`."""
 
     path: str = option(dataclasses.MISSING, "a .npy, .npz or .csv file, or a folder of images")
-    likelihood: Likelihood = option("bernoulli", "p(x|z); values outside [0, 1] need a Gaussian one")
+    likelihood: Likelihood = option(  # noqa: RUF009 - makes a field; ruff does not see through the alias of a Literal
+        "bernoulli", "p(x|z); values outside [0, 1] need a Gaussian one"
+    )
     num_test: int = option(0, "how many are held out, at random; 0: a fifth", unit="datapoints", minimum=0)
     divide_by: float = option(0, "what values are divided by; 0: 255 for 8-bit integers and images, else 1", minimum=0)
     rows: int = option(0, "image rows, where the file says none; 0: the most nearly square image", minimum=0)
@@ -73,7 +75,7 @@ class File(Dataset[FileOptions]):
 def _scaled(array: Array, divisor: float, path: Path) -> npt.NDArray[np.float32]:
     """[N, D] float32, all finite."""
     with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is reported below
-        x = array.reshape(len(array), -1).astype(np.float32, order="C") / np.float32(divisor)
+        x = array.reshape(len(array), -1).astype(np.float32) / np.float32(divisor)
     bad = ~np.isfinite(x)
     if bad.any():
         first = int(bad.any(1).argmax())

@@ -57,7 +57,7 @@ class FreyFace(Dataset[FreyFaceOptions]):
     def load(self, generator: torch.Generator) -> Data:
         """See `Dataset.load`; ``generator`` draws the split."""
         frames = np.frombuffer(fetch(FILE), np.uint8).reshape(560, 1965)  # a column a frame
-        x = torch.tensor(frames).T.contiguous().float().div_(255)  # [1965, 560]
+        x = torch.tensor(frames).T.float().div_(255)  # [1965, 560]
         train, test = split(len(x), self.options.num_test, generator)
         return Data(
             x_train=x[train],

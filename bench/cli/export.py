@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 @click.command("export")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
-    "--what", type=click.Choice(["trials", "trace", "likelihoods"]), default="trials", show_default=True, help="Which table"
+    "--what",
+    type=click.Choice(["trials", "trace", "likelihoods"]),
+    default="trials",
+    show_default=True,
+    help="Which table",
 )
 @click.option(
     "--format", "format_", type=click.Choice(["csv", "parquet", "json"]), help="[default: the file's ending, or csv]"
@@ -37,6 +41,6 @@ def command(run: Path, what: str, format_: str | None, out: Path | None) -> None
         elif chosen == "csv":
             frame.to_csv(out or sys.stdout, index=False)
         else:
-            (out.write_text if out else sys.stdout.write)(frame.to_json(orient="records", indent=1) + "\n")
+            (out.write_text if out else sys.stdout.write)(frame.to_json(orient="records", indent=1, double_precision=15) + "\n")
     except OSError as error:
         raise StoreError(f"`out` {str(out)!r} cannot be written ({error.strerror}): choose another file.") from error

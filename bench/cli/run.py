@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.markup import escape
 
-from bench.cli.values import Count, Counts, Duration, Names, Seeds
+from bench.cli.values import count, counts, duration, names, seeds
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,26 +20,41 @@ if TYPE_CHECKING:
     from bench.study import Study
 
 EXIT_SOME_FAILED = 3
+QUICK_FORMATS = ("csv", "md", "png")  # `bench report` makes the others too
 
 
 @click.command("run")
 @click.argument("study", required=False, type=click.Path(path_type=Path))
-@click.option("--algos", type=Names(), help="Algorithms, with options in brackets, or files: aevb[num_samples=5],./mine.py  [default: aevb,wakesleep,mcem]")
-@click.option("--z", type=Counts(1), help="Latent sizes: 3,5,10  [default: 3]")
-@click.option("--n-train", type=Counts(1), help="Training-set sizes: 1000,50000  [default: all the data]")
-@click.option("--seeds", type=Seeds(0), help="5 is seeds 0 to 4; 3,7 is those two  [default: 3]")
+@click.option(
+    "--algos",
+    type=names,
+    help="Algorithms, with options in brackets, or files: aevb[num_samples=5],./mine.py  [default: aevb,wakesleep,mcem]",
+)
+@click.option("--z", type=counts(1), help="Latent sizes: 3,5,10  [default: 3]")
+@click.option("--n-train", type=counts(1), help="Training-set sizes: 1000,50000  [default: all the data]")
+@click.option("--seeds", type=seeds, help="5 is seeds 0 to 4; 3,7 is those two  [default: 3]")
 @click.option("--dataset", help="Data set with its options: mnist[binarize=static]  [default: digits]")
 @click.option("--model", help="Networks: mlp or linear, with options in brackets  [default: mlp]")
-@click.option("--hidden", type=Count(1), help="Hidden units  [default: what suits the data set]")
+@click.option("--hidden", type=count(1), help="Hidden units  [default: what suits the data set]")
 @click.option("--decoder", help="bernoulli, gaussian or unit_gaussian  [default: what suits the data set]")
-@click.option("--budget", type=Count(1), help="Training samples for each trial: 1e6  [default: 3e5]")
-@click.option("--likelihood", type=Names(), help="Estimators of log p(x): importance[num_samples=5000],hmc  [default: those that suit z]")
-@click.option("--eval-points", type=Count(1), help="First points of each split that are evaluated  [default: 1000]")
-@click.option("--jobs", type=Count(1), default=None, help="Trials at once  [default: one a core, or one a CUDA device]")
-@click.option("--threads", type=Count(1), default=1, show_default=True, help="Threads of each trial")
+@click.option("--budget", type=count(1), help="Training samples for each trial: 1e6  [default: 3e5]")
+@click.option(
+    "--likelihood",
+    type=names,
+    help="Estimators of log p(x): importance[num_samples=5000],hmc  [default: those that suit z]",
+)
+@click.option("--eval-points", type=count(1), help="First points of each split that are evaluated  [default: 1000]")
+@click.option("--jobs", type=count(1), default=None, help="Trials at once  [default: one a core, or one a CUDA device]")
+@click.option("--threads", type=count(1), default=1, show_default=True, help="Threads of each trial")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps")
-@click.option("--backend", type=click.Choice(["loky", "threading", "sequential"]), default="loky", show_default=True, help="How trials are fanned out")
-@click.option("--timeout", type=Duration(), help="Longest time for a trial: 90s, 30m, 2h")
+@click.option(
+    "--backend",
+    type=click.Choice(["loky", "threading", "sequential"]),
+    default="loky",
+    show_default=True,
+    help="How trials are fanned out",
+)
+@click.option("--timeout", type=duration, help="Longest time for a trial: 90s, 30m, 2h")
 @click.option("--rerun-stale", is_flag=True, help="Run again what was finished by other code than today's")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder  [default: runs/NAME, named after the study]")
 def command(
@@ -75,7 +90,7 @@ def command(
     _announce(plan, wanted, execution, console)
     with progress(plan, console) as shown:
         runner.run(plan, execution, shown.ended)
-    _summarise(plan, Results(plan.store.path), Console())
+    _summarise(Results(plan.store.path), Console())
     if any(status != "done" for status in plan.statuses().values()):
         sys.exit(EXIT_SOME_FAILED)
 
@@ -83,7 +98,9 @@ def command(
 def _announce(plan: Plan, study: Study, execution: Execution, console: Console) -> None:
     """What is going to run, and where; what is not, and why."""
     cells = [f"{len(study.algos)} algorithms", f"z = {_listed(study.z)}", f"{len(study.seeds)} seeds"]
-    console.print(f"[bold]{escape(study.dataset)}[/]: {escape(' x '.join(cells))} = {len(plan.specs)} trials", highlight=False)
+    console.print(
+        f"[bold]{escape(study.dataset)}[/]: {escape(' x '.join(cells))} = {len(plan.specs)} trials", highlight=False
+    )
     console.print(
         f"{min(execution.workers, max(1, len(plan.todo)))} at once, {execution.threads} thread(s) each, "
         f"{study.budget:,} training samples a trial; results go to {escape(str(plan.store.path))}",
@@ -102,18 +119,24 @@ def _announce(plan: Plan, study: Study, execution: Execution, console: Console) 
         )
 
 
-def _summarise(plan: Plan, results: Results, console: Console) -> None:
+def _summarise(results: Results, console: Console) -> None:
     """The table, where the figures are, and what did not end well."""
     from bench import api
     from bench.cli.terminal import show_reports
 
-    show_reports(results, api.report(results), console)
+    show_reports(results, api.report(results, formats=QUICK_FORMATS), console)
     trials = results.trials
     for _, trial in trials[trials["status"] != "done"].iterrows():
         label = f"{trial['algorithm']} z={trial['z']} n={trial['n_train']} seed={trial['seed']}"
-        console.print(f"{trial['status']}: {label}: {trial['reason']}", style="yellow", markup=False, highlight=False)
+        console.print(
+            f"{trial['status']}: {label}: {trial['reason']}",
+            style="yellow",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
     for warning in sorted({str(text) for text in results.likelihoods["warnings"] if text}):
-        console.print(f"Warning: {warning}", style="yellow", markup=False, highlight=False)
+        console.print(f"Warning: {warning}", style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def _listed(values: tuple[int, ...]) -> str:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from bench.models.gaussian import LOG_2PI
-
-# z [..., d] -> (location [..., D], log-variance broadcastable to it, or None where the likelihood has no scale)
-DecoderNetwork = Callable[[Tensor], tuple[Tensor, Tensor | None]]
 
 
 class Decoder(nn.Module):
@@ -23,9 +19,14 @@ class Decoder(nn.Module):
         super().__init__()
         self.network = network
 
+    def outputs(self, z: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What the network gives for z [..., d]: the location [..., D] and the log-variance, or None."""
+        location, log_variance = self.network(z)
+        return location, log_variance
+
     @abstractmethod
     def log_prob(self, x: Tensor, z: Tensor) -> Tensor:
-        """log p(x|z) in nats, summed over pixels: x [N, D], z [..., N, d] -> [..., N].  Cost: 1 model evaluation each."""
+        """log p(x|z) in nats, summed over pixels: x [N, D], z [..., N, d] -> [..., N].  Cost: 1 evaluation each."""
 
     @abstractmethod
     def mean(self, z: Tensor) -> Tensor:
@@ -39,18 +40,19 @@ class Decoder(nn.Module):
 class BernoulliDecoder(Decoder):
     """Pixels are Bernoulli; the network's location is the logit.
 
-    Grey pixels in [0, 1] are taken as they are: ``x log p + (1 - x) log(1 - p)``, as in the authors' code; it is then no
+    Grey pixels in [0, 1] are taken as they are: ``x log p + (1 - x) log(1 - p)``, as in the authors' code.  That is no
     normalised density of x, which is why every number says which pixels it was made from.
     """
 
     def log_prob(self, x: Tensor, z: Tensor) -> Tensor:
         """See `Decoder.log_prob`; ``x l - log(1 + e^l)`` at the logits l, stable for any l."""
-        logits, _ = self.network(z)
+        logits, _ = self.outputs(z)
         return torch.einsum("...nd,nd->...n", logits, x) - functional.softplus(logits).sum(-1)
 
     def mean(self, z: Tensor) -> Tensor:
         """See `Decoder.mean`."""
-        return torch.sigmoid(self.network(z)[0])
+        logits, _ = self.outputs(z)
+        return torch.sigmoid(logits)
 
     def sample(self, z: Tensor, generator: torch.Generator) -> Tensor:
         """See `Decoder.sample`: zeros and ones."""
@@ -62,7 +64,7 @@ class GaussianDecoder(Decoder):
 
     def log_prob(self, x: Tensor, z: Tensor) -> Tensor:
         """See `Decoder.log_prob`."""
-        mean, log_variance = self.network(z)
+        mean, log_variance = self.outputs(z)
         squares = (x - mean).square()
         if log_variance is None:
             return -0.5 * (squares.sum(-1) + x.shape[-1] * LOG_2PI)
@@ -70,11 +72,10 @@ class GaussianDecoder(Decoder):
 
     def mean(self, z: Tensor) -> Tensor:
         """See `Decoder.mean`."""
-        mean: Tensor = self.network(z)[0]
-        return mean
+        return self.outputs(z)[0]
 
     def sample(self, z: Tensor, generator: torch.Generator) -> Tensor:
         """See `Decoder.sample`."""
-        mean, log_variance = self.network(z)
+        mean, log_variance = self.outputs(z)
         noise = torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
         return mean + (noise if log_variance is None else noise * (0.5 * log_variance).exp())

@@ -48,7 +48,9 @@ class LatentVariableModel(nn.Module):
     def encode(self, x: Tensor) -> Gaussian:
         """q(z|x) for each row of x [N, D]; raises ValueError where the model has no encoder."""
         if self.encoder is None:
-            raise ValueError("This model has no encoder, so no q(z|x) and no lower bound: use an estimator of log p(x).")
+            raise ValueError(
+                "This model has no encoder, so no q(z|x) and no lower bound: use an estimator of log p(x)."
+            )
         posterior: Gaussian = self.encoder(x)
         return posterior
 

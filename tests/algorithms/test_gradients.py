@@ -55,7 +55,9 @@ def parameters(algorithm: Algorithm) -> Parameters:
     return {name: value.detach().numpy().copy() for name, value in algorithm.model.named_parameters()}
 
 
-def finite_differences(objective: Callable[[Parameters], float], at: Parameters, name: str, step: float = 1e-5) -> Array:
+def finite_differences(
+    objective: Callable[[Parameters], float], at: Parameters, name: str, step: float = 1e-5
+) -> Array:
     gradient = np.zeros_like(at[name])
     for index in np.ndindex(at[name].shape):
         there = {key: value.copy() for key, value in at.items()}
@@ -128,7 +130,9 @@ def test_wakesleep_ascends_two_objectives() -> None:
 
     check(algorithm, wake, at, "decoder")
     check(algorithm, sleep, at, "encoder")
-    assert float(info.objective) == pytest.approx(wake(at) - float(log_normal(awake, mean, log_variance).mean()), rel=1e-9)
+    assert float(info.objective) == pytest.approx(
+        wake(at) - float(log_normal(awake, mean, log_variance).mean()), rel=1e-9
+    )
 
 
 def test_mcem_ascends_the_complete_data_likelihood() -> None:
@@ -146,7 +150,7 @@ def test_mcem_updates_weights_as_often_as_asked() -> None:
     """And only moves each chain once: after 5 updates the decoder is elsewhere than after 1, the chains are not."""
     (one, batch), (five, _) = begun("mcem", num_updates=1), begun("mcem", num_updates=5)
     for algorithm in (one, five):
-            algorithm.step(batch)
+        algorithm.step(batch)
     assert torch.equal(one.chains, five.chains)  # type: ignore[attr-defined]
     steps = {name: len(algorithm.optimiser.state) for name, algorithm in (("one", one), ("five", five))}  # type: ignore[attr-defined]
     assert steps["one"] == steps["five"] > 0

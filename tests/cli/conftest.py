@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-Bench = Callable[..., subprocess.CompletedProcess[str]]
+from bench.cli import main
 
-PLUGINS = Path(__file__).parent.parent / "plugins"
+Bench = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
@@ -32,5 +32,21 @@ def bench(tmp_path: Path) -> Bench:
         assert "Traceback" not in finished.stderr, finished.stderr
         assert finished.returncode == code, f"exit code {finished.returncode}\n{finished.stdout}\n{finished.stderr}"
         return finished
+
+    return call
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Bench:
+    """The same in this process, for requests that end before anything is trained: it saves the start of a process."""
+
+    def call(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["bench", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        shown = capsys.readouterr()
+        assert left.value.code == code, f"exit code {left.value.code}\n{shown.out}\n{shown.err}"
+        return subprocess.CompletedProcess(sys.argv, code, shown.out, shown.err)
 
     return call

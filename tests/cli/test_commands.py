@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -21,18 +22,28 @@ BLOBS = str(PLUGINS / "blobs.py")
 Bench = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture
-def run(bench: Bench, tmp_path: Path) -> Path:
-    """A small finished run."""
-    bench(
-        *("run", "--dataset", BLOBS, "--z", "2", "--budget", "1000", "--seeds", "1", "--algos", "aevb[learning_rate=0.05],mcem"),
-        *("--likelihood", "importance[num_samples=20]", "--out", "run"),
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small finished run, made once."""
+    asked = (
+        *("run", "--dataset", BLOBS, "--z", "2", "--budget", "1000", "--seeds", "1"),
+        *("--algos", "aevb[learning_rate=0.05],mcem", "--likelihood", "importance[num_samples=20]", "--out", "run"),
     )
-    return tmp_path / "run"
+    folder = tmp_path_factory.mktemp("finished")
+    subprocess.run([sys.executable, "-m", "bench", *asked], cwd=folder, check=True, capture_output=True)
+    return folder / "run"
+
+
+@pytest.fixture
+def run(finished: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(finished, tmp_path / "run"))
 
 
 def test_help_is_quick_and_imports_neither_torch_nor_pandas() -> None:
-    code = "import sys; sys.argv = ['bench', '--help']\nfrom bench.cli import main\ntry: main()\nexcept SystemExit: pass\n"
+    code = (
+        "import sys; sys.argv = ['bench', '--help']\nfrom bench.cli import main\ntry: main()\nexcept SystemExit: pass\n"
+    )
     check = code + "print([name for name in ('torch', 'pandas', 'numpy', 'rich') if name in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True).stdout
     assert shown.strip().endswith("[]")
@@ -47,24 +58,37 @@ def _seconds(command: list[str]) -> float:
 
 
 @pytest.mark.parametrize("command", ["run", "report", "list", "show", "export"])
-def test_every_command_has_help(bench: Bench, command: str) -> None:
-    assert "Usage: " in bench(command, "--help").stdout
-    assert command in bench("--help").stdout
+def test_every_command_has_help(here: Bench, command: str) -> None:
+    assert "Usage: " in here(command, "--help").stdout
+    assert command in here("--help").stdout
 
 
-def test_list_names_everything_with_a_line_of_help(bench: Bench) -> None:
-    shown = bench("list").stdout
-    for name in ("aevb", "wakesleep", "mcem", "digits", "mnist", "freyface", "ppca", "file", "mlp", "linear", "importance", "hmc"):
+def test_list_names_everything_with_a_line_of_help(here: Bench) -> None:
+    shown = here("list").stdout
+    for name in (
+        "aevb",
+        "wakesleep",
+        "mcem",
+        "digits",
+        "mnist",
+        "freyface",
+        "ppca",
+        "file",
+        "mlp",
+        "linear",
+        "importance",
+        "hmc",
+    ):
         (line,) = [line for line in shown.splitlines() if line.split()[:1] == [name]]
         assert len(line.split()) > 4
-    assert "aevb" not in bench("list", "datasets").stdout
+    assert "aevb" not in here("list", "datasets").stdout
 
 
-def test_show_tells_options_units_defaults_and_source(bench: Bench) -> None:
-    shown = bench("show", "mcem").stdout
+def test_show_tells_options_units_defaults_and_source(here: Bench) -> None:
+    shown = here("show", "mcem").stdout
     for words in ("num_leapfrog", "10", "0.9", "datapoints", "0.01, 0.02, 0.1", "appendix E", "Cost"):
         assert words in shown
-    assert "importance samples" in bench("show", str(PLUGINS / "mine.py")).stdout
+    assert "importance samples" in here("show", str(PLUGINS / "mine.py")).stdout
 
 
 def test_export_gives_the_same_table_in_every_format(bench: Bench, run: Path, tmp_path: Path) -> None:
@@ -76,7 +100,7 @@ def test_export_gives_the_same_table_in_every_format(bench: Bench, run: Path, tm
     for table in (csv, as_json, parquet):
         assert list(table.columns) == list(trials.columns)
         assert list(table["algorithm"]) == ["aevb[learning_rate=0.05]", "mcem"]
-        assert table["log_likelihood_test"].tolist() == pytest.approx(trials["log_likelihood_test"].tolist(), rel=1e-12)
+        assert table["log_likelihood_test"].tolist() == pytest.approx(trials["log_likelihood_test"].tolist(), rel=1e-9)
     traces = pd.read_csv(io.StringIO(bench("export", "run", "--what", "trace").stdout))
     assert len(traces) == len(library.load(run).trace)
     bench("export", "run", "--what", "likelihoods", "-o", "l.csv")
@@ -89,7 +113,9 @@ def test_promised_columns_are_there(run: Path) -> None:
     clocks = {"samples", "updates", "model_evaluations", "train_seconds", "eval_seconds", "elbo_train", "elbo_test"}
     trials = "status reason samples train_seconds elbo_train elbo_test log_likelihood_test log_likelihood_test_se"
     assert common | clocks <= set(results.trace.columns)
-    assert common | {*trials.split(), *"estimator samples_per_second jobs threads device".split()} <= set(results.trials.columns)
+    assert common | {*trials.split(), *["estimator", "samples_per_second", "jobs", "threads", "device"]} <= set(
+        results.trials.columns
+    )
     promised = "estimator split log_likelihood log_likelihood_se bias model_evaluations seconds"
     assert common | set(promised.split()) <= set(results.likelihoods.columns)
 

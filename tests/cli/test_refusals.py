@@ -21,7 +21,10 @@ Bench = Callable[..., subprocess.CompletedProcess[str]]
         (["--algos", "wakeslep"], "Did you mean 'wakesleep'"),
         (["--algos", "aevb,,mcem"], "empty entry"),
         (["--algos", "aevb[lr=1]"], "aevb has no option 'lr'"),
-        (["--algos", "aevb[learning_rate=fast]"], "`learning_rate` of aevb must be a number above 0 or 'auto' (got 'fast')"),
+        (
+            ["--algos", "aevb[learning_rate=fast]"],
+            "`learning_rate` of aevb must be a number above 0 or 'auto' (got 'fast')",
+        ),
         (["--algos", "aevb[num_samples=0]"], "at least 1"),
         (["--algos", "aevb[num_samples=1"], "Brackets do not match"),
         (["--algos", "missing.py"], "does not exist"),
@@ -64,7 +67,7 @@ Bench = Callable[..., subprocess.CompletedProcess[str]]
         (["typed.toml"], "`budget`"),
     ],
 )
-def test_run_refuses(bench: Bench, tmp_path: Path, arguments: list[str], words: str) -> None:
+def test_run_refuses(here: Bench, tmp_path: Path, arguments: list[str], words: str) -> None:
     (tmp_path / "empty.py").write_text("x = 1\n")
     (tmp_path / "raises.py").write_text("1 / 0\n")
     (tmp_path / "a_file").write_text("")
@@ -79,8 +82,14 @@ def test_run_refuses(bench: Bench, tmp_path: Path, arguments: list[str], words: 
     np.save(tmp_path / "whole.npy", np.zeros((30, 400), dtype=np.float32))
     (tmp_path / "truncated.npy").write_bytes((tmp_path / "whole.npy").read_bytes()[:1000])
     before = sorted(path.name for path in tmp_path.rglob("*"))
-    given = arguments if "--dataset" in arguments else [*arguments, "--dataset", BLOBS] if ".toml" not in arguments[0] else arguments
-    finished = bench("run", *given, code=2)
+    given = (
+        arguments
+        if "--dataset" in arguments
+        else [*arguments, "--dataset", BLOBS]
+        if ".toml" not in arguments[0]
+        else arguments
+    )
+    finished = here("run", *given, code=2)
     assert words in finished.stderr
     assert "Error" in finished.stderr
     assert len(finished.stderr.strip().splitlines()) <= 4  # with click's usage lines
@@ -102,7 +111,13 @@ def test_run_refuses(bench: Bench, tmp_path: Path, arguments: list[str], words: 
         (["export", "other", "--what", "weights"], "weights"),
     ],
 )
-def test_other_commands_refuse(bench: Bench, tmp_path: Path, arguments: list[str], words: str) -> None:
+def test_other_commands_refuse(here: Bench, tmp_path: Path, arguments: list[str], words: str) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "study.toml").write_text("z = [7]\n")
-    assert words in bench(*arguments, code=2).stderr
+    assert words in here(*arguments, code=2).stderr
+
+
+def test_a_refusal_shows_no_traceback_and_is_quick(bench: Bench) -> None:
+    finished = bench("run", "--algos", "wakeslep", "--dataset", BLOBS, code=2)
+    assert finished.stdout == ""
+    assert finished.stderr.startswith("Error: Unknown algorithm 'wakeslep'. Did you mean 'wakesleep'?")

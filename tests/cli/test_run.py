@@ -20,7 +20,18 @@ from bench.store import TrialFolder
 
 PLUGINS = Path(__file__).parent.parent / "plugins"
 BLOBS, MINE, TROUBLE = (str(PLUGINS / f"{name}.py") for name in ("blobs", "mine", "trouble"))
-QUICK = ("--dataset", BLOBS, "--z", "2", "--budget", "2000", "--likelihood", "importance[num_samples=20]", "--seeds", "2")
+QUICK = (
+    "--dataset",
+    BLOBS,
+    "--z",
+    "2",
+    "--budget",
+    "2000",
+    "--likelihood",
+    "importance[num_samples=20]",
+    "--seeds",
+    "2",
+)
 
 Bench = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -82,7 +93,8 @@ def test_workers_backends_and_order_do_not_change_a_result(bench: Bench, tmp_pat
         pd.testing.assert_frame_equal(trace(tmp_path / "one"), trace(tmp_path / other), check_exact=True)
         assert same(weights(tmp_path / "one"), weights(tmp_path / other))
     estimates = [
-        library.load(tmp_path / name).likelihoods.set_index("trial")["log_likelihood"].sort_index() for name in ("one", "two")
+        library.load(tmp_path / name).likelihoods.set_index("trial")["log_likelihood"].sort_index()
+        for name in ("one", "two")
     ]
     pd.testing.assert_series_equal(*estimates, check_exact=True)
 
@@ -115,7 +127,18 @@ def test_a_larger_budget_extends_and_ends_where_one_long_run_does(bench: Bench, 
 def test_more_seeds_and_estimators_are_added(bench: Bench, tmp_path: Path) -> None:
     bench("run", *QUICK, "--algos", "aevb", "--out", "run")
     before = trace(tmp_path / "run")
-    bench("run", *QUICK, "--algos", "aevb", "--seeds", "3", "--likelihood", "hmc,importance[num_samples=20]", "--out", "run")
+    bench(
+        "run",
+        *QUICK,
+        "--algos",
+        "aevb",
+        "--seeds",
+        "3",
+        "--likelihood",
+        "hmc,importance[num_samples=20]",
+        "--out",
+        "run",
+    )
     run = library.load(tmp_path / "run")
     assert sorted(run.trials["seed"]) == [0, 1, 2]
     assert list(run.likelihoods["estimator"]) == ["hmc", "importance[num_samples=20]"] * 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -49,8 +50,7 @@ class Server:
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+def server() -> Iterator[Server]:
     server = Server()
     thread = threading.Thread(target=server.http.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -62,7 +62,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("BENCH_DATA_DIR", "BENCH_DATA_MIRROR"):
+    proxies = [name for name in os.environ if name.lower().endswith("_proxy")]
+    for name in ("BENCH_DATA_DIR", "BENCH_DATA_MIRROR", *proxies):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("BENCH_CACHE_DIR", str(tmp_path / "cache"))
     return tmp_path / "cache"
@@ -133,14 +134,13 @@ def test_offline_the_error_names_every_url_why_it_failed_and_what_to_put_where(
     assert f"{server.url}/gone: HTTP 404" in gone_line
     assert f"{server.url}/truncated: damaged or truncated, 100 bytes" in truncated_line
     assert all(word in advice for word in (NAME, "letters.gz", "BENCH_DATA_DIR"))
-    assert max(map(len, str(error.value).split("\n"))) < 250
+    assert "HTTPConnection" not in str(error.value)  # the reason, not the stack of wrappers around it
 
 
 def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     import socket
 
     monkeypatch.setattr("bench.downloads.TIMEOUT", (0.2, 0.2))
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/a"
         with pytest.raises(DataError, match=f"{url}: no answer in time"):
@@ -193,7 +193,7 @@ def test_a_damaged_file_in_bench_data_dir_is_an_error_not_passed_over(
 
 def test_bench_data_dir_must_be_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCH_DATA_DIR", str(tmp_path / "mistyped"))
-    with pytest.raises(DataError, match="BENCH_DATA_DIR must name a folder .*mistyped"):
+    with pytest.raises(DataError, match=r"BENCH_DATA_DIR must name a folder .*mistyped"):
         fetch(file_at())
 
 
@@ -246,10 +246,10 @@ def test_the_real_files_load_from_a_mirror_and_then_from_the_cache(
     server: Server, data_dir: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch  # here, so that the worker processes above start quickly
-
-    from bench import seeds
     from bench.datasets.freyface import FreyFace
     from bench.datasets.mnist import MNIST
+
+    from bench import seeds
 
     paths = [path for path in data_dir.iterdir() if path.suffix in {".gz", ".mat"}]
     server.pages = {f"/{path.name}": path.read_bytes() for path in paths}

@@ -38,13 +38,13 @@ def test_lists_keep_brackets_together(text: str, expected: list[str]) -> None:
 
 @pytest.mark.parametrize("text", ["a,,b", "", "a,", "a[x=1", "a]"])
 def test_bad_lists_are_refused(text: str) -> None:
-    with pytest.raises(OptionError, match="entry|Brackets"):
+    with pytest.raises(OptionError, match=r"entry|Brackets"):
         options.split_list(text)
 
 
 @pytest.mark.parametrize("text", ["a[x]", "a[=1]", "a[x=]", "a[x=1,x=2]", "[x=1]", "a[x=1]b"])
 def test_bad_calls_are_refused(text: str) -> None:
-    with pytest.raises(OptionError, match="Cannot read|twice"):
+    with pytest.raises(OptionError, match=r"Cannot read|twice"):
         options.parse_call(text)
 
 

@@ -13,7 +13,9 @@ MINE = Path(__file__).parent.parent / "plugins" / "mine.py"
 ROOT = Path(__file__).parent.parent.parent
 
 
-@pytest.mark.parametrize(("kind", "folder"), [("algorithm", "algorithms"), ("dataset", "datasets"), ("report", "reports")])
+@pytest.mark.parametrize(
+    ("kind", "folder"), [("algorithm", "algorithms"), ("dataset", "datasets"), ("report", "reports")]
+)
 def test_every_shipped_file_is_found_and_holds_one_plugin(kind: str, folder: str) -> None:
     found = plugins.find(kind)
     assert set(found) == {path.stem for path in (ROOT / folder).glob("*.py")}
@@ -40,7 +42,10 @@ def test_a_users_file_is_loaded_by_path_and_hashes_its_source(tmp_path: Path) ->
         ("x = 1\n", "must hold exactly one algorithm"),
         ("x = 1\nraise RuntimeError('boom')\n", "fails on import, line 2: RuntimeError('boom')"),
         ("def broken(:\n", "fails on import, line 1"),
-        ("from bench import Algorithm\nclass A(Algorithm):\n    '''Half.'''\n    def setup(self, p, g): ...\n", "lacks: step"),
+        (
+            "from bench import Algorithm\nclass A(Algorithm):\n    '''Half.'''\n    def setup(self, p, g): ...\n",
+            "lacks: step",
+        ),
         ("from bench.algorithms.aevb import AEVB\n", "must hold exactly one algorithm"),
         (
             "from bench.algorithms.aevb import AEVB\nclass A(AEVB): ...\nclass B(AEVB): ...\n",

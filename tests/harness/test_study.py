@@ -107,9 +107,13 @@ def test_impossible_studies_are_refused(asked: dict[str, object], words: list[st
 )
 def test_unknown_names_and_options_are_refused(asked: dict[str, object], kind: type[Exception], words: str) -> None:
     study = Study(**{"dataset": BLOBS, **asked})  # type: ignore[arg-type]
-    with pytest.raises(kind) as caught:
+
+    def expand() -> None:
         study.estimators(3)
         study.expand(study.load_data(0))
+
+    with pytest.raises(kind) as caught:
+        expand()
     assert words.lower() in str(caught.value).lower()
 
 

@@ -16,6 +16,7 @@ from bench import plugins
 LogLikelihood = plugins.find("report")["log_likelihood"].load()
 NASTY = "<b>_&%$#"
 OPTIONS = "aevb[learning_rate=0.02]"
+MARKUP = "a|b *c* `d` [e](f)"
 
 
 def test_numbers_worked_out_by_hand(rows: Any) -> None:
@@ -59,9 +60,10 @@ def test_algorithm_whose_seeds_all_failed_keeps_a_row_for_each_estimator(rows: A
     assert report.display(mine)["seeds"].tolist() == ["0 of 2 (2 failed)"] * 2
 
 
-def test_done_seed_without_a_usable_estimate_is_named(rows: Any) -> None:
+@pytest.mark.parametrize("unusable", [float("nan"), -float("inf")])
+def test_done_seed_without_a_usable_estimate_is_named(rows: Any, unusable: float) -> None:
     rows.add(seed=0, likelihoods={"importance": -20.0, "hmc": -19.0})
-    rows.add(seed=1, likelihoods={"importance": float("nan")})
+    rows.add(seed=1, likelihoods={"importance": unusable})
     report = LogLikelihood()
     shown = report.display(report.table(rows.results()))
     assert shown["seeds"].tolist() == ["1 of 2 (1 not finite)", "1 of 2 (1 not estimated)"]
@@ -120,6 +122,13 @@ def test_estimators_that_were_not_asked_for_a_latent_size_have_no_row_there(rows
     assert list(zip(table["z"], table["estimator"], strict=True)) == [(3, "importance"), (3, "hmc"), (20, "importance")]
 
 
+def test_only_test_data_count_and_the_last_estimate_of_a_trial(rows: Any) -> None:
+    rows.add(likelihoods={"importance": -5.0})
+    rows.likelihoods.append({**rows.likelihoods[0], "log_likelihood": -7.0})
+    rows.likelihoods.append({**rows.likelihoods[0], "split": "train", "log_likelihood": -3.0})
+    assert LogLikelihood().table(rows.results())["log_likelihood"].tolist() == [-7.0]
+
+
 def test_unequal_training_is_shown(rows: Any) -> None:
     rows.add(seed=0, likelihoods={"importance": -1.0}, bound=[(100_000, -2)])
     rows.add(seed=1, likelihoods={"importance": -1.0}, bound=[(300_000, -2)])
@@ -159,6 +168,7 @@ def saved(rows: Any, tmp_path: Path) -> dict[str, Path]:
     for seed, value in enumerate([-20.05, -20.15]):
         rows.add(NASTY, seed, likelihoods={"importance": value})
         rows.add(OPTIONS, seed, likelihoods={"importance": value})
+        rows.add(MARKUP, seed, likelihoods={"importance": value})
     report = LogLikelihood()
     paths = report.save(rows.results(), tmp_path / "new" / "tables", "table", report.formats)
     return {path.suffix[1:]: path for path in paths}
@@ -171,20 +181,20 @@ def test_every_format_is_written(saved: dict[str, Path]) -> None:
 
 def test_csv_holds_unrounded_numbers(saved: dict[str, Path]) -> None:
     table = pd.read_csv(saved["csv"])
-    assert table["algorithm"].tolist() == [NASTY, OPTIONS]
-    assert table["log_likelihood_sd"].tolist() == pytest.approx([0.1 / np.sqrt(2)] * 2, rel=1e-12)
+    assert table["algorithm"].tolist() == [NASTY, OPTIONS, MARKUP]
+    assert table["log_likelihood_sd"].tolist() == pytest.approx([0.1 / np.sqrt(2)] * 3, rel=1e-12)
 
 
 def test_names_are_text_in_html(saved: dict[str, Path]) -> None:
     page = Cells(saved["html"].read_text())
-    assert {NASTY, OPTIONS, "-20.10 ± 0.07"} <= set(page.cells)
+    assert {NASTY, OPTIONS, MARKUP, "-20.10 ± 0.07"} <= set(page.cells)
     assert "b" not in page.tags
 
 
 def test_names_and_numbers_are_text_in_markdown(saved: dict[str, Path]) -> None:
     page = Cells(MarkdownIt("commonmark").enable("table").render(saved["md"].read_text()))
-    assert {NASTY, OPTIONS, "-20.10 ± 0.07"} <= set(page.cells)
-    assert not {"b", "em", "a"} & page.tags
+    assert {NASTY, OPTIONS, MARKUP, "-20.10 ± 0.07"} <= set(page.cells)
+    assert not {"b", "em", "a", "code"} & page.tags
 
 
 def test_names_are_text_in_latex(saved: dict[str, Path]) -> None:

@@ -1,0 +1,174 @@
+"""Proposals for importance sampling: where z is drawn from when p(x) is averaged over it.
+
+Draws are made one at a time, so that ``sample(2)`` twice and ``sample(4)`` once give the same four: how the work is cut
+into chunks does not change an estimate.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+from bench.mcmc.posterior import Samples
+from bench.models.gaussian import LOG_2PI, Gaussian
+from bench.models.latent import LatentVariableModel
+
+
+class Proposal(ABC):
+    """A distribution over z for each of N datapoints."""
+
+    @abstractmethod
+    def sample(self, num_samples: int, generator: torch.Generator) -> Tensor:
+        """Independent draws: [num_samples, N, d]."""
+
+    @abstractmethod
+    def log_prob(self, z: Tensor) -> Tensor:
+        """The normalised log density in nats: [..., N, d] -> [..., N]."""
+
+
+class EncoderProposal(Proposal):
+    """q(z|x), as the encoder gives it."""
+
+    def __init__(self, posterior: Gaussian) -> None:
+        """``posterior`` is the encoder's Gaussian, [N, d]."""
+        self.posterior = posterior
+
+    def sample(self, num_samples: int, generator: torch.Generator) -> Tensor:
+        """See `Proposal.sample`."""
+        return torch.stack([self.posterior.rsample(generator) for _ in range(num_samples)])
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """See `Proposal.log_prob`."""
+        return self.posterior.log_prob(z)
+
+
+class FullGaussian:
+    """N(mean, R R^T) with a full covariance for each datapoint: mean [N, d], R [N, d, d]."""
+
+    def __init__(self, mean: Tensor, root: Tensor, inverse_root: Tensor) -> None:
+        """``root`` is any square R whose ``R R^T`` is the covariance; ``inverse_root`` is its inverse."""
+        self.mean = mean
+        self.root = root
+        self.inverse_root = inverse_root
+        self.log_det = torch.linalg.slogdet(root).logabsdet
+
+    def to(self, dtype: torch.dtype) -> FullGaussian:
+        """The same with another floating-point type."""
+        return FullGaussian(self.mean.to(dtype), self.root.to(dtype), self.inverse_root.to(dtype))
+
+    def unwhiten(self, noise: Tensor) -> Tensor:
+        """mean + R noise: [..., N, d] -> [..., N, d]."""
+        return self.mean + (self.root @ noise.unsqueeze(-1)).squeeze(-1)
+
+    def square_distance(self, z: Tensor) -> Tensor:
+        """Squared Mahalanobis distance from the mean: [..., N, d] -> [..., N]."""
+        return (self.inverse_root @ (z - self.mean).unsqueeze(-1)).squeeze(-1).square().sum(-1)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """log N(z; mean, R R^T) in nats: [..., N, d] -> [..., N]."""
+        return -0.5 * (self.square_distance(z) + z.shape[-1] * LOG_2PI) - self.log_det
+
+
+def fit_moments(z: Tensor) -> FullGaussian:
+    """The Gaussian with the mean and covariance of draws z [S, N, d], as float64; S should exceed d.
+
+    A hundred-thousandth of the mean variance is added to every variance, so that S <= d does not fail.
+    """
+    z = z.double()
+    mean = z.mean(0)
+    covariance = _covariance(z)
+    floor = 1e-5 * covariance.diagonal(dim1=-2, dim2=-1).mean(-1) + 1e-12
+    root = torch.linalg.cholesky(covariance + _eye_like(covariance) * floor[:, None, None])
+    return FullGaussian(mean, root, torch.linalg.solve_triangular(root, _eye_like(root), upper=False))
+
+
+def fit_scores(z: Tensor, gradient: Tensor) -> FullGaussian:
+    """The Gaussian nearest in Fisher divergence, from draws z and ``gradient`` of log p(x, z) in z, both [S, N, d].
+
+    Its covariance A solves ``A Cov(gradient) A = Cov(z)``, its mean is ``mean(z) + A mean(gradient)``: where the posterior
+    is Gaussian, both are exact from any d + 1 distinct points, however the chain mixed, while a covariance from moments
+    errs by d / S.  A in float64.  Source: Cai et al. 2024, "Batch and match", section 3; Seyboldt et al. 2024.
+    """
+    z, gradient = z.double(), gradient.double()
+    scale = _scale(z, gradient)  # [N, d]
+    covariance_z = _regularised(z / scale)
+    lower = torch.linalg.cholesky(_regularised(gradient * scale))
+    values, vectors = torch.linalg.eigh(lower.mT @ covariance_z @ lower)  # A = R R^T, R = lower^-T vectors values^1/4
+    fourth = values.clamp_min(1e-12).pow(0.25).unsqueeze(-2)
+    root = torch.linalg.solve_triangular(lower.mT, vectors * fourth, upper=True) * scale.unsqueeze(-1)
+    inverse_root = (lower @ (vectors / fourth)).mT / scale.unsqueeze(-2)
+    shift = (root.mT @ gradient.mean(0).unsqueeze(-1)).squeeze(-1)  # in standard deviations
+    longest = math.sqrt(z.shape[-1])  # a longer one tells of a chain that did not move
+    shift = shift * (longest / shift.norm(dim=-1, keepdim=True).clamp_min(longest))
+    return FullGaussian(z.mean(0) + (root @ shift.unsqueeze(-1)).squeeze(-1), root, inverse_root)
+
+
+class DefensiveStudent(Proposal):
+    """A Student t around a fitted Gaussian, mixed with the prior so that no weight exceeds ``p(x|z) / PRIOR_SHARE``.
+
+    The tails of a t bound the weights near the fitted mode; the share of the prior finds what the chain did not visit,
+    at the price of that share of the effective sample size.  Source: Hesterberg 1995, "Weighted average importance
+    sampling and defensive mixture distributions".
+    """
+
+    DEGREES = 8  # an even number: half of it are exponential draws, whose sum makes the chi-square
+    PRIOR_SHARE = 0.1
+
+    def __init__(self, gaussian: FullGaussian, model: LatentVariableModel) -> None:
+        """``gaussian`` gives centre and shape, ``model`` the prior."""
+        self.gaussian = gaussian
+        self.model = model
+
+    @classmethod
+    def fit(cls, samples: Samples, model: LatentVariableModel) -> DefensiveStudent:
+        """From draws of the posterior and their gradients, in the floating-point type of the draws."""
+        return cls(fit_scores(samples.z, samples.gradient).to(samples.z.dtype), model)
+
+    def sample(self, num_samples: int, generator: torch.Generator) -> Tensor:
+        """See `Proposal.sample`."""
+        mean = self.gaussian.mean
+        noise = mean.new_empty(num_samples, *mean.shape)
+        prior = torch.empty_like(noise)
+        uniform = mean.new_empty(num_samples, len(mean), self.DEGREES // 2 + 1)
+        for k in range(num_samples):
+            noise[k].normal_(generator=generator)
+            uniform[k].uniform_(generator=generator)
+            prior[k] = self.model.sample_prior(len(mean), generator)
+        chi_square = -2 * uniform[..., 1:].log().sum(-1, keepdim=True)
+        student = self.gaussian.unwhiten(noise * (self.DEGREES / chi_square).sqrt())
+        return torch.where(uniform[..., :1] < self.PRIOR_SHARE, prior, student)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """See `Proposal.log_prob`."""
+        student = self._log_student(z) + math.log1p(-self.PRIOR_SHARE)
+        return torch.logaddexp(student, self.model.log_prior(z) + math.log(self.PRIOR_SHARE))
+
+    def _log_student(self, z: Tensor) -> Tensor:
+        nu, d = self.DEGREES, z.shape[-1]
+        constant = math.lgamma((nu + d) / 2) - math.lgamma(nu / 2) - 0.5 * d * math.log(nu * math.pi)
+        return constant - self.gaussian.log_det - 0.5 * (nu + d) * (self.gaussian.square_distance(z) / nu).log1p()
+
+
+def _covariance(z: Tensor) -> Tensor:
+    """Over the first axis: [S, N, d] -> [N, d, d]."""
+    centred = (z - z.mean(0)).transpose(0, 1)  # [N, S, d]
+    return centred.mT @ centred / max(len(z) - 1, 1)
+
+
+def _regularised(z: Tensor) -> Tensor:
+    """A covariance pulled a thousandth towards I, in coordinates where I is a guess of the right size."""
+    covariance = _covariance(z)
+    return covariance + 1e-3 * _eye_like(covariance)
+
+
+def _scale(z: Tensor, gradient: Tensor) -> Tensor:
+    """A standard deviation for each dimension [N, d], ``(var z / var gradient)^(1/4)``; 1 where the chain stood still."""
+    scale = (z.var(0, correction=0) / gradient.var(0, correction=0)).pow(0.25)
+    return torch.where(torch.isfinite(scale) & (scale > 0), scale, 1.0)
+
+
+def _eye_like(matrix: Tensor) -> Tensor:
+    return torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device).expand_as(matrix)
