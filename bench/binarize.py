@@ -18,7 +18,7 @@ Binarize = Literal["none", "threshold", "static", "dynamic"]
 class BinarizeOptions:
     """The option of a data set whose grey pixels can be binarised."""
 
-    binarize: Binarize = option(  # noqa: RUF009 - makes a field; ruff does not see through the alias of a Literal
+    binarize: Binarize = option(
         "none", "grey pixels as they are, 1 above 0.5, drawn once at random, or drawn anew for every minibatch"
     )
 

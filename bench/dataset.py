@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Literal, TypeVar
@@ -47,10 +48,11 @@ class Data:
                 raise DataError(f"{name} must be [N, {rows * columns}] with N of at least 1 (got {tuple(x.shape)}).")
             if x.dtype != torch.float32:
                 raise DataError(f"{name} must be float32 (got {x.dtype}).")
-            if not torch.isfinite(x).all():
+            low, high = (float(end) for end in torch.aminmax(x))  # one pass; NaN wins both ends
+            if not (math.isfinite(low) and math.isfinite(high)):
                 raise DataError(f"{name} holds {int((~torch.isfinite(x)).sum())} values that are NaN or infinite.")
-            if self.bounded and (x.min() < 0 or x.max() > 1):
-                raise DataError(f"{name} must lie in [0, 1] (got {x.min():.3g} to {x.max():.3g}).")
+            if self.bounded and (low < 0 or high > 1):
+                raise DataError(f"{name} must lie in [0, 1] (got {low:.3g} to {high:.3g}).")
 
     def fingerprint(self) -> str:
         """SHA-256 of the training and test values: tells whether two trials saw the same data."""

@@ -36,6 +36,7 @@ def option(
     """A dataclass field with its line of help, unit and range; the type is the field's annotation.
 
     ``minimum`` and ``maximum`` are allowed values, ``above`` is not; ``candidates`` are what ``auto`` chooses among.
+    A ``default`` of ``dataclasses.MISSING`` makes the option a required one.
     """
     about = {
         "help": help,

@@ -199,10 +199,8 @@ class Trial:
         for choice in self.settings.estimators:
             if choice.name not in known:
                 stream = seeds.generator("likelihood", choice.identity, self.spec.task, device=x.device)
-                estimator = choice.create()
-                found = estimator.estimate(algorithm.model, x, stream)
+                found = choice.create().estimate(algorithm.model, x, stream)
                 self.clocks.eval_seconds += found.seconds
-                unsuited = estimator.unsuited(self.spec.z)
                 known[choice.name] = {
                     "estimator": choice.name,
                     "split": "test",
@@ -213,7 +211,7 @@ class Trial:
                     "model_evaluations": found.model_evaluations,
                     "seconds": found.seconds,
                     "samples": self.clocks.samples,
-                    "warnings": " ".join([unsuited] * bool(unsuited) + list(found.warnings)),
+                    "warnings": " ".join(found.warnings),
                 }
                 values[f"{choice.name}/log_likelihood"] = found.log_likelihoods
                 values[f"{choice.name}/standard_error"] = found.standard_errors

@@ -26,7 +26,7 @@ class FileOptions:
     """What can be set of `file`."""
 
     path: str = option(dataclasses.MISSING, "a .npy, .npz or .csv file, or a folder of images")
-    likelihood: Likelihood = option(  # noqa: RUF009 - makes a field; ruff does not see through the alias of a Literal
+    likelihood: Likelihood = option(
         "bernoulli", "p(x|z); values outside [0, 1] need a Gaussian one"
     )
     num_test: int = option(0, "how many are held out, at random; 0: a fifth", unit="datapoints", minimum=0)

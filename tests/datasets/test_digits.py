@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from bench.datasets.digits import Digits
 from sklearn.datasets import load_digits
 
 from bench import seeds
 from bench.dataset import Data
+from bench.datasets.digits import Digits
 from bench.errors import OptionError
 
 

@@ -246,10 +246,10 @@ def test_the_real_files_load_from_a_mirror_and_then_from_the_cache(
     server: Server, data_dir: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch  # here, so that the worker processes above start quickly
-    from bench.datasets.freyface import FreyFace
-    from bench.datasets.mnist import MNIST
 
     from bench import seeds
+    from bench.datasets.freyface import FreyFace
+    from bench.datasets.mnist import MNIST
 
     paths = [path for path in data_dir.iterdir() if path.suffix in {".gz", ".mat"}]
     server.pages = {f"/{path.name}": path.read_bytes() for path in paths}

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from bench.datasets.file import File
 from PIL import Image
 
 from bench import seeds
 from bench.dataset import Data
+from bench.datasets.file import File
 from bench.errors import DataError, OptionError
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from bench.datasets.freyface import FILE, FreyFace
 
 from bench import seeds
 from bench.dataset import Data
+from bench.datasets.freyface import FILE, FreyFace
 from bench.errors import DataError
 
 

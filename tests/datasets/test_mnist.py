@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from bench.datasets.mnist import CONTENT, MIRRORS, MNIST
 
 from bench import seeds
 from bench.dataset import Data
+from bench.datasets.mnist import CONTENT, MIRRORS, MNIST
 from bench.errors import DataError
 
 TRAIN_COUNTS = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]

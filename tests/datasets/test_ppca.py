@@ -7,11 +7,11 @@ import json
 import numpy as np
 import pytest
 import torch
-from bench.datasets.ppca import PPCA
 from scipy.stats import multivariate_normal
 
 from bench import seeds
 from bench.dataset import Data
+from bench.datasets.ppca import PPCA
 from bench.errors import OptionError
 from bench.statistics.ppca import log_likelihood, maximum_likelihood
 

@@ -83,7 +83,7 @@ def test_gaussian_decoders_are_scipys(likelihood: str) -> None:
 def test_draws_from_a_decoder_have_its_moments(likelihood: str) -> None:
     decoder, z = model(likelihood).decoder, normal(1, 2).expand(50_000, 2)
     x = decoder.sample(z, seeds.generator("draws")).detach()
-    mean, log_variance = decoder.outputs(z[:1])
+    _, log_variance = decoder.outputs(z[:1])
     expected = decoder.mean(z[:1])[0].detach()
     variance = expected * (1 - expected) if likelihood == "bernoulli" else torch.ones_like(expected)
     if log_variance is not None:

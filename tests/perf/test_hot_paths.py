@@ -1,0 +1,69 @@
+"""How long the hot paths take: an update of each algorithm, an evaluation, an estimate (`tox -e perf`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from bench import plugins, seeds
+from bench.algorithm import Algorithm
+from bench.problem import Problem
+from bench.training import Minibatches
+
+SIZES = {"digits": (1500, 64, 100), "mnist": (1000, 784, 500)}  # N, D, hidden units
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Any:
+    """As trials run by default."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def begun(name: str, size: str) -> tuple[Algorithm, Minibatches]:
+    """An algorithm that has been set up on random pixels, and its minibatches."""
+    num_data, num_pixels, hidden = SIZES[size]
+    x = torch.rand(num_data, num_pixels, generator=seeds.generator("perf"))
+    algorithm: Algorithm = plugins.find("algorithm")[name].load()(10, model=f"mlp[hidden={hidden}]", device="cpu")
+    minibatches = Minibatches(x, algorithm.batch_size, 0)
+    problem = Problem(x, 10, algorithm.architecture, "bernoulli")
+    algorithm.begin(problem, minibatches, noise=0, learning_rate=0.01)
+    return algorithm, minibatches
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", plugins.find("algorithm"))
+def test_update(benchmark: Any, name: str, size: str) -> None:
+    """One step, minibatch included; that of mcem moves all chains and updates the weights five times."""
+    algorithm, minibatches = begun(name, size)
+    numbers = iter(range(10**9))
+    info = benchmark(lambda: algorithm.step(minibatches[next(numbers)]))
+    assert torch.isfinite(info.objective)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_evaluation_of_the_bound(benchmark: Any, size: str) -> None:
+    """The lower bound of 1000 datapoints, as at every mark."""
+    algorithm, minibatches = begun("aevb", size)
+
+    @torch.no_grad()
+    def bound() -> torch.Tensor:
+        return algorithm.model.elbo(minibatches.x[:1000], seeds.generator("bound"))
+
+    assert torch.isfinite(benchmark(bound)).all()
+
+
+@pytest.mark.parametrize("estimator", plugins.find("estimator"))
+@pytest.mark.parametrize("encoder", [True, False], ids=["encoder", "no encoder"])
+def test_estimate(benchmark: Any, estimator: str, encoder: bool) -> None:
+    """log p(x) of 100 datapoints of 64 pixels with default settings."""
+    algorithm, minibatches = begun("aevb" if encoder else "mcem", "digits")
+    judge = plugins.find("estimator")[estimator].load()()
+    found = benchmark.pedantic(
+        lambda: judge.estimate(algorithm.model, minibatches.x[:100], seeds.generator("estimate")), rounds=3
+    )
+    assert torch.isfinite(found.log_likelihoods).all()
