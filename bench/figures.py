@@ -98,7 +98,7 @@ def add_legends_and_caption(figure: Figure, legends: Sequence[dict[str, Line2D]]
 def label_logarithmic(axes: Axes) -> None:
     """Label the x axis, once it has its range, between powers of ten only where there is too little without."""
     left, right = axes.get_xlim()
-    labelled = (2, 3, 4, 5, 6, 8) if right / left < 4 else (2, 5) if right / left < 15 else ()
+    labelled = (2, 3, 4, 5, 6, 8) if right / left < 4 else (2, 5) if right / left < 30 else ()
     formatter = LogFormatterSciNotation(minor_thresholds=(math.inf, math.inf))
 
     def label(x: float, _: object = None) -> str:

@@ -7,7 +7,7 @@ hollow mark, which is all there is of an algorithm without encoder.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -62,6 +62,7 @@ class Competitor:
     num_done: int
     fates: tuple[str, ...]  # what became of the other seeds
     bands: dict[str, Band]  # by split
+    apart: bool  # the seeds that are done have no stretch of the clock in common
     strays: tuple[Points, ...]  # the test bound of each seed that is in no band
     likelihood: Likelihood | None
 
@@ -76,12 +77,13 @@ def _competitor(cell: Cell, seeds: pd.DataFrame, traces: dict[str, pd.DataFrame]
     done, others = seeds[seeds["status"] == "done"], seeds[seeds["status"] != "done"]
     own = {split: _points(done, traces, clock, f"elbo_{split}") for split in SPLITS}
     bands = {split: curves.band(points) for split, points in own.items()}
-    apart = own["test"] if bands["test"] is None else []  # seeds of such different speed that they never meet
+    apart = own["test"] if bands["test"] is None else []
     return Competitor(
         **cell._asdict(),
         num_done=len(done),
         fates=tuple(others["status"]),
         bands={split: band for split, band in bands.items() if band is not None},
+        apart=bool(apart),
         strays=(*apart, *_points(others, traces, clock, "elbo_test")),
         likelihood=_likelihood(done, clock),
     )
@@ -154,10 +156,17 @@ def _about_absentees(competitors: Sequence[Competitor]) -> list[str]:
         if any(c.num_done for c in own) and not any(c.bands or c.strays for c in own):
             fate = "is in the table" if any(c.likelihood for c in own) else "was not estimated"
             texts.append(f"{name} has no encoder and so no lower bound; its log-likelihood {fate}.")
+        apart = _listed(c.z for c in own if c.apart)
+        if apart:
+            texts.append(f"{name}: its seeds have no stretch of this axis in common (z = {apart}), so each is drawn.")
         fates = Counter(fate for c in own for fate in c.fates)
         total = sum(c.num_done + len(c.fates) for c in own)
         for fate, count in fates.items():
-            where = ", ".join(str(z) for z in sorted({c.z for c in own if fate in c.fates}))
+            where = _listed(c.z for c in own if fate in c.fates)
             share = f"all {total} seeds" if count == total else f"{count} of {total} seeds"
             texts.append(f"{name}: {share} {fate} (z = {where}), not in the mean.")
     return texts
+
+
+def _listed(latent_sizes: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(set(latent_sizes))))

@@ -57,17 +57,19 @@ def seeds_in_words(done: int, others: Iterable[str]) -> str:
     return f"{done} of {done + fates.total()} ({listed})"
 
 
-def render_table(frame: pd.DataFrame, title: str, width: int = 100) -> Table:
-    """A table for the terminal from a frame as it is displayed, made to fit ``width`` characters.
+def render_table(frame: pd.DataFrame, title: str, width: int | None = None) -> Table:
+    """A table for the terminal from a frame as it is displayed, made to fit ``width`` characters (the terminal's).
 
     Numbers stand to the right and are never broken over lines.  Where the table is too wide, columns with one value in
     all rows move into the caption (texts first, and from the right), then texts wrap, then the last columns are left
     out and named in the caption.
     """
     from rich import box
+    from rich.console import Console
     from rich.table import Table
     from rich.text import Text  # plain strings are read as markup: aevb[num_samples=5] would lose its brackets
 
+    width = width or Console().width
     columns = [_Column.of(str(name), frame[name]) for name in frame.columns]
     columns, notes = _fit(columns, width)
     table = Table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -55,7 +56,7 @@ class Table(Report):
         shown = self.display(table)
         write = {
             "csv": lambda path: table.to_csv(path, index=False),
-            "md": lambda path: shown.to_markdown(path, index=False),
+            "md": lambda path: _markdown(shown).to_markdown(path, index=False, disable_numparse=True),
             "tex": lambda path: shown.to_latex(path, index=False, escape=True),
             "html": lambda path: shown.to_html(path, index=False, escape=True),
         }
@@ -64,6 +65,15 @@ class Table(Report):
         for path in paths:
             write[path.suffix[1:]](path)
         return paths
+
+
+def _markdown(table: pd.DataFrame) -> pd.DataFrame:
+    """Texts that Markdown shows as they are: no cell ends early, and none becomes HTML, emphasis or a link."""
+
+    def escape(value: object) -> object:
+        return re.sub(r"([\\`*_\[\]<>&#$~|])", r"\\\1", value) if isinstance(value, str) else value
+
+    return table.rename(columns=escape).map(escape)
 
 
 class Figure(Report):
@@ -78,11 +88,15 @@ class Figure(Report):
 
     def save(self, results: Results, folder: Path, name: str, formats: tuple[str, ...]) -> list[Path]:
         """See `Report.save`; 200 dots an inch."""
+        import matplotlib as mpl
+
         figure = self.figure(results)
         if figure is None:
             return []
         folder.mkdir(parents=True, exist_ok=True)
         paths = [folder / f"{name}.{format_}" for format_ in formats]
-        for path in paths:
-            figure.savefig(path, dpi=200, bbox_inches="tight")
+        undated = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+        with mpl.rc_context({"svg.hashsalt": name}):  # the same results give the same bytes
+            for path in paths:
+                figure.savefig(path, dpi=200, bbox_inches="tight", metadata=undated.get(path.suffix[1:]))
         return paths

@@ -188,6 +188,7 @@ def test_seeds_that_never_meet_are_drawn_each(rows: Any) -> None:
     rows.add(seed=1, bound=bound(), seconds_a_sample=1.0)
     figure = drawn(rows.results(), ConvergenceSeconds)
     assert [found.get_label() for found in figure.axes[0].lines] == ["aevb, stray"] * 2
+    assert "aevb: its seeds have no stretch of this axis in common (z = 3), so each is drawn." in texts(figure)
     assert "no encoder" not in texts(figure)
 
 

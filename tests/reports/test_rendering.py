@@ -83,6 +83,15 @@ def test_columns_without_room_are_named_and_numbers_never_cut() -> None:
     assert "…" not in text
 
 
+def test_table_fits_the_terminal_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    console = Console(width=40, file=io.StringIO(), color_system=None)
+    console.print(rendering.render_table(pd.DataFrame({f"c{i}": ["-100.25", "-1.00"] for i in range(9)}), "Title"))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "…" not in text
+    assert "No room for: c4, c5" in text
+
+
 def test_long_names_break_behind_commas_and_lose_no_letter() -> None:
     name = "aevb[learning_rate=0.02,num_samples=5,estimator=A,batch_size=200]"
     frame = pd.DataFrame({"algorithm": [name, "zz"], **{f"c{i}": ["-100.25", "-1.00"] for i in range(4)}})
