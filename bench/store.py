@@ -1,20 +1,27 @@
 """What lies on disk: a folder a run, a folder a trial.
 
-Files are written under a temporary name and renamed, so that a reader never sees half of one; the trace alone is
-appended to, and a last line cut short by a killed process is passed over.  Nothing is pickled.
+The trace alone is appended to, and a last line cut short by a killed process is passed over.
 """
 
 from __future__ import annotations
 
 import json
-import math
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import StoreError
+from bench.files import (
+    plain,
+    read_json,
+    read_state,
+    read_tensors,
+    unplain,
+    write_json,
+    write_state,
+    write_tensors,
+    write_text,
+)
 from bench.study import Study, TrialSpec
 
 if TYPE_CHECKING:
@@ -54,7 +61,7 @@ class TrialFolder:
     def append_trace(self, row: Mapping[str, Any]) -> None:
         """One evaluation more, on disk when this returns."""
         with (self.path / "trace.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(_plain(row)) + "\n")
+            file.write(json.dumps(plain(row)) + "\n")
             file.flush()
 
     def read_trace(self) -> list[dict[str, Any]]:
@@ -63,7 +70,7 @@ class TrialFolder:
         rows = []
         for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
             try:
-                rows.append(_unplain(json.loads(line)))
+                rows.append(unplain(json.loads(line)))
             except json.JSONDecodeError:
                 break
         return rows
@@ -71,7 +78,7 @@ class TrialFolder:
     def trim_trace(self, samples: int) -> None:
         """Forget evaluations beyond ``samples``: training goes on from a checkpoint that is older than they are."""
         rows = [row for row in self.read_trace() if row["samples"] <= samples]
-        write_text(self.path / "trace.jsonl", "".join(json.dumps(_plain(row)) + "\n" for row in rows))
+        write_text(self.path / "trace.jsonl", "".join(json.dumps(plain(row)) + "\n" for row in rows))
 
     def write_likelihoods(self, rows: list[dict[str, Any]], values: Mapping[str, Tensor]) -> None:
         """The estimates of log p(x): a summary each, and all values a datapoint."""
@@ -101,18 +108,12 @@ class TrialFolder:
 
     def write_checkpoint(self, state: Mapping[str, Any]) -> None:
         """What resuming needs: nested dicts and lists of tensors and numbers."""
-        tensors: dict[str, Tensor] = {}
-        outline = json.dumps(_outlined(state, tensors))
-        write_tensors(self.path / "checkpoint.safetensors", tensors, {"outline": outline})
+        write_state(self.path / "checkpoint.safetensors", state)
 
     def read_checkpoint(self) -> dict[str, Any] | None:
         """The inverse of `write_checkpoint`; None where there is none."""
         path = self.path / "checkpoint.safetensors"
-        if not path.exists():
-            return None
-        tensors, metadata = read_tensors(path)
-        state: dict[str, Any] = _filled(json.loads(metadata["outline"]), tensors)
-        return state
+        return read_state(path) if path.exists() else None
 
     def clear(self) -> None:
         """Forget all but the spec: the trial starts again."""
@@ -184,98 +185,3 @@ class Store:
             found,
             key=lambda pair: (pair[0].n_train, pair[0].z, order.get(pair[0].algorithm.plugin.name, 0), pair[0].seed),
         )
-
-
-# -- files ---------------------------------------------------------------------------------------------------------
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write to a temporary name beside ``path``, then rename."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def write_json(path: Path, data: Any) -> None:
-    """As `write_text`; NaN and infinities become the texts "nan", "inf" and "-inf"."""
-    write_text(path, json.dumps(_plain(data), indent=1) + "\n")
-
-
-def read_json(path: Path) -> Any:
-    """Raises StoreError for a file that is not JSON."""
-    try:
-        return _unplain(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, json.JSONDecodeError) as error:
-        raise StoreError(f"{path} cannot be read: {error}.") from error
-
-
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
-    """As safetensors, to a temporary name, then renamed."""
-    from safetensors.torch import save_file
-
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, temporary, metadata)
-    temporary.replace(path)
-
-
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors on the CPU, and the metadata; raises StoreError for a damaged file."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118  # not a dict
-    except (OSError, SafetensorError) as error:
-        raise StoreError(f"{path} cannot be read: {error}.") from error
-
-
-def _plain(data: Any) -> Any:
-    """JSON has no NaN and no infinity."""
-    if isinstance(data, Mapping):
-        return {key: _plain(value) for key, value in data.items()}
-    if isinstance(data, (list, tuple)):
-        return [_plain(value) for value in data]
-    if isinstance(data, float) and not math.isfinite(data):
-        return {"$float": str(data)}
-    return data
-
-
-def _unplain(data: Any) -> Any:
-    if isinstance(data, dict):
-        return (
-            float(data["$float"])
-            if data.keys() == {"$float"}
-            else {key: _unplain(value) for key, value in data.items()}
-        )
-    return [_unplain(value) for value in data] if isinstance(data, list) else data
-
-
-def _outlined(state: Any, tensors: dict[str, Tensor]) -> Any:
-    """The nest with tensors moved to ``tensors`` and replaced by their keys; dict keys may be numbers."""
-    import torch
-
-    if isinstance(state, torch.Tensor):
-        tensors[str(len(tensors))] = state
-        return {"tensor": str(len(tensors) - 1)}
-    if isinstance(state, Mapping):
-        return {"items": [[key, _outlined(value, tensors)] for key, value in state.items()]}
-    if isinstance(state, (list, tuple)):
-        return {type(state).__name__: [_outlined(value, tensors) for value in state]}
-    return {"value": _plain(state)}
-
-
-def _filled(outline: dict[str, Any], tensors: Mapping[str, Tensor]) -> Any:
-    (kind, content), *_ = outline.items()
-    if kind == "tensor":
-        return tensors[content]
-    if kind == "items":
-        return {key: _filled(value, tensors) for key, value in content}
-    if kind in ("list", "tuple"):
-        values = [_filled(value, tensors) for value in content]
-        return tuple(values) if kind == "tuple" else values
-    return _unplain(content)

@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import torch
 
-from bench.binarize import BinarizeOptions, binarized
+from bench.data.binarize import BinarizeOptions, binarized
+from bench.data.split import split
 from bench.dataset import Data, Dataset
 from bench.options import option
-from bench.split import split
 
 
 @dataclass(frozen=True)

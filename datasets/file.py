@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from bench.array_files import read_array
+from bench.data.array_files import read_array
+from bench.data.split import split
 from bench.dataset import Data, Dataset, Likelihood
 from bench.errors import DataError
 from bench.options import option
-from bench.split import split
 
 Array = npt.NDArray[Any]
 
@@ -26,9 +26,7 @@ class FileOptions:
     """What can be set of `file`."""
 
     path: str = option(dataclasses.MISSING, "a .npy, .npz or .csv file, or a folder of images")
-    likelihood: Likelihood = option(
-        "bernoulli", "p(x|z); values outside [0, 1] need a Gaussian one"
-    )
+    likelihood: Likelihood = option("bernoulli", "p(x|z); values outside [0, 1] need a Gaussian one")
     num_test: int = option(0, "how many are held out, at random; 0: a fifth", unit="datapoints", minimum=0)
     divide_by: float = option(0, "what values are divided by; 0: 255 for 8-bit integers and images, else 1", minimum=0)
     rows: int = option(0, "image rows, where the file says none; 0: the most nearly square image", minimum=0)

@@ -9,10 +9,10 @@ from typing import ClassVar
 import numpy as np
 import torch
 
+from bench.data.downloads import RemoteFile, fetch
+from bench.data.split import split
 from bench.dataset import Data, Dataset
-from bench.downloads import RemoteFile, fetch
 from bench.options import option
-from bench.split import split
 
 
 def _frames(raw: bytes) -> bytes:

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.binarize import BinarizeOptions, binarized
+from bench.data.binarize import BinarizeOptions, binarized
+from bench.data.downloads import RemoteFile, fetch
 from bench.dataset import Data, Dataset
-from bench.downloads import RemoteFile, fetch
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bench import rendering
-from bench.cells import Cell, cells, numbers
+from bench.drawing import tables
+from bench.drawing.cells import Cell, cells, numbers
 from bench.report import Table
 from bench.statistics import intervals
 
@@ -91,23 +91,23 @@ def _texts(column: pd.Series) -> str:
 
 
 def _shown(row: pd.Series) -> dict[str, str]:
-    interval = f"{rendering.number(row['log_likelihood_low'])} to {rendering.number(row['log_likelihood_high'])}"
-    samples = [rendering.count(row[name]) for name in ("samples_min", "samples_max")]
+    interval = f"{tables.number(row['log_likelihood_low'])} to {tables.number(row['log_likelihood_high'])}"
+    samples = [tables.count(row[name]) for name in ("samples_min", "samples_max")]
     return {
         "data set": row["dataset"],
         "training points": str(row["n_train"]),
         "z": str(row["z"]),
         "algorithm": row["algorithm"],
-        "estimator": row["estimator"] or rendering.MISSING,
-        "bias": row["bias"] or rendering.MISSING,
-        "log-likelihood ± sd over seeds (nats)": rendering.with_spread(row["log_likelihood"], row["log_likelihood_sd"]),
-        "MC error (nats)": rendering.error(row["log_likelihood_se"]),
-        "seeds": rendering.seeds_in_words(row["seeds"], row["not_counted"].split(", ") if row["not_counted"] else []),
+        "estimator": row["estimator"] or tables.MISSING,
+        "bias": row["bias"] or tables.MISSING,
+        "log-likelihood ± sd over seeds (nats)": tables.with_spread(row["log_likelihood"], row["log_likelihood_sd"]),
+        "MC error (nats)": tables.error(row["log_likelihood_se"]),
+        "seeds": tables.seeds_in_words(row["seeds"], row["not_counted"].split(", ") if row["not_counted"] else []),
         "95 % interval of the mean": interval if row["seeds"] > 1 else "needs 2 seeds",
-        "test bound (nats)": rendering.number(row["elbo_test"]),
-        "train bound (nats)": rendering.number(row["elbo_train"]),
+        "test bound (nats)": tables.number(row["elbo_test"]),
+        "train bound (nats)": tables.number(row["elbo_train"]),
         "samples": samples[0] if samples[0] == samples[1] else " to ".join(samples),
-        "test points": rendering.count(row["num_points"]),
-        "pixels": row["pixels"] or rendering.MISSING,
+        "test points": tables.count(row["num_points"]),
+        "pixels": row["pixels"] or tables.MISSING,
         "warnings": row["warnings"],
     }

@@ -41,6 +41,8 @@ def command(run: Path, what: str, format_: str | None, out: Path | None) -> None
         elif chosen == "csv":
             frame.to_csv(out or sys.stdout, index=False)
         else:
-            (out.write_text if out else sys.stdout.write)(frame.to_json(orient="records", indent=1, double_precision=15) + "\n")
+            (out.write_text if out else sys.stdout.write)(
+                frame.to_json(orient="records", indent=1, double_precision=15) + "\n"
+            )
     except OSError as error:
         raise StoreError(f"`out` {str(out)!r} cannot be written ({error.strerror}): choose another file.") from error

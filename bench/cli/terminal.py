@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import plugins, rendering
+from bench import plugins
+from bench.drawing import tables
 from bench.report import Table
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def show_reports(results: Results, made: Mapping[str, list[Path]], console: Cons
         if paths and isinstance(maker, Table):
             title = f"{results.study.dataset}: {known[name].summary().rstrip('.').lower()}"
             console.print()
-            console.print(rendering.render_table(maker.display(maker.table(results)), title))
+            console.print(tables.render_table(maker.display(maker.table(results)), title))
     for name, paths in made.items():
         endings = ", ".join(path.suffix[1:] for path in paths[1:])
         where = f"{paths[0]}{f' (and {endings})' if endings else ''}" if paths else "nothing to show yet"

@@ -101,8 +101,12 @@ def _warnings(log_likelihoods: Tensor, divergences: Tensor, unsuited: str) -> tu
     found = [unsuited] if unsuited else []
     failed = int((~torch.isfinite(log_likelihoods)).sum())
     if failed:
-        found.append(f"{failed} of {len(divergences)} datapoints have no finite estimate: the model is not finite there.")
+        found.append(
+            f"{failed} of {len(divergences)} datapoints have no finite estimate: the model is not finite there."
+        )
     divergent = int((divergences > 0).sum())
     if divergent:
-        found.append(f"{divergent} of {len(divergences)} chains diverged after warm-up: their draws miss part of p(z|x).")
+        found.append(
+            f"{divergent} of {len(divergences)} chains diverged after warm-up: their draws miss part of p(z|x)."
+        )
     return tuple(found)

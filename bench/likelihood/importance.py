@@ -61,13 +61,13 @@ class Importance(Estimator):
         log_sum, log_sum_squares = (torch.cat(parts) for parts in zip(*sums, strict=True))
         return _estimate(log_sum, log_sum_squares, self.options.num_samples, model_evaluations)
 
-    def _proposal(
-        self, model: LatentVariableModel, x: Tensor, generator: torch.Generator
-    ) -> tuple[Proposal, int]:
+    def _proposal(self, model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> tuple[Proposal, int]:
         """The proposal for each row of x, and what it cost in model evaluations."""
         chosen = self.options.proposal
         if chosen == "encoder" and model.encoder is None:
-            raise ValueError("`proposal=encoder` needs a model with an encoder, and this one has none: use auto or hmc.")
+            raise ValueError(
+                "`proposal=encoder` needs a model with an encoder, and this one has none: use auto or hmc."
+            )
         if chosen != "hmc" and model.encoder is not None:
             with torch.no_grad():
                 return EncoderProposal(model.encoder(x)), 0
@@ -111,7 +111,9 @@ def _warnings(log_likelihoods: Tensor, effective: Tensor, num_samples: int) -> t
     num_data, found = len(effective), []
     failed = int((~torch.isfinite(log_likelihoods)).sum())
     if failed:
-        found.append(f"{failed} of {num_data} datapoints have no finite estimate: the model's log p(x, z) is not finite.")
+        found.append(
+            f"{failed} of {num_data} datapoints have no finite estimate: the model's log p(x, z) is not finite."
+        )
     if num_samples == 1:
         found.append("One sample has no standard error: set num_samples to 2 or more.")
     few = int((effective < FEW_SAMPLES).sum())

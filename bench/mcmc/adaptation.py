@@ -27,9 +27,7 @@ class DualAveraging:
     by ``gamma * |mu - log e| / sqrt(horizon)``: 0.01 at a horizon of 200 and a step size a factor 20 from mu.
     """
 
-    def __init__(
-        self, initial: float | Tensor, target: float, horizon: int | None = None, gamma: float = 0.05
-    ) -> None:
+    def __init__(self, initial: float | Tensor, target: float, horizon: int | None = None, gamma: float = 0.05) -> None:
         """``target`` is an acceptance probability, 0.9 in the paper's Monte Carlo EM.
 
         ``gamma`` is how hard log e is pulled to mu = log(10 initial).  Fed by a single chain, whose acceptance is noisy,

@@ -13,7 +13,7 @@ from bench.models.latent import LatentVariableModel
 
 # Every trajectory's step size varies by this share: one of a fixed length may return to where it began, and the chain
 # then never mixes (Neal 2011, section 4.2).
-JITTER = 0.2
+JITTER = 0.5
 
 # Prior draws among which a start is chosen.  Begun at a single one, two-dimensional posteriors with several modes lost
 # 0.2 nats on average (up to 12) in the modes that the chains never found; begun at one of 100, 0.01.

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from bench import seeds
-from bench.binarize import Binarize, binarized
+from bench.data.binarize import Binarize, binarized
 from bench.dataset import Data
 
 NUM_ROWS = 400

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from bench import seeds
+from bench.data.split import split
 from bench.errors import DataError
-from bench.split import split
 
 
 def test_the_parts_have_the_sizes_asked_for_and_share_nothing() -> None:

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from bench.errors import StoreError
-from bench.store import Store, TrialFolder, read_json, write_json
+from bench.files import read_json, write_json
+from bench.store import Store, TrialFolder
 from bench.study import Study
 
 

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.transforms import ScaledTranslation
 
-from bench import figures
-from bench.figures import GREY, Look
-from bench.learning_curves import Competitor, Likelihood
+from bench.drawing import figures
+from bench.drawing.figures import GREY, Look
+from bench.drawing.learning_curves import Competitor, Likelihood
 from bench.statistics.curves import Band, entry, visible_range
 
 DASHES: dict[str, Any] = {"test": "-", "train": (0, (4, 2))}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pandas as pd
 
-from bench.cells import Cell, cells, numbers
+from bench.drawing.cells import Cell, cells, numbers
 from bench.report import Figure
 from bench.statistics import curves, intervals
 from bench.statistics.curves import Band, Points
@@ -37,7 +37,7 @@ class LearningCurves(Figure):
         competitors = read(results, self.clock)
         if not any(c.bands or c.strays or c.likelihood for c in competitors):
             return None
-        from bench.curve_panels import draw  # matplotlib takes its time, and listing the reports needs none
+        from bench.drawing.curve_panels import draw  # matplotlib takes its time, and listing the reports needs none
 
         return draw(competitors, self.label, first_estimator(results), caption(results, competitors))
 

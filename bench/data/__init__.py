@@ -1,0 +1,1 @@
+"""What data sets share: downloads, splits, binarisation, reading files of arrays."""

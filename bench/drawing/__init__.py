@@ -1,0 +1,1 @@
+"""What reports share: the look of figures, learning curves, tables for a terminal."""
