@@ -43,7 +43,7 @@ class Problem:
 
         Initial weights are drawn on the CPU, so that they are the same on every device.
         """
-        with torch.device("cpu"):
+        with torch.device("cpu"), torch.random.fork_rng(devices=[]):  # torch's layers draw first weights of their own
             decoder = self.architecture.decoder(self.shape, seeds.generator("decoder", self.seed))
             recognition = (
                 self.architecture.encoder(self.shape, seeds.generator("encoder", self.seed)) if encoder else None

@@ -148,12 +148,10 @@ def _fan_out(
 ) -> list[TrialSpec]:
     """Run the trials; returns those that were under way when a worker process died (none where all went through)."""
     with _backend(execution):
-        parallel = Parallel(
-            n_jobs=min(execution.workers, len(specs)),
-            return_as="generator_unordered",
-            pre_dispatch="n_jobs",
-            batch_size=1,
-        )
+        at_once = min(execution.workers, len(specs))
+        # Asked for one job, joblib would run it in this process, where a crash or a Ctrl-C hits the whole run.
+        num_jobs = max(2, at_once) if execution.backend == "loky" else at_once
+        parallel = Parallel(n_jobs=num_jobs, return_as="generator_unordered", pre_dispatch=at_once, batch_size=1)
         try:
             for spec in parallel(delayed(_execute)(plan.store.path, spec, settings[spec.id]) for spec in specs):
                 ended(spec)

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 
 
 @pytest.fixture(scope="session")  # before any test changes the environment
@@ -16,6 +17,12 @@ def data_dir() -> Path:
         reason = "BENCH_DATA_DIR is not set: name the folder with the MNIST and Frey Face files"
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
     return Path(named)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    """As trials run by default; several threads on tensors this small only wait for each other."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)

@@ -70,7 +70,7 @@ class Importance(Estimator):
             )
         if chosen != "hmc" and model.encoder is not None:
             with torch.no_grad():
-                return EncoderProposal(model.encoder(x)), 0
+                return EncoderProposal(model.encode(x)), 0
         samples = sample_posterior(
             model, x, generator, num_warmup=NUM_WARMUP, num_samples=NUM_DRAWS, num_leapfrog=NUM_LEAPFROG
         )
@@ -120,6 +120,7 @@ def _warnings(log_likelihoods: Tensor, effective: Tensor, num_samples: int) -> t
     if num_samples > FEW_SAMPLES and few > FEW_SHARE * num_data:
         found.append(
             f"{few} of {num_data} datapoints ({few / num_data:.0%}) have an effective sample size below {FEW_SAMPLES}: "
-            "their estimates may be too low, and their standard errors too small. Raise num_samples or set proposal=hmc."
+            "their estimates may be too low and their standard errors too small. Raise num_samples, "
+            "or set proposal=hmc where the encoder proposes."
         )
     return tuple(found)

@@ -23,17 +23,18 @@ class DualAveraging:
     or one each.  ``step_size`` is the one to use while warming up, ``averaged`` the one to freeze afterwards.
 
     With ``horizon`` the iteration count stops there, so that the gain no longer falls and the step size follows a
-    target that moves while a model learns.  The price is a lasting pull of log e towards mu, which shifts the acceptance
-    by ``gamma * |mu - log e| / sqrt(horizon)``: 0.01 at a horizon of 200 and a step size a factor 20 from mu.
+    target that moves while a model learns.  The price is a lasting pull of log e towards mu, which shifts the
+    acceptance by ``gamma * |mu - log e| / sqrt(horizon)``: 0.01 at a horizon of 200 and a step size a factor 20 from mu.
     """
 
     def __init__(self, initial: float | Tensor, target: float, horizon: int | None = None, gamma: float = 0.05) -> None:
         """``target`` is an acceptance probability, 0.9 in the paper's Monte Carlo EM.
 
-        ``gamma`` is how hard log e is pulled to mu = log(10 initial).  Fed by a single chain, whose acceptance is noisy,
-        the default makes log e jump so far that its average settles near 0.95 where 0.9 was asked; 0.2 does not.
+        ``gamma`` is how hard log e is pulled to mu = log(10 initial).  Fed by a single chain, whose acceptance is
+        noisy, the default makes log e jump so far that the frozen step size is accepted at 0.95 where 0.9 was asked;
+        0.2 does not.
         """
-        log_initial = torch.as_tensor(initial).log()
+        log_initial = (initial if isinstance(initial, Tensor) else torch.tensor(initial)).log()
         self.target = target
         self.horizon = horizon
         self.gamma = gamma

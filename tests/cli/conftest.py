@@ -23,7 +23,7 @@ def bench(tmp_path: Path) -> Bench:
         finished = subprocess.run(
             [sys.executable, "-m", "bench", *map(str, arguments)],
             cwd=tmp_path,
-            env={**os.environ, "COLUMNS": "200", **environment},
+            env={**os.environ, "COLUMNS": "200", "OMP_NUM_THREADS": "1", **environment},
             capture_output=True,
             text=True,
             timeout=300,

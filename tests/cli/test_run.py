@@ -77,7 +77,7 @@ def test_leaves_tables_figures_and_every_trial(bench: Bench, tmp_path: Path) -> 
 def test_learning_is_seen_and_the_clocks_go_forward(bench: Bench, tmp_path: Path) -> None:
     bench("run", *QUICK, "--algos", "aevb,wakesleep", "--budget", "2e4", "--out", "run")
     for _, one in library.load(tmp_path / "run").trace.groupby("trial"):
-        assert one["elbo_test"].iloc[-1] > one["elbo_test"].iloc[0] + 1
+        assert one["elbo_test"].iloc[-1] > one["elbo_test"].iloc[0] + 0.5
         for clock in ("samples", "updates", "model_evaluations", "train_seconds", "eval_seconds"):
             assert one[clock].is_monotonic_increasing
         assert one["samples"].iloc[0] == 0

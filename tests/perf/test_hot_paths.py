@@ -15,15 +15,6 @@ from bench.training import Minibatches
 SIZES = {"digits": (1500, 64, 100), "mnist": (1000, 784, 500)}  # N, D, hidden units
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Any:
-    """As trials run by default."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def begun(name: str, size: str) -> tuple[Algorithm, Minibatches]:
     """An algorithm that has been set up on random pixels, and its minibatches."""
     num_data, num_pixels, hidden = SIZES[size]

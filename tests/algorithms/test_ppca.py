@@ -1,0 +1,51 @@
+"""On data from probabilistic PCA with a linear decoder, learning has a known end: the closed-form maximum likelihood."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from bench import plugins, seeds
+from bench.algorithm import Algorithm
+from bench.dataset import Data
+from bench.problem import Problem
+from bench.statistics import ppca
+from bench.training import Clocks, Minibatches, train
+
+SETTINGS = {
+    # budget in training samples, and hyperparameters; the prior is off, since maximum likelihood has none
+    "aevb": (100_000, {"learning_rate": 0.1, "prior": False, "num_samples": 1}),
+    "wakesleep": (100_000, {"learning_rate": 0.1, "prior": False}),
+    "mcem": (100_000, {"learning_rate": 0.1, "prior": False, "annealing": 0.0}),
+}
+
+
+@pytest.fixture(scope="module")
+def data() -> Data:
+    """2000 training points in 16 dimensions around a plane."""
+    loaded: Data = plugins.find("dataset")["ppca"].load()().load(seeds.generator("ppca"))
+    return loaded
+
+
+def exact(algorithm: Algorithm, x: torch.Tensor) -> float:
+    """The mean log-likelihood of x under the learned decoder, in closed form."""
+    network = algorithm.model.decoder.network
+    weights, bias = network.mean.weight.detach(), network.mean.bias.detach()
+    return float(ppca.log_likelihood(x, weights, bias, float(network.log_variance.detach().exp())).mean())
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_reaches_the_maximum_likelihood(name: str, data: Data) -> None:
+    """Within 0.1 nat a datapoint, from more than 1 nat below."""
+    budget, settings = SETTINGS[name]
+    x = data.x_train
+    best = float(ppca.log_likelihood(x, *ppca.maximum_likelihood(x, 2)).mean())
+    algorithm: Algorithm = plugins.find("algorithm")[name].load()(2, model="linear", device="cpu", **settings)
+    minibatches = Minibatches(x, algorithm.batch_size, 0)
+    algorithm.begin(Problem(x, 2, algorithm.architecture, "gaussian", bounded=False), minibatches, noise=0)
+    assert exact(algorithm, x) < best - 1
+    for _ in train(algorithm, minibatches, Clocks(), budget):
+        pass
+    reached = exact(algorithm, x)
+    print(f"{name}: {reached:.4f} nats, maximum likelihood {best:.4f}")  # noqa: T201  # shown by pytest -rP
+    assert best - 0.1 < reached < best + 1e-6

@@ -1,0 +1,108 @@
+"""Proposals: normalised, drawn as they say, and fitted to a known posterior."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from torch import Tensor
+
+from bench import seeds
+from bench.likelihood.proposal import DefensiveStudent, EncoderProposal, FullGaussian, Proposal, fit_moments, fit_scores
+from bench.mcmc.posterior import Samples, sample_posterior
+
+FALSE_ALARM = 1e-4  # of each statistical test here, had its seed not been fixed
+
+
+def chain(known: Any, num_samples: int) -> Samples:
+    generator = seeds.generator("test-proposal-chain")
+    return sample_posterior(known.model, known.x, generator, num_warmup=50, num_samples=num_samples, num_leapfrog=4)
+
+
+def proposals(linear_gaussian: Any) -> dict[str, Proposal]:
+    known = linear_gaussian(2, 3, encoder=True)
+    with torch.no_grad():
+        encoder = EncoderProposal(known.model.encoder(known.x))
+    return {"encoder": encoder, "student": DefensiveStudent.fit(chain(known, 50), known.model)}
+
+
+def covariance(q: FullGaussian) -> Tensor:
+    return q.root @ q.root.mT
+
+
+@pytest.mark.parametrize("kind", ["encoder", "student"])
+def test_normalised(linear_gaussian: Any, kind: str) -> None:
+    axis = torch.linspace(-9, 9, 601)
+    grid = torch.cartesian_prod(axis, axis).unsqueeze(1).expand(-1, 3, -1)  # [G, N, d]
+    mass = proposals(linear_gaussian)[kind].log_prob(grid).double().exp().sum(0) * (18 / 600) ** 2
+    torch.testing.assert_close(mass, torch.ones(3, dtype=torch.float64), rtol=0, atol=2e-3)
+
+
+@pytest.mark.parametrize("kind", ["encoder", "student"])
+def test_draws_follow_the_density(linear_gaussian: Any, kind: str) -> None:
+    proposal = proposals(linear_gaussian)[kind]
+    z = proposal.sample(4000, seeds.generator("test-proposal-draws"))
+    axis = torch.linspace(-9, 9, 801)
+    grid = torch.cartesian_prod(axis, axis).unsqueeze(1).expand(-1, 3, -1)
+    mass = proposal.log_prob(grid).double().exp().view(801, 801, 3).sum(1)  # of the first dimension
+    cumulative = (mass.cumsum(0) - 0.5 * mass) / mass.sum(0)
+    for n in range(3):
+        ranks = np.interp(z[:, n, 0].numpy(), axis.numpy(), cumulative[:, n].numpy())
+        assert stats.kstest(ranks, "uniform").pvalue > FALSE_ALARM
+
+
+@pytest.mark.parametrize("kind", ["encoder", "student"])
+def test_twice_two_draws_are_four(linear_gaussian: Any, kind: str) -> None:
+    proposal = proposals(linear_gaussian)[kind]
+    generator = seeds.generator("test-proposal-stream")
+    cut = torch.cat([proposal.sample(2, generator), proposal.sample(2, generator)])
+    torch.testing.assert_close(cut, proposal.sample(4, seeds.generator("test-proposal-stream")))
+
+
+def test_scores_fit_a_gaussian_posterior_better_than_moments(linear_gaussian: Any) -> None:
+    known = linear_gaussian(5, 40, encoder=False)
+    samples = chain(known, 50)
+    exact = known.posterior_covariance.double()
+    deviation = exact.diagonal().sqrt()
+
+    def errors(q: FullGaussian) -> tuple[float, float]:
+        of_mean = ((q.mean - known.posterior_mean) / deviation).square().mean().sqrt()
+        of_covariance = ((covariance(q) - exact).norm(dim=(-2, -1)) / exact.norm()).square().mean().sqrt()
+        return float(of_mean), float(of_covariance)
+
+    by_scores, by_moments = errors(fit_scores(samples.z, samples.gradient)), errors(fit_moments(samples.z))
+    assert max(by_scores) < 0.03
+    assert min(by_moments) > 0.1
+
+
+@pytest.mark.parametrize("still", ["z and gradient", "z", "not finite"])
+def test_a_chain_that_stood_still_stops_no_other(linear_gaussian: Any, still: str) -> None:
+    samples = chain(linear_gaussian(3, 4, encoder=False), 20)
+    z, gradient = samples.z.clone(), samples.gradient.clone()
+    z[:, 1] = torch.nan if still == "not finite" else z[0, 1]
+    if still != "z":
+        gradient[:, 1] = torch.inf if still == "not finite" else 1e4
+    others = [0, 2, 3]
+    ill_fits = (fit_scores(z, gradient), fit_moments(z))
+    sound_fits = (fit_scores(samples.z, samples.gradient), fit_moments(samples.z))
+    for ill, sound in zip(ill_fits, sound_fits, strict=True):
+        torch.testing.assert_close(ill.mean[others], sound.mean[others])
+        torch.testing.assert_close(covariance(ill)[others], covariance(sound)[others])
+        assert torch.isfinite(ill.root).all()
+
+
+def test_moments_of_fewer_draws_than_dimensions() -> None:
+    q = fit_moments(torch.randn(4, 2, 6, generator=seeds.generator("test-proposal-few")))
+    assert torch.isfinite(q.log_prob(torch.zeros(2, 6, dtype=torch.float64))).all()
+
+
+def test_the_inverse_root_is_one(linear_gaussian: Any) -> None:
+    samples = chain(linear_gaussian(3, 4, encoder=False), 20)
+    for q in (fit_scores(samples.z, samples.gradient), fit_moments(samples.z)):
+        torch.testing.assert_close(q.root @ q.inverse_root, torch.eye(3, dtype=torch.float64).expand(4, 3, 3))
+        exact = torch.distributions.MultivariateNormal(q.mean, covariance(q))
+        z = samples.z.double()
+        torch.testing.assert_close(q.log_prob(z), exact.log_prob(z))

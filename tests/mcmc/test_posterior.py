@@ -1,0 +1,100 @@
+"""Posterior draws of models whose posterior is known."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from scipy import stats
+from torch import Tensor, nn
+
+from bench import seeds
+from bench.mcmc.posterior import NUM_CANDIDATES, resampled_prior, sample_posterior
+from bench.models.architecture import Shape
+from bench.models.decoder import GaussianDecoder
+from bench.models.latent import LatentVariableModel
+from bench.models.linear import Linear
+
+FALSE_ALARM = 1e-4  # of each statistical test here, had its seed not been fixed
+
+
+class OfWidth(LatentVariableModel):
+    """p(z|x) = N(0, x^2 I): the one pixel tells the posterior's width."""
+
+    def __init__(self) -> None:
+        super().__init__(3, GaussianDecoder(nn.Linear(3, 1)))
+
+    def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
+        return -0.5 * (z / x).square().sum(-1)
+
+
+class Folded(nn.Module):
+    """z -> |z|: every x > 0 has two modes, and nothing between them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(1))
+
+    def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        return 10 * self.scale * z.abs(), torch.zeros_like(z)
+
+
+@pytest.mark.parametrize("target", [0.65, 0.9])
+def test_acceptance_meets_its_target_at_every_width(target: float) -> None:
+    x = torch.logspace(-2, 0, 200).unsqueeze(-1)
+    generator = seeds.generator("test-posterior-widths")
+    start = torch.zeros(200, 3)
+    run = sample_posterior(
+        OfWidth(), x, generator, num_warmup=150, num_samples=300, num_leapfrog=4, target=target, start=start
+    )
+    assert float(run.acceptance.mean()) == pytest.approx(target, abs=0.03)
+    assert float(run.acceptance.quantile(0.05)) > target - 0.12
+    relative = run.step_size / x[:, 0]
+    assert float(relative.max() / relative.min()) < 3
+    assert target < 0.9 or int(run.divergences.sum()) == 0
+    white = (run.z[299] / x).flatten()
+    assert stats.kstest(white.numpy(), "norm").pvalue > FALSE_ALARM
+
+
+@pytest.mark.parametrize("with_encoder", [False, True])
+def test_draws_gradients_and_cost(with_encoder: bool) -> None:
+    generator = seeds.generator("test-posterior-linear")
+    shape, architecture = Shape(2, 6, "gaussian", False), Linear(init_scale=0.7)
+    encoder = architecture.encoder(shape, generator) if with_encoder else None
+    model, x = LatentVariableModel(2, architecture.decoder(shape, generator), encoder), torch.randn(5, 6)
+    rows = 0
+
+    def count(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        nonlocal rows
+        rows += inputs[0][..., 0].numel() * (2 if torch.is_grad_enabled() else 1)
+
+    model.decoder.network.register_forward_pre_hook(count)
+    run = sample_posterior(model, x, generator, num_warmup=10, num_samples=20, num_leapfrog=3)
+    assert run.model_evaluations == rows == 5 * (2 + 2 * 3 * 30 + (0 if with_encoder else NUM_CANDIDATES))
+    assert run.z.shape == run.gradient.shape == (20, 5, 2)
+    z = run.z.clone().requires_grad_()
+    log_joint = model.log_joint(x, z)
+    torch.testing.assert_close(run.log_joint, log_joint)
+    torch.testing.assert_close(run.gradient, torch.autograd.grad(log_joint.sum(), z)[0], rtol=1e-4, atol=1e-4)
+
+
+def test_resampled_prior_draws_lie_in_the_posterior_in_proportion() -> None:
+    model, x = LatentVariableModel(1, GaussianDecoder(Folded())), torch.full((2000, 1), 10.0)
+    z = resampled_prior(model, x, seeds.generator("test-posterior-resampled"), num_candidates=2000)[:, 0]
+    on_the_right = int((z > 0).sum())
+    assert stats.binomtest(on_the_right, 2000, 0.5).pvalue > FALSE_ALARM
+    precision = 1 + 100  # of the posterior on either side, centred at 100 / 101
+    white = (z.abs() - 100 / precision) * precision**0.5
+    assert stats.kstest(white.numpy(), "norm").pvalue > FALSE_ALARM
+
+
+def test_the_generator_alone_decides() -> None:
+    model, x = LatentVariableModel(1, GaussianDecoder(Folded())), torch.ones(4, 1)
+
+    def run(seed: int) -> Tensor:
+        generator = seeds.generator("test-posterior-seed", seed)
+        return sample_posterior(model, x, generator, num_warmup=5, num_samples=3, num_leapfrog=2).z
+
+    before = torch.get_rng_state()
+    assert torch.equal(run(0), run(0))
+    assert not torch.equal(run(0), run(1))
+    assert torch.equal(torch.get_rng_state(), before)
