@@ -24,6 +24,7 @@ class Report(ABC):
     options: Any
     formats: ClassVar[tuple[str, ...]] = ()
     place: ClassVar[str] = ""  # the folder below report/ that it is written to
+    ends_run: ClassVar[bool] = False  # whether `bench run` makes it at its end; `bench report` makes all
 
     def __init__(self, **settings: object) -> None:
         """Settings by name; raises OptionError for an unknown, ill-typed or out-of-range one."""

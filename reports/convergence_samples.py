@@ -8,5 +8,6 @@ from bench.drawing.learning_curves import LearningCurves
 class ConvergenceSamples(LearningCurves):
     """The lower bound against training samples seen, test and training data, a panel for each latent size."""
 
+    ends_run = True
     clock = "samples"
     label = "training samples seen"

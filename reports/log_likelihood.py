@@ -21,6 +21,8 @@ class LogLikelihood(Table):
     A row for each algorithm, latent size and estimator.  Seeds that did not end well count in no mean and are named.
     """
 
+    ends_run = True
+
     def table(self, results: Results) -> pd.DataFrame:
         """All log-quantities are nats a datapoint; NaN where no seed is done."""
         estimates = results.likelihoods[results.likelihoods["split"] == "test"]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bench.study import Study
 
 EXIT_SOME_FAILED = 3
-QUICK_FORMATS = ("csv", "md", "png")  # `bench report` makes the others too
+QUICK_FORMATS = ("csv", "md", "png")  # `bench report` makes all reports in all formats
 
 
 @click.command("run")
@@ -124,7 +124,10 @@ def _summarise(results: Results, console: Console) -> None:
     from bench import api
     from bench.cli.terminal import show_reports
 
-    show_reports(results, api.report(results, formats=QUICK_FORMATS), console)
+    from bench.plugins import find
+
+    closing = [name for name, plugin in find("report").items() if plugin.load().ends_run]
+    show_reports(results, api.report(results, closing, QUICK_FORMATS), console)
     trials = results.trials
     for _, trial in trials[trials["status"] != "done"].iterrows():
         label = f"{trial['algorithm']} z={trial['z']} n={trial['n_train']} seed={trial['seed']}"

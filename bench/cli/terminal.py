@@ -22,7 +22,7 @@ def show_reports(results: Results, made: Mapping[str, list[Path]], console: Cons
     for name, paths in made.items():
         maker = known[name].load()()
         if paths and isinstance(maker, Table):
-            title = f"{results.study.dataset}: {known[name].summary().rstrip('.').lower()}"
+            title = f"{known[name].summary().partition(',')[0].rstrip('.')} ({results.study.dataset})"
             console.print()
             console.print(tables.render_table(maker.display(maker.table(results)), title))
     for name, paths in made.items():

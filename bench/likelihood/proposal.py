@@ -53,7 +53,7 @@ class FullGaussian:
         self.mean = mean
         self.root = root
         self.inverse_root = inverse_root
-        self.log_det = torch.linalg.slogdet(root).logabsdet
+        self.log_det: Tensor = torch.linalg.slogdet(root).logabsdet
 
     def to(self, dtype: torch.dtype) -> FullGaussian:
         """The same with another floating-point type."""
@@ -89,8 +89,8 @@ def fit_scores(z: Tensor, gradient: Tensor) -> FullGaussian:
     """The Gaussian nearest in Fisher divergence, from draws z and ``gradient`` of log p(x, z) in z, both [S, N, d].
 
     Its covariance A solves ``A Cov(gradient) A = Cov(z)``, its mean is ``mean(z) + A mean(gradient)``: where the
-    posterior is Gaussian both are exact, but for a little regularisation, however badly the chain mixed.  With 50 draws at d = 10
-    the importance weights' standard error is a quarter of that with `fit_moments`.  In float64.
+    posterior is Gaussian both are exact, but for a little regularisation, however badly the chain mixed.  With 50 draws
+    at d = 10 the importance weights' standard error is a quarter of that with `fit_moments`.  In float64.
     Source: Cai et al. 2024, "Batch and match", section 3; Seyboldt et al. 2024.
     """
     z, gradient = _finite(z), _finite(gradient)
@@ -150,7 +150,7 @@ class DefensiveStudent(Proposal):
     def _log_student(self, z: Tensor) -> Tensor:
         nu, d = self.DEGREES, z.shape[-1]
         constant = math.lgamma((nu + d) / 2) - math.lgamma(nu / 2) - 0.5 * d * math.log(nu * math.pi)
-        tails: Tensor = 0.5 * (nu + d) * (self.gaussian.square_distance(z) / nu).log1p()
+        tails = 0.5 * (nu + d) * (self.gaussian.square_distance(z) / nu).log1p()
         return constant - self.gaussian.log_det - tails
 
 

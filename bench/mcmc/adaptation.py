@@ -24,7 +24,7 @@ class DualAveraging:
 
     With ``horizon`` the iteration count stops there, so that the gain no longer falls and the step size follows a
     target that moves while a model learns.  The price is a lasting pull of log e towards mu, which shifts the
-    acceptance by ``gamma * |mu - log e| / sqrt(horizon)``: 0.01 at a horizon of 200 and a step size a factor 20 from mu.
+    acceptance by ``gamma * |mu - log e| / sqrt(horizon)``: 0.01 at a horizon of 200 and a step size 20 times off mu.
     """
 
     def __init__(self, initial: float | Tensor, target: float, horizon: int | None = None, gamma: float = 0.05) -> None:

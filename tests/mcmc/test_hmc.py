@@ -26,7 +26,7 @@ ROOT = torch.linalg.cholesky(COVARIANCE)
 def correlated(z: Tensor) -> Tensor:
     """log N(z; MEAN, COVARIANCE) up to a constant."""
     square: Tensor = torch.einsum("...i,ij,...j->...", z - MEAN, PRECISION, z - MEAN)
-    return -0.5 * square
+    return square.mul(-0.5)
 
 
 def steep(z: Tensor) -> Tensor:
@@ -90,6 +90,17 @@ def test_accepted_with_the_probability_that_is_told() -> None:
     expected, variance = info.acceptance.sum(), (info.acceptance * (1 - info.acceptance)).sum()
     deviation = (info.accepted.sum() - expected) / variance.sqrt()
     assert abs(float(deviation)) < stats.norm.isf(FALSE_ALARM / 2)
+
+
+@pytest.mark.parametrize("density", [correlated, steep])
+def test_a_step_is_a_trajectory_and_its_energies(density: hmc.LogDensity) -> None:
+    state = hmc.init(density, torch.full((20, 3), 0.3, dtype=torch.float64))
+    momentum = torch.randn(20, 3, generator=seeds.generator("test-hmc-energies"), dtype=torch.float64)
+    end, end_momentum = hmc.leapfrog(density, state, momentum, 0.4, 3)
+    energy, end_energy = (0.5 * p.square().sum(-1) - density(s.z) for p, s in ((momentum, state), (end_momentum, end)))
+    after, info = hmc.step(density, state, 0.4, 3, seeds.generator("test-hmc-energies"))
+    torch.testing.assert_close(info.energy_error, end_energy - energy)
+    torch.testing.assert_close(after.z, torch.where(info.accepted.unsqueeze(-1), end.z, state.z))
 
 
 @pytest.mark.parametrize("density", [correlated, steep])
