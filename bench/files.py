@@ -65,7 +65,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def write_state(path: Path, state: Mapping[str, Any]) -> None:
-    """A nest of dicts, lists and tuples with tensors and plain values: a safetensors file whose header holds the nest."""
+    """A nest of dicts, lists and tuples of tensors and plain values: safetensors whose header holds the nest."""
     tensors: dict[str, Tensor] = {}
     outline = json.dumps(_outlined(state, tensors))
     write_tensors(path, tensors, {"outline": outline})

@@ -28,7 +28,7 @@ QUICK_FORMATS = ("csv", "md", "png")  # `bench report` makes all reports in all 
 @click.option(
     "--algos",
     type=names,
-    help="Algorithms, with options in brackets, or files: aevb[num_samples=5],./mine.py  [default: aevb,wakesleep,mcem]",
+    help="Algorithms, options in brackets, or files: aevb[num_samples=5],./mine.py  [default: aevb,wakesleep,mcem]",
 )
 @click.option("--z", type=counts(1), help="Latent sizes: 3,5,10  [default: 3]")
 @click.option("--n-train", type=counts(1), help="Training-set sizes: 1000,50000  [default: all the data]")
@@ -123,7 +123,6 @@ def _summarise(results: Results, console: Console) -> None:
     """The table, where the figures are, and what did not end well."""
     from bench import api
     from bench.cli.terminal import show_reports
-
     from bench.plugins import find
 
     closing = [name for name, plugin in find("report").items() if plugin.load().ends_run]
@@ -138,8 +137,12 @@ def _summarise(results: Results, console: Console) -> None:
             highlight=False,
             soft_wrap=True,
         )
-    for warning in sorted({str(text) for text in results.likelihoods["warnings"] if text}):
-        console.print(f"Warning: {warning}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+    likelihoods = results.likelihoods
+    warned = likelihoods[likelihoods["warnings"].fillna("") != ""]
+    for (algorithm, z, estimator), group in warned.groupby(["algorithm", "z", "estimator"], sort=False):
+        seeds = f"{len(group)} seed{'s' if len(group) > 1 else ''}"
+        text = f"Warning: {estimator} of {algorithm}, z={z}, {seeds}: {group['warnings'].iloc[0]}"
+        console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def _listed(values: tuple[int, ...]) -> str:

@@ -67,7 +67,12 @@ class Estimator(ABC):
     def estimate(self, model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Estimate:
         """`log_likelihood` with its wall-clock seconds, the model left as it was found (parameters untouched)."""
         started = time.perf_counter()
-        found = self.log_likelihood(model, x, generator)
+        was_training = model.training
+        model.eval()  # a network with dropout is judged without
+        try:
+            found = self.log_likelihood(model, x, generator)
+        finally:
+            model.train(was_training)
         if x.device.type == "cuda":
             torch.cuda.synchronize(x.device)
         return Estimate(**{**vars(found), "seconds": time.perf_counter() - started})

@@ -90,7 +90,7 @@ def fit_scores(z: Tensor, gradient: Tensor) -> FullGaussian:
 
     Its covariance A solves ``A Cov(gradient) A = Cov(z)``, its mean is ``mean(z) + A mean(gradient)``: where the
     posterior is Gaussian both are exact, but for a little regularisation, however badly the chain mixed.  With 50 draws
-    at d = 10 the importance weights' standard error is a quarter of that with `fit_moments`.  In float64.
+    at d = 10 the importance weights' standard error is a fifth of that with `fit_moments`.  In float64.
     Source: Cai et al. 2024, "Batch and match", section 3; Seyboldt et al. 2024.
     """
     z, gradient = _finite(z), _finite(gradient)

@@ -47,7 +47,7 @@ class BernoulliDecoder(Decoder):
     def log_prob(self, x: Tensor, z: Tensor) -> Tensor:
         """See `Decoder.log_prob`; ``x l - log(1 + e^l)`` at the logits l, stable for any l."""
         logits, _ = self.outputs(z)
-        return torch.einsum("...nd,nd->...n", logits, x) - functional.softplus(logits).sum(-1)
+        return (logits * x).sum(-1) - functional.softplus(logits).sum(-1)
 
     def mean(self, z: Tensor) -> Tensor:
         """See `Decoder.mean`."""

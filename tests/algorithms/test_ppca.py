@@ -1,4 +1,4 @@
-"""On data from probabilistic PCA with a linear decoder, learning has a known end: the closed-form maximum likelihood."""
+"""On data from probabilistic PCA with a linear decoder, learning has a known end: the maximum likelihood."""
 
 from __future__ import annotations
 

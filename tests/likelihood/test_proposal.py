@@ -92,6 +92,8 @@ def test_a_chain_that_stood_still_stops_no_other(linear_gaussian: Any, still: st
         torch.testing.assert_close(ill.mean[others], sound.mean[others])
         torch.testing.assert_close(covariance(ill)[others], covariance(sound)[others])
         assert torch.isfinite(ill.root).all()
+        shift = ill.inverse_root[1] @ (ill.mean[1] - torch.nan_to_num(z).double().mean(0)[1])
+        assert float(shift.norm()) < 1.01 * 3**0.5  # in standard deviations, though the gradient is 10,000
 
 
 def test_moments_of_fewer_draws_than_dimensions() -> None:

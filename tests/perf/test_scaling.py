@@ -1,0 +1,42 @@
+"""Two workers on 8 equal trials against one, through the real command line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.store import Store
+
+
+def run(folder: Path, jobs: int) -> float:
+    """Seconds of 8 equal trials, the start of every process included."""
+    asked = "run --algos aevb[learning_rate=0.02] --z 3 --seeds 8 --budget 5e5 --likelihood importance[num_samples=20]"
+    started = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", "bench", *asked.split(), "--jobs", str(jobs), "--out", str(folder)],
+        check=True,
+        capture_output=True,
+    )
+    return time.perf_counter() - started
+
+
+@pytest.mark.slow
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core has no room for two workers")
+def test_two_workers_take_at_most_0_6_of_the_time_of_one(benchmark: Any, tmp_path: Path) -> None:
+    """And leave the same numbers, bit for bit."""
+    one = run(tmp_path / "one", jobs=1)
+    two = benchmark.pedantic(lambda: run(tmp_path / "two", jobs=2), rounds=1)
+    benchmark.extra_info.update(one_worker_seconds=one, two_workers_seconds=two, ratio=two / one)
+    print(f"one worker {one:.1f} s, two workers {two:.1f} s, ratio {two / one:.2f}")  # noqa: T201  # shown by pytest -rP
+    bounds = [
+        {spec.id: [row["elbo_test"] for row in folder.read_trace()] for spec, folder in Store(tmp_path / name).trials()}
+        for name in ("one", "two")
+    ]
+    assert bounds[0] == bounds[1]
+    assert two / one <= 0.6
