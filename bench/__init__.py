@@ -50,7 +50,7 @@ _HOMES = {
 
 # In a checkout the plugin folders lie beside `bench`; in an installed package they lie inside it.
 if not (Path(__file__).parent / "algorithms").is_dir():
-    __path__.append(str(Path(__file__).parent.parent))
+    __path__ = [*__path__, str(Path(__file__).parent.parent)]  # a new list: the module spec holds the old one
 
 
 def __getattr__(name: str) -> object:

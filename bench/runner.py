@@ -181,6 +181,7 @@ def _settings(plan: Plan, execution: Execution) -> Iterator[Settings]:
             budget=plan.study.budget,
             estimators=tuple(estimators[spec.z]),
             eval_points=plan.study.eval_points,
+            likelihood_points=plan.study.likelihood_points,
             timeout=execution.timeout,
             device=next(devices),
             threads=execution.threads,

@@ -34,6 +34,7 @@ class Settings:
     budget: int
     estimators: tuple[Choice, ...]
     eval_points: int = 1000
+    likelihood_points: int = 300
     timeout: float | None = None  # seconds
     device: str = "cpu"
     threads: int = 1
@@ -108,10 +109,10 @@ class Trial:
         self.check_divergence(ended=True)
         self.checkpoint(algorithm)
         self.folder.write_model(algorithm.model.state_dict())
-        self.estimate(algorithm, watched["test"])
+        self.estimate(algorithm, data.x_test[: self.settings.likelihood_points].to(device))
 
     def watched(self, data: Data, device: torch.device) -> dict[str, Tensor]:
-        """The first points of each split: the bound is followed on them, and log p(x) estimated on the test ones.
+        """The first points of each split, on which the bound is followed.
 
         Where pixels are drawn anew for every minibatch, these are drawn once.
         """

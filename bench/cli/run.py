@@ -43,7 +43,8 @@ QUICK_FORMATS = ("csv", "md", "png")  # `bench report` makes all reports in all 
     type=names,
     help="Estimators of log p(x): importance[num_samples=5000],hmc  [default: those that suit z]",
 )
-@click.option("--eval-points", type=count(1), help="First points of each split that are evaluated  [default: 1000]")
+@click.option("--eval-points", type=count(1), help="First points of each split to follow the bound on  [default: 1000]")
+@click.option("--likelihood-points", type=count(1), help="First test points to estimate log p(x) of  [default: 300]")
 @click.option("--jobs", type=count(1), default=None, help="Trials at once  [default: one a core, or one a CUDA device]")
 @click.option("--threads", type=count(1), default=1, show_default=True, help="Threads of each trial")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps")
