@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
+from typing import cast
 
 from rich.console import Console
 
 from bench import plugins
-from bench.errors import StoreError
+from bench.errors import OptionError, StoreError, did_you_mean
+from bench.options import split_list
 from bench.progress import progress
 from bench.results import Results
 from bench.runner import Execution, plan
@@ -31,13 +34,31 @@ def run(
     ``out`` is the run folder, ``runs/NAME`` by default; what it already holds is not run again.  Trials that did not
     end well are rows of ``Results.trials`` with their reason.  Raises UsageError where the request is wrong.
     """
-    study = study or Study(**asked)  # type: ignore[arg-type]  # checked by Study itself
+    study = study or _study(asked)
     execution = execution or Execution()
     planned = plan(study, Path(out) if out is not None else default_folder(study), execution)
     console = Console(stderr=True, quiet=quiet)
     with progress(planned, console) as shown:
         run_plan(planned, execution, shown.ended)
     return Results(planned.store.path)
+
+
+def _study(asked: Mapping[str, object]) -> Study:
+    """As on the command line: names in one text, 3 for three seeds, 1e6 for a million."""
+    known = [field.name for field in dataclasses.fields(Study)]
+    for name in asked:
+        if name not in known:
+            raise OptionError(f"`run` has no argument {name!r}.{did_you_mean(name, known)}")
+    given = dict(asked)
+    for name in ("algos", "likelihood"):
+        if isinstance(given.get(name), str):
+            given[name] = tuple(split_list(str(given[name])))
+    if isinstance(given.get("seeds"), int):
+        given["seeds"] = tuple(range(cast(int, given["seeds"])))
+    budget = given.get("budget")
+    if isinstance(budget, float) and budget.is_integer():
+        given["budget"] = int(budget)
+    return Study(**given)  # type: ignore[arg-type]  # checked by Study itself
 
 
 def load(path: str | PathLike[str]) -> Results:

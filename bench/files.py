@@ -41,15 +41,21 @@ def read_json(path: Path) -> Any:
     try:
         return unplain(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, json.JSONDecodeError) as error:
-        raise StoreError(f"{path} cannot be read: {error}.") from error
+        raise StoreError(
+            f"{path} cannot be read ({error}): delete the folder it lies in to run that trial again."
+        ) from error
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
-    """As safetensors, to a temporary name, then renamed."""
+    """As safetensors, to a temporary name, then renamed; tensors that share memory are each written whole."""
+    import torch
     from safetensors.torch import save_file
 
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, temporary, metadata)
+    separate = {
+        key: value.detach().cpu().clone(memory_format=torch.contiguous_format) for key, value in tensors.items()
+    }
+    save_file(separate, temporary, metadata)
     temporary.replace(path)
 
 

@@ -173,6 +173,11 @@ def as_dict(options: object) -> dict[str, Any]:
     return {f.name: getattr(options, f.name) for f in dataclasses.fields(cast(Any, options))}
 
 
+def names(cls: type[object]) -> list[str]:
+    """The names of an options dataclass, in the order of declaration."""
+    return [f.name for f in dataclasses.fields(cast(Any, cls))]
+
+
 def call_name(name: str, options: object) -> str:
     """``name`` with the options that differ from their defaults: ``aevb[num_samples=5]``."""
     changed = [

@@ -160,7 +160,7 @@ def _from_file(path: Path, kind: str) -> ModuleType:
     sys.modules[name] = module  # dataclasses and type hints look their module up by name
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         line = getattr(error, "lineno", None) or _line_in(path, error)
         raise PluginError(f"The {kind} file {path} fails on import, line {line}: {error!r}.") from error

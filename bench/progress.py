@@ -6,6 +6,7 @@ between processes is needed.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from types import TracebackType
@@ -109,8 +110,8 @@ class LiveProgress(PlainProgress):
             samples, budget = status["clocks"]["samples"], status["budget"]
             if spec.id not in self.running:
                 self.running[spec.id] = self.bars.add_task(f"  {spec}".replace("[", "\\["), total=1.0, note="")
-            bound = status.get("bound")
-            note = f"bound {bound:.2f}" if bound is not None and samples < budget else ""
+            shown = [f"{name} {value:.2f}" for name, value in status.get("shown", {}).items() if math.isfinite(value)]
+            note = " ".join(shown)
             note = "estimating log-likelihood" if samples >= budget else note
             self.bars.update(self.running[spec.id], completed=min(1.0, samples / budget), note=note)
             done += min(1.0, samples / budget)
@@ -136,7 +137,7 @@ def outcome(plan: Plan, spec: TrialSpec) -> str:
     last = folder.read_trace()[-1]
     bounds = [f"bound {last['elbo_train']:.2f} train, {last['elbo_test']:.2f} test"] if "elbo_test" in last else []
     estimates = [
-        f"log p {row['log_likelihood']:.2f} ± {row['log_likelihood_se']:.2f} ({row['estimator']})"
+        f"log p {row['log_likelihood']:.2f} ({row['estimator']}, MC error {row['log_likelihood_se']:.2g})"
         for row in folder.read_likelihoods()
     ]
     clocks = status["clocks"]

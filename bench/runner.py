@@ -15,7 +15,7 @@ from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from bench import environment
-from bench.errors import OptionError, StoreError
+from bench.errors import OptionError
 from bench.store import ENDED, FINISHED, Store
 from bench.study import Choice, Study, TrialSpec
 from bench.trial import Settings, code_hashes, execute
@@ -87,12 +87,13 @@ def plan(study: Study, out: Path, execution: Execution) -> Plan:
     """
     for z in study.z:
         study.estimators(z)
-    specs = study.expand(study.load_data(study.seeds[0]))
+    study.expand(study.load_data(study.seeds[0]))
     environment.choose_device(execution.device)
-    for spec in specs[: len(study.algos)]:
-        spec.algorithm.create(spec.z, device="cpu")
     store = Store.create(out, study)
-    stale = [spec for spec in specs if _is_stale(store, spec)]
+    study = store.read_study()  # with the seeds and the budget that the folder has been asked for before
+    data = study.load_data(study.seeds[0])
+    specs = study.expand(data)
+    stale = _stale(store, specs, data.fingerprint(), study.seeds[0])
     for spec in stale if execution.rerun_stale else []:
         store.trial(spec.id).clear()
     todo = [spec for spec in specs if not _is_finished(store, spec, study)]
@@ -156,7 +157,9 @@ def _fan_out(
             for spec in parallel(delayed(_execute)(plan.store.path, spec, settings[spec.id]) for spec in specs):
                 ended(spec)
         except TerminatedWorkerError:
-            return [spec for spec in specs if _status(plan.store, spec) == "running"]
+            running = [spec for spec in specs if _status(plan.store, spec) == "running"]
+            left = [spec for spec in specs if _status(plan.store, spec) not in ENDED]
+            return running or left[:at_once]  # a worker may die before its trial has written anything
     return []
 
 
@@ -211,11 +214,13 @@ def _is_finished(store: Store, spec: TrialSpec, study: Study) -> bool:
     return status["clocks"]["samples"] >= study.budget and {c.name for c in study.estimators(spec.z)} <= judged
 
 
-def _is_stale(store: Store, spec: TrialSpec) -> bool:
-    """Whether the trial was finished by code that differs from today's."""
-    try:
-        status = store.trial(spec.id).read_status()
-    except StoreError:
-        return False
-    made_by = status.get("provenance", {})
-    return status.get("status") in FINISHED and any(made_by.get(k) != v for k, v in code_hashes(spec).items())
+def _stale(store: Store, specs: list[TrialSpec], data: str, seed: int) -> list[TrialSpec]:
+    """The trials that were made, or begun, by other code or on other data than today's.
+
+    ``data`` is the fingerprint of today's data of ``seed``; where it differs, so do the data of all seeds.
+    """
+    made_by = {spec.id: store.trial(spec.id).read_status().get("provenance", {}) for spec in specs}
+    begun = [spec for spec in specs if made_by[spec.id]]
+    if any(made_by[spec.id].get("data") != data for spec in begun if spec.seed == seed):
+        return begun
+    return [spec for spec in begun if any(made_by[spec.id].get(k) != v for k, v in code_hashes(spec).items())]

@@ -26,22 +26,21 @@ DECODERS = ("bernoulli", "gaussian", "unit_gaussian")
 
 @dataclass(frozen=True)
 class Choice:
-    """A plugin with all its options: plain data that travels to a worker."""
+    """A plugin with all its options: plain data that travels to a worker.
+
+    ``name`` is the plugin's name with the options that differ from their defaults.
+    """
 
     plugin: PluginRef
     settings: tuple[tuple[str, Any], ...]
+    name: str
 
     @classmethod
     def parse(cls, kind: str, text: str, **given: object) -> Choice:
         """From ``name[key=value,...]``; ``given`` are further settings, which the brackets may override."""
         plugin, settings = plugins.resolve(kind, text)
         built = options.build(plugin.load().Options, {**given, **settings}, plugin.name)
-        return cls(plugin, tuple(options.as_dict(built).items()))
-
-    @property
-    def name(self) -> str:
-        """The plugin's name, with the options that differ from their defaults."""
-        return options.call_name(self.plugin.name, self.plugin.load().Options(**dict(self.settings)))
+        return cls(plugin, tuple(options.as_dict(built).items()), options.call_name(plugin.name, built))
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -111,7 +110,8 @@ class TrialSpec:
         """The inverse of `to_dict`."""
 
         def choice(entry: Mapping[str, Any]) -> Choice:
-            return Choice(PluginRef(**entry["plugin"]), tuple((key, value) for key, value in entry["settings"]))
+            settings = tuple((key, value) for key, value in entry["settings"])
+            return Choice(PluginRef(**entry["plugin"]), settings, entry["name"])
 
         chosen = {name: choice(data[name]) for name in ("algorithm", "model", "dataset")}
         return cls(**{**data, **chosen})
@@ -150,6 +150,11 @@ class Study:
             if len(set(entries)) != len(entries):
                 raise OptionError(f"`{name}` names something twice (got {', '.join(map(str, entries))}).")
             object.__setattr__(self, name, entries)
+        for name in ("algos", "likelihood", "dataset", "model", "decoder"):
+            value = getattr(self, name)
+            for entry in value if isinstance(value, tuple) else (value,):
+                if not isinstance(entry, str):
+                    raise OptionError(f"`{name}` must be text such as 'name[key=value]' (got {entry!r}).")
         for name, least in (("z", 1), ("n_train", 0), ("seeds", 0)):
             for entry in getattr(self, name):
                 _check_count(name, entry, least)
@@ -173,7 +178,7 @@ class Study:
         """The estimators to use for so many latent dimensions; ``auto`` is each shipped one that suits them."""
         if self.likelihood != ("auto",):
             return [Choice.parse("estimator", text) for text in self.likelihood]
-        every = [Choice.parse("estimator", name) for name in ("importance", "hmc")]
+        every = [Choice.parse("estimator", name) for name in plugins.KINDS["estimator"].shipped_names()]
         return [choice for choice in every if not choice.create().unsuited(latent_size)]
 
     def expand(self, data: Data) -> list[TrialSpec]:
@@ -182,8 +187,7 @@ class Study:
         ``data`` are the data of any seed (their sizes are the same for all).
         Raises UsageError for unknown plugins and options, and for a training set larger than the data.
         """
-        given = {} if self.model.partition("[")[0] == "linear" else {"hidden": self.hidden or self._suited_width()}
-        model = Choice.parse("model", self.model, **given)
+        model = self._model()
         algorithms = [Choice.parse("algorithm", text) for text in self.algos]
         names = [choice.name for choice in algorithms]
         if len(set(names)) != len(names):
@@ -206,8 +210,11 @@ class Study:
             for algorithm in algorithms
         ]
 
-    def _suited_width(self) -> int:
-        return int(self.dataset_choice.plugin.load().hidden)
+    def _model(self) -> Choice:
+        """The model, as wide as asked, or as suits the data where it has a width and none was asked for."""
+        has_width = "hidden" in options.names(plugins.resolve("model", self.model)[0].load().Options)
+        width = self.hidden or (int(self.dataset_choice.plugin.load().hidden) if has_width else 0)
+        return Choice.parse("model", self.model, **({"hidden": width} if width else {}))
 
     # -- its file --------------------------------------------------------------------------------------------------
 
@@ -221,7 +228,7 @@ class Study:
     def from_toml(cls, path: Path) -> Study:
         """Read a study file; raises StoreError for a file that is missing or not TOML, OptionError for unknown keys."""
         try:
-            content = tomllib.loads(path.read_text())
+            content = tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise StoreError(f"The study file {str(path)!r} cannot be read ({error.strerror}).") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

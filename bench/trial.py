@@ -18,6 +18,7 @@ from bench.algorithm import Algorithm
 from bench.dataset import Data
 from bench.divergence import divergence
 from bench.errors import BenchError, Diverged
+from bench.likelihood.estimator import Estimate
 from bench.problem import Problem
 from bench.store import Store, TrialFolder
 from bench.study import Choice, TrialSpec, load_data
@@ -79,6 +80,7 @@ class Trial:
         self.clocks = Clocks()
         self.tuning: Tuning | None = None
         self.started = self._last_checkpoint = time.monotonic()
+        self._earlier = folder.read_status()
         self._facts: dict[str, Any] = {}
         self._levels: dict[int, float] = {}  # by samples: what divergence is judged by
 
@@ -87,7 +89,7 @@ class Trial:
         self.report("running")
         device = torch.device(self.settings.device)
         data = load_data(self.spec.dataset, self.spec.seed)
-        self._facts = {"pixels": data.pixels, "provenance": provenance(self.spec, data)}
+        self._facts = {"pixels": data.pixels, "provenance": self._provenance(data)}
         x_train = data.x_train[: self.spec.n_train].to(device)
         problem = Problem(
             x_train,
@@ -110,6 +112,11 @@ class Trial:
         self.checkpoint(algorithm)
         self.folder.write_model(algorithm.model.state_dict())
         self.estimate(algorithm, data.x_test[: self.settings.likelihood_points].to(device))
+
+    def _provenance(self, data: Data) -> dict[str, Any]:
+        """What makes the numbers; of a trial that is gone on with, what made its beginning, so that it stays stale."""
+        earlier: dict[str, Any] = self._earlier.get("provenance", {})
+        return earlier if earlier and self.folder.read_checkpoint() is not None else provenance(self.spec, data)
 
     def watched(self, data: Data, device: torch.device) -> dict[str, Tensor]:
         """The first points of each split, on which the bound is followed.
@@ -154,7 +161,7 @@ class Trial:
                 with torch.no_grad():
                     row[f"elbo_{split}"] = float(algorithm.model.elbo(x, stream).double().mean())
         self.clocks.eval_seconds += time.perf_counter() - started
-        self._facts["bound"] = row.get("elbo_test", pause.objective)
+        self._facts["shown"] = {"bound": row["elbo_test"]} if "elbo_test" in row else {"objective": pause.objective}
         fields = ("samples", "updates", "model_evaluations", "train_seconds", "eval_seconds")
         row = {**{name: getattr(self.clocks, name) for name in fields}, **row}
         if self.clocks.updates or row.get("elbo_train") is not None:
@@ -176,7 +183,7 @@ class Trial:
             self.checkpoint(algorithm)
         if over:
             raise TimedOut(
-                f"Stopped after {self.settings.timeout:g} s with {self.clocks.samples} training samples seen."
+                f"Stopped after {now - self.started:.0f} s with {self.clocks.samples} training samples seen."
             )
         self.report("running")
 
@@ -200,7 +207,7 @@ class Trial:
         for choice in self.settings.estimators:
             if choice.name not in known:
                 stream = seeds.generator("likelihood", choice.identity, self.spec.task, device=x.device)
-                found = choice.create().estimate(algorithm.model, x, stream)
+                found = _estimate(choice, algorithm, x, stream)
                 self.clocks.eval_seconds += found.seconds
                 known[choice.name] = {
                     "estimator": choice.name,
@@ -244,6 +251,16 @@ class Trial:
             return self.tuning.learning_rate
         given = dict(self.spec.algorithm.settings).get("learning_rate")
         return given if isinstance(given, float) else None
+
+
+def _estimate(choice: Choice, algorithm: Algorithm, x: Tensor, stream: torch.Generator) -> Estimate:
+    """An estimate; where the estimator fails, one of NaN whose warning is the reason: the training is not lost."""
+    try:
+        estimate: Estimate = choice.create().estimate(algorithm.model, x, stream)
+    except Exception as error:  # noqa: BLE001  # estimators are plugins too
+        unknown = torch.full((len(x),), torch.nan)
+        return Estimate(unknown, unknown, "consistent", 0, warnings=(f"It failed: {type(error).__name__}: {error}",))
+    return estimate
 
 
 def _level(row: dict[str, Any]) -> float:

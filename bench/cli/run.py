@@ -88,7 +88,7 @@ def command(
     execution = runner.Execution(jobs or 0, threads, device, backend, timeout, rerun_stale)  # type: ignore[arg-type]  # a click.Choice
     plan = runner.plan(wanted, out or api.default_folder(wanted), execution)
     console = Console(stderr=True)
-    _announce(plan, wanted, execution, console)
+    _announce(plan, plan.study, execution, console)
     with progress(plan, console) as shown:
         runner.run(plan, execution, shown.ended)
     _summarise(Results(plan.store.path), Console())
@@ -98,12 +98,13 @@ def command(
 
 def _announce(plan: Plan, study: Study, execution: Execution, console: Console) -> None:
     """What is going to run, and where; what is not, and why."""
-    cells = [f"{len(study.algos)} algorithms", f"z = {_listed(study.z)}", f"{len(study.seeds)} seeds"]
+    cells = [_number(len(study.algos), "algorithm"), f"z = {_listed(study.z)}", _number(len(study.seeds), "seed")]
     console.print(
-        f"[bold]{escape(study.dataset)}[/]: {escape(' x '.join(cells))} = {len(plan.specs)} trials", highlight=False
+        f"[bold]{escape(study.dataset)}[/]: {escape(' x '.join(cells))} = {_number(len(plan.specs), 'trial')}",
+        highlight=False,
     )
     console.print(
-        f"{min(execution.workers, max(1, len(plan.todo)))} at once, {execution.threads} thread(s) each, "
+        f"{min(execution.workers, max(1, len(plan.todo)))} at once, {_number(execution.threads, 'thread')} each, "
         f"{study.budget:,} training samples a trial; results go to {escape(str(plan.store.path))}",
         highlight=False,
     )
@@ -114,7 +115,7 @@ def _announce(plan: Plan, study: Study, execution: Execution, console: Console) 
         console.print("Nothing to do: every trial is finished.", highlight=False)
     if plan.stale:
         console.print(
-            f"[yellow]{len(plan.stale)} finished trials are stale:[/] their code has changed since. They are kept; "
+            f"[yellow]{len(plan.stale)} trials are stale:[/] their code or data have changed since. They are kept; "
             "--rerun-stale runs them again.",
             highlight=False,
         )
@@ -141,9 +142,13 @@ def _summarise(results: Results, console: Console) -> None:
     likelihoods = results.likelihoods
     warned = likelihoods[likelihoods["warnings"].fillna("") != ""]
     for (algorithm, z, estimator), group in warned.groupby(["algorithm", "z", "estimator"], sort=False):
-        seeds = f"{len(group)} seed{'s' if len(group) > 1 else ''}"
+        seeds = _number(len(group), "seed")
         text = f"Warning: {estimator} of {algorithm}, z={z}, {seeds}: {group['warnings'].iloc[0]}"
         console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _listed(values: tuple[int, ...]) -> str:

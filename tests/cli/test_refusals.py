@@ -70,6 +70,9 @@ def written(folder: Path) -> list[str]:
         (["no-such.toml"], "cannot be read"),
         (["bad.toml"], "not valid TOML"),
         (["typed.toml"], "`budget`"),
+        (["texts.toml"], "`algos` must be text"),
+        (["--algos", "leaves.py"], "fails on import, line 1: SystemExit(3)"),
+        (["--model", "linear", "--hidden", "7"], "linear has no option 'hidden'"),
     ],
 )
 def test_run_refuses(here: Bench, tmp_path: Path, arguments: list[str], words: str) -> None:
@@ -78,6 +81,8 @@ def test_run_refuses(here: Bench, tmp_path: Path, arguments: list[str], words: s
     (tmp_path / "a_file").write_text("")
     (tmp_path / "bad.toml").write_text("z = [")
     (tmp_path / "typed.toml").write_text("budget = 'many'")
+    (tmp_path / "texts.toml").write_text("algos = [1]")
+    (tmp_path / "leaves.py").write_text("raise SystemExit(3)\n")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.tex").write_text("")
     (tmp_path / "other").mkdir()

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -241,7 +242,7 @@ def test_changed_code_is_told_and_run_again_when_asked(bench: Bench, tmp_path: P
     bench(*asked)
     copy.write_text(Path(MINE).read_text().replace("log_w, 0)", "log_w * 0.9, 0)"))
     before = weights(tmp_path / "run")
-    assert "2 finished trials are stale" in bench(*asked).stderr
+    assert "2 trials are stale" in bench(*asked).stderr
     assert same(before, weights(tmp_path / "run"))
     bench(*asked, "--rerun-stale")
     assert not same(before, weights(tmp_path / "run"))
@@ -277,3 +278,34 @@ def until(holds: Callable[[], bool], seconds: float = 60) -> None:
     while not holds():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.1)
+
+
+def test_changed_data_are_told(bench: Bench, tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).random((60, 12), dtype=np.float32))
+    asked = ("run", "--dataset", "file[path=x.npy]", "--algos", "aevb", *QUICK[2:], "--hidden", "8", "--out", "run")
+    bench(*asked)
+    assert "stale" not in bench(*asked).stderr
+    np.save(tmp_path / "x.npy", np.random.default_rng(1).random((60, 12), dtype=np.float32))
+    assert "2 trials are stale" in bench(*asked).stderr
+
+
+def test_a_folder_keeps_the_largest_budget_and_every_seed(bench: Bench, tmp_path: Path) -> None:
+    bench("run", *QUICK, "--algos", "aevb", "--budget", "3000", "--seeds", "1", "--out", "run")
+    bench("run", *QUICK, "--algos", "aevb", "--budget", "1000", "--seeds", "1,", "--out", "run")
+    assert library.load(tmp_path / "run").trials["samples"].tolist() == [3000, 3000]
+
+
+def test_a_run_is_reported_where_the_users_file_is_not(bench: Bench, tmp_path: Path) -> None:
+    copy = tmp_path / "mine.py"
+    copy.write_text(Path(MINE).read_text())
+    bench("run", *QUICK, "--algos", "./mine.py[rate=0.02]", "--out", "run")
+    copy.unlink()
+    assert "mine[rate=0.02]" in bench("report", "run", "--only", "log_likelihood").stdout
+
+
+def test_an_estimator_that_fails_does_not_cost_the_training(bench: Bench, tmp_path: Path) -> None:
+    estimators = "importance[proposal=encoder],importance[num_samples=20]"
+    finished = bench("run", *QUICK, "--algos", "mcem", "--likelihood", estimators, "--out", "run")
+    likelihoods = library.load(tmp_path / "run").likelihoods
+    assert likelihoods["log_likelihood"].isna().tolist() == [True, False, True, False]
+    assert "It failed: ValueError: `proposal=encoder` needs a model with an encoder" in finished.stdout

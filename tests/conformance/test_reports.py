@@ -1,0 +1,47 @@
+"""Every report that is found is made from a real run, and makes nothing of nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import bench
+from bench import plugins
+from bench.plugins import PluginRef
+from bench.report import Report
+from bench.results import Results
+from bench.runner import Execution
+from bench.store import Store
+from bench.study import Study
+
+BLOBS = str(Path(__file__).parent.parent / "plugins" / "blobs.py")
+EVERY = list(plugins.find("report").values())
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """Two algorithms, one of them without a bound, and two seeds."""
+    asked = {"algos": "aevb,mcem", "dataset": BLOBS, "z": [2], "seeds": 2, "budget": 1e3}
+    out = tmp_path_factory.mktemp("reports") / "run"
+    sequential = Execution(backend="sequential", device="cpu")
+    return bench.run(out=out, execution=sequential, quiet=True, likelihood="importance[num_samples=20]", **asked)
+
+
+@pytest.mark.parametrize("plugin", EVERY, ids=lambda plugin: plugin.name)
+def test_is_saved_in_every_format_and_the_same_twice(plugin: PluginRef, results: Results, tmp_path: Path) -> None:
+    report: Report = plugin.load()()
+    first = report.save(results, tmp_path / "one", plugin.name, report.formats)
+    again = report.save(results, tmp_path / "two", plugin.name, report.formats)
+    assert [path.suffix[1:] for path in first] == list(report.formats)
+    assert all(path.stat().st_size > 100 for path in first)
+    for one, two in zip(first, again, strict=True):
+        assert one.read_bytes() == two.read_bytes()
+
+
+@pytest.mark.parametrize("plugin", EVERY, ids=lambda plugin: plugin.name)
+def test_an_empty_run_gives_no_files(plugin: PluginRef, tmp_path: Path) -> None:
+    empty = Results(Store.create(tmp_path / "run", Study()).path)
+    report: Report = plugin.load()()
+    assert report.save(empty, tmp_path / "report", plugin.name, report.formats) == []
+    assert not (tmp_path / "report").exists()
