@@ -47,7 +47,11 @@ class TrialFolder:
 
     def read_spec(self) -> TrialSpec:
         """The inverse of `write_spec`."""
-        return TrialSpec.from_dict(read_json(self.path / "spec.json"))
+        path = self.path / "spec.json"
+        try:
+            return TrialSpec.from_dict(read_json(path))
+        except (KeyError, TypeError) as error:
+            raise StoreError(f"{path} was written by another version of bench ({error!r}): run the study anew.") from error
 
     def write_status(self, status: Mapping[str, Any]) -> None:
         """How it stands or ended: status, reason, clocks, provenance."""
