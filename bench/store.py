@@ -51,7 +51,7 @@ class TrialFolder:
         try:
             return TrialSpec.from_dict(read_json(path))
         except (KeyError, TypeError) as error:
-            raise StoreError(f"{path} was written by another version of bench ({error!r}): run the study anew.") from error
+            raise StoreError(f"{path} is of another version of bench ({error!r}): run the study anew.") from error
 
     def write_status(self, status: Mapping[str, Any]) -> None:
         """How it stands or ended: status, reason, clocks, provenance."""
