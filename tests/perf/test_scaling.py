@@ -1,28 +1,35 @@
-"""Two workers on 8 equal trials against one, through the real command line."""
+"""Two workers on 8 equal trials against one: `tox -e perf -- -m slow -rP`, on a machine that does nothing else."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from joblib.externals.loky import get_reusable_executor
 
+from bench import runner
+from bench.runner import Execution
 from bench.store import Store
+from bench.study import Study
+
+EIGHT = Study(
+    algos=("aevb[learning_rate=0.02]",),
+    seeds=tuple(range(8)),
+    budget=500_000,
+    likelihood=("importance[num_samples=20]",),
+)
 
 
 def run(folder: Path, jobs: int) -> float:
-    """Seconds of 8 equal trials, the start of every process included."""
-    asked = "run --algos aevb[learning_rate=0.02] --z 3 --seeds 8 --budget 5e5 --likelihood importance[num_samples=20]"
+    """Seconds of 8 equal trials, the start of the worker processes included."""
+    get_reusable_executor().shutdown(wait=True)
+    execution = Execution(jobs=jobs, device="cpu")
+    plan = runner.plan(EIGHT, folder, execution)
     started = time.perf_counter()
-    subprocess.run(
-        [sys.executable, "-m", "bench", *asked.split(), "--jobs", str(jobs), "--out", str(folder)],
-        check=True,
-        capture_output=True,
-    )
+    runner.run(plan, execution, lambda spec: None)
     return time.perf_counter() - started
 
 
