@@ -1,4 +1,4 @@
-"""Draws what `bench.learning_curves` has read: a panel for each latent size."""
+"""Draws what `competitors.read` has found: a panel for each latent size."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from matplotlib.lines import Line2D
 from matplotlib.transforms import ScaledTranslation
 
 from bench.drawing import figures
+from bench.drawing.competitors import Competitor, Likelihood
 from bench.drawing.figures import GREY, Look
-from bench.drawing.learning_curves import Competitor, Likelihood
 from bench.statistics.curves import Band, entry, visible_range
 
 DASHES: dict[str, Any] = {"test": "-", "train": (0, (4, 2))}

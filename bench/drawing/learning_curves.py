@@ -8,22 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-import pandas as pd
-
-from bench.drawing.cells import Cell, cells, numbers
+from bench.drawing.competitors import Competitor, first_estimator, read
 from bench.report import Figure
-from bench.statistics import curves, intervals
-from bench.statistics.curves import Band, Points
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
     from bench.results import Results
-
-SPLITS = ("test", "train")
 
 
 class LearningCurves(Figure):
@@ -40,77 +33,6 @@ class LearningCurves(Figure):
         from bench.drawing.curve_panels import draw  # matplotlib takes its time, and listing the reports needs none
 
         return draw(competitors, self.label, first_estimator(results), caption(results, competitors))
-
-
-@dataclass(frozen=True)
-class Likelihood:
-    """The log-likelihood at the end of training: mean and standard deviation over seeds, in nats a datapoint."""
-
-    x: float
-    mean: float
-    spread: float
-
-
-@dataclass(frozen=True)
-class Competitor:
-    """One algorithm in one panel.  Only seeds that are done count in ``bands`` and ``likelihood``."""
-
-    algorithm: str
-    dataset: str
-    n_train: int
-    z: int
-    num_done: int
-    fates: tuple[str, ...]  # what became of the other seeds
-    bands: dict[str, Band]  # by split
-    apart: bool  # the seeds that are done have no stretch of the clock in common
-    strays: tuple[Points, ...]  # the test bound of each seed that is in no band
-    likelihood: Likelihood | None
-
-
-def read(results: Results, clock: str) -> list[Competitor]:
-    """Everything that took part, in the order of `cells`."""
-    traces = {str(trial): rows for trial, rows in results.trace.groupby("trial", sort=False)}
-    return [_competitor(cell, seeds, traces, clock) for cell, seeds in cells(results.trials)]
-
-
-def _competitor(cell: Cell, seeds: pd.DataFrame, traces: dict[str, pd.DataFrame], clock: str) -> Competitor:
-    done, others = seeds[seeds["status"] == "done"], seeds[seeds["status"] != "done"]
-    own = {split: _points(done, traces, clock, f"elbo_{split}") for split in SPLITS}
-    bands = {split: curves.band(points) for split, points in own.items()}
-    apart = own["test"] if bands["test"] is None else []
-    return Competitor(
-        **cell._asdict(),
-        num_done=len(done),
-        fates=tuple(others["status"]),
-        bands={split: band for split, band in bands.items() if band is not None},
-        apart=bool(apart),
-        strays=(*apart, *_points(others, traces, clock, "elbo_test")),
-        likelihood=_likelihood(done, clock),
-    )
-
-
-def _points(trials: pd.DataFrame, traces: dict[str, pd.DataFrame], clock: str, column: str) -> list[Points]:
-    """The curve of each trial that has one."""
-    rows = [traces[trial] for trial in trials["trial"] if trial in traces]
-    found = [curves.points(numbers(trace[clock]), numbers(trace[column])) for trace in rows]
-    return [(x, y) for x, y in found if len(x)]
-
-
-def _likelihood(done: pd.DataFrame, clock: str) -> Likelihood | None:
-    values = numbers(done["log_likelihood_test"]).dropna()
-    x = numbers(done.loc[values.index, clock])
-    if values.empty or not (x > 0).all():
-        return None
-    return Likelihood(float(x.mean()), float(intervals.mean(values)), float(intervals.spread(values)))
-
-
-def first_estimator(results: Results) -> str:
-    """The estimator behind the trials' log-likelihoods; empty where there is none."""
-    names = results.trials["estimator"].dropna().unique()
-    return ", ".join(map(str, names))
-
-
-# -- the caption ----------------------------------------------------------------------------------------------------
 
 
 def caption(results: Results, competitors: Sequence[Competitor]) -> list[str]:
