@@ -87,13 +87,14 @@ def plan(study: Study, out: Path, execution: Execution) -> Plan:
     """
     for z in study.z:
         study.estimators(z)
-    study.expand(study.load_data(study.seeds[0]))
+    seed = study.seeds[0]
+    data = study.load_data(seed)
+    study.expand(data)
     environment.choose_device(execution.device)
     store = Store.create(out, study)
     study = store.read_study()  # with the seeds and the budget that the folder has been asked for before
-    data = study.load_data(study.seeds[0])
     specs = study.expand(data)
-    stale = _stale(store, specs, data.fingerprint(), study.seeds[0])
+    stale = _stale(store, specs, data.fingerprint(), seed)
     for spec in stale if execution.rerun_stale else []:
         store.trial(spec.id).clear()
     todo = [spec for spec in specs if not _is_finished(store, spec, study)]
