@@ -43,6 +43,9 @@ class Kind:
         return cast(type, getattr(importlib.import_module(module), name))
 
 
+# Beside estimators, their room holds what they are made of.
+ESTIMATORS = ("ais", "bdmc", "exact", "hmc", "importance", "quadrature")
+
 KINDS = {
     kind.name: kind
     for kind in (
@@ -50,7 +53,12 @@ KINDS = {
         Kind("dataset", "bench.dataset:Dataset", "bench.datasets"),
         Kind("report", "bench.report:Report", "bench.reports"),
         Kind("model", "bench.models.architecture:Architecture", "bench.models", ("mlp", "linear")),
-        Kind("estimator", "bench.likelihood.estimator:Estimator", "bench.likelihood", ("importance", "hmc")),
+        Kind(
+            "estimator",
+            "bench.likelihood.estimator:Estimator",
+            "bench.likelihood",
+            ("importance", "ais", "bdmc", "hmc", "exact", "quadrature"),
+        ),
     )
 }
 

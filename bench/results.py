@@ -24,16 +24,29 @@ TRACE_COLUMNS = [
 ]
 LIKELIHOOD_COLUMNS = [
     *("trial", "algorithm", "dataset", "z", "n_train", "seed", "estimator", "split", "num_points"),
-    *("log_likelihood", "log_likelihood_se", "bias", "model_evaluations", "seconds", "samples", "warnings"),
+    *("num_failed", "log_likelihood", "log_likelihood_se", "bias", "model_evaluations", "seconds", "samples"),
+    *("warnings", "settings", "estimator_seed"),
 ]
+DIAGNOSIS_COLUMNS = [
+    *("trial", "algorithm", "dataset", "z", "n_train", "seed", "estimator", "num_gap_points", "log_likelihood"),
+    *("best_bound", "bound", "approximation_gap", "approximation_gap_se", "amortisation_gap", "amortisation_gap_se"),
+    *("active_units", "kl", "mutual_information", "local_active_units", "local_kl", "local_mutual_information"),
+    *("collapse", "samples"),
+]
+LATENT_COLUMNS = [
+    *("trial", "algorithm", "dataset", "z", "n_train", "seed", "dimension", "kl", "variance", "active"),
+    *("local_kl", "local_variance", "local_active"),
+]
+BY_DIMENSION = "_by_dimension"
 
 
 @dataclass(frozen=True)
 class Results:
-    """The results of a run folder: three frames, read when first asked for.
+    """The results of a run folder as frames, read when first asked for.
 
-    ``trials`` has a row for each trial, ``trace`` one for each evaluation, ``likelihoods`` one for each estimate.  All
-    log-quantities are nats a datapoint.
+    ``trials`` has a row for each trial, ``trace`` one for each evaluation, ``likelihoods`` one for each estimate,
+    ``diagnosis`` one for each trial whose model was looked into, ``latents`` one for each of their latent dimensions.
+    All log-quantities are nats a datapoint.
     """
 
     path: Path
@@ -63,6 +76,31 @@ class Results:
         """A row an estimate of log p(x): mean over the datapoints, and its Monte Carlo standard error."""
         rows = [{**spec.labels(), **row} for spec, folder in self._folders for row in folder.read_likelihoods()]
         return _frame(rows, LIKELIHOOD_COLUMNS)
+
+    @cached_property
+    def diagnosis(self) -> pd.DataFrame:
+        """A row a model: where it loses, and how many of its latent dimensions are active."""
+        rows = [
+            {**spec.labels(), **{k: v for k, v in row.items() if not k.endswith(BY_DIMENSION)}}
+            for spec, row in self._diagnoses
+        ]
+        return _frame(rows, DIAGNOSIS_COLUMNS)
+
+    @cached_property
+    def latents(self) -> pd.DataFrame:
+        """A row a latent dimension of a model, from the one that carries most to the one that carries least."""
+        return _frame([row for spec, found in self._diagnoses for row in _latent_rows(spec, found)], LATENT_COLUMNS)
+
+    @cached_property
+    def _diagnoses(self) -> list[tuple[TrialSpec, dict[str, Any]]]:
+        return [(spec, folder.read_diagnosis()) for spec, folder in self._folders if folder.read_diagnosis()]
+
+
+def _latent_rows(spec: TrialSpec, found: dict[str, Any]) -> list[dict[str, Any]]:
+    by_dimension = {k.removesuffix(BY_DIMENSION): v for k, v in found.items() if k.endswith(BY_DIMENSION)}
+    rows = [dict(zip(by_dimension, values, strict=True)) for values in zip(*by_dimension.values(), strict=True)]
+    rows.sort(key=lambda row: -row["kl"])
+    return [{**spec.labels(), "dimension": i, **row} for i, row in enumerate(rows)]
 
 
 def _frame(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from bench import environment
 from bench.errors import OptionError
+from bench.judging import suited
 from bench.store import ENDED, FINISHED, Store
 from bench.study import Choice, Study, TrialSpec
 from bench.trial import Settings, code_hashes, execute
@@ -67,13 +68,18 @@ class Execution:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done in a run folder: ``todo`` of all ``specs``; ``stale`` are finished, but by other code."""
+    """What is to be done in a run folder: ``todo`` of all ``specs``; ``stale`` are finished, but by other code.
+
+    ``estimators`` are those for each latent size, ``notes`` what the user should know of the choice.
+    """
 
     store: Store
     study: Study
     specs: list[TrialSpec]
     todo: list[TrialSpec]
+    estimators: dict[int, list[Choice]]
     stale: list[TrialSpec] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def statuses(self) -> dict[str, str]:
         """The status of each trial by id; ``waiting`` where it has not begun."""
@@ -85,11 +91,9 @@ def plan(study: Study, out: Path, execution: Execution) -> Plan:
 
     Raises UsageError where the request is wrong; nothing is written then.
     """
-    for z in study.z:
-        study.estimators(z)
     seed = study.seeds[0]
     data = study.load_data(seed)
-    study.expand(data)
+    estimators, notes = suited(study.estimators, study.expand(data), data)
     environment.choose_device(execution.device)
     store = Store.create(out, study)
     study = store.read_study()  # with the seeds and the budget that the folder has been asked for before
@@ -97,8 +101,8 @@ def plan(study: Study, out: Path, execution: Execution) -> Plan:
     stale = _stale(store, specs, data.fingerprint(), seed)
     for spec in stale if execution.rerun_stale else []:
         store.trial(spec.id).clear()
-    todo = [spec for spec in specs if not _is_finished(store, spec, study)]
-    return Plan(store, study, specs, todo, [] if execution.rerun_stale else stale)
+    todo = [spec for spec in specs if not _is_finished(store, spec, study.budget, estimators[spec.z])]
+    return Plan(store, study, specs, todo, estimators, [] if execution.rerun_stale else stale, notes)
 
 
 def run(plan: Plan, execution: Execution, ended: Callable[[TrialSpec], object]) -> None:
@@ -149,18 +153,14 @@ def _fan_out(
     ended: Callable[[TrialSpec], object],
 ) -> list[TrialSpec]:
     """Run the trials; returns those that were under way when a worker process died (none where all went through)."""
-    with _backend(execution):
-        at_once = min(execution.workers, len(specs))
-        # Asked for one job, joblib would run it in this process, where a crash or a Ctrl-C hits the whole run.
-        num_jobs = max(2, at_once) if execution.backend == "loky" else at_once
-        parallel = Parallel(n_jobs=num_jobs, return_as="generator_unordered", pre_dispatch=at_once, batch_size=1)
+    with workers(execution, len(specs)) as parallel:
         try:
             for spec in parallel(delayed(_execute)(plan.store.path, spec, settings[spec.id]) for spec in specs):
                 ended(spec)
         except TerminatedWorkerError:
             running = [spec for spec in specs if _status(plan.store, spec) == "running"]
             left = [spec for spec in specs if _status(plan.store, spec) not in ENDED]
-            return running or left[:at_once]  # a worker may die before its trial has written anything
+            return running or left[: execution.workers]  # a worker may die before its trial has written anything
     return []
 
 
@@ -170,20 +170,23 @@ def _execute(path: Path, spec: TrialSpec, settings: Settings) -> TrialSpec:
 
 
 @contextmanager
-def _backend(execution: Execution) -> Iterator[None]:
+def workers(execution: Execution, num_tasks: int) -> Iterator[Parallel]:
+    """A joblib pool for so many tasks, that yields their results as they come."""
     limits = {"inner_max_num_threads": execution.threads} if execution.backend == "loky" else {}
+    at_once = max(1, min(execution.workers, num_tasks))
+    # Asked for one job, joblib would run it in this process, where a crash or a Ctrl-C hits the whole run.
+    num_jobs = max(2, at_once) if execution.backend == "loky" else at_once
     with parallel_config(backend=execution.backend, **limits):
-        yield
+        yield Parallel(n_jobs=num_jobs, return_as="generator_unordered", pre_dispatch=at_once, batch_size=1)
 
 
 def _settings(plan: Plan, execution: Execution) -> Iterator[Settings]:
     """One for each trial to do; CUDA devices are handed out in turn."""
-    estimators: dict[int, list[Choice]] = {z: plan.study.estimators(z) for z in plan.study.z}
     devices = cycle(environment.device_names(execution.device))
     for spec in plan.todo:
         yield Settings(
             budget=plan.study.budget,
-            estimators=tuple(estimators[spec.z]),
+            estimators=tuple(plan.estimators[spec.z]),
             eval_points=plan.study.eval_points,
             likelihood_points=plan.study.likelihood_points,
             timeout=execution.timeout,
@@ -203,7 +206,7 @@ def _mark(store: Store, spec: TrialSpec, status: str, reason: str) -> None:
     folder.write_status({**folder.read_status(), "status": status, "reason": reason})
 
 
-def _is_finished(store: Store, spec: TrialSpec, study: Study) -> bool:
+def _is_finished(store: Store, spec: TrialSpec, budget: int, estimators: list[Choice]) -> bool:
     """Whether running the trial again would change nothing."""
     folder = store.trial(spec.id)
     status = folder.read_status()
@@ -212,7 +215,7 @@ def _is_finished(store: Store, spec: TrialSpec, study: Study) -> bool:
     if status["status"] == "diverged":
         return True
     judged = {row["estimator"] for row in folder.read_likelihoods() if row["samples"] == status["clocks"]["samples"]}
-    return status["clocks"]["samples"] >= study.budget and {c.name for c in study.estimators(spec.z)} <= judged
+    return status["clocks"]["samples"] >= budget and {choice.name for choice in estimators} <= judged
 
 
 def _stale(store: Store, specs: list[TrialSpec], data: str, seed: int) -> list[TrialSpec]:

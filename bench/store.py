@@ -95,18 +95,31 @@ class TrialFolder:
         return read_json(path) if path.exists() else []
 
     def read_likelihood_values(self) -> dict[str, Tensor]:
-        """The values a datapoint, under ``ESTIMATOR/QUANTITY``."""
+        """The values a datapoint, under ``ESTIMATOR/SPLIT/QUANTITY``."""
         path = self.path / "likelihoods.safetensors"
         return read_tensors(path)[0] if path.exists() else {}
+
+    def write_diagnosis(self, row: Mapping[str, Any]) -> None:
+        """Where the model loses."""
+        write_json(self.path / "diagnosis.json", row)
+
+    def read_diagnosis(self) -> dict[str, Any]:
+        """The inverse of `write_diagnosis`; empty where there is none."""
+        path = self.path / "diagnosis.json"
+        return read_json(path) if path.exists() else {}
 
     def write_model(self, weights: Mapping[str, Tensor]) -> None:
         """The weights at the end."""
         write_tensors(self.path / "model.safetensors", weights)
 
+    def has_model(self) -> bool:
+        """Whether there are weights."""
+        return (self.path / "model.safetensors").exists()
+
     def read_model(self) -> dict[str, Tensor]:
         """Raises StoreError where the trial has no weights."""
         path = self.path / "model.safetensors"
-        if not path.exists():
+        if not self.has_model():
             raise StoreError(f"{path} does not exist: the trial has not ended, or its weights were deleted.")
         return read_tensors(path)[0]
 

@@ -17,8 +17,9 @@ from bench import environment, seeds
 from bench.algorithm import Algorithm
 from bench.dataset import Data
 from bench.divergence import divergence
-from bench.errors import BenchError, Diverged
-from bench.likelihood.estimator import Estimate
+from bench.errors import BenchError, Diverged, StoreError
+from bench.judging import Judge
+from bench.models.latent import LatentVariableModel
 from bench.problem import Problem
 from bench.store import Store, TrialFolder
 from bench.study import Choice, TrialSpec, load_data
@@ -90,18 +91,7 @@ class Trial:
         device = torch.device(self.settings.device)
         data = load_data(self.spec.dataset, self.spec.seed)
         self._facts = {"pixels": data.pixels, "provenance": self._provenance(data)}
-        x_train = data.x_train[: self.spec.n_train].to(device)
-        problem = Problem(
-            x_train,
-            self.spec.z,
-            self.spec.model.create(),
-            self.spec.decoder,
-            data.bounded,
-            seed=seeds.derive("weights", self.spec.task),
-        )
-        algorithm: Algorithm = self.spec.algorithm.create(self.spec.z, device=str(device))
-        order = seeds.derive("order", {**self.spec.task, "z": None, "model": None, "decoder": None})
-        minibatches = Minibatches(x_train, algorithm.batch_size, order, resample=data.resample)
+        algorithm, problem, minibatches = build(self.spec, data, device)
         watched = self.watched(data, device)
         self.begin(algorithm, problem, minibatches)
         for pause in train(algorithm, minibatches, self.clocks, self.settings.budget, patience=HEARTBEAT_SECONDS):
@@ -111,7 +101,7 @@ class Trial:
         self.check_divergence(ended=True)
         self.checkpoint(algorithm)
         self.folder.write_model(algorithm.model.state_dict())
-        self.estimate(algorithm, data.x_test[: self.settings.likelihood_points].to(device))
+        self.judge(algorithm, data.x_test[: self.settings.likelihood_points].to(device))
 
     def _provenance(self, data: Data) -> dict[str, Any]:
         """What makes the numbers; of a trial that is gone on with, what made its beginning, so that it stays stale."""
@@ -197,35 +187,16 @@ class Trial:
         self.folder.write_checkpoint(state)
         self._last_checkpoint = time.monotonic()
 
-    def estimate(self, algorithm: Algorithm, x: Tensor) -> None:
-        """log p(x) of the test points by each estimator that was asked for and has not judged this model yet."""
-        known = {
-            row["estimator"]: row for row in self.folder.read_likelihoods() if row["samples"] == self.clocks.samples
-        }
-        values = {k: v for k, v in self.folder.read_likelihood_values().items() if k.rpartition("/")[0] in known}
-        rows = []
+    def judge(self, algorithm: Algorithm, x: Tensor) -> None:
+        """log p(x) of the test points by each estimator asked for that has not judged this model yet; the diagnosis."""
+        started = time.perf_counter()
+        judge = Judge(self.spec, self.folder, algorithm.model, self.clocks.samples)
         for choice in self.settings.estimators:
-            if choice.name not in known:
-                stream = seeds.generator("likelihood", choice.identity, self.spec.task, device=x.device)
-                found = _estimate(choice, algorithm, x, stream)
-                self.clocks.eval_seconds += found.seconds
-                known[choice.name] = {
-                    "estimator": choice.name,
-                    "split": "test",
-                    "num_points": len(x),
-                    "log_likelihood": found.mean,
-                    "log_likelihood_se": found.standard_error,
-                    "bias": found.bias,
-                    "model_evaluations": found.model_evaluations,
-                    "seconds": found.seconds,
-                    "samples": self.clocks.samples,
-                    "warnings": " ".join(found.warnings),
-                }
-                values[f"{choice.name}/log_likelihood"] = found.log_likelihoods
-                values[f"{choice.name}/standard_error"] = found.standard_errors
-                values.update({f"{choice.name}/{name}": value for name, value in found.diagnostics.items()})
-            rows.append(known.pop(choice.name))
-        self.folder.write_likelihoods([*rows, *known.values()], values)
+            if not judge.knows(choice):
+                judge.estimate(choice, x)
+        judge.order([choice.name for choice in self.settings.estimators])
+        judge.diagnose_once(x)
+        self.clocks.eval_seconds += time.perf_counter() - started
 
     def report(self, status: str, reason: str = "", **more: Any) -> None:
         """Write how the trial stands."""
@@ -253,14 +224,28 @@ class Trial:
         return given if isinstance(given, float) else None
 
 
-def _estimate(choice: Choice, algorithm: Algorithm, x: Tensor, stream: torch.Generator) -> Estimate:
-    """An estimate; where the estimator fails, one of NaN whose warning is the reason: the training is not lost."""
+def build(spec: TrialSpec, data: Data, device: torch.device) -> tuple[Algorithm, Problem, Minibatches]:
+    """The algorithm of a trial, not yet begun, with what it is to learn from."""
+    x_train = data.x_train[: spec.n_train].to(device)
+    problem = Problem(
+        x_train, spec.z, spec.model.create(), spec.decoder, data.bounded, seed=seeds.derive("weights", spec.task)
+    )
+    algorithm: Algorithm = spec.algorithm.create(spec.z, device=str(device))
+    order = seeds.derive("order", {**spec.task, "z": None, "model": None, "decoder": None})
+    return algorithm, problem, Minibatches(x_train, algorithm.batch_size, order, resample=data.resample)
+
+
+def trained_model(spec: TrialSpec, folder: TrialFolder, data: Data, device: torch.device) -> LatentVariableModel:
+    """The model of a trial that has ended; raises StoreError where its weights are missing or do not fit."""
+    weights = folder.read_model()
+    algorithm, problem, minibatches = build(spec, data, device)
+    learning_rate = folder.read_status().get("learning_rate")
+    algorithm.begin(problem, minibatches, seeds.derive("noise", spec.identity), learning_rate)
     try:
-        estimate: Estimate = choice.create().estimate(algorithm.model, x, stream)
-    except Exception as error:  # noqa: BLE001  # estimators are plugins too
-        unknown = torch.full((len(x),), torch.nan)
-        return Estimate(unknown, unknown, "consistent", 0, warnings=(f"It failed: {type(error).__name__}: {error}",))
-    return estimate
+        algorithm.model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise StoreError(f"The weights of {spec} do not fit the model that today's code builds: {error}") from error
+    return algorithm.model
 
 
 def _level(row: dict[str, Any]) -> float:

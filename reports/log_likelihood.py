@@ -56,7 +56,7 @@ def _row(seeds: pd.DataFrame, estimates: pd.DataFrame) -> dict[str, Any]:
     """The numbers of one algorithm by one estimator, over the seeds that are done and estimated."""
     done = seeds[seeds["status"] == "done"]
     own = estimates[estimates["trial"].isin(done["trial"])].drop_duplicates("trial", keep="last")
-    counted = own[numbers(own["log_likelihood"]).notna()]
+    counted = own[numbers(own["log_likelihood"]).notna() & (numbers(own["num_failed"]).fillna(0) == 0)]
     values = numbers(counted["log_likelihood"])
     low, high = intervals.mean_interval(values)
     not_counted = [_fate(seed, own) for _, seed in seeds.iterrows() if seed["trial"] not in set(counted["trial"])]
@@ -84,7 +84,8 @@ def _fate(seed: pd.Series, own: pd.DataFrame) -> str:
     """Why a seed does not count."""
     if seed["status"] != "done":
         return str(seed["status"])
-    return "not finite" if seed["trial"] in set(own["trial"]) else "not estimated"
+    failed = own.loc[own["trial"] == seed["trial"], "num_failed"]
+    return f"{int(failed.iloc[0])} points without estimate" if len(failed) else "not estimated"
 
 
 def _texts(column: pd.Series) -> str:

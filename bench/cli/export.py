@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
     "--what",
-    type=click.Choice(["trials", "trace", "likelihoods"]),
+    type=click.Choice(["trials", "trace", "likelihoods", "diagnosis", "latents"]),
     default="trials",
     show_default=True,
     help="Which table",
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 )
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="File to write  [default: standard output]")
 def command(run: Path, what: str, format_: str | None, out: Path | None) -> None:
-    """Write a run's results as one tidy table: a row a trial, an evaluation or an estimate."""
+    """Write a run's results as one tidy table: a row a trial, an evaluation, an estimate or a model."""
     from bench import api
 
     frame: pd.DataFrame = getattr(api.load(run), what)

@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING
 import click
 from rich.markup import escape
 
+from bench.cli.terminal import number, summarise
 from bench.cli.values import count, counts, duration, names, seeds
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bench.results import Results
     from bench.runner import Execution, Plan
     from bench.study import Study
 
 EXIT_SOME_FAILED = 3
-QUICK_FORMATS = ("csv", "md", "png")  # `bench report` makes all reports in all formats
 
 
 @click.command("run")
@@ -41,7 +40,7 @@ QUICK_FORMATS = ("csv", "md", "png")  # `bench report` makes all reports in all 
 @click.option(
     "--likelihood",
     type=names,
-    help="Estimators of log p(x): importance[num_samples=5000],hmc  [default: those that suit z]",
+    help="Estimators of log p(x): ais,importance[num_samples=5000]  [default: importance]",
 )
 @click.option("--eval-points", type=count(1), help="First points of each split to follow the bound on  [default: 1000]")
 @click.option("--likelihood-points", type=count(1), help="First test points to estimate log p(x) of  [default: 300]")
@@ -91,20 +90,20 @@ def command(
     _announce(plan, plan.study, execution, console)
     with progress(plan, console) as shown:
         runner.run(plan, execution, shown.ended)
-    _summarise(Results(plan.store.path), Console())
+    summarise(Results(plan.store.path), Console())
     if any(status != "done" for status in plan.statuses().values()):
         sys.exit(EXIT_SOME_FAILED)
 
 
 def _announce(plan: Plan, study: Study, execution: Execution, console: Console) -> None:
     """What is going to run, and where; what is not, and why."""
-    cells = [_number(len(study.algos), "algorithm"), f"z = {_listed(study.z)}", _number(len(study.seeds), "seed")]
+    cells = [number(len(study.algos), "algorithm"), f"z = {_listed(study.z)}", number(len(study.seeds), "seed")]
     console.print(
-        f"[bold]{escape(study.dataset)}[/]: {escape(' x '.join(cells))} = {_number(len(plan.specs), 'trial')}",
+        f"[bold]{escape(study.dataset)}[/]: {escape(' x '.join(cells))} = {number(len(plan.specs), 'trial')}",
         highlight=False,
     )
     console.print(
-        f"{min(execution.workers, max(1, len(plan.todo)))} at once, {_number(execution.threads, 'thread')} each, "
+        f"{min(execution.workers, max(1, len(plan.todo)))} at once, {number(execution.threads, 'thread')} each, "
         f"{study.budget:,} training samples a trial; results go to {escape(str(plan.store.path))}",
         highlight=False,
     )
@@ -113,42 +112,14 @@ def _announce(plan: Plan, study: Study, execution: Execution, console: Console) 
         console.print(f"{skipped} finished trials are kept, {len(plan.todo)} to do.", highlight=False)
     if not plan.todo:
         console.print("Nothing to do: every trial is finished.", highlight=False)
+    for note in plan.notes:
+        console.print(note, style="yellow", markup=False, highlight=False, soft_wrap=True)
     if plan.stale:
         console.print(
             f"[yellow]{len(plan.stale)} trials are stale:[/] their code or data have changed since. They are kept; "
             "--rerun-stale runs them again.",
             highlight=False,
         )
-
-
-def _summarise(results: Results, console: Console) -> None:
-    """The table, where the figures are, and what did not end well."""
-    from bench import api
-    from bench.cli.terminal import show_reports
-    from bench.plugins import find
-
-    closing = [name for name, plugin in find("report").items() if plugin.load().ends_run]
-    show_reports(results, api.report(results, closing, QUICK_FORMATS), console)
-    trials = results.trials
-    for _, trial in trials[trials["status"] != "done"].iterrows():
-        label = f"{trial['algorithm']} z={trial['z']} n={trial['n_train']} seed={trial['seed']}"
-        console.print(
-            f"{trial['status']}: {label}: {trial['reason']}",
-            style="yellow",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
-    likelihoods = results.likelihoods
-    warned = likelihoods[likelihoods["warnings"].fillna("") != ""]
-    for (algorithm, z, estimator), group in warned.groupby(["algorithm", "z", "estimator"], sort=False):
-        seeds = _number(len(group), "seed")
-        text = f"Warning: {estimator} of {algorithm}, z={z}, {seeds}: {group['warnings'].iloc[0]}"
-        console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _listed(values: tuple[int, ...]) -> str:

@@ -8,20 +8,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bench.likelihood.estimator import Estimate, Estimator
-from bench.likelihood.proposal import fit_moments
+from bench.likelihood.ais import chain_warnings
+from bench.likelihood.estimator import Estimate, Estimator, blocks
+from bench.likelihood.full_gaussian import fit_moments
 from bench.mcmc.posterior import Samples, sample_posterior
 from bench.models.latent import LatentVariableModel
 from bench.options import option
 
-# Datapoints are taken in blocks of so many pixels.  A constant, because the blocks set the order of the draws.
-BLOCK_PIXELS = 2**20
-
 # Batches of successive values for the standard error: few and long, as a chain's values are correlated.
 NUM_BATCHES = 5
 
-# Below it a chain has hardly moved, and neither its estimate nor its standard error means anything.
-LOW_ACCEPTANCE = 0.1
+# The paper's own limit (appendix D).
+LARGEST_LATENT_SIZE = 5
 
 
 @dataclass(frozen=True)
@@ -47,18 +45,9 @@ class HMC(Estimator):
     Options = HMCOptions
     options: HMCOptions
 
-    def unsuited(self, latent_size: int) -> str:
-        """See `Estimator.unsuited`."""
-        if latent_size <= 5:
-            return ""
-        return (
-            "The paper's estimator is good below about 5 latent dimensions and is biased upward above "
-            f"(here {latent_size}): use importance."
-        )
-
     def log_likelihood(self, model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Estimate:
         """See `Estimator.log_likelihood`."""
-        runs = [self._run(model, block, generator) for block in x.split(max(1, BLOCK_PIXELS // x.shape[1]))]
+        runs = [self._run(model, block, generator) for block in blocks(x)]
         estimates = [_reciprocal(run, self.options.num_samples) for run in runs]
         log_likelihoods, standard_errors = (torch.cat(parts) for parts in zip(*estimates, strict=True))
         acceptance = torch.cat([run.acceptance for run in runs])
@@ -69,7 +58,11 @@ class HMC(Estimator):
             bias="upward",
             model_evaluations=sum(run.model_evaluations for run in runs),
             diagnostics={"acceptance": acceptance, "divergences": divergences},
-            warnings=_warnings(log_likelihoods, acceptance, divergences, self.unsuited(model.latent_size)),
+            summary={"acceptance": float(acceptance.mean()), "divergences": float(divergences.sum())},
+            warnings=(
+                *_unsuited(model.latent_size),
+                *chain_warnings(acceptance, divergences, 2 * self.options.num_samples),
+            ),
         )
 
     def _run(self, model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Samples:
@@ -106,20 +99,11 @@ def batch_jackknife(log_values: Tensor) -> Tensor:
     return deviations * ((NUM_BATCHES - 1) / math.sqrt(NUM_BATCHES))
 
 
-def _warnings(log_likelihoods: Tensor, acceptance: Tensor, divergences: Tensor, unsuited: str) -> tuple[str, ...]:
-    num_data, found = len(divergences), [unsuited] if unsuited else []
-    failed = int((~torch.isfinite(log_likelihoods)).sum())
-    if failed:
-        found.append(
-            f"{failed} of {num_data} datapoints have no finite estimate: the model's log p(x, z) is not finite."
-        )
-    divergent = int((divergences > 0).sum())
-    if divergent:
-        found.append(f"{divergent} of {num_data} chains diverged after warm-up: their draws miss part of p(z|x).")
-    stuck = int((acceptance < LOW_ACCEPTANCE).sum())
-    if stuck:
-        found.append(
-            f"{stuck} of {num_data} chains accepted fewer than {LOW_ACCEPTANCE:.0%} of their steps: "
-            "believe neither their estimates nor their standard errors. Raise num_warmup."
-        )
-    return tuple(found)
+def _unsuited(latent_size: int) -> tuple[str, ...]:
+    if latent_size <= LARGEST_LATENT_SIZE:
+        return ()
+    told = (
+        f"The paper's estimator is good below about {LARGEST_LATENT_SIZE} latent dimensions and is biased upward above "
+        f"(here {latent_size}): use importance or ais."
+    )
+    return (told,)

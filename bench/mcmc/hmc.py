@@ -69,6 +69,12 @@ def step(
     return _choose(accepted, proposed, state), Info(acceptance, accepted, energy_error, divergent)
 
 
+def jittered(step_size: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """``step_size`` with each entry varied uniformly by up to ``share``: trajectories of one length resonate."""
+    uniform = torch.rand(step_size.shape, generator=generator, dtype=step_size.dtype, device=step_size.device)
+    return step_size * (1 + share * (2 * uniform - 1))
+
+
 def leapfrog(
     log_density_fn: LogDensity, start: State, momentum: Tensor, step_size: float | Tensor, num_leapfrog: int
 ) -> tuple[State, Tensor]:

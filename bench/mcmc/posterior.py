@@ -116,6 +116,5 @@ def _transition(
     generator: torch.Generator,
 ) -> tuple[hmc.State, hmc.Info]:
     """One step with the step size varied by up to JITTER."""
-    uniform = torch.rand(step_size.shape, generator=generator, dtype=step_size.dtype, device=step_size.device)
-    varied = step_size * (1 + JITTER * (2 * uniform - 1))
+    varied = hmc.jittered(step_size, JITTER, generator)
     return hmc.step(lambda z: model.log_joint(x, z), state, varied, num_leapfrog, generator)

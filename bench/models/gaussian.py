@@ -38,7 +38,10 @@ class Gaussian:
         squares = (z - self.mean).square() * (-self.log_variance).exp()
         return -0.5 * ((squares + self.log_variance).sum(-1) + z.shape[-1] * LOG_2PI)
 
+    def kl_terms(self) -> Tensor:
+        """KL(q_j || N(0, 1)) in nats for each dimension: [..., d] (AEVB, appendix B, with the sign turned)."""
+        return 0.5 * (self.mean.square() + self.log_variance.exp() - 1 - self.log_variance)
+
     def kl_to_standard_normal(self) -> Tensor:
-        """KL(q || N(0, I)) in nats: [..., d] -> [...] (AEVB, appendix B, with the sign turned)."""
-        terms = self.mean.square() + self.log_variance.exp() - 1 - self.log_variance
-        return 0.5 * terms.sum(-1)
+        """KL(q || N(0, I)) in nats: [..., d] -> [...]."""
+        return self.kl_terms().sum(-1)

@@ -1,0 +1,153 @@
+"""What a trained model is worth: the estimates of log p(x), and the diagnosis of where it loses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench import seeds
+from bench.dataset import Data
+from bench.errors import OptionError
+from bench.likelihood.diagnosis import Diagnosis, diagnose
+from bench.likelihood.estimator import Estimate, Estimator
+from bench.models.latent import LatentVariableModel
+from bench.problem import Problem
+from bench.store import TrialFolder
+from bench.study import Choice, TrialSpec
+
+SIMULATED = "simulated"  # the split of estimators that judge data of their own, drawn from the model
+
+
+def suited(
+    estimators: Sequence[Choice], specs: Sequence[TrialSpec], data: Data
+) -> tuple[dict[int, list[Choice]], list[str]]:
+    """The estimators that can judge the models of each latent size, and in words which cannot.
+
+    Raises OptionError where one can judge none of them.
+    """
+    one_of_each = {spec.z: spec for spec in specs}
+    refusals: dict[str, dict[int, str]] = {choice.name: {} for choice in estimators}
+    for z, spec in one_of_each.items():
+        model = Problem(data.x_train[:1], z, spec.model.create(), spec.decoder, data.bounded).model(encoder=True)
+        for choice in estimators:
+            refusal = choice.create().refusal(model)
+            if refusal:
+                refusals[choice.name][z] = refusal
+    for name, refused in refusals.items():
+        if refused and len(refused) == len(one_of_each):
+            raise OptionError(f"`likelihood` {name} cannot be used here: {next(iter(refused.values()))}")
+    notes = [
+        f"{name} is not used at z = {z}: {why}" for name, refused in refusals.items() for z, why in refused.items()
+    ]
+    return {z: [c for c in estimators if z not in refusals[c.name]] for z in one_of_each}, notes
+
+
+class Judge:
+    """Estimates of one trained model, each written to the trial's folder as soon as it is there."""
+
+    def __init__(
+        self, spec: TrialSpec, folder: TrialFolder, model: LatentVariableModel, samples: int, split: str = "test"
+    ) -> None:
+        """``samples`` says how far the model has been trained: estimates of an earlier state are forgotten."""
+        self.spec = spec
+        self.folder = folder
+        self.model = model
+        self.samples = samples
+        self.split = split
+        self.rows = {_key(row): row for row in folder.read_likelihoods() if row["samples"] == samples}
+        self.values = {
+            name: value
+            for name, value in folder.read_likelihood_values().items()
+            if tuple(name.rsplit("/", 2)[:2]) in self.rows
+        }
+
+    def knows(self, choice: Choice) -> bool:
+        """Whether the estimator has judged the model."""
+        return any(name == choice.name for name, _ in self.rows)
+
+    def estimate(self, choice: Choice, x: Tensor) -> dict[str, Any]:
+        """Estimate log p(x), in place of an earlier estimate of the same name; returns its row.
+
+        Where the estimator fails, the row says why and holds no number: the training is not lost.
+        """
+        estimator: Estimator = choice.create()
+        split = SIMULATED if estimator.simulates else self.split
+        stream = seeds.generator("likelihood", choice.identity, self.spec.task, device=x.device)
+        found = _estimate(estimator, self.model, x, stream)
+        key = (choice.name, split)
+        self.rows[key] = {
+            "estimator": choice.name,
+            "split": split,
+            "num_points": len(found.log_likelihoods),
+            "num_failed": found.num_failed,
+            "log_likelihood": found.mean,
+            "log_likelihood_se": found.standard_error,
+            "bias": found.bias,
+            "model_evaluations": found.model_evaluations,
+            "seconds": found.seconds,
+            "samples": self.samples,
+            "warnings": " ".join(found.warnings),
+            "settings": json.dumps(dict(choice.settings)),
+            "estimator_seed": found.seed,
+            **found.summary,
+        }
+        self.values = {name: value for name, value in self.values.items() if tuple(name.rsplit("/", 2)[:2]) != key}
+        told = {"log_likelihood": found.log_likelihoods, "standard_error": found.standard_errors, **found.diagnostics}
+        self.values.update({f"{choice.name}/{split}/{quantity}": value for quantity, value in told.items()})
+        self._write()
+        return self.rows[key]
+
+    def diagnose_once(self, x: Tensor) -> None:
+        """Find where the model loses on x, by the first estimate of its log p(x); nothing where that is known."""
+        first = next((row for row in self.rows.values() if row["split"] == self.split), None)
+        if first is None or self.folder.read_diagnosis().get("samples") == self.samples:
+            return
+        name = first["estimator"]
+        values = self.values[f"{name}/{self.split}/log_likelihood"].to(x.device)
+        errors = self.values[f"{name}/{self.split}/standard_error"].to(x.device)
+        stream = seeds.generator("diagnosis", self.spec.task, device=x.device)
+        found = diagnose(self.model, x, values, errors, stream)
+        self.folder.write_diagnosis({"estimator": name, "samples": self.samples, **_diagnosis_row(found)})
+
+    def order(self, names: Sequence[str]) -> None:
+        """Put the estimates of these names first, in this order."""
+        place = {name: i for i, name in enumerate(names)}
+        ordered = sorted(self.rows.values(), key=lambda row: place.get(row["estimator"], len(place)))
+        self.rows = {_key(row): row for row in ordered}
+        self._write()
+
+    def _write(self) -> None:
+        self.folder.write_likelihoods(list(self.rows.values()), self.values)
+
+
+def _key(row: dict[str, Any]) -> tuple[str, str]:
+    return row["estimator"], row["split"]
+
+
+def _estimate(estimator: Estimator, model: LatentVariableModel, x: Tensor, stream: torch.Generator) -> Estimate:
+    """An estimate; where the estimator fails, one of NaN whose warning is the reason."""
+    try:
+        estimate = estimator.estimate(model, x, stream)
+    except Exception as error:  # noqa: BLE001  # estimators are plugins too
+        unknown = torch.full((len(x),), torch.nan)
+        what = str(error) if isinstance(error, OptionError) else f"It failed: {type(error).__name__}: {error}"
+        return Estimate(unknown, unknown, "consistent", 0, warnings=(what,))
+    return estimate
+
+
+def _diagnosis_row(found: Diagnosis) -> dict[str, Any]:
+    row = {name: value for name, value in vars(found).items() if not name.endswith("latents")}
+    for prefix, latents in (("", found.latents), ("local_", found.local_latents)):
+        row |= {
+            f"{prefix}active_units": latents.num_active,
+            f"{prefix}kl": float(latents.kl.sum()),
+            f"{prefix}mutual_information": latents.mutual_information,
+            f"{prefix}kl_by_dimension": latents.kl.tolist(),
+            f"{prefix}variance_by_dimension": latents.variance.tolist(),
+            f"{prefix}active_by_dimension": latents.active.tolist(),
+        }
+    return {**row, "collapse": found.collapse}

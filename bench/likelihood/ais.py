@@ -1,0 +1,145 @@
+"""Annealed importance sampling of log p(x)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from bench.likelihood.estimator import Estimate, Estimator, blocks
+from bench.likelihood.proposal import EncoderProposal, PriorProposal, Proposal, fit_student
+from bench.likelihood.weights import Weighed, Weights
+from bench.mcmc.annealing import Annealed, Path, anneal, pilot, sigmoidal_schedule
+from bench.models.latent import LatentVariableModel
+from bench.options import option
+
+# Chains that accepted fewer have hardly moved; where more than the second share diverged, they could not go everywhere.
+LOW_ACCEPTANCE = 0.1
+DIVERGENT_SHARE = 0.01
+
+
+@dataclass(frozen=True)
+class AISOptions:
+    """What can be set of the `ais` estimator."""
+
+    num_steps: int = option(100, "distributions from the start to the posterior (T)", unit="steps", minimum=3)
+    num_chains: int = option(8, "chains a datapoint, whose weights are averaged", unit="chains", minimum=2)
+    num_leapfrog: int = option(10, "leapfrog steps of the move at each distribution", unit="steps", minimum=1)
+    start: Literal["fitted", "encoder", "prior"] = option(
+        "fitted", "where chains begin: a Student t fitted to Hamiltonian Monte Carlo, the encoder, or the prior"
+    )
+
+
+class AIS(Estimator):
+    """Annealed importance sampling: Hamiltonian moves carry draws step by step to the posterior; a lower bound.
+
+    The step sizes of the moves come from a pilot run for each datapoint and are then frozen, else the bound is not
+    one.  More ``num_steps`` make it tighter, where more samples of plain importance sampling no longer do.  From the
+    prior, as in most of the literature, it needs ten times the steps.
+    Cost: some ``2.4 * num_chains * num_leapfrog * num_steps`` model evaluations a datapoint, 25,000 by default.
+    Source: Neal 2001; Wu et al. 2017, section 4.
+    """
+
+    Options = AISOptions
+    options: AISOptions
+
+    def refusal(self, model: LatentVariableModel) -> str:
+        """See `Estimator.refusal`."""
+        if self.options.start == "encoder" and model.encoder is None:
+            return "`start` of ais cannot be 'encoder' for a model that has none: use fitted, the default, or prior."
+        return ""
+
+    def log_likelihood(self, model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Estimate:
+        """See `Estimator.log_likelihood`."""
+        runs = [Bridge(self.options, model, block, generator) for block in blocks(x, self.options.num_chains)]
+        weighed, annealed = zip(*(run.forward() for run in runs), strict=True)
+        return estimate(Weighed.cat(weighed), annealed, sum(run.model_evaluations for run in runs))
+
+
+class Bridge:
+    """Chains between a start and the posterior of each row of one block x [N, D]."""
+
+    def __init__(self, options: AISOptions, model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> None:
+        """The start is prepared here, the step sizes at the first use."""
+        self.options = options
+        self.model = model
+        self.x = x
+        self.generator = generator
+        self.model_evaluations = 0
+        self.start = self._start()
+        self.path = Path(self.start.log_prob, lambda z: model.log_joint(x, z))
+        self.schedule = sigmoidal_schedule(options.num_steps)
+        self.step_sizes, cost = pilot(self.path, self._draw(), options.num_steps, options.num_leapfrog, generator)
+        self.model_evaluations += cost * options.num_chains * len(x)
+
+    def forward(self) -> tuple[Weighed, Annealed]:
+        """From draws of the start to the posterior: log p(x) from below."""
+        return self._run(self._draw(), self.schedule, self.step_sizes)
+
+    def reverse(self, z: Tensor) -> tuple[Weighed, Annealed]:
+        """From exact posterior draws z [C, N, d] to the start: ``log_mean`` is of reciprocal weights, -log p(x)."""
+        return self._run(z, self.schedule[::-1], self.step_sizes.flip(0), sign=-1)
+
+    def _run(self, z: Tensor, schedule: list[float], step_sizes: Tensor, sign: int = 1) -> tuple[Weighed, Annealed]:
+        run = anneal(self.path, z, schedule, self.options.num_leapfrog, self.generator, step_sizes)
+        self.model_evaluations += (2 + 2 * self.options.num_leapfrog * (len(schedule) - 2)) * z.shape[0] * z.shape[1]
+        weights = Weights(len(z), self.x)
+        weights.add(sign * run.log_weights)
+        return weights.weighed(), run
+
+    def _draw(self) -> Tensor:
+        with torch.no_grad():
+            return self.start.sample(self.options.num_chains, self.generator)
+
+    def _start(self) -> Proposal:
+        if self.options.start == "prior":
+            return PriorProposal(self.model, len(self.x))
+        if self.options.start == "encoder":
+            with torch.no_grad():
+                return EncoderProposal(self.model.encode(self.x))
+        start, cost = fit_student(self.model, self.x, self.generator)
+        self.model_evaluations += cost
+        return start
+
+
+def estimate(weighed: Weighed, runs: tuple[Annealed, ...], model_evaluations: int) -> Estimate:
+    """The estimate from the weights of all blocks, and how their chains went."""
+    acceptance = torch.cat([run.acceptance for run in runs])
+    divergences = torch.cat([run.divergences for run in runs])
+    told = weighed.summary()
+    return Estimate(
+        log_likelihoods=weighed.log_mean,
+        standard_errors=weighed.standard_error,
+        bias="lower",
+        model_evaluations=model_evaluations,
+        diagnostics={
+            "effective_sample_size": weighed.effective,
+            "acceptance": acceptance,
+            "divergences": divergences,
+        },
+        summary={**told, "acceptance": float(acceptance.mean()), "divergences": float(divergences.sum())},
+        warnings=(
+            *weighed.warnings("Raise num_steps."),
+            *chain_warnings(acceptance, divergences, runs[0].num_transitions),
+        ),
+    )
+
+
+def chain_warnings(acceptance: Tensor, divergences: Tensor, num_transitions: int) -> tuple[str, ...]:
+    """What to say of the transitions of each datapoint [N]: shares of divergent ones, and of those accepted."""
+    said, num_data = [], len(acceptance)
+    divergent = int((divergences > DIVERGENT_SHARE * num_transitions).sum())
+    if divergent:
+        said.append(
+            f"{divergent} of {num_data} datapoints had more than {DIVERGENT_SHARE:.0%} divergent transitions "
+            f"({int(divergences.sum())} in all): their chains miss part of p(z|x)."
+        )
+    stuck = int((acceptance < LOW_ACCEPTANCE).sum())
+    if stuck:
+        said.append(
+            f"{stuck} of {num_data} datapoints had fewer than {LOW_ACCEPTANCE:.0%} of their transitions accepted: "
+            "believe neither their estimates nor their standard errors."
+        )
+    return tuple(said)

@@ -1,0 +1,95 @@
+"""Bidirectional Monte Carlo: log p(x) between a lower and an upper bound, on data drawn from the model itself."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from bench.likelihood.ais import AISOptions, Bridge, estimate
+from bench.likelihood.estimator import Estimate, Estimator, blocks
+from bench.likelihood.weights import Weighed
+from bench.mcmc import hmc
+from bench.models.latent import LatentVariableModel
+from bench.options import option
+
+# Transitions by which the chains of a datapoint part from the one exact draw of its posterior.  They keep the posterior
+# as it is, so that every chain still begins at an exact draw.
+NUM_PARTING = 10
+
+
+@dataclass(frozen=True)
+class BDMCOptions(AISOptions):
+    """What can be set of the `bdmc` estimator."""
+
+    num_points: int = option(100, "datapoints drawn from the model", unit="datapoints", minimum=2)
+
+
+class BDMC(Estimator):
+    """Bidirectional Monte Carlo: on data drawn from the model, annealing bounds log p(x) from both sides.
+
+    Forward chains give a lower bound; chains run back from the z that each x was drawn with, an exact draw of its
+    posterior, give an upper bound.  Their gap bounds the error of both, and tells how far `ais` with the same options
+    is to be trusted on this model.  It says nothing of x: the data are the model's own.
+    Cost: twice that of `ais`.  Source: Grosse et al. 2015; Wu et al. 2017, section 3.2.
+    """
+
+    Options = BDMCOptions
+    options: BDMCOptions
+    simulates: ClassVar[bool] = True
+
+    def refusal(self, model: LatentVariableModel) -> str:
+        """See `Estimator.refusal`."""
+        if self.options.start == "encoder" and model.encoder is None:
+            return "`start` of bdmc cannot be 'encoder' for a model that has none: use fitted, the default, or prior."
+        return ""
+
+    def log_likelihood(self, model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Estimate:
+        """See `Estimator.log_likelihood`; of x only the number of pixels, the dtype and the device are used."""
+        with torch.no_grad():
+            truth = model.sample_prior(self.options.num_points, generator)
+            simulated = model.decoder.sample(truth, generator)
+        parts = blocks(simulated, self.options.num_chains)
+        lower, upper, runs, cost = [], [], [], 0
+        for block, z in zip(parts, truth.split(len(parts[0])), strict=True):
+            bridge = Bridge(self.options, model, block, generator)
+            weighed, run = bridge.forward()
+            lower.append(weighed)
+            runs.append(run)
+            upper.append(bridge.reverse(self._parted(bridge, z))[0])
+            cost += bridge.model_evaluations
+        found = estimate(Weighed.cat(lower), tuple(runs), cost)
+        return _with_upper(found, -Weighed.cat(upper).log_mean)
+
+    def _parted(self, bridge: Bridge, z: Tensor) -> Tensor:
+        """C exact draws of each posterior [C, N, d] from one [N, d]."""
+        num_chains, num_leapfrog = self.options.num_chains, self.options.num_leapfrog
+        state = hmc.init(bridge.path.log_joint, z.expand(num_chains, *z.shape).contiguous())
+        step_size = bridge.step_sizes[-1].expand(state.log_density.shape)
+        for _ in range(NUM_PARTING):
+            varied = hmc.jittered(step_size, 0.5, bridge.generator)
+            state, _ = hmc.step(bridge.path.log_joint, state, varied, num_leapfrog, bridge.generator)
+        bridge.model_evaluations += (2 + 2 * num_leapfrog * NUM_PARTING) * num_chains * len(z)
+        return state.z
+
+
+def _with_upper(lower: Estimate, upper: Tensor) -> Estimate:
+    """The lower bounds, with the upper bounds [N] and the gaps; their errors are of the mean over datapoints."""
+    gap = upper - lower.log_likelihoods
+    both = torch.isfinite(gap)
+    told = {}
+    for name, values in (("upper", upper), ("gap", gap)):
+        told[name] = float(values[both].mean())
+        told[f"{name}_se"] = float(gap[both].std()) / math.sqrt(max(1, int(both.sum())))
+    return Estimate(
+        log_likelihoods=lower.log_likelihoods,
+        standard_errors=lower.standard_errors,
+        bias="lower",
+        model_evaluations=lower.model_evaluations,
+        diagnostics={**lower.diagnostics, "upper": upper, "gap": gap},
+        summary={**told, **lower.summary},
+        warnings=lower.warnings,
+    )

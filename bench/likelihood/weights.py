@@ -1,0 +1,154 @@
+"""Sums over importance weights: the estimate, its standard error, and whether to believe them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+# A datapoint of fewer effective samples is not to be trusted; a run where more than this share are says so.
+FEW_SAMPLES = 10
+FEW_SHARE = 0.01
+
+# A generalised Pareto tail beyond it has weights whose mean converges too slowly to be trusted (Vehtari et al. 2024).
+# Its estimate is noisy (some 0.15), so that a few datapoints beyond it say nothing.
+HIGH_PARETO_K = 0.7
+HEAVY_SHARE = 0.05
+
+# Fewer weights than this in the tail tell nothing of its shape.
+SHORTEST_TAIL = 20
+
+# A bound that lies lower than this many of its own standard errors, and than this many nats, is called loose.
+LOOSE_ERRORS, LOOSE_NATS = 2.0, 0.01
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """What K importance weights tell of each of N datapoints."""
+
+    log_mean: Tensor  # [N] log (1/K) sum_k w_k, nats
+    standard_error: Tensor  # [N] of log_mean, by the delta method
+    effective: Tensor  # [N] effective sample size, (sum w)^2 / sum w^2
+    pareto_k: Tensor  # [N] shape of the tail of the weights; NaN where they are too few
+    num_samples: int
+
+    @classmethod
+    def cat(cls, parts: Sequence[Weighed]) -> Weighed:
+        """Those of several blocks of datapoints as one."""
+        return cls(
+            log_mean=torch.cat([part.log_mean for part in parts]),
+            standard_error=torch.cat([part.standard_error for part in parts]),
+            effective=torch.cat([part.effective for part in parts]),
+            pareto_k=torch.cat([part.pareto_k for part in parts]),
+            num_samples=parts[0].num_samples,
+        )
+
+    @property
+    def looseness(self) -> float:
+        """How far below log p(x) the mean over datapoints is expected to lie, in nats.
+
+        Half the squared standard error of each datapoint, the delta method's second term; too small where the
+        effective sample size is.
+        """
+        half_squares = 0.5 * self.standard_error.square()
+        return float(half_squares[torch.isfinite(self.log_mean)].mean())
+
+    def summary(self) -> dict[str, float]:
+        """Over all datapoints: the median effective sample size, the share of heavy tails, the expected looseness."""
+        found = torch.isfinite(self.log_mean)
+        told = {"effective_sample_size": float(self.effective[found].median()) if found.any() else math.nan}
+        if not self.pareto_k[found].isnan().all():
+            told["heavy_tails"] = float((self.pareto_k[found] > HIGH_PARETO_K).double().mean())
+        return {**told, "looseness": self.looseness}
+
+    def warnings(self, remedy: str) -> tuple[str, ...]:
+        """When not to believe the estimate; ``remedy`` is what to do then."""
+        found = torch.isfinite(self.log_mean)
+        count, said = int(found.sum()), []
+        least = min(FEW_SAMPLES, 0.5 * self.num_samples)
+        few, heavy = int((self.effective[found] < least).sum()), int((self.pareto_k[found] > HIGH_PARETO_K).sum())
+        if few > FEW_SHARE * count:
+            said.append(
+                f"{few} of {count} datapoints ({few / count:.0%}) have an effective sample size below {least:g}: "
+                f"their estimates may be too low and their standard errors too small. {remedy}"
+            )
+        if heavy > HEAVY_SHARE * count:
+            said.append(
+                f"{heavy} of {count} datapoints ({heavy / count:.0%}) have weights with a heavy tail (Pareto k above "
+                f"{HIGH_PARETO_K}): their estimates may be too low. {remedy}"
+            )
+        error = float(self.standard_error[found].square().sum().sqrt()) / max(count, 1)
+        if not said and self.looseness > max(LOOSE_NATS, LOOSE_ERRORS * error):
+            said.append(f"As a lower bound the mean is expected to lie {self.looseness:.2f} nats too low. {remedy}")
+        return tuple(said)
+
+
+class Weights:
+    """Streamed sums over log weights: memory does not grow with their number, but for the longest ones."""
+
+    def __init__(self, num_samples: int, like: Tensor) -> None:
+        """``num_samples`` is K, ``like`` a tensor [N, ...] on the device of the weights."""
+        shape = (len(like),)
+        self.num_samples = num_samples
+        self.log_sum = torch.full(shape, -math.inf, dtype=torch.float64, device=like.device)
+        self.log_sum_squares = self.log_sum.clone()
+        self.tail = min(num_samples // 5, math.ceil(3 * math.sqrt(num_samples))) + 1  # and the largest outside it
+        self.longest = torch.empty(0, *shape, dtype=torch.float64, device=like.device)
+        self._waiting: list[Tensor] = []
+
+    def add(self, log_weights: Tensor) -> None:
+        """Log weights of k further samples: [k, N]."""
+        log_weights = log_weights.double()
+        self.log_sum = torch.logaddexp(self.log_sum, log_weights.logsumexp(0))
+        self.log_sum_squares = torch.logaddexp(self.log_sum_squares, (2 * log_weights).logsumexp(0))
+        self._waiting.append(log_weights)
+        if sum(map(len, self._waiting)) > 2 * self.tail:
+            self._sort()
+
+    def _sort(self) -> None:
+        every = torch.cat([self.longest, *self._waiting])
+        self.longest = every.topk(min(self.tail, len(every)), dim=0).values
+        self._waiting = []
+
+    def weighed(self) -> Weighed:
+        """What the weights so far come to."""
+        self._sort()
+        effective = (2 * self.log_sum - self.log_sum_squares).exp()
+        relative_variance = (self.num_samples / effective - 1).clamp_min(0) / (self.num_samples - 1)
+        return Weighed(
+            log_mean=self.log_sum - math.log(self.num_samples),
+            standard_error=relative_variance.sqrt(),
+            effective=effective,
+            pareto_k=pareto_k(self.longest),
+            num_samples=self.num_samples,
+        )
+
+
+def pareto_k(log_weights: Tensor) -> Tensor:
+    """The shape k of a generalised Pareto distribution fitted to each column's largest weights: [M + 1, N] -> [N].
+
+    ``log_weights`` are sorted from the largest down; the last is the threshold above which the tail is fitted.  NaN
+    where the tail has fewer than SHORTEST_TAIL weights.  Above 1/2 the weights' variance is infinite, above 1 their
+    mean.  Source: Zhang & Stephens 2009; its use here: Vehtari et al. 2024, "Pareto smoothed importance sampling",
+    whose weakly informative prior on k is taken too.
+    """
+    length = len(log_weights) - 1
+    if length < SHORTEST_TAIL:
+        return log_weights.new_full(log_weights.shape[1:], math.nan)
+    scaled = (log_weights - log_weights[:1]).exp()
+    excess = (scaled[:-1] - scaled[-1:]).flip(0)  # [M, N] ascending
+    num_candidates = 30 + int(length**0.5)
+    index = torch.arange(1, num_candidates + 1, dtype=excess.dtype, device=excess.device)
+    quartile = excess[int(length / 4 + 0.5) - 1].clamp_min(1e-300)
+    steps = 1 - (num_candidates / (index - 0.5)).sqrt()
+    theta = 1 / excess[-1].clamp_min(1e-300) + steps[:, None] / (3 * quartile)  # [candidates, N]
+    shape = torch.log1p(-theta[:, None] * excess).mean(1)  # [candidates, N]
+    profile = length * ((-theta / shape).log() - shape - 1)
+    posterior = torch.softmax(profile.nan_to_num(nan=-math.inf), 0)
+    best = (posterior * theta).sum(0)
+    k: Tensor = torch.log1p(-best * excess).mean(0)
+    k = (length * k + 10 * 0.5) / (length + 10)
+    return torch.where(excess[-1] > 0, k, torch.zeros_like(k))  # equal weights have no tail

@@ -1,0 +1,83 @@
+"""Why: where does each algorithm lose, in the decoder, the approximation or the amortisation?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bench.drawing import tables
+from bench.drawing.cells import cells, numbers
+from bench.report import Table
+from bench.statistics import intervals
+
+if TYPE_CHECKING:
+    from bench.results import Results
+
+GAPS = ("approximation_gap", "amortisation_gap")
+MEANS = ("log_likelihood", *GAPS, "bound", "best_bound", "kl", "mutual_information", "active_units")
+
+
+class Losses(Table):
+    """Where each model loses, from its log-likelihood to its bound: log p(x) - approximation - amortisation = bound.
+
+    The approximation gap is what the best Gaussian for each datapoint lacks to the posterior, the amortisation gap what
+    the encoder lacks to that Gaussian; what is left to the best log-likelihood of all is the decoder's.  Means over the
+    seeds that are done.  Active units, KL and mutual information are the encoder's, or those of the Gaussians fitted to
+    each datapoint where there is no encoder.
+    """
+
+    ends_run = True
+
+    def table(self, results: Results) -> pd.DataFrame:
+        """All but the active units in nats a datapoint; errors are Monte Carlo errors."""
+        found = results.diagnosis
+        rows = []
+        for cell, seeds in cells(results.trials):
+            done = seeds.loc[seeds["status"] == "done", "trial"]
+            own = found[found["trial"].isin(done)]
+            if len(own):
+                rows.append({**cell._asdict(), **_row(own)})
+        frame = pd.DataFrame(rows)
+        if len(frame):
+            best = frame.groupby(["dataset", "n_train", "z"])["log_likelihood"].transform("max")
+            frame.insert(4, "decoder_gap", best - frame["log_likelihood"])
+        return frame
+
+    def display(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Rounded, in the order of the sum."""
+        shown = pd.DataFrame([_shown(row) for _, row in table.iterrows()])
+        return shown if shown["collapse"].any() else shown.drop(columns="collapse")
+
+
+def _row(own: pd.DataFrame) -> dict[str, Any]:
+    told = own["collapse"].fillna("")
+    return {
+        **{name: float(intervals.mean(numbers(own[name]))) for name in MEANS},
+        **{f"{name}_se": float(intervals.error_of_mean(numbers(own[f"{name}_se"]))) for name in GAPS},
+        "seeds": len(own),
+        "num_gap_points": numbers(own["num_gap_points"]).min(),
+        "collapsed_seeds": int((told != "").sum()),
+        "collapse": next((text for text in told if text), ""),
+    }
+
+
+def _shown(row: pd.Series) -> dict[str, str]:
+    return {
+        "data set": row["dataset"],
+        "training points": str(row["n_train"]),
+        "z": str(row["z"]),
+        "algorithm": row["algorithm"],
+        "log p(x) below the best": tables.number(row["decoder_gap"]),
+        "approximation gap": tables.number(row["approximation_gap"]),
+        "amortisation gap": tables.number(row["amortisation_gap"]),
+        "active units": tables.number(row["active_units"], 1),
+        "log p(x)": tables.number(row["log_likelihood"]),
+        "bound": tables.number(row["bound"]),
+        "KL": tables.number(row["kl"]),
+        "information": tables.number(row["mutual_information"]),
+        "MC error of gaps": f"{tables.error(row['approximation_gap_se'])}, {tables.error(row['amortisation_gap_se'])}",
+        "seeds": str(row["seeds"]),
+        "test points": tables.count(row["num_gap_points"]),
+        "collapse": row["collapse"] and f"{row['collapse']} ({row['collapsed_seeds']} of {row['seeds']} seeds)",
+    }
