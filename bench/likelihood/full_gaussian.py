@@ -20,6 +20,10 @@ class FullGaussian:
         self.inverse_root = inverse_root
         self.log_det: Tensor = torch.linalg.slogdet(root).logabsdet
 
+    def __getitem__(self, rows: Tensor) -> FullGaussian:
+        """That of some of the datapoints."""
+        return FullGaussian(self.mean[rows], self.root[rows], self.inverse_root[rows])
+
     def to(self, dtype: torch.dtype) -> FullGaussian:
         """The same with another floating-point type."""
         return FullGaussian(self.mean.to(dtype), self.root.to(dtype), self.inverse_root.to(dtype))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bench.likelihood.ais import chain_warnings
+from bench.likelihood.ais import stuck_warnings
 from bench.likelihood.estimator import Estimate, Estimator, blocks
 from bench.likelihood.full_gaussian import fit_moments
 from bench.mcmc.posterior import Samples, sample_posterior
@@ -61,7 +61,8 @@ class HMC(Estimator):
             summary={"acceptance": float(acceptance.mean()), "divergences": float(divergences.sum())},
             warnings=(
                 *_unsuited(model.latent_size),
-                *chain_warnings(acceptance, divergences, 2 * self.options.num_samples),
+                *_diverged(divergences),
+                *stuck_warnings(acceptance),
             ),
         )
 
@@ -107,3 +108,10 @@ def _unsuited(latent_size: int) -> tuple[str, ...]:
         f"(here {latent_size}): use importance or ais."
     )
     return (told,)
+
+
+def _diverged(divergences: Tensor) -> tuple[str, ...]:
+    divergent = int((divergences > 0).sum())
+    if not divergent:
+        return ()
+    return (f"{divergent} of {len(divergences)} chains diverged after warm-up: their draws miss part of p(z|x).",)

@@ -44,7 +44,6 @@ class Annealed:
     log_weights: Tensor  # [C, N] float64, nats
     acceptance: Tensor  # [N] mean acceptance probability
     divergences: Tensor  # [N] divergent transitions
-    num_transitions: int  # of all chains of a datapoint
     step_sizes: Tensor  # [T - 1, N] those used
 
 
@@ -93,7 +92,6 @@ def anneal(
         log_weights,
         acceptance=torch.stack(acceptances).mean(0),
         divergences=torch.stack(divergences).sum(0),
-        num_transitions=len(z) * len(used),
         step_sizes=torch.stack(used),
     )
 
