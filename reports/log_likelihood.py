@@ -85,7 +85,9 @@ def _fate(seed: pd.Series, own: pd.DataFrame) -> str:
     if seed["status"] != "done":
         return str(seed["status"])
     failed = own.loc[own["trial"] == seed["trial"], "num_failed"]
-    return f"{int(failed.iloc[0])} points without estimate" if len(failed) else "not estimated"
+    if failed.empty:
+        return "not estimated"
+    return f"{int(failed.iloc[0])} points without estimate" if numbers(failed).iloc[0] > 0 else "not finite"
 
 
 def _texts(column: pd.Series) -> str:

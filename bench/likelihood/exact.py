@@ -40,6 +40,6 @@ class Exact(Estimator):
             bias, log_variance = network(origin.to(x))
             weights = (network(steps.to(x))[0] - bias).double().cpu()  # [d, D]
         variance = 1.0 if log_variance is None else float(log_variance.double().exp().flatten()[0])
-        found = ppca.log_likelihood(x.cpu().numpy(), weights.T.numpy(), bias[0].double().cpu().numpy(), variance)
+        found = ppca.log_likelihood(x.detach().cpu(), weights.T, bias[0].double().cpu(), variance)
         values = torch.as_tensor(found, device=x.device)
         return Estimate(values, torch.zeros_like(values), "consistent", model_evaluations=0)

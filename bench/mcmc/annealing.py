@@ -22,7 +22,7 @@ JITTER = 0.2  # share by which every step size varies, against resonances
 
 # The pilot run: distributions for each one of the run proper, its least number, moves before it starts down the path,
 # and how much an acceptance that is off changes the log step size.
-PILOT_SHARE, PILOT_LEAST, PILOT_START, PILOT_GAIN = 0.2, 40, 15, 0.3
+PILOT_SHARE, PILOT_LEAST, PILOT_START, PILOT_GAIN = 0.25, 50, 10, 0.7
 
 
 @dataclass(frozen=True)

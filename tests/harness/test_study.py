@@ -109,7 +109,7 @@ def test_unknown_names_and_options_are_refused(asked: dict[str, object], kind: t
     study = Study(**{"dataset": BLOBS, **asked})  # type: ignore[arg-type]
 
     def expand() -> None:
-        study.estimators(3)
+        assert study.estimators
         study.expand(study.load_data(0))
 
     with pytest.raises(kind) as caught:

@@ -54,9 +54,11 @@ def test_biased_upward_where_draws_are_few_for_the_dimensions(linear_gaussian: A
     assert "upward" in found.warnings[0]
 
 
-def test_unsuited_above_five_dimensions() -> None:
-    assert HMC().unsuited(5) == ""
-    assert "good below about 5 latent dimensions" in HMC().unsuited(6)
+@pytest.mark.parametrize(("latent_size", "warned"), [(5, False), (6, True)])
+def test_warns_above_five_dimensions(linear_gaussian: Any, latent_size: int, warned: bool) -> None:
+    known = linear_gaussian(latent_size, 3, encoder=True)
+    found = HMC(num_samples=10).estimate(known.model, known.x, seeds.generator("test-hmc-warned"))
+    assert any("good below about 5 latent dimensions" in text for text in found.warnings) == warned
 
 
 def test_the_jackknife_sees_autocorrelation() -> None:
@@ -96,7 +98,9 @@ def test_a_datapoint_without_an_estimate_leaves_the_others_alone(linear_gaussian
     torch.testing.assert_close(sound.log_likelihoods[others], found.log_likelihoods[others])
     assert not torch.isfinite(found.log_likelihoods[2])
     assert "1 of 6 datapoints have no finite estimate" in found.warnings[0]
-    assert "1 of 6 chains accepted fewer" in found.warnings[-1]
+    assert "1 of 6 datapoints had fewer than 10% of their transitions accepted" in found.warnings[-1]
+    assert found.num_failed == 1
+    assert found.mean == pytest.approx(float(found.log_likelihoods[others].mean()))
 
 
 def test_the_generator_alone_decides(linear_gaussian: Any) -> None:

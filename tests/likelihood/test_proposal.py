@@ -11,7 +11,8 @@ from scipy import stats
 from torch import Tensor
 
 from bench import seeds
-from bench.likelihood.proposal import DefensiveStudent, EncoderProposal, FullGaussian, Proposal, fit_moments, fit_scores
+from bench.likelihood.full_gaussian import FullGaussian, fit_moments, fit_scores
+from bench.likelihood.proposal import EncoderProposal, PriorProposal, Proposal, fit_student
 from bench.mcmc.posterior import Samples, sample_posterior
 
 FALSE_ALARM = 1e-4  # of each statistical test here, had its seed not been fixed
@@ -26,14 +27,15 @@ def proposals(linear_gaussian: Any) -> dict[str, Proposal]:
     known = linear_gaussian(2, 3, encoder=True)
     with torch.no_grad():
         encoder = EncoderProposal(known.model.encoder(known.x))
-    return {"encoder": encoder, "student": DefensiveStudent.fit(chain(known, 50), known.model)}
+    student, _ = fit_student(known.model, known.x, seeds.generator("test-proposal-chain"))
+    return {"encoder": encoder, "student": student, "prior": PriorProposal(known.model, 3)}
 
 
 def covariance(q: FullGaussian) -> Tensor:
     return q.root @ q.root.mT
 
 
-@pytest.mark.parametrize("kind", ["encoder", "student"])
+@pytest.mark.parametrize("kind", ["encoder", "student", "prior"])
 def test_normalised(linear_gaussian: Any, kind: str) -> None:
     axis = torch.linspace(-9, 9, 601)
     grid = torch.cartesian_prod(axis, axis).unsqueeze(1).expand(-1, 3, -1)  # [G, N, d]
@@ -41,7 +43,7 @@ def test_normalised(linear_gaussian: Any, kind: str) -> None:
     torch.testing.assert_close(mass, torch.ones(3, dtype=torch.float64), rtol=0, atol=2e-3)
 
 
-@pytest.mark.parametrize("kind", ["encoder", "student"])
+@pytest.mark.parametrize("kind", ["encoder", "student", "prior"])
 def test_draws_follow_the_density(linear_gaussian: Any, kind: str) -> None:
     proposal = proposals(linear_gaussian)[kind]
     z = proposal.sample(4000, seeds.generator("test-proposal-draws"))
@@ -54,7 +56,7 @@ def test_draws_follow_the_density(linear_gaussian: Any, kind: str) -> None:
         assert stats.kstest(ranks, "uniform").pvalue > FALSE_ALARM
 
 
-@pytest.mark.parametrize("kind", ["encoder", "student"])
+@pytest.mark.parametrize("kind", ["encoder", "student", "prior"])
 def test_twice_two_draws_are_four(linear_gaussian: Any, kind: str) -> None:
     proposal = proposals(linear_gaussian)[kind]
     generator = seeds.generator("test-proposal-stream")

@@ -1,0 +1,83 @@
+"""Importance weights: streamed sums, and whether their diagnostics tell the truth."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from bench import seeds
+from bench.likelihood.weights import Weights, pareto_k
+
+
+def weighed(log_weights: torch.Tensor, chunk: int = 10_000) -> Weights:
+    weights = Weights(len(log_weights), log_weights[0])
+    for part in log_weights.split(chunk):
+        weights.add(part)
+    return weights
+
+
+def test_sums_by_hand() -> None:
+    log_w = torch.tensor([[0.0, -1000.0], [math.log(3), -1000.0]], dtype=torch.float64)
+    found = weighed(log_w).weighed()
+    torch.testing.assert_close(found.log_mean, torch.tensor([math.log(2), -1000.0], dtype=torch.float64))
+    torch.testing.assert_close(found.effective, torch.tensor([16 / 10, 2.0], dtype=torch.float64))
+    torch.testing.assert_close(found.standard_error, torch.tensor([0.5, 0.0], dtype=torch.float64), rtol=0, atol=1e-6)
+    assert found.looseness == pytest.approx(0.25 / 2 / 2)
+
+
+def test_how_they_are_cut_changes_nothing() -> None:
+    log_w = torch.randn(1000, 7, generator=seeds.generator("test-weights-cut"), dtype=torch.float64)
+    whole, cut = weighed(log_w).weighed(), weighed(log_w, chunk=3).weighed()
+    for name in ("log_mean", "standard_error", "effective", "pareto_k"):
+        torch.testing.assert_close(getattr(whole, name), getattr(cut, name))
+
+
+@pytest.mark.parametrize("shape", [0.2, 0.5, 0.8, 1.2])
+def test_the_shape_of_a_pareto_tail_is_found(shape: float) -> None:
+    uniform = torch.rand(20_000, 40, generator=seeds.generator("test-pareto", shape), dtype=torch.float64)
+    log_w = -shape * uniform.log()  # Pareto: P(w > t) = t^(-1 / shape)
+    found = weighed(log_w).weighed().pareto_k
+    assert float(found.mean()) == pytest.approx(shape, abs=0.06)
+
+
+def test_equal_weights_have_no_tail_and_few_weights_no_shape() -> None:
+    assert pareto_k(torch.zeros(50, 3, dtype=torch.float64)).tolist() == [0.0, 0.0, 0.0]
+    assert pareto_k(torch.zeros(10, 3, dtype=torch.float64)).isnan().all()
+
+
+def test_a_proposal_that_is_too_narrow_is_told_of() -> None:
+    """Where the variance of q is less than half that of p, weights have no variance: k = 1 - var(q) / var(p) > 1/2."""
+    generator = seeds.generator("test-narrow")
+    told = {}
+    for ratio in (0.2, 1.0, 1.5):
+        z = math.sqrt(ratio) * torch.randn(2000, 200, generator=generator, dtype=torch.float64)
+        log_w = -0.5 * z.square() + 0.5 * z.square() / ratio + 0.5 * math.log(ratio)
+        told[ratio] = weighed(log_w).weighed()
+    assert told[0.2].log_mean.mean() < -0.02  # it is too low,
+    error = float(told[0.2].standard_error.square().sum().sqrt()) / 200
+    assert float(told[0.2].log_mean.mean()) < -3 * error  # by more than its error admits,
+    assert any("heavy tail" in text for text in told[0.2].warnings("Do better."))  # and says so
+    assert told[1.0].warnings("") == told[1.5].warnings("") == ()
+    assert float(told[1.5].log_mean.mean()) == pytest.approx(0, abs=0.01)
+
+
+def test_a_loose_bound_says_how_loose() -> None:
+    log_w = torch.randn(200, 5000, generator=seeds.generator("test-loose"), dtype=torch.float64)  # log E[w] = 1/2
+    found = weighed(log_w).weighed()
+    off = 0.5 - float(found.log_mean.mean())
+    assert found.looseness == pytest.approx(off, rel=0.3)
+    error = float(found.standard_error.square().sum().sqrt()) / 5000
+    assert off > 3 * error
+    assert not found.warnings("")  # 0.004 nats are no matter
+    few = weighed(1.5 * log_w[:20]).weighed()
+    assert any("nats too low" in text or "effective sample size" in text for text in few.warnings(""))
+
+
+def test_few_effective_samples_are_told_of() -> None:
+    log_w = 5 * torch.randn(100, 300, generator=seeds.generator("test-few"), dtype=torch.float64)
+    found = weighed(log_w).weighed()
+    assert float(found.effective.median()) < 10
+    assert "effective sample size below 10" in found.warnings("Raise it.")[0]
+    assert "Raise it." in found.warnings("Raise it.")[0]
