@@ -24,7 +24,6 @@ EXIT_SOME_FAILED = 3
 @click.option(
     "--likelihood",
     type=names,
-    default=(),
     help="Estimators of log p(x): ais,importance[num_samples=5000],bdmc  [default: those of the run]",
 )
 @click.option("--points", type=count(1), help="First datapoints to estimate log p(x) of  [default: as the run]")
@@ -41,7 +40,7 @@ EXIT_SOME_FAILED = 3
 )
 def command(
     run: Path,
-    likelihood: tuple[str, ...],
+    likelihood: tuple[str, ...] | None,
     points: int | None,
     split: str,
     jobs: int | None,
@@ -62,7 +61,7 @@ def command(
     from bench.results import Results
     from bench.runner import Execution
 
-    plan = estimation.plan(run, likelihood, points or 0, split)  # type: ignore[arg-type]  # a click.Choice
+    plan = estimation.plan(run, likelihood or (), points or 0, split)  # type: ignore[arg-type]  # a click.Choice
     execution = Execution(jobs or 0, threads, device, backend)  # type: ignore[arg-type]  # a click.Choice
     console = Console(stderr=True)
     for note in plan.notes:

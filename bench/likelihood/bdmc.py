@@ -49,9 +49,7 @@ class BDMC(Estimator):
 
     def log_likelihood(self, model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Estimate:
         """See `Estimator.log_likelihood`; of x only the number of pixels, the dtype and the device are used."""
-        with torch.no_grad():
-            truth = model.sample_prior(self.options.num_points, generator)
-            simulated = model.decoder.sample(truth, generator)
+        truth, simulated = simulate(model, self.options.num_points, generator)
         parts = blocks(simulated, self.options.num_chains)
         lower, upper, runs, cost = [], [], [], 0
         for block, z in zip(parts, truth.split(len(parts[0])), strict=True):
@@ -74,6 +72,13 @@ class BDMC(Estimator):
             state, _ = hmc.step(bridge.path.log_joint, state, varied, num_leapfrog, bridge.generator)
         bridge.model_evaluations += (2 + 2 * num_leapfrog * NUM_PARTING) * num_chains * len(z)
         return state.z
+
+
+def simulate(model: LatentVariableModel, num_points: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Draws (z, x) ~ p(z) p(x|z), [num_points, d] and [num_points, D]: z is an exact draw of the posterior of its x."""
+    with torch.no_grad():
+        z = model.sample_prior(num_points, generator)
+        return z, model.decoder.sample(z, generator)
 
 
 def _with_upper(lower: Estimate, upper: Tensor) -> Estimate:

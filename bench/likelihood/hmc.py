@@ -58,7 +58,11 @@ class HMC(Estimator):
             bias="upward",
             model_evaluations=sum(run.model_evaluations for run in runs),
             diagnostics={"acceptance": acceptance, "divergences": divergences},
-            summary={"acceptance": float(acceptance.mean()), "divergences": float(divergences.sum())},
+            summary={
+                "acceptance": float(acceptance.mean()),
+                "divergences": float(divergences.sum()),
+                "looseness": -float(0.5 * standard_errors.square().nanmean()),  # it lies above
+            },
             warnings=(
                 *_unsuited(model.latent_size),
                 *_diverged(divergences),

@@ -61,7 +61,7 @@ def written(folder: Path) -> list[str]:
         (["--decoder", "gausian"], "Did you mean 'gaussian'"),
         (["--dataset", "ppca", "--decoder", "bernoulli"], "needs data in [0, 1]"),
         (["--likelihood", "importence"], "Did you mean 'importance'"),
-        (["--likelihood", "importance[num_samples=0]"], "at least 1"),
+        (["--likelihood", "importance[num_samples=1]"], "at least 2"),
         (["--zz", "3"], "--z"),
         (["--out", "a_file"], "is a file"),
         (["--out", "full"], "holds no study"),
