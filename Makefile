@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help bench test clean
+.PHONY: help bench test validation clean
 
 help:
 	@echo "make bench   compare AEVB, wake-sleep and Monte Carlo EM (into runs/main; run it again to go on)"
 	@echo "make test    lint, type-check, test, build and time the project (TOXENV=tests: only the tests)"
+	@echo "make validation   hold every estimator against truth again, into docs/validation.md (a quarter of an hour, MNIST)"
 	@echo "make clean   remove the environments and what was built; runs/ stays"
 
 bench: $(VENV)/.bench
@@ -16,6 +17,9 @@ bench: $(VENV)/.bench
 
 test: $(VENV)/.tox
 	$(BIN)/tox run
+
+validation: $(VENV)/.bench
+	$(BIN)/python docs/validation.py > docs/validation.md
 
 clean:
 	rm -rf $(VENV) .tox build dist *.egg-info

@@ -168,8 +168,8 @@ class Algorithm(ABC):
     ) -> Estimate:
         """log p(x) of the trained model for each row of x, in nats, with Monte Carlo errors and diagnostics.
 
-        ``estimator`` names one with its options: ``importance[num_samples=5000]`` or ``hmc``.
-        Raises UsageError before `fit`, or for an unknown estimator or bad x.
+        ``estimator`` names one with its options: ``importance[num_samples=5000]`` or ``ais``.
+        Raises UsageError before `fit`, for an unknown estimator or one that cannot judge such a model, or for bad x.
         """
         if not hasattr(self, "model"):
             raise UsageError("`estimate_log_likelihood` needs a trained model: call `fit` first.")

@@ -128,8 +128,8 @@ def against_quadrature(size: Size, report: Report) -> None:
         model = trained(algorithm, data.x_train, 2, "mlp[hidden=100]", "bernoulli", size.budget).model
         truth = judged("quadrature", model, x, "digits")
         report.say(
-            f"`digits`, z = 2, `{algorithm}`, {size.budget:,} samples; {len(x)} test points, quadrature {truth.mean:.4f} "
-            f"± {truth.standard_error:.4f} (its own refinement check)."
+            f"`digits`, z = 2, `{algorithm}`, {size.budget:,} samples; {len(x)} test points, quadrature "
+            f"{truth.mean:.4f} ± {truth.standard_error:.4f} (its own refinement check)."
         )
         names = [text for text in estimators(size) if model.encoder is not None or "encoder" not in text]
         low, high = truth.mean - truth.standard_error, truth.mean + truth.standard_error
@@ -231,9 +231,9 @@ def main() -> None:
         "Printed by `make validation`. Nats a datapoint. An estimate is *off by* its distance from the truth, or from "
         "the nearer of two bounds where the truth lies between them. Where it is off by more than 3 of its standard "
         "errors, it has to say so itself: by a warning, or by the amount that it is *expected to lie low by* (half the "
-        "mean squared standard error; negative for `hmc`, which lies high). `make validation` fails where one does not, "
-        f"where `ais` or `importance` is off by more than {NEAR} nats at z <= 5, and where the gap at z = 10 is above "
-        "0.5."
+        "mean squared standard error; negative for `hmc`, which lies high). `make validation` fails where one does "
+        f"not, where `ais` or `importance` is off by more than {NEAR} nats at z <= 5, and where the gap at z = 10 is "
+        "above 0.5."
     )
     for section in (against_exact, against_quadrature, against_bounds):
         section(size, report)

@@ -1,0 +1,49 @@
+"""What the comparisons with other projects share."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from statistics import median
+
+import pytest
+import torch
+from torch import Tensor
+
+from bench.study import Choice, load_data
+
+ROUNDS = 5
+
+
+@pytest.fixture(autouse=True)
+def every_core() -> None:
+    """All sides use the whole machine."""
+    torch.set_num_threads(os.cpu_count() or 1)
+
+
+@pytest.fixture
+def mnist(data_dir: object) -> Callable[[str], tuple[Tensor, Tensor]]:
+    """Real MNIST by its options: training and test pixels."""
+
+    def load(options: str) -> tuple[Tensor, Tensor]:
+        data = load_data(Choice.parse("dataset", f"mnist[{options}]"), 0)
+        return data.x_train, data.x_test
+
+    return load
+
+
+@pytest.fixture
+def alternately() -> Callable[..., dict[str, float]]:
+    """Median seconds of each function, called in turn: whatever else the machine does falls on all of them."""
+
+    def measure(**functions: Callable[[], object]) -> dict[str, float]:
+        seconds: dict[str, list[float]] = {name: [] for name in functions}
+        for _ in range(ROUNDS):
+            for name, function in functions.items():
+                started = time.perf_counter()
+                function()
+                seconds[name].append(time.perf_counter() - started)
+        return {name: median(values) for name, values in seconds.items()}
+
+    return measure
