@@ -68,6 +68,11 @@ def trained(algorithm: str, x: torch.Tensor, latent_size: int, model: str, likel
     return made.fit(x, budget)
 
 
+def has_to_be_near(text: str, z: int) -> bool:
+    """Whether an estimator has no excuse for being off."""
+    return z <= 5 and text.startswith(("ais", "importance")) and "proposal=encoder" not in text
+
+
 def judged(text: str, model: LatentVariableModel, x: torch.Tensor, name: str) -> Estimate:
     """An estimate by an estimator as it is named on the command line."""
     found: Estimate = (
@@ -114,7 +119,7 @@ def against_exact(size: Size, report: Report) -> None:
         names = [*(["quadrature"] if z <= 3 else []), *estimators(size)]
         rows = []
         for text in names:
-            near = z <= 5 and text.startswith(("ais", "importance"))
+            near = has_to_be_near(text, z)
             rows.append(row(text, judged(text, model, x, "ppca"), exact, exact, report, f"ppca z={z}", near))
         report.table(rows)
 
@@ -143,7 +148,7 @@ def against_quadrature(size: Size, report: Report) -> None:
                     high,
                     report,
                     where,
-                    text.startswith(("ais", "importance")),
+                    has_to_be_near(text, 2),
                 )
                 for text in names
             ]
@@ -181,7 +186,7 @@ def against_bounds(size: Size, report: Report) -> None:
                     high,
                     report,
                     f"mnist z={z}",
-                    z <= 5 and text.startswith(("ais", "importance")),
+                    has_to_be_near(text, z),
                 )
                 for text in estimators(size)
             ]
@@ -232,8 +237,9 @@ def main() -> None:
         "the nearer of two bounds where the truth lies between them. Where it is off by more than 3 of its standard "
         "errors, it has to say so itself: by a warning, or by the amount that it is *expected to lie low by* (half the "
         "mean squared standard error; negative for `hmc`, which lies high). `make validation` fails where one does "
-        f"not, where `ais` or `importance` is off by more than {NEAR} nats at z <= 5, and where the gap at z = 10 is "
-        "above 0.5."
+        f"not, where `ais`, or `importance` around fitted posteriors, is off by more than {NEAR} nats at z <= 5, and "
+        "where the gap at z = 10 is above 0.5. Importance sampling from the encoder is as good as the encoder: where "
+        "that is rough it lies lower, and warns."
     )
     for section in (against_exact, against_quadrature, against_bounds):
         section(size, report)
