@@ -104,6 +104,7 @@ def _shown(row: pd.Series) -> dict[str, str]:
         "z": str(row["z"]),
         "algorithm": row["algorithm"],
         "estimator": row["estimator"] or tables.MISSING,
+        "test points": tables.count(row["num_points"]),
         "bias": row["bias"] or tables.MISSING,
         "log-likelihood ± sd over seeds (nats)": tables.with_spread(row["log_likelihood"], row["log_likelihood_sd"]),
         "MC error (nats)": tables.error(row["log_likelihood_se"]),
@@ -112,7 +113,6 @@ def _shown(row: pd.Series) -> dict[str, str]:
         "test bound (nats)": tables.number(row["elbo_test"]),
         "train bound (nats)": tables.number(row["elbo_train"]),
         "samples": samples[0] if samples[0] == samples[1] else " to ".join(samples),
-        "test points": tables.count(row["num_points"]),
         "pixels": row["pixels"] or tables.MISSING,
         "warnings": row["warnings"],
     }

@@ -68,7 +68,7 @@ def _shown(row: pd.Series) -> dict[str, str]:
         "training points": str(row["n_train"]),
         "z": str(row["z"]),
         "algorithm": row["algorithm"],
-        "log p(x) below the best": tables.number(row["decoder_gap"]),
+        "behind the best": tables.number(row["decoder_gap"]),
         "approximation gap": tables.number(row["approximation_gap"]),
         "amortisation gap": tables.number(row["amortisation_gap"]),
         "active units": tables.number(row["active_units"], 1),
