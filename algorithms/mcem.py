@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor
 
 from bench import Algorithm, Batch, Hyperparameters, Problem, StepInfo, option
 from bench.mcmc import hmc
 from bench.mcmc.adaptation import DualAveraging
+from bench.mcmc.posterior import LogPosterior
 from bench.optimisation import adagrad
 
 
@@ -75,10 +75,7 @@ class MCEM(Algorithm):
 
         The posterior moves while theta is learned, so the step size is adapted for as long as training lasts.
         """
-
-        def log_density(z: Tensor) -> Tensor:
-            return self.model.log_joint(batch.x, z)
-
+        log_density = LogPosterior(self.model, batch.x)
         start = hmc.init(log_density, self.chains[batch.index])
         state, info = hmc.step(
             log_density, start, self.step_size.step_size, self.hyperparameters.num_leapfrog, self.generator

@@ -12,6 +12,8 @@ from bench.likelihood.estimator import Estimate, Estimator, blocks
 from bench.likelihood.proposal import EncoderProposal, PriorProposal, Proposal, fit_student
 from bench.likelihood.weights import Weighed, Weights
 from bench.mcmc.annealing import Annealed, Path, anneal, pilot, sigmoidal_schedule
+from bench.mcmc.density import Differentiated
+from bench.mcmc.posterior import LogPosterior
 from bench.models.latent import LatentVariableModel
 from bench.options import option
 
@@ -69,7 +71,7 @@ class Bridge:
         self.generator = generator
         self.model_evaluations = 0
         self.start = self._start()
-        self.path = Path(self.start.log_prob, lambda z: model.log_joint(x, z))
+        self.path = Path(Differentiated(self.start.log_prob), LogPosterior(model, x))
         self.schedule = sigmoidal_schedule(options.num_steps)
         self.step_sizes, cost = pilot(self.path, self._draw(), options.num_steps, options.num_leapfrog, generator)
         self.model_evaluations += cost * options.num_chains * len(x)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from bench.likelihood.full_gaussian import FullGaussian
 from bench.mcmc import hmc
+from bench.mcmc.posterior import LogPosterior
 from bench.models.gaussian import LOG_2PI
 from bench.models.latent import LatentVariableModel
 
@@ -84,11 +85,9 @@ def _starts(
 
 def _curvature(model: LatentVariableModel, x: Tensor, z: Tensor) -> tuple[hmc.State, Tensor]:
     """The state at z [M, N, d], and the negative Hessian of log p(x, z) there: [M, N, d, d]."""
-    state = hmc.init(lambda z: model.log_joint(x, z), z)
-    columns = []
-    for shift in torch.eye(z.shape[-1]).to(z) * STEP:
-        ahead = hmc.init(lambda z: model.log_joint(x, z), z + shift)
-        columns.append((state.gradient - ahead.gradient) / STEP)
+    state = hmc.init(LogPosterior(model, x), z)
+    shifts = torch.eye(z.shape[-1]).to(z) * STEP
+    columns = [(state.gradient - model.log_joint_gradient(x, z + shift)) / STEP for shift in shifts]
     curvature = torch.stack(columns, -1)
     return state, _finite(0.5 * (curvature + curvature.mT))
 

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from bench.mcmc import hmc
-from bench.mcmc.hmc import LogDensity, State
+from bench.mcmc.density import LogDensity
+from bench.mcmc.hmc import State
 
 TARGET = 0.65  # acceptance: where Hamiltonian Monte Carlo moves farthest for its cost (Beskos et al. 2013)
 JITTER = 0.2  # share by which every step size varies, against resonances
@@ -27,14 +28,29 @@ PILOT_SHARE, PILOT_LEAST, PILOT_START, PILOT_GAIN = 0.25, 50, 10, 0.7
 
 @dataclass(frozen=True)
 class Path:
-    """The two ends, each z [..., N, d] -> log density [..., N] in nats; ``log_start`` is normalised."""
+    """The two ends; ``log_start`` is normalised."""
 
     log_start: LogDensity
     log_joint: LogDensity
 
     def between(self, b: float) -> LogDensity:
         """log f_b, not normalised."""
-        return lambda z: (1 - b) * self.log_start(z) + b * self.log_joint(z)
+        return _Between(self, b)
+
+
+@dataclass(frozen=True)
+class _Between(LogDensity):
+    path: Path
+    b: float
+
+    def with_gradient(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        (start, start_gradient), (joint, gradient) = (
+            end.with_gradient(z) for end in (self.path.log_start, self.path.log_joint)
+        )
+        return torch.lerp(start, joint, self.b), torch.lerp(start_gradient, gradient, self.b)
+
+    def gradient(self, z: Tensor) -> Tensor:
+        return torch.lerp(self.path.log_start.gradient(z), self.path.log_joint.gradient(z), self.b)
 
 
 @dataclass(frozen=True)

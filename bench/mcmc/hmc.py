@@ -6,14 +6,12 @@ Source: Neal 2011, "MCMC using Hamiltonian dynamics"; Kingma & Welling 2014, app
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-# z [..., N, d] -> log density [..., N] in nats, up to a constant; for a model, ``lambda z: model.log_joint(x, z)``
-LogDensity = Callable[[Tensor], Tensor]
+from bench.mcmc.density import LogDensity
 
 # An energy error beyond it has left the trajectory's level set for good: Stan calls such a transition divergent.
 DIVERGENCE_THRESHOLD = 1000.0
@@ -36,13 +34,13 @@ class Info(NamedTuple):
     divergent: Tensor  # bool: an energy error above DIVERGENCE_THRESHOLD, or not finite
 
 
-def init(log_density_fn: LogDensity, z: Tensor) -> State:
+def init(density: LogDensity, z: Tensor) -> State:
     """The state at z [..., N, d].  Cost: 2 model evaluations a chain (one gradient)."""
-    return State(z.detach(), *_density_and_gradient(log_density_fn, z))
+    return State(z.detach(), *density.with_gradient(z))
 
 
 def step(
-    log_density_fn: LogDensity,
+    density: LogDensity,
     state: State,
     step_size: float | Tensor,
     num_leapfrog: int,
@@ -58,7 +56,7 @@ def step(
     momentum = torch.randn(z.shape, generator=generator, dtype=z.dtype, device=z.device)
     uniform = torch.rand(z.shape[:-1], generator=generator, dtype=z.dtype, device=z.device)
     energy = _kinetic(momentum).sub_(state.log_density)
-    proposed, end_momentum = leapfrog(log_density_fn, state, momentum, epsilon, num_leapfrog)
+    proposed, end_momentum = leapfrog(density, state, momentum, epsilon, num_leapfrog)
     end_energy = _kinetic(end_momentum).sub_(proposed.log_density)
 
     energy_error = end_energy - energy
@@ -76,7 +74,7 @@ def jittered(step_size: Tensor, share: float, generator: torch.Generator) -> Ten
 
 
 def leapfrog(
-    log_density_fn: LogDensity, start: State, momentum: Tensor, step_size: float | Tensor, num_leapfrog: int
+    density: LogDensity, start: State, momentum: Tensor, step_size: float | Tensor, num_leapfrog: int
 ) -> tuple[State, Tensor]:
     """``num_leapfrog`` steps from ``start`` with ``momentum`` [..., N, d]: the end state and its momentum.
 
@@ -86,20 +84,11 @@ def leapfrog(
     epsilon = torch.as_tensor(step_size, dtype=momentum.dtype, device=momentum.device)
     z = start.z.clone()
     momentum = torch.addcmul(momentum, epsilon, start.gradient, value=0.5)
-    for remaining in range(num_leapfrog - 1, -1, -1):
+    for _ in range(num_leapfrog - 1):
         z.addcmul_(epsilon, momentum)
-        log_density, gradient = _density_and_gradient(log_density_fn, z)
-        momentum.addcmul_(epsilon, gradient, value=1.0 if remaining else 0.5)
-    return State(z, log_density, gradient), momentum
-
-
-def _density_and_gradient(log_density_fn: LogDensity, z: Tensor) -> tuple[Tensor, Tensor]:
-    """log density [..., N] and its gradient in z [..., N, d]; nothing is accumulated in the model's parameters."""
-    with torch.enable_grad():
-        z = z.detach().requires_grad_()
-        log_density = log_density_fn(z)
-        (gradient,) = torch.autograd.grad(log_density, z, torch.ones_like(log_density))
-    return log_density.detach(), gradient
+        momentum.addcmul_(epsilon, density.gradient(z))
+    end = init(density, z.addcmul_(epsilon, momentum))
+    return end, momentum.addcmul_(epsilon, end.gradient, value=0.5)
 
 
 def _kinetic(momentum: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from bench.mcmc import hmc
 from bench.mcmc.adaptation import DualAveraging
+from bench.mcmc.density import LogDensity
 from bench.models.latent import LatentVariableModel
 
 # Every trajectory's step size varies by this share.  Trajectories of one length resonate with a posterior whose period
@@ -37,6 +38,23 @@ class Samples:
     model_evaluations: int
 
 
+class LogPosterior(LogDensity):
+    """log p(z|x) of each row of x [N, D], but for the constant log p(x): log p(x, z)."""
+
+    def __init__(self, model: LatentVariableModel, x: Tensor) -> None:
+        """The model's parameters may change meanwhile."""
+        self.model = model
+        self.x = x
+
+    def with_gradient(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """See `LogDensity.with_gradient`."""
+        return self.model.log_joint_with_gradient(self.x, z)
+
+    def gradient(self, z: Tensor) -> Tensor:
+        """See `LogDensity.gradient`."""
+        return self.model.log_joint_gradient(self.x, z)
+
+
 def sample_posterior(
     model: LatentVariableModel,
     x: Tensor,
@@ -57,14 +75,15 @@ def sample_posterior(
     where the start is chosen among prior draws.
     """
     searched = start is None and model.encoder is None
-    state = hmc.init(lambda z: model.log_joint(x, z), _start(model, x, generator) if start is None else start)
+    density = LogPosterior(model, x)
+    state = hmc.init(density, _start(model, x, generator) if start is None else start)
     adaptation = DualAveraging(x.new_full((len(x),), 0.1), target, gamma=GAMMA)
     for _ in range(num_warmup):
-        state, info = _transition(model, x, state, adaptation.step_size, num_leapfrog, generator)
+        state, info = _transition(density, state, adaptation.step_size, num_leapfrog, generator)
         adaptation.update(info.acceptance)
     states, infos = [], []
     for _ in range(num_samples):
-        state, info = _transition(model, x, state, adaptation.averaged, num_leapfrog, generator)
+        state, info = _transition(density, state, adaptation.averaged, num_leapfrog, generator)
         states.append(state)
         infos.append(info)
     z, log_joint, gradient = (torch.stack(part) for part in zip(*states, strict=True))
@@ -108,8 +127,7 @@ def _start(model: LatentVariableModel, x: Tensor, generator: torch.Generator) ->
 
 
 def _transition(
-    model: LatentVariableModel,
-    x: Tensor,
+    density: LogDensity,
     state: hmc.State,
     step_size: Tensor,
     num_leapfrog: int,
@@ -117,4 +135,4 @@ def _transition(
 ) -> tuple[hmc.State, hmc.Info]:
     """One step with the step size varied by up to JITTER."""
     varied = hmc.jittered(step_size, JITTER, generator)
-    return hmc.step(lambda z: model.log_joint(x, z), state, varied, num_leapfrog, generator)
+    return hmc.step(density, state, varied, num_leapfrog, generator)

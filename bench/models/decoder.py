@@ -24,9 +24,17 @@ class Decoder(nn.Module):
         location, log_variance = self.network(z)
         return location, log_variance
 
-    @abstractmethod
     def log_prob(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x|z) in nats, summed over pixels: x [N, D], z [..., N, d] -> [..., N].  Cost: 1 evaluation each."""
+        return self.log_likelihood(x, *self.outputs(z))
+
+    @abstractmethod
+    def log_likelihood(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> Tensor:
+        """log p(x|z) at what the network gave for z, in nats: x [N, D], outputs [..., N, D] -> [..., N]."""
+
+    @abstractmethod
+    def score(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """The gradient of `log_likelihood` in location and log-variance (None where there is none): [..., N, D]."""
 
     @abstractmethod
     def mean(self, z: Tensor) -> Tensor:
@@ -44,10 +52,14 @@ class BernoulliDecoder(Decoder):
     normalised density of x, which is why every number says which pixels it was made from.
     """
 
-    def log_prob(self, x: Tensor, z: Tensor) -> Tensor:
-        """See `Decoder.log_prob`; ``x l - log(1 + e^l)`` at the logits l, stable for any l."""
-        logits, _ = self.outputs(z)
-        return (logits * x).sum(-1) - functional.softplus(logits).sum(-1)
+    def log_likelihood(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> Tensor:
+        """See `Decoder.log_likelihood`; ``x l - log(1 + e^l)`` at the logits l, stable for any l."""
+        return (location * x).sum(-1) - functional.softplus(location).sum(-1)
+
+    def score(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """See `Decoder.score`; ``x - p`` at the probabilities p."""
+        probability = torch.sigmoid(location)
+        return torch.sub(x, probability, out=probability), None
 
     def mean(self, z: Tensor) -> Tensor:
         """See `Decoder.mean`."""
@@ -62,13 +74,20 @@ class BernoulliDecoder(Decoder):
 class GaussianDecoder(Decoder):
     """Pixels are Gaussian; the network gives the mean and the log-variance (None stands for variance 1)."""
 
-    def log_prob(self, x: Tensor, z: Tensor) -> Tensor:
-        """See `Decoder.log_prob`."""
-        mean, log_variance = self.outputs(z)
-        squares = (x - mean).square()
+    def log_likelihood(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> Tensor:
+        """See `Decoder.log_likelihood`."""
+        squares = (x - location).square()
         if log_variance is None:
             return -0.5 * (squares.sum(-1) + x.shape[-1] * LOG_2PI)
         return -0.5 * ((squares * (-log_variance).exp() + log_variance).sum(-1) + x.shape[-1] * LOG_2PI)
+
+    def score(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """See `Decoder.score`."""
+        residual = x - location
+        if log_variance is None:
+            return residual, None
+        scaled = residual * (-log_variance).exp()
+        return scaled, 0.5 * (residual * scaled - 1)
 
     def mean(self, z: Tensor) -> Tensor:
         """See `Decoder.mean`."""

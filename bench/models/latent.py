@@ -45,6 +45,17 @@ class LatentVariableModel(nn.Module):
         """log p(x, z) in nats: x [N, D], z [..., N, d] -> [..., N].  Cost: 1 model evaluation for each z."""
         return self.log_prior(z) + self.decoder.log_prob(x, z)
 
+    def log_joint_with_gradient(self, x: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+        """`log_joint` [..., N] and its gradient in z [..., N, d], detached.  Cost: 2 model evaluations each."""
+        z, log_prior, outputs = self._forward(z)
+        with torch.no_grad():
+            log_joint = log_prior + self.decoder.log_likelihood(x, *outputs)
+        return log_joint, self._backward(x, z, log_prior, outputs)
+
+    def log_joint_gradient(self, x: Tensor, z: Tensor) -> Tensor:
+        """The gradient of `log_joint` in z [..., N, d] without its value.  Cost: 2 model evaluations each."""
+        return self._backward(x, *self._forward(z))
+
     def encode(self, x: Tensor) -> Gaussian:
         """q(z|x) for each row of x [N, D]; raises ValueError where the model has no encoder."""
         if self.encoder is None:
@@ -64,3 +75,23 @@ class LatentVariableModel(nn.Module):
         z = posterior.rsample(generator, num_samples)  # [L, N, d]
         expected: Tensor = self.decoder.log_prob(x, z).mean(0)
         return expected - posterior.kl_to_standard_normal()
+
+    def _forward(self, z: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor | None]]:
+        """A z of its own, log p(z) and what the decoder's network gives, with their graph."""
+        with torch.enable_grad():
+            z = z.detach().requires_grad_()
+            return z, self.log_prior(z), self.decoder.outputs(z)
+
+    def _backward(self, x: Tensor, z: Tensor, log_prior: Tensor, outputs: tuple[Tensor, Tensor | None]) -> Tensor:
+        """The gradient of log p(x, z) in z: only the network is differentiated, as the likelihood's score is known."""
+        with torch.no_grad():
+            slopes = (torch.ones_like(log_prior), *self.decoder.score(x, *outputs))
+        ends = [end for end in zip((log_prior, *outputs), slopes, strict=True) if _depends(end[0])]
+        values, slopes = zip(*ends, strict=True)
+        (gradient,) = torch.autograd.grad(values, z, slopes)
+        return gradient
+
+
+def _depends(output: Tensor | None) -> bool:
+    """Whether an output of the network is there, and is no constant."""
+    return output is not None and output.requires_grad

@@ -12,11 +12,13 @@ from torch import Tensor
 from bench import seeds
 from bench.mcmc import hmc
 from bench.mcmc.adaptation import DualAveraging
+from bench.mcmc.density import Differentiated
 
 # Many widths, as acceptance is not monotone in the step size where a trajectory can resonate with all there are.
 SCALES = torch.logspace(-1, 0.5, 10)
 
 
+@Differentiated
 def gaussian(z: Tensor) -> Tensor:
     return -0.5 * (z / SCALES).square().sum(-1)
 
@@ -70,6 +72,7 @@ def test_with_a_horizon_it_keeps_up_with_a_posterior_that_narrows() -> None:
     state, acceptances, widths = hmc.init(gaussian, torch.zeros(100, 10)), [], torch.logspace(0, -1.5, 1500)
     for width in widths:
 
+        @Differentiated
         def narrowed(z: Tensor, width: Tensor = width) -> Tensor:
             return gaussian(z / width)
 

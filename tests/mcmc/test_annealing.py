@@ -13,16 +13,19 @@ from torch import Tensor
 from bench import seeds
 from bench.mcmc import annealing, hmc
 from bench.mcmc.annealing import Path, anneal, pilot, sigmoidal_schedule
+from bench.mcmc.density import Differentiated
 
 FALSE_ALARM = 1e-4
 THRESHOLD = float(stats.norm.isf(FALSE_ALARM / 2))
 D, SCALE, LOG_MASS = 2, 0.3, -1.7  # the target is exp(LOG_MASS) N(1, SCALE^2 I)
 
 
+@Differentiated
 def log_start(z: Tensor) -> Tensor:
     return -0.5 * (z.square().sum(-1) + D * math.log(2 * math.pi))
 
 
+@Differentiated
 def log_target(z: Tensor) -> Tensor:
     squares = ((z - 1) / SCALE).square().sum(-1)
     return -0.5 * (squares + D * math.log(2 * math.pi * SCALE**2)) + LOG_MASS

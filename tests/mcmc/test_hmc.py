@@ -11,6 +11,8 @@ from torch import Tensor
 
 from bench import seeds
 from bench.mcmc import hmc
+from bench.mcmc.density import Differentiated
+from bench.mcmc.posterior import LogPosterior
 from bench.models.architecture import Shape
 from bench.models.latent import LatentVariableModel
 from bench.models.linear import Linear
@@ -23,12 +25,14 @@ PRECISION: Tensor = torch.linalg.inv(COVARIANCE)
 ROOT: Tensor = torch.linalg.cholesky(COVARIANCE)
 
 
+@Differentiated
 def correlated(z: Tensor) -> Tensor:
     """log N(z; MEAN, COVARIANCE) up to a constant."""
     square: Tensor = torch.einsum("...i,ij,...j->...", z - MEAN, PRECISION, z - MEAN)
     return square.mul(-0.5)
 
 
+@Differentiated
 def steep(z: Tensor) -> Tensor:
     """A density that is not Gaussian, with correlated dimensions: log sech and a quartic."""
     return -z.cosh().log().sum(-1) - 0.1 * z.sum(-1).square().square()
@@ -93,7 +97,7 @@ def test_accepted_with_the_probability_that_is_told() -> None:
 
 
 @pytest.mark.parametrize("density", [correlated, steep])
-def test_a_step_is_a_trajectory_and_its_energies(density: hmc.LogDensity) -> None:
+def test_a_step_is_a_trajectory_and_its_energies(density: Differentiated) -> None:
     state = hmc.init(density, torch.full((20, 3), 0.3, dtype=torch.float64))
     momentum = torch.randn(20, 3, generator=seeds.generator("test-hmc-energies"), dtype=torch.float64)
     end, end_momentum = hmc.leapfrog(density, state, momentum, 0.4, 3)
@@ -104,7 +108,7 @@ def test_a_step_is_a_trajectory_and_its_energies(density: hmc.LogDensity) -> Non
 
 
 @pytest.mark.parametrize("density", [correlated, steep])
-def test_leapfrog_is_its_own_inverse(density: hmc.LogDensity) -> None:
+def test_leapfrog_is_its_own_inverse(density: Differentiated) -> None:
     generator = seeds.generator("test-hmc-reversible")
     start = hmc.init(density, torch.randn(50, 3, generator=generator, dtype=torch.float64))
     momentum = torch.randn(50, 3, generator=generator, dtype=torch.float64)
@@ -116,7 +120,7 @@ def test_leapfrog_is_its_own_inverse(density: hmc.LogDensity) -> None:
 
 
 @pytest.mark.parametrize("density", [correlated, steep])
-def test_energy_error_falls_with_the_square_of_the_step(density: hmc.LogDensity) -> None:
+def test_energy_error_falls_with_the_square_of_the_step(density: Differentiated) -> None:
     generator = seeds.generator("test-hmc-order")
     start = hmc.init(density, torch.randn(200, 3, generator=generator, dtype=torch.float64))
     momentum = torch.randn(200, 3, generator=generator, dtype=torch.float64)
@@ -133,6 +137,7 @@ def test_energy_error_falls_with_the_square_of_the_step(density: hmc.LogDensity)
 def test_gradients_evaluated(num_leapfrog: int) -> None:
     calls = []
 
+    @Differentiated
     def counted(z: Tensor) -> Tensor:
         calls.append(1)
         return correlated(z)
@@ -154,6 +159,7 @@ def test_each_chain_has_its_own_step_size() -> None:
 
 @pytest.mark.parametrize("beyond", [-math.inf, math.nan, math.inf])
 def test_proposals_of_non_finite_energy_are_rejected_and_counted(beyond: float) -> None:
+    @Differentiated
     def walled(z: Tensor) -> Tensor:
         return torch.where(z[..., 0] > 0, -0.5 * z.square().sum(-1), beyond)
 
@@ -181,6 +187,7 @@ def test_a_large_energy_error_is_a_divergence() -> None:
 
 
 def test_a_chain_without_a_density_disturbs_no_other() -> None:
+    @Differentiated
     def broken(z: Tensor) -> Tensor:
         return torch.where(torch.arange(len(z)) == 1, math.nan, correlated(z))
 
@@ -211,7 +218,7 @@ def test_a_models_parameters_gather_no_gradients() -> None:
     decoder = Linear().decoder(Shape(2, 5, "gaussian", False), seeds.generator("test-hmc-model"))
     model, x = LatentVariableModel(2, decoder), torch.ones(4, 5)
     with torch.no_grad():
-        state = hmc.init(lambda z: model.log_joint(x, z), torch.zeros(4, 2))
-        state, _ = hmc.step(lambda z: model.log_joint(x, z), state, 0.1, 2, seeds.generator("test-hmc-model"))
+        state = hmc.init(LogPosterior(model, x), torch.zeros(4, 2))
+        state, _ = hmc.step(LogPosterior(model, x), state, 0.1, 2, seeds.generator("test-hmc-model"))
     assert all(p.requires_grad and p.grad is None for p in model.parameters())
     assert not any(part.requires_grad for part in state)

@@ -148,3 +148,24 @@ def test_a_model_without_an_encoder_says_so() -> None:
     lonely = Problem(torch.zeros(5, 3), 2, MLP(hidden=4), "bernoulli").model(encoder=False)
     with pytest.raises(ValueError, match="no encoder"):
         lonely.elbo(torch.zeros(5, 3), seeds.generator("x"))
+
+
+@pytest.mark.parametrize("bounded", [False, True])
+@pytest.mark.parametrize("architecture", [Linear(init_scale=0.7), MLP(hidden=4, init_scale=0.7)])
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian", "unit_gaussian"])
+def test_gradient_of_the_joint_is_its_finite_difference(
+    likelihood: str, architecture: Linear | MLP, bounded: bool
+) -> None:
+    x, z = normal(5, 3).sigmoid(), normal(4, 5, 2, seed=1)
+    judged = Problem(x, 2, architecture, likelihood, bounded).model(encoder=False)
+    steps = 1e-6 * torch.eye(2, dtype=torch.float64)
+    ahead, behind = (torch.stack([judged.log_joint(x, z + sign * step) for step in steps], -1) for sign in (1, -1))
+    expected = ((ahead - behind) / 2e-6).detach()
+    for _ in range(2):  # as in training, then frozen: an output that does not depend on z then has no graph
+        torch.testing.assert_close(judged.log_joint_gradient(x, z), expected, rtol=1e-6, atol=1e-6)
+        value, gradient = judged.log_joint_with_gradient(x, z)
+        torch.testing.assert_close(gradient, expected, rtol=1e-6, atol=1e-6)
+        torch.testing.assert_close(value, judged.log_joint(x, z).detach())
+        assert not value.requires_grad
+        assert all(parameter.grad is None for parameter in judged.parameters())
+        judged.requires_grad_(False)

@@ -16,6 +16,7 @@ from bench import seeds
 from bench.algorithms.aevb import AEVB
 from bench.likelihood.estimator import frozen
 from bench.mcmc import hmc
+from bench.mcmc.posterior import LogPosterior
 
 NUM_DATA, LATENT_SIZE, HIDDEN = 1000, 3, 100
 NUM_STEPS, NUM_LEAPFROG, STEP_SIZE = 20, 10, 0.1
@@ -37,9 +38,10 @@ def test_at_least_the_gradients_a_second_of_blackjax(
     def bench() -> None:
         generator, accepted = seeds.generator("peers"), []
         with frozen(model):
-            state = hmc.init(lambda z: model.log_joint(x, z), start)
+            density = LogPosterior(model, x)
+            state = hmc.init(density, start)
             for _ in range(NUM_STEPS):
-                state, info = hmc.step(lambda z: model.log_joint(x, z), state, STEP_SIZE, NUM_LEAPFROG, generator)
+                state, info = hmc.step(density, state, STEP_SIZE, NUM_LEAPFROG, generator)
                 accepted.append(info.acceptance.mean())
         found["bench"] = float(torch.stack(accepted).mean()), state.z.numpy()
 

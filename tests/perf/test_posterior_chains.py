@@ -10,6 +10,7 @@ import torch
 from bench import seeds
 from bench.likelihood.diagnosis import diagnose
 from bench.mcmc import hmc
+from bench.mcmc.posterior import LogPosterior
 from bench.models.mlp import MLP
 from bench.problem import Problem
 
@@ -24,8 +25,9 @@ def problem() -> Problem:
 def test_gradients(benchmark: Any, problem: Problem) -> None:
     """One Hamiltonian transition of 10 leapfrog steps of 100 chains."""
     model, generator = problem.model(encoder=False), seeds.generator("perf")
-    state = hmc.init(lambda z: model.log_joint(problem.x, z), torch.zeros(100, 3))
-    _, info = benchmark(lambda: hmc.step(lambda z: model.log_joint(problem.x, z), state, 0.1, 10, generator))
+    density = LogPosterior(model, problem.x)
+    state = hmc.init(density, torch.zeros(100, 3))
+    _, info = benchmark(lambda: hmc.step(density, state, 0.1, 10, generator))
     assert torch.isfinite(info.acceptance).all()
 
 
