@@ -304,4 +304,4 @@ def test_an_estimator_that_fails_does_not_cost_the_training(bench: Bench, tmp_pa
     finished = bench("run", *QUICK, "--algos", "mcem", "--likelihood", estimators, "--out", "run")
     likelihoods = library.load(tmp_path / "run").likelihoods
     assert likelihoods["log_likelihood"].isna().tolist() == [True, False, True, False]
-    assert "It failed: ValueError: `proposal=encoder` needs a model with an encoder" in finished.stdout
+    assert "`proposal` of importance cannot be 'encoder' for a model that has none" in finished.stdout

@@ -21,11 +21,12 @@ EVERY = list(plugins.find("report").values())
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    """Two algorithms, one of them without a bound, and two seeds."""
+    """Two algorithms, one of them without a bound, two seeds, and an estimator with bounds on both sides."""
     asked = {"algos": "aevb,mcem", "dataset": BLOBS, "z": [2], "seeds": 2, "budget": 1e3}
+    asked["likelihood"] = "importance[num_samples=20],bdmc[num_points=4,num_steps=5,num_chains=2]"
     out = tmp_path_factory.mktemp("reports") / "run"
     sequential = Execution(backend="sequential", device="cpu")
-    return bench.run(out=out, execution=sequential, quiet=True, likelihood="importance[num_samples=20]", **asked)
+    return bench.run(out=out, execution=sequential, quiet=True, **asked)
 
 
 @pytest.mark.parametrize("plugin", EVERY, ids=lambda plugin: plugin.name)
