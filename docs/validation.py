@@ -239,8 +239,8 @@ def main() -> None:
         "errors, it has to say so itself: by a warning, or by the amount that it is *expected to lie low by* (half the "
         "mean squared standard error; negative for `hmc`, which lies high). `make validation` fails where one does "
         f"not, where `ais`, or `importance` around fitted posteriors, is off by more than {SIZES['full'].near} nats at "
-        "z <= 5, and where the gap at z = 10 is above 0.5. Importance sampling from the encoder is as good as the encoder: where "
-        "that is rough it lies lower, and warns."
+        "z <= 5, and where the gap at z = 10 is above 0.5. Importance sampling from the encoder is as good as the "
+        "encoder: where that is rough it lies lower, and warns."
     )
     for section in (against_exact, against_quadrature, against_bounds):
         section(size, report)
