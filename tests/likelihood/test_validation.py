@@ -64,5 +64,5 @@ def test_an_estimate_that_is_off_and_silent_breaks_a_claim(
     validation: ModuleType, found: Estimate, broken: int
 ) -> None:
     report = validation.Report()
-    validation.row("ais", found, -10.0, -10.0, report, "here", near=0.1)
+    validation.row("ais", found, validation.Truth(-10.0, -10.0), report, "here", near=0.1)
     assert len(report.broken) == broken
