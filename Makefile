@@ -19,7 +19,7 @@ test: $(VENV)/.tox
 	$(BIN)/tox run
 
 validation: $(VENV)/.bench
-	$(BIN)/python docs/validation.py > docs/validation.md
+	$(BIN)/python docs/validation.py > docs/validation.md.new && mv docs/validation.md.new docs/validation.md
 
 clean:
 	rm -rf $(VENV) .tox build dist *.egg-info
