@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -55,9 +56,9 @@ class Table(Report):
         if table.empty:
             return []
         shown = self.display(table)
-        write = {
+        write: dict[str, Callable[[Path], object]] = {
             "csv": lambda path: table.to_csv(path, index=False),
-            "md": lambda path: _markdown(shown).to_markdown(path, index=False, disable_numparse=True),
+            "md": lambda path: path.write_text(markdown_table(shown), encoding="utf-8"),
             "tex": lambda path: shown.to_latex(path, index=False, escape=True),
             "html": lambda path: shown.to_html(path, index=False, escape=True),
         }
@@ -68,13 +69,19 @@ class Table(Report):
         return paths
 
 
-def _markdown(table: pd.DataFrame) -> pd.DataFrame:
-    """Texts that Markdown shows as they are: no cell ends early, and none becomes HTML, emphasis or a link."""
+def markdown_table(table: pd.DataFrame) -> str:
+    """A table of texts that Markdown shows as they are."""
 
-    def escape(value: object) -> object:
-        return re.sub(r"([\\`*_\[\]<>&#$~|])", r"\\\1", value) if isinstance(value, str) else value
+    def escaped(value: object) -> object:
+        return markdown_text(value) if isinstance(value, str) else value
 
-    return table.rename(columns=escape).map(escape)
+    shown = table.rename(columns=escaped).map(escaped)
+    return str(shown.to_markdown(index=False, disable_numparse=True))
+
+
+def markdown_text(text: str) -> str:
+    """As it is shown: no cell of a table ends early, and nothing becomes HTML, emphasis or a link."""
+    return re.sub(r"([\\`*_\[\]<>&#$~|])", r"\\\1", text)
 
 
 class Figure(Report):

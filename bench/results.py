@@ -16,7 +16,8 @@ TRIAL_COLUMNS = [
     *("trial", "algorithm", "dataset", "z", "n_train", "seed", "status", "reason"),
     *("samples", "updates", "model_evaluations", "train_seconds", "eval_seconds", "elbo_train", "elbo_test"),
     *("log_likelihood_test", "log_likelihood_test_se", "estimator", "samples_per_second", "learning_rate"),
-    *("tuning_samples", "model", "decoder", "pixels", "jobs", "threads", "device"),
+    *("tuning_samples", "model", "decoder", "pixels", "jobs", "threads", "device", "cpu_share", "budget"),
+    *("machine", "processor", "python", "torch", "data"),
 ]
 TRACE_COLUMNS = [
     *("trial", "algorithm", "dataset", "z", "n_train", "seed", "samples", "updates", "model_evaluations"),
@@ -135,5 +136,8 @@ def _trial_row(spec: TrialSpec, folder: TrialFolder) -> dict[str, Any]:
         "model": spec.model.name,
         "decoder": spec.decoder,
         "pixels": status.get("pixels"),
-        **{name: status.get(name) for name in ("jobs", "threads", "device")},
+        **{name: status.get(name) for name in ("jobs", "threads", "device", "cpu_share", "budget")},
+        **{
+            name: status.get("provenance", {}).get(name) for name in ("machine", "processor", "python", "torch", "data")
+        },
     }

@@ -81,6 +81,7 @@ class Trial:
         self.clocks = Clocks()
         self.tuning: Tuning | None = None
         self.started = self._last_checkpoint = time.monotonic()
+        self._cpu_started = time.process_time()
         self._earlier = folder.read_status()
         self._facts: dict[str, Any] = {}
         self._levels: dict[int, float] = {}  # by samples: what divergence is judged by
@@ -212,10 +213,16 @@ class Trial:
                 "device": self.settings.device,
                 "threads": self.settings.threads,
                 "jobs": self.settings.jobs,
+                "cpu_share": self._cpu_share(),
                 **self._facts,
                 **more,
             }
         )
+
+    def _cpu_share(self) -> float:
+        """Processor seconds for each second of each thread: below 1 where others want the same cores."""
+        elapsed = (time.monotonic() - self.started) * self.settings.threads
+        return round((time.process_time() - self._cpu_started) / elapsed, 3) if elapsed > 0 else 1.0
 
     def _learning_rate(self) -> float | None:
         if self.tuning is not None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from bench.cells import Cell, cells, numbers
 from bench.drawing import tables
-from bench.drawing.cells import Cell, cells, numbers
 from bench.report import Table
 from bench.statistics import intervals
 

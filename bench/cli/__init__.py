@@ -14,6 +14,7 @@ from bench.errors import UsageError
 COMMANDS = {
     "run": "Train algorithms on a data set, over seeds and latent sizes, and compare them.",
     "report": "Make tables and figures from a run.",
+    "compare": "Compare two runs: what got better or worse, and how surely.",
     "estimate": "Make other or finer log-likelihood estimates for trained models.",
     "list": "List what there is: algorithms, datasets, models, estimators, reports.",
     "show": "Show one plugin: what it does, its options, its source.",

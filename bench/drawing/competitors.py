@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bench.drawing.cells import Cell, cells, numbers
+from bench.cells import Cell, cells, numbers
 from bench.statistics import curves, intervals
 from bench.statistics.curves import Band, Points
 

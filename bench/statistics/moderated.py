@@ -8,6 +8,7 @@ Source: Smyth 2004, "Linear models and empirical Bayes methods for assessing dif
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,8 +41,25 @@ def unpaired(base: ArrayLike, new: ArrayLike) -> Sample:
     return Sample(float(other.mean() - one.mean()), float(squares / degrees), 1 / len(one) + 1 / len(other), degrees)
 
 
-def p_values(samples: list[Sample]) -> Array:
-    """Two-sided p-value of each difference, its variance moderated by the others': [C].
+@dataclass(frozen=True)
+class Judged:
+    """A difference with what moderation makes of its error."""
+
+    difference: float
+    error: float  # standard error
+    degrees: float  # degrees of freedom of the error
+    p: float  # two-sided
+
+    def interval(self, confidence: float = 0.95) -> tuple[float, float]:
+        """Student's t interval of this difference alone: not widened for the others."""
+        from scipy.special import stdtrit  # scipy.stats takes a second to import
+
+        half = float(stdtrit(self.degrees, (1 + confidence) / 2)) * self.error
+        return self.difference - half, self.difference + half
+
+
+def judge(samples: Sequence[Sample]) -> list[Judged]:
+    """Each difference with its error moderated by those of the others.
 
     A difference of 0 that never varies has the p-value 1, another one that never varies 0.
     """
@@ -51,17 +69,16 @@ def p_values(samples: list[Sample]) -> Array:
     degrees = np.array([sample.degrees for sample in samples], dtype=np.float64)
     prior_degrees, prior_variance = prior(variances, degrees)
     if np.isinf(prior_degrees):
-        posterior, total = np.full_like(variances, prior_variance), np.full_like(degrees, degrees.sum())
-    else:
-        total = prior_degrees + degrees
-        posterior = (prior_degrees * prior_variance + degrees * variances) / total
-        total = np.minimum(total, degrees.sum())
-    errors = np.sqrt(posterior * [sample.scale for sample in samples])
-    differences = np.abs([sample.difference for sample in samples])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        statistics = np.where(differences == 0, 0.0, differences / errors)
-    p: Array = 2 * stdtr(total, -statistics)
-    return p
+        variances = np.full_like(variances, prior_variance)
+    elif prior_degrees > 0:
+        variances = (prior_degrees * prior_variance + degrees * variances) / (prior_degrees + degrees)
+    total = np.minimum(prior_degrees + degrees, degrees.sum())
+    found = []
+    for sample, variance, own in zip(samples, variances, total, strict=True):
+        error = float(np.sqrt(variance * sample.scale))
+        statistic = 0.0 if sample.difference == 0 else abs(sample.difference) / error if error else np.inf
+        found.append(Judged(sample.difference, error, float(own), float(2 * stdtr(own, -statistic))))
+    return found
 
 
 def prior(variances: Array, degrees: Array) -> tuple[float, float]:

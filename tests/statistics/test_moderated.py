@@ -11,13 +11,18 @@ from bench.statistics import moderated
 RATE = 0.05
 
 
+def p_values(samples: list[moderated.Sample]) -> list[float]:
+    return [found.p for found in moderated.judge(samples)]
+
+
 def test_alone_they_are_students_tests() -> None:
     rng = np.random.default_rng(0)
     base, new = rng.normal(size=5), rng.normal(0.7, size=5)
-    assert moderated.p_values([moderated.paired(base, new)])[0] == pytest.approx(stats.ttest_rel(new, base).pvalue)
-    assert moderated.p_values([moderated.unpaired(base, new[:3])])[0] == pytest.approx(
-        stats.ttest_ind(new[:3], base).pvalue
-    )
+    expected = stats.ttest_rel(new, base)
+    (found,) = moderated.judge([moderated.paired(base, new)])
+    assert found.p == pytest.approx(expected.pvalue)
+    assert found.interval() == pytest.approx(tuple(expected.confidence_interval()))
+    assert p_values([moderated.unpaired(base, new[:3])])[0] == pytest.approx(stats.ttest_ind(new[:3], base).pvalue)
 
 
 @pytest.mark.parametrize("degrees", [3.0, 8.0, np.inf])
@@ -39,10 +44,10 @@ def test_false_alarms_stay_at_their_rate_and_power_is_gained(spreads: str) -> No
         sd = np.full(cells, 0.5) if spreads == "alike" else rng.choice([0.1, 0.5], cells)
         base, new = rng.normal(0, sd, (5, cells)), rng.normal(0, sd, (5, cells))
         samples = [moderated.paired(base[:, c], new[:, c]) for c in range(cells)]
-        alarms += moderated.holm(moderated.p_values(samples), RATE).any()
+        alarms += moderated.holm(p_values(samples), RATE).any()
         new[:, 0] -= 2
         samples[0] = moderated.paired(base[:, 0], new[:, 0])
-        found += moderated.holm(moderated.p_values(samples), RATE)[0]
+        found += moderated.holm(p_values(samples), RATE)[0]
         alone += stats.ttest_rel(new[:, 0], base[:, 0]).pvalue <= RATE / cells
     assert alarms / repeats <= RATE + 3 * (RATE * (1 - RATE) / repeats) ** 0.5
     assert found / repeats >= 0.95
@@ -52,8 +57,8 @@ def test_false_alarms_stay_at_their_rate_and_power_is_gained(spreads: str) -> No
 def test_nothing_and_identical_runs() -> None:
     same = moderated.paired([1.0, 2.0, 3.0], [1.0, 2.0, 3.0])
     shifted = moderated.paired([1.0, 2.0, 3.0], [0.5, 1.5, 2.5])
-    assert moderated.p_values([same, shifted]).tolist() == [1, 0]
-    assert not len(moderated.p_values([]))
+    assert p_values([same, shifted]) == [1, 0]
+    assert p_values([]) == []
 
 
 def test_holm_is_the_step_down_procedure() -> None:

@@ -1,0 +1,111 @@
+"""`bench compare`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bench.errors import StoreError
+
+if TYPE_CHECKING:
+    from bench.comparison.compare import Comparison
+
+EXIT_REGRESSION = 1
+
+
+@click.command("compare")
+@click.argument("base", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path))
+@click.option("--min-nats", type=float, default=0.1, show_default=True, help="Smaller differences in nats do not count")
+@click.option(
+    "--min-ratio", type=float, default=1.1, show_default=True, help="Nor do smaller ratios of times and speeds"
+)
+@click.option(
+    "--false-alarms",
+    type=float,
+    default=0.05,
+    show_default=True,
+    help="Chance that anything is called better or worse where nothing has changed",
+)
+@click.option(
+    "--timings",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="Judge seconds: auto is where machine, workers and load were alike",
+)
+@click.option("--strict", is_flag=True, help="Exit code 1 for cells that are missing or not comparable too")
+@click.option("--all", "everything", is_flag=True, help="Print the table of all comparisons too")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown", "json"]),
+    default="text",
+    show_default=True,
+    help="Print as",
+)
+def command(
+    base: Path,
+    new: Path,
+    min_nats: float,
+    min_ratio: float,
+    false_alarms: float,
+    timings: str,
+    strict: bool,
+    everything: bool,
+    form: str,
+) -> int:
+    """Compare the run NEW with the run BASE, cell by cell: what got better or worse, and how surely.
+
+    Exit code 1 where something got worse (significantly, and by more than the least size), else 0; 2 where nothing
+    could be compared.
+    """
+    from bench import api
+    from bench.comparison.compare import compare
+    from bench.comparison.verdict import Rules
+
+    found = compare(api.load(base), api.load(new), Rules(min_nats, min_ratio, false_alarms, timings))
+    if form == "json":
+        from bench.comparison import words
+
+        click.echo(json.dumps(words.record(found), indent=1))
+    elif form == "markdown":
+        _print_markdown(found, f"{new} against {base}")
+    else:
+        _print_text(found, f"{new} against {base}", everything=everything)
+    if not found.of("better", "worse", "no evidence"):
+        raise StoreError(
+            f"Nothing in {str(new)!r} can be compared with {str(base)!r}: the runs need a cell (algorithm, data set, "
+            "n_train, z) in common, with at least one seed that is done in both, and the same pixels and budget."
+        )
+    failed = found.of("worse", "missing", "not comparable") if strict else found.of("worse")
+    return EXIT_REGRESSION if failed else 0
+
+
+def _print_text(found: Comparison, title: str, *, everything: bool) -> None:
+    from rich.console import Console
+
+    from bench.comparison import words
+    from bench.drawing import tables
+
+    console = Console()
+    if everything and found.rows:
+        console.print(tables.render_table(words.frame(found), title))
+        console.print()
+    for line in (*words.sentences(found), *words.rules(found)):
+        console.print(line, markup=False, highlight=False)
+    console.print(words.verdict(found), style="bold", markup=False, highlight=False)
+
+
+def _print_markdown(found: Comparison, title: str) -> None:
+    """For a comment on a pull request: the table folded away."""
+    from bench.comparison import words
+    from bench.report import markdown_table, markdown_text
+
+    lines = [markdown_text(line) for line in (*words.sentences(found), *words.rules(found))]
+    table = ["<details><summary>All comparisons</summary>", markdown_table(words.frame(found)), "</details>"]
+    parts = [f"### {markdown_text(title)}", f"**{words.verdict(found)}**", "\n".join(f"- {line}" for line in lines)]
+    click.echo("\n\n".join([*parts, *(table if found.rows else [])]))

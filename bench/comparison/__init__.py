@@ -1,0 +1,1 @@
+"""Two runs, cell by cell: what got better, what got worse, and how surely."""

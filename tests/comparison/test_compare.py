@@ -1,0 +1,277 @@
+"""Comparisons of runs whose truth is known: false alarms, power, and everything that must not be judged."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.comparison import words
+from bench.comparison.compare import Comparison, compare
+from bench.comparison.verdict import Rules
+from bench.errors import OptionError
+from bench.results import DIAGNOSIS_COLUMNS, LATENT_COLUMNS, LIKELIHOOD_COLUMNS, TRACE_COLUMNS, TRIAL_COLUMNS, Results
+
+FALSE_ALARMS = 0.05
+OTHER_SEEDS = (5, 6, 7, 8, 9)
+CELL = ("aevb", 3)
+SMALL: dict[str, Any] = {"algorithms": ("aevb", "wakesleep"), "latent_sizes": (3, 5)}
+ALONE: dict[str, Any] = {"algorithms": ("aevb",), "latent_sizes": (3,)}
+
+
+MARKS = np.array([0, 100, 1000, 10_000, 100_000])
+SPREAD = 0.5  # nats, over seeds
+
+
+def results(**frames: pd.DataFrame) -> Results:
+    """A run that holds these frames and no files."""
+    made = Results(Path("synthetic"))
+    columns = {
+        "trials": TRIAL_COLUMNS,
+        "trace": TRACE_COLUMNS,
+        "likelihoods": LIKELIHOOD_COLUMNS,
+        "diagnosis": DIAGNOSIS_COLUMNS,
+        "latents": LATENT_COLUMNS,
+    }
+    for name, known in columns.items():
+        made.__dict__[name] = frames.get(name, pd.DataFrame(columns=known))
+    return made
+
+
+def run(
+    rng: np.random.Generator,
+    *,
+    algorithms: tuple[str, ...] = ("aevb", "wakesleep", "mcem"),
+    latent_sizes: tuple[int, ...] = (3, 5, 10),
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4),
+    loss: dict[tuple[str, int], float] | None = None,
+    slower: dict[tuple[str, int], float] | None = None,
+    **facts: Any,
+) -> Results:
+    """Every trial ends at -25 nats, its seed's SPREAD apart, at 1e5 samples a second, less ``loss`` and ``slower``."""
+    trials, trace, likelihoods = [], [], []
+    for z in latent_sizes:
+        for algorithm in algorithms:
+            for seed in seeds:
+                end = rng.normal(-25, SPREAD) - (loss or {}).get((algorithm, z), 0)
+                speed = 1e5 * np.exp(rng.normal(0, 0.02)) / (slower or {}).get((algorithm, z), 1)
+                labels = {"trial": f"{algorithm}{z}-{seed}", "algorithm": algorithm, "dataset": "digits", "z": z}
+                labels |= {"n_train": 1500, "seed": seed}
+                trials.append({**labels, **TRIAL, "log_likelihood_test": end, "samples_per_second": speed, **facts})
+                likelihoods.append({**labels, **ESTIMATE, "log_likelihood": end})
+                rise = 20 * np.exp(rng.normal(0, 0.05)) * (1 - MARKS / MARKS[-1]) ** 8
+                trace += [
+                    {**labels, "samples": x, "train_seconds": x / speed, "model_evaluations": 2 * x, "elbo_test": y}
+                    for x, y in zip(MARKS, end - 0.2 - rise, strict=True)
+                ]
+                trials[-1]["elbo_test"] = trace[-1]["elbo_test"]
+    return results(
+        trials=pd.DataFrame(trials).reindex(columns=TRIAL_COLUMNS),
+        trace=pd.DataFrame(trace).reindex(columns=TRACE_COLUMNS),
+        likelihoods=pd.DataFrame(likelihoods).reindex(columns=LIKELIHOOD_COLUMNS),
+    )
+
+
+TRIAL = {
+    "status": "done",
+    "reason": "",
+    "samples": 100_000,
+    "model": "mlp",
+    "decoder": "bernoulli",
+    "pixels": "grey",
+    "machine": "here",
+    "processor": "fast",
+    "device": "cpu",
+    "threads": 1,
+    "jobs": 2,
+    "cpu_share": 0.98,
+    "estimator": "importance",
+    "log_likelihood_test_se": 0.001,
+}
+ESTIMATE = {
+    "estimator": "importance",
+    "split": "test",
+    "num_points": 300,
+    "num_failed": 0,
+    "bias": "lower",
+    "warnings": "",
+}
+
+
+def rng(name: int = 0) -> np.random.Generator:
+    return np.random.default_rng(name)
+
+
+def changed(base: Results, where: dict[str, object] | None = None, **values: object) -> Results:
+    """The same run with values of its trials set; only of the trials ``where`` names, or of all."""
+    trials = base.trials.copy()
+    rows = pd.Series(True, index=trials.index)
+    for column, value in (where or {}).items():
+        rows &= trials[column] == value
+    for column, value in values.items():
+        trials[column] = trials[column].astype(object)
+        trials.loc[rows, column] = value
+    return results(trials=trials, trace=base.trace, likelihoods=base.likelihoods)
+
+
+def verdicts(found: Comparison) -> Counter[str]:
+    return Counter(row.verdict for row in found.rows)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seeds", [(0, 1, 2, 3, 4), OTHER_SEEDS], ids=["paired", "other seeds"])
+def test_false_alarms_stay_at_their_rate(seeds: tuple[int, ...]) -> None:
+    random, repeats, alarms = rng(1), 250, 0
+    for _ in range(repeats):
+        base, new = run(random, **SMALL), run(random, seeds=seeds, **SMALL)
+        alarms += bool(compare(base, new).of("better", "worse"))
+    assert alarms / repeats <= FALSE_ALARMS + 3 * (FALSE_ALARMS * (1 - FALSE_ALARMS) / repeats) ** 0.5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("grid", [ALONE, SMALL], ids=["1 cell", "4 cells"])
+@pytest.mark.parametrize("seeds", [(0, 1, 2, 3, 4), OTHER_SEEDS], ids=["paired", "other seeds"])
+def test_a_loss_of_2_nats_is_found(seeds: tuple[int, ...], grid: dict[str, Any]) -> None:
+    random, repeats, found = rng(2), 100, 0
+    for _ in range(repeats):
+        comparison = compare(run(random, **grid), run(random, seeds=seeds, loss={CELL: 2.0}, **grid))
+        found += any(
+            (row.cell.algorithm, row.cell.z, row.measure) == (*CELL, "log-likelihood") for row in comparison.of("worse")
+        )
+    assert found / repeats >= 0.95
+
+
+def test_a_run_with_itself_shows_nothing() -> None:
+    base = run(rng())
+    found = compare(base, base)
+    assert verdicts(found) == {"no evidence": 9 * 5}
+    assert words.verdict(found) == "No evidence of any change in 45 comparisons."
+    assert {row.p for row in found.rows} == {1.0}
+
+
+def test_a_gain_is_better_and_the_interval_holds_it() -> None:
+    base = run(rng(3))
+    found = compare(base, run(rng(3), loss={CELL: -2.0}))
+    gained = {row.measure: row for row in found.of("better")}
+    assert not found.of("worse")
+    assert {row.cell[2:] for row in found.of("better")} == {(3, "aevb")}
+    assert gained["log-likelihood"].low <= 2.0 <= gained["log-likelihood"].high
+    assert (
+        "Better: log-likelihood of aevb, z = 3 (digits, 1500 training points), by 2.00 nats"
+        in words.sentences(found)[0]
+    )
+
+
+def test_significant_but_small_is_not_worse() -> None:
+    found = compare(run(rng(4)), run(rng(4), loss={CELL: 0.05}))
+    (row,) = [row for row in found.rows if row.cell[2:] == (3, "aevb") and row.measure == "log-likelihood"]
+    assert row.verdict == "no evidence"
+    assert row.why == "significant, but smaller than 0.1 nats"
+    assert compare(run(rng(4)), run(rng(4), loss={CELL: 0.05}), Rules(min_nats=0.01)).of("worse")
+
+
+def test_a_slow_down_is_found_on_one_machine_only() -> None:
+    base, slow = run(rng(5)), run(rng(5), slower={CELL: 1.3})
+    found = compare(base, slow)
+    assert {(row.cell.algorithm, row.measure) for row in found.of("worse")} == {
+        ("aevb", "samples a second"),
+        ("aevb", "seconds to target"),
+    }
+    (row,) = [row for row in found.of("worse") if row.measure == "samples a second"]
+    assert (row.low, row.change, row.high) == pytest.approx([1 / 1.3] * 3)
+    elsewhere = compare(base, changed(slow, machine="there"))
+    assert not elsewhere.of("worse")
+    assert {row.why for row in elsewhere.of("not comparable")} == {
+        "other machine: here in BASE, there in NEW; --timings always judges all the same"
+    }
+    assert compare(base, changed(slow, machine="there"), Rules(timings="always")).of("worse")
+    busy = compare(base, changed(slow, cpu_share=0.55))
+    assert {row.why for row in busy.of("not comparable")} == {
+        "other machine load: trials got 98% of their cores in BASE, 55% in NEW"
+    }
+    assert not compare(base, slow, Rules(timings="never")).of("worse")
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"pixels": "zeros and ones"}, "other pixels: grey in BASE, zeros and ones in NEW"),
+        ({"model": "linear"}, "other model: mlp in BASE, linear in NEW"),
+        ({"samples": 200_000}, "other budget: 100,000 training samples in BASE, 200,000 in NEW"),
+        ({"data": "b"}, "other data: those of seed 0, 1, 2, 3, 4 are not the same"),
+    ],
+)
+def test_other_conditions_are_not_compared(change: dict[str, object], why: str) -> None:
+    base = changed(run(rng()), data="a")
+    found = compare(base, changed(base, where={"algorithm": "aevb"}, **change))
+    assert verdicts(found) == {"no evidence": 6 * 5, "not comparable": 3}
+    assert {row.why for row in found.of("not comparable")} == {why}
+    (said,) = [text for text in words.sentences(found) if text.startswith("Not comparable")]
+    assert said.endswith(f"{why}.")
+
+
+def test_another_estimator_is_not_compared_and_the_rest_is() -> None:
+    base = run(rng())
+    other = results(
+        trials=base.trials, trace=base.trace, likelihoods=base.likelihoods.assign(estimator="hmc", num_points=100)
+    )
+    found = compare(base, other)
+    assert verdicts(found) == {"no evidence": 9 * 4, "not comparable": 9}
+    assert (
+        found.of("not comparable")[0].why
+        == "other estimator: importance on 300 points in BASE, hmc on 100 points in NEW"
+    )
+
+
+def test_cells_on_one_side_are_shown() -> None:
+    base, new = run(rng(), algorithms=("aevb", "mcem")), run(rng(), algorithms=("aevb", "wakesleep"))
+    found = compare(base, new)
+    told = {(row.cell.algorithm, row.why) for row in found.of("missing")}
+    assert told == {("mcem", "only in BASE"), ("wakesleep", "only in NEW")}
+    assert len(found.of("missing")) == 6
+
+
+def test_a_seed_that_no_longer_ends_well_is_worse_and_a_diverged_pair_is_not() -> None:
+    base = run(rng())
+    gone = {"algorithm": "aevb", "z": 3, "seed": 2}
+    new = changed(base, where=gone, status="diverged", log_likelihood_test=np.nan)
+    (row,) = compare(base, new).of("worse")
+    assert row.why == "ended well in BASE, not in NEW: seed 2 diverged"
+    assert (row.base, row.new) == (5, 4)
+    assert not compare(new, new).of("worse")
+    assert not compare(new, base).of("worse")
+    nothing = changed(base, where={"algorithm": "aevb"}, status="failed")
+    assert {row.why for row in compare(nothing, base).of("not comparable")} == {"no seed is done in BASE"}
+
+
+def test_runs_that_never_get_there_are_ranked() -> None:
+    base = run(rng(7))
+    found = compare(base, run(rng(8), loss={CELL: 3.0}))
+    (row,) = [row for row in found.rows if row.cell[2:] == (3, "aevb") and row.measure == "samples to target"]
+    assert row.why == "0 of 5 seeds never get to the target in BASE, 5 of 5 in NEW"
+    assert row.p == pytest.approx(2 / 252)
+    assert row.new == np.inf
+
+
+def test_one_seed_says_that_it_tells_nothing() -> None:
+    found = compare(run(rng(), seeds=(0,)), run(rng(1), seeds=(0,), loss={CELL: 9.0}))
+    assert verdicts(found) == {"no evidence": 45}
+    assert {row.why for row in found.rows} == {"fewer than 2 seeds: their spread is unknown"}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"min_nats": -1.0}, "`min_nats` must be at least 0"),
+        ({"min_ratio": 0.9}, "`min_ratio` must be at least 1"),
+        ({"false_alarms": 1.0}, "`false_alarms` must lie between 0 and 1"),
+        ({"timings": "maybe"}, "`timings` must be auto, always or never"),
+    ],
+)
+def test_rules_that_could_not_be_meant(given: dict[str, object], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        Rules(**given)  # type: ignore[arg-type]
