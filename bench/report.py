@@ -41,6 +41,7 @@ class Table(Report):
 
     formats = ("csv", "md", "tex", "html")
     place = "tables"
+    printed: ClassVar[bool] = True  # whether `bench report` prints it without being asked for it by name
 
     @abstractmethod
     def table(self, results: Results) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.errors import PluginError
 from bench.store import Store, TrialFolder
 from bench.study import Study, TrialSpec
 
@@ -91,6 +92,22 @@ class Results:
     def latents(self) -> pd.DataFrame:
         """A row a latent dimension of a model, from the one that carries most to the one that carries least."""
         return _frame([row for spec, found in self._diagnoses for row in _latent_rows(spec, found)], LATENT_COLUMNS)
+
+    @cached_property
+    def changed_since(self) -> dict[str, str]:
+        """What has changed since a trial ran, in words, by trial: its plugins, the harness; only where anything has."""
+        from bench.trial import code_hashes
+
+        found = {}
+        for spec, folder in self._folders:
+            made_by = folder.read_status().get("provenance", {})
+            try:
+                changed = [name for name, now in code_hashes(spec).items() if made_by and made_by.get(name) != now]
+            except PluginError:
+                changed = ["a plugin's file is gone"]
+            if changed:
+                found[spec.id] = ", ".join(changed)
+        return found
 
     @cached_property
     def _diagnoses(self) -> list[tuple[TrialSpec, dict[str, Any]]]:

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from bench.results import Results
 
 
-def show_reports(results: Results, made: Mapping[str, list[Path]], console: Console) -> None:
-    """Every table that was made, then where each report was written."""
+def show_reports(results: Results, made: Mapping[str, list[Path]], console: Console, *, whole: bool = True) -> None:
+    """Every table that was made (long ones only where ``whole``), then where each report was written."""
     known = plugins.find("report")
     for name, paths in made.items():
         maker = known[name].load()()
-        if paths and isinstance(maker, Table):
+        if paths and isinstance(maker, Table) and (whole or maker.printed):
             title = f"{known[name].summary().partition(',')[0].rstrip('.')} ({results.study.dataset})"
             console.print()
             console.print(tables.render_table(maker.display(maker.table(results)), title))

@@ -122,13 +122,9 @@ def _shown(row: Row) -> dict[str, str]:
 
 
 def _value(value: float, unit: str) -> str:
-    if math.isinf(value):
-        return "never"
-    return tables.number(value, 0) if unit == "seeds" else _digits(value) if unit == "ratio" else tables.number(value)
-
-
-def _digits(value: float) -> str:
-    return tables.count(round(value)) if value >= 1000 else f"{value:.3g}" if math.isfinite(value) else tables.MISSING
+    return (
+        tables.number(value, 0) if unit == "seeds" else tables.time(value) if unit == "ratio" else tables.number(value)
+    )
 
 
 def _change(row: Row) -> str:

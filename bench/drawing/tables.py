@@ -48,6 +48,23 @@ def count(value: float) -> str:
     return f"{digits[:-zeros]}e{zeros}" if zeros >= 4 else digits
 
 
+def time(value: float) -> str:
+    """A time or a number of samples: ``4530``, ``0.253``, ``never`` where it is infinite."""
+    if math.isinf(value):
+        return "never"
+    return str(round(value)) if value >= 1000 else f"{value:.3g}" if math.isfinite(value) else MISSING
+
+
+def with_range(value: float, low: float, high: float) -> str:
+    """``4530 (3190 to 5810)``; the value alone where all are the same."""
+    return time(value) if low == high or math.isnan(value) else f"{time(value)} ({time(low)} to {time(high)})"
+
+
+def factor(value: float) -> str:
+    """``x 2.50``; ``x inf`` and ``x 0`` where one side never gets there."""
+    return MISSING if math.isnan(value) else f"x {value:.3g}"
+
+
 def seeds_in_words(done: int, others: Iterable[str]) -> str:
     """``3``, or ``2 of 3 (1 diverged)``: ``others`` says of each seed that does not count what became of it."""
     fates = Counter(others)

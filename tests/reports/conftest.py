@@ -19,6 +19,7 @@ class Rows:
         self.trials: list[dict[str, Any]] = []
         self.trace: list[dict[str, Any]] = []
         self.likelihoods: list[dict[str, Any]] = []
+        self.changed_since: dict[str, str] = {}
 
     def add(
         self,
@@ -68,6 +69,7 @@ class Rows:
             trials=pd.DataFrame(self.trials).reindex(columns=TRIAL_COLUMNS),
             trace=pd.DataFrame(self.trace).reindex(columns=TRACE_COLUMNS),
             likelihoods=pd.DataFrame(self.likelihoods).reindex(columns=LIKELIHOOD_COLUMNS),
+            changed_since=self.changed_since,
         )
 
 

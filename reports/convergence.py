@@ -1,0 +1,147 @@
+"""How fast does each algorithm learn?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from bench import measures
+from bench.cells import Cell, numbers
+from bench.drawing import tables
+from bench.measures import CLOCKS, Place
+from bench.options import option
+from bench.report import Table
+from bench.statistics import bootstrap, intervals
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from bench.results import Results
+
+HEADINGS = {"samples": "samples", "model_evaluations": "model evaluations", "train_seconds": "seconds"}
+
+
+@dataclass(frozen=True)
+class ConvergenceOptions:
+    """What can be set of `convergence`."""
+
+    target: float | Literal["auto"] = option(
+        "auto",
+        "test bound to reach; auto is 95 % of the way to where the weakest algorithm of a place ends",
+        unit="nats",
+    )
+    reference: str = option("", "algorithm that speed-ups are over  [default: the first that has a bound]")
+
+
+class Convergence(Table):
+    """How fast each algorithm learns, from the test bound: time to a common target, mean height of its curve.
+
+    Times are medians over all seeds: one that never reaches the target, or did not end well, counts as infinite.  The
+    speed-up is the reference's median time over the algorithm's own, in training samples, with a bootstrap interval
+    from 5 seeds on.  The mean bound is the area under the curve over the last two decades of samples.  Algorithms
+    without an encoder have no bound, and are left out.
+    """
+
+    Options = ConvergenceOptions
+    options: ConvergenceOptions
+
+    def table(self, results: Results) -> pd.DataFrame:
+        """Times on the three clocks, in samples, evaluations and seconds; bounds in nats a datapoint."""
+        aims = measures.targets(results)
+        if self.options.target != "auto":
+            aims = dict.fromkeys(aims, float(self.options.target))
+        found = {clock: measures.times(results, clock, aims) for clock in CLOCKS}
+        heights = measures.heights(results)
+        rows = []
+        for key, own in found["samples"].groupby(list(Cell._fields), sort=False):
+            cell = Cell._make(key)
+            if own["time"].notna().any():
+                mine = {clock: each.loc[own.index, "time"].to_numpy() for clock, each in found.items()}
+                rows.append(
+                    {**cell._asdict(), **_row(aims.get(Place(*cell[:3]), math.nan), mine, heights[own["trial"]])}
+                )
+        return _with_speed_up(pd.DataFrame(rows), found["samples"], self.options.reference)
+
+    def display(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Rounded, with the range of the seeds."""
+        return pd.DataFrame([_shown(row) for _, row in table.iterrows()])
+
+
+def _row(target: float, times: dict[str, NDArray[np.float64]], heights: pd.Series) -> dict[str, Any]:
+    row: dict[str, Any] = {"target": target}
+    for clock, values in times.items():
+        row |= {clock: _median(values), f"{clock}_low": values.min(), f"{clock}_high": values.max()}
+    low, high = intervals.mean_interval(numbers(heights).dropna())
+    return {
+        **row,
+        "mean_bound": float(intervals.mean(numbers(heights).dropna())),
+        "mean_bound_low": float(low),
+        "mean_bound_high": float(high),
+        "seeds": len(heights),
+        "never": int(np.isinf(times["samples"]).sum()),
+    }
+
+
+def _with_speed_up(table: pd.DataFrame, times: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """Columns ``reference`` and ``speed_up`` with its interval, in training samples."""
+    if table.empty:
+        return table
+    by_cell = {Cell._make(key): own["time"].to_numpy() for key, own in times.groupby(list(Cell._fields), sort=False)}
+    rows = []
+    for _, row in table.iterrows():
+        name = reference or str(table.loc[_same_place(table, row), "algorithm"].iloc[0])
+        own, other = (
+            by_cell.get(Cell(row["dataset"], row["n_train"], row["z"], who)) for who in (row["algorithm"], name)
+        )
+        ratio, low, high = (math.nan, math.nan, math.nan)
+        if other is not None and own is not None and name != row["algorithm"]:
+            ratio = float(_ratio([other[None], own[None]])[0])
+            low, high = bootstrap.interval([other, own], _ratio)
+        rows.append({"reference": name, "speed_up": ratio, "speed_up_low": low, "speed_up_high": high})
+    return pd.concat([table, pd.DataFrame(rows, index=table.index)], axis=1)
+
+
+def _same_place(table: pd.DataFrame, row: pd.Series) -> pd.Series:
+    return (table[list(Place._fields)] == row[list(Place._fields)]).all(axis=1)
+
+
+def _ratio(strata: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Of the medians: [B, S] and [B, T] -> [B]; NaN where neither gets there."""
+    with np.errstate(invalid="ignore"):
+        reference, own = (_median(values, axis=1) for values in strata)
+        ratio: NDArray[np.float64] = np.asarray(reference / own, dtype=np.float64)
+    return ratio
+
+
+def _median(values: NDArray[np.float64], axis: int | None = None) -> Any:
+    """Which does not make NaN of two infinite ones."""
+    return np.quantile(values, 0.5, axis=axis, method="inverted_cdf")
+
+
+def _shown(row: pd.Series) -> dict[str, str]:
+    shown = {
+        "data set": row["dataset"],
+        "training points": str(row["n_train"]),
+        "z": str(row["z"]),
+        "algorithm": row["algorithm"],
+        "target (nats)": tables.number(row["target"]),
+    }
+    for clock, heading in HEADINGS.items():
+        shown[f"{heading} to target"] = tables.with_range(row[clock], row[f"{clock}_low"], row[f"{clock}_high"])
+    own = row["reference"] == row["algorithm"]
+    shown["speed-up in samples"] = "reference" if own else tables.factor(row["speed_up"])
+    shown["its 95 % interval"] = (
+        tables.MISSING
+        if own
+        else f"needs {bootstrap.FEWEST} seeds"
+        if row["seeds"] < bootstrap.FEWEST
+        else f"{tables.factor(row['speed_up_low'])} to {tables.factor(row['speed_up_high'])}"
+    )
+    shown["mean bound (nats)"] = tables.number(row["mean_bound"])
+    fates = f" ({row['never']} never)" if row["never"] else ""
+    return {**shown, "seeds": f"{row['seeds']}{fates}"}

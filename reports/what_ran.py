@@ -1,0 +1,51 @@
+"""What ran, where, and how it ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from bench.drawing import tables
+from bench.report import Table
+
+if TYPE_CHECKING:
+    from bench.results import Results
+
+COLUMNS = [
+    *("dataset", "n_train", "z", "algorithm", "seed", "status", "reason", "samples", "train_seconds", "eval_seconds"),
+    *("learning_rate", "model", "decoder", "pixels", "device", "threads", "jobs", "cpu_share", "machine", "processor"),
+    *("python", "torch", "trial"),
+]
+HEADINGS = {
+    "dataset": "data set",
+    "n_train": "training points",
+    "train_seconds": "training (s)",
+    "eval_seconds": "evaluation (s)",
+    "learning_rate": "step size",
+    "cpu_share": "share of its cores",
+}
+
+
+class WhatRan(Table):
+    """Every trial with how it ended, on which machine and versions, and whether today's code would still make it so."""
+
+    printed = False
+
+    def table(self, results: Results) -> pd.DataFrame:
+        """A row a trial, whatever became of it; ``stale`` says what has changed since it ran."""
+        trials = results.trials
+        if trials.empty:
+            return pd.DataFrame()
+        stale = [results.changed_since.get(trial, "") for trial in trials["trial"]]
+        return trials[COLUMNS].assign(changed_since=stale).dropna(axis="columns", how="all")
+
+    def display(self, table: pd.DataFrame) -> pd.DataFrame:
+        """With headings in words."""
+        shown = table.copy()
+        for name in shown.columns.intersection(["train_seconds", "eval_seconds", "cpu_share"]):
+            shown[name] = shown[name].map(lambda value: tables.number(float(value)))
+        for name in shown.columns.intersection(["samples"]):
+            shown[name] = shown[name].map(lambda value: tables.count(float(value)))
+        shown = shown.rename(columns={**{name: name.replace("_", " ") for name in shown.columns}, **HEADINGS})
+        return shown.astype(object).where(shown.notna(), tables.MISSING).map(str)

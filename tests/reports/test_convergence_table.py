@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from bench import plugins
+
+Convergence = plugins.find("report")["convergence"].load()
+
+
+def line(slope: float) -> list[tuple[float, float]]:
+    """A bound that rises from -50 by ``slope`` nats a decade of samples."""
+    return [(0, -50), *((10.0**k, -50 + slope * k) for k in range(6))]
+
+
+def test_times_and_heights_worked_out_by_hand(rows: Any) -> None:
+    for seed in range(2):
+        rows.add("fast", seed, bound=line(8))
+        rows.add("slow", seed, bound=line(4))
+    fast, slow = Convergence().table(rows.results()).to_dict("records")
+    assert fast["target"] == slow["target"] == pytest.approx(-50 + 0.95 * 20)  # of the way of the weaker
+    assert slow["samples"] == pytest.approx(10 ** (0.95 * 5))
+    assert fast["samples"] == pytest.approx(10 ** (0.95 * 2.5))
+    assert fast["model_evaluations"] == pytest.approx(2 * fast["samples"])
+    assert fast["train_seconds"] == pytest.approx(0.001 * fast["samples"])
+    assert (fast["reference"], math.isnan(fast["speed_up"])) == ("fast", True)
+    assert slow["speed_up"] == pytest.approx(10 ** (-0.95 * 2.5))
+    assert fast["mean_bound"] == pytest.approx(-50 + 8 * 4)  # the last two decades: from 10^3 to 10^5
+    assert (slow["seeds"], slow["never"]) == (2, 0)
+
+
+def test_a_target_and_a_reference_of_ones_own(rows: Any) -> None:
+    rows.add("fast", bound=line(8))
+    rows.add("slow", bound=line(4))
+    report = Convergence(target="-30.0", reference="slow")
+    table = report.table(rows.results())
+    fast, slow = table.to_dict("records")
+    assert fast["samples"] == pytest.approx(10**2.5)
+    assert fast["speed_up"] == pytest.approx(10**2.5)
+    assert report.display(table)["speed-up in samples"].tolist() == ["x 316", "reference"]
+    assert slow["samples"] == pytest.approx(10**5)
+
+
+def test_seeds_that_never_get_there_stay_in_as_infinite(rows: Any) -> None:
+    for seed in range(3):
+        rows.add("fast", seed, bound=line(8))
+        rows.add("mine", seed, status="diverged" if seed else "done", bound=line(4))
+    report = Convergence()
+    table = report.table(rows.results())
+    mine = table.to_dict("records")[1]
+    assert (mine["samples"], mine["never"], mine["seeds"]) == (math.inf, 2, 3)
+    assert mine["samples_low"] == pytest.approx(10 ** (0.95 * 5))
+    assert mine["speed_up"] == 0
+    shown = report.display(table)
+    assert shown["samples to target"][1].startswith("never (")
+    assert shown["seeds"][1] == "3 (2 never)"
+
+
+def test_a_speed_up_has_an_interval_from_5_seeds_on(rows: Any) -> None:
+    for seed in range(5):
+        rows.add("fast", seed, bound=line(8 + 0.1 * seed))
+        rows.add("slow", seed, bound=line(4 + 0.1 * seed))
+    slow = Convergence().table(rows.results()).to_dict("records")[1]
+    assert slow["speed_up_low"] < slow["speed_up"] < slow["speed_up_high"] < 1
+
+
+def test_algorithms_without_a_bound_are_left_out(rows: Any) -> None:
+    rows.add("aevb", bound=line(8))
+    rows.add("mcem", bound=line(8), encoder=False)
+    assert Convergence().table(rows.results())["algorithm"].tolist() == ["aevb"]

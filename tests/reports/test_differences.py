@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench import plugins
+
+Differences = plugins.find("report")["differences"].load()
+
+
+def add(rows: Any, algorithm: str, values: list[float], z: int = 3) -> None:
+    for seed, value in enumerate(values):
+        rows.add(algorithm, seed, z=z, likelihoods={"importance": value})
+
+
+def test_seeds_are_compared_in_pairs(rows: Any) -> None:
+    add(rows, "aevb", [-20.0, -25.0, -30.0])
+    add(rows, "mcem", [-21.0, -26.5, -31.0])
+    report = Differences()
+    table = report.table(rows.results())
+    (row,) = table.to_dict("records")
+    half = 4.302652730 * np.std([1.0, 1.5, 1.0], ddof=1) / np.sqrt(3)
+    assert (row["difference"], row["method"], row["seeds"]) == (pytest.approx(7 / 6), "Student t", 3)
+    assert (row["low"], row["high"]) == (pytest.approx(7 / 6 - half), pytest.approx(7 / 6 + half))
+    assert row["p_better"] == pytest.approx(6 / 9)
+    assert report.display(table)["verdict"].tolist() == ["aevb is better"]
+
+
+def test_five_seeds_are_bootstrapped_and_places_are_put_together(rows: Any) -> None:
+    rng = np.random.default_rng(0)
+    for z in (3, 5):
+        add(rows, "aevb", list(rng.normal(-20, 0.5, 5)), z)
+        add(rows, "mcem", list(rng.normal(-18, 0.5, 5)), z)
+    report = Differences()
+    table = report.table(rows.results())
+    assert table["z"].tolist() == [3, 5, "all"]
+    assert set(table["method"]) == {"bootstrap"}
+    assert table["difference"].iloc[2] == pytest.approx(table["difference"].iloc[:2].mean())
+    assert (table["low"].iloc[2], table["high"].iloc[2]) != (0, 0)
+    assert set(report.display(table)["verdict"]) == {"mcem is better"}
+    assert (table["p_better"] < 0.1).all()
+
+
+def test_a_reference_and_few_seeds(rows: Any) -> None:
+    for name in ("aevb", "mcem", "wakesleep"):
+        add(rows, name, [-20.0])
+    report = Differences(reference="mcem")
+    table = report.table(rows.results())
+    assert table[["algorithm", "other"]].to_numpy().tolist() == [["aevb", "mcem"], ["wakesleep", "mcem"]]
+    assert set(report.display(table)["verdict"]) == {"too few seeds to say"}
+
+
+def test_only_seeds_that_both_have_count(rows: Any) -> None:
+    add(rows, "aevb", [-20.0, -21.0, -22.0])
+    add(rows, "mcem", [-21.0])
+    rows.add("mcem", 1, status="diverged", likelihoods={"importance": -1e9})
+    (row,) = Differences().table(rows.results()).to_dict("records")
+    assert (row["difference"], row["seeds"]) == (1.0, 1)
