@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from bench.errors import PluginError
 from bench.store import Store, TrialFolder
 from bench.study import Study, TrialSpec
+
+if TYPE_CHECKING:
+    from bench.trained import TrainedModel
 
 TRIAL_COLUMNS = [
     *("trial", "algorithm", "dataset", "z", "n_train", "seed", "status", "reason"),
@@ -92,6 +95,13 @@ class Results:
     def latents(self) -> pd.DataFrame:
         """A row a latent dimension of a model, from the one that carries most to the one that carries least."""
         return _frame([row for spec, found in self._diagnoses for row in _latent_rows(spec, found)], LATENT_COLUMNS)
+
+    @cached_property
+    def models(self) -> tuple[list[TrainedModel], list[str]]:
+        """A trained model for each cell, of its first seed that is done; and in words which could not be loaded."""
+        from bench.trained import load_models
+
+        return load_models(self._folders)
 
     @cached_property
     def changed_since(self) -> dict[str, str]:

@@ -99,12 +99,17 @@ def label_logarithmic(axes: Axes) -> None:
     """Label the x axis, once it has its range, between powers of ten only where there is too little without."""
     left, right = axes.get_xlim()
     labelled = (2, 3, 4, 5, 6, 8) if right / left < 4 else (2, 5) if right / left < 30 else ()
-    formatter = LogFormatterSciNotation(minor_thresholds=(math.inf, math.inf))
+    plain = left > 1e-3 and right < 1e4
+    scientific = LogFormatterSciNotation(minor_thresholds=(math.inf, math.inf))
 
     def label(x: float, _: object = None) -> str:
-        return formatter(x) if round(x / 10 ** math.floor(math.log10(x) + 1e-9)) in labelled else ""
+        return f"{x:g}" if plain else scientific(x)
 
-    axes.xaxis.set_minor_formatter(FuncFormatter(label))
+    def label_some(x: float, _: object = None) -> str:
+        return label(x) if round(x / 10 ** math.floor(math.log10(x) + 1e-9)) in labelled else ""
+
+    axes.xaxis.set_major_formatter(FuncFormatter(label))
+    axes.xaxis.set_minor_formatter(FuncFormatter(label_some))
 
 
 def _columns(names: list[str], width: float) -> int:

@@ -1,0 +1,50 @@
+"""How much each latent dimension carries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench.cells import cells, numbers
+from bench.measures import Place
+from bench.report import Figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as MatplotlibFigure
+
+    from bench.results import Results
+
+
+class LatentDimensions(Figure):
+    """KL of each latent dimension, from the one that carries most to the one that carries least, and active units.
+
+    The encoder's, or where there is none that of the Gaussians fitted to each datapoint's posterior.
+    """
+
+    def figure(self, results: Results) -> MatplotlibFigure | None:
+        """See `Figure.figure`: means over seeds with the range of the seeds."""
+        done = results.trials.loc[results.trials["status"] == "done", "trial"]
+        latents = results.latents[results.latents["trial"].isin(done)]
+        if latents.empty:
+            return None
+        from matplotlib.ticker import MaxNLocator
+
+        from bench.drawing import figures
+        from bench.drawing.place_panels import legend, place_panels
+
+        places = sorted({Place(*cell[:3]) for cell, _ in cells(latents)})
+        active = {cell: numbers(rows["active_units"]).mean() for cell, rows in cells(results.diagnosis)}
+        with figures.style():
+            looks = figures.looks(dict.fromkeys(results.trials["algorithm"]))
+            figure, axes = place_panels(places, "latent dimension, sorted", "KL (nats a datapoint)")
+            told = []
+            for cell, own in cells(latents):
+                by_rank = numbers(own["kl"]).groupby(own["dimension"].astype(int) + 1)
+                mean, low, high = by_rank.mean(), by_rank.min(), by_rank.max()
+                ax, look = axes[Place(*cell[:3])], looks[cell.algorithm]
+                ax.plot(mean.index, mean, color=look.colour, marker=look.marker, markersize=4, linewidth=1.2)
+                ax.fill_between(mean.index, low, high, color=look.colour, alpha=0.2, linewidth=0)
+                ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+                told.append(f"{cell.algorithm}, z = {cell.z}: {active[cell]:.1f}")
+            caption = ["Means over seeds; bands: lowest to highest seed.", f"Active units: {'; '.join(told)}."]
+            figures.add_legends_and_caption(figure, [legend(looks)], caption)
+        return figure

@@ -1,0 +1,68 @@
+"""Who is fast everywhere, and who only here and there?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from bench import measures
+from bench.measures import Place
+from bench.options import option
+from bench.report import Figure
+from bench.statistics import profiles
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as MatplotlibFigure
+
+    from bench.results import Results
+
+
+@dataclass(frozen=True)
+class PerformanceProfileOptions:
+    """What can be set of `performance_profile`."""
+
+    clock: Literal["samples", "model_evaluations", "train_seconds"] = option("samples", "the time to the target")
+
+
+class PerformanceProfile(Figure):
+    """Performance profile: the share of all runs that reach their place's target within a factor of the best time.
+
+    The best time of a place is the smallest median over seeds.  Runs that never get there never count as within.
+    Source: Dolan & More 2002; Dahl et al. 2023.
+    """
+
+    Options = PerformanceProfileOptions
+    options: PerformanceProfileOptions
+
+    def figure(self, results: Results) -> MatplotlibFigure | None:
+        """See `Figure.figure`: a step line for each algorithm that has a bound."""
+        times = measures.times(results, self.options.clock).dropna(subset=["time", "target"])
+        if times.empty:
+            return None
+        import numpy as np
+
+        from bench.drawing import figures
+        from bench.drawing.place_panels import legend
+
+        found = profiles.ratios(
+            [
+                {str(name): own["time"].to_numpy() for name, own in here.groupby("algorithm", sort=False)}
+                for _, here in times.groupby(list(Place._fields), sort=False)
+            ]
+        )
+        finite = [ratio for values in found.values() for ratio in values[np.isfinite(values)]]
+        factors = np.geomspace(min([1.0, *finite]), max([2.0, *finite]) * 1.2, 400)
+        with figures.style():
+            looks = figures.looks(dict.fromkeys(results.trials["algorithm"]))
+            looks = {name: look for name, look in looks.items() if name in found}
+            figure, ((ax,),) = figures.panel_grid([1])
+            for name, look in looks.items():
+                shares = profiles.share_within(factors, found[name])
+                ax.plot(factors, shares, color=look.colour, drawstyle="steps-post", marker=look.marker, markevery=50)
+            ax.set_xscale("log")
+            ax.set_ylim(-0.02, 1.03)
+            ax.set_xlabel(f"{self.options.clock.replace('_', ' ')} to target, over the best algorithm's median")
+            ax.set_ylabel("share of runs")
+            figures.label_logarithmic(ax)
+            figures.add_legends_and_caption(figure, [legend(looks)], [f"All seeds of all places. {measures.TARGET}"])
+        return figure

@@ -1,0 +1,50 @@
+"""The paper's figure 5: what the models draw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench import seeds
+from bench.options import option
+from bench.report import Figure
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.figure import Figure as MatplotlibFigure
+    from numpy.typing import NDArray
+
+    from bench.results import Results
+
+
+@dataclass(frozen=True)
+class SamplesOptions:
+    """What can be set of `samples`."""
+
+    size: int = option(8, "images along each side", minimum=1, maximum=50)
+
+
+class Samples(Figure):
+    """Samples of each model: E[x|z] for draws z from the prior, the same draws for all algorithms.
+
+    Source: Kingma & Welling 2014, figure 5.
+    """
+
+    Options = SamplesOptions
+    options: SamplesOptions
+
+    def figure(self, results: Results) -> MatplotlibFigure | None:
+        """See `Figure.figure`: a row for each latent size, a column for each algorithm."""
+        models, missing = results.models
+        if not models:
+            return None
+        from bench.drawing.image_panels import draw, mosaic
+
+        size = self.options.size
+        panels: dict[tuple[object, ...], list[tuple[str, NDArray[np.float32]]]] = {}
+        for each in models:
+            z = each.model.sample_prior(size * size, seeds.generator("figure of samples", each.cell.z))
+            images = each.decode(z).unflatten(0, (size, size)).numpy()
+            row = panels.setdefault(each.cell[:3], [])
+            row.append((f"{each.cell.algorithm}, z = {each.cell.z}", mosaic(images)))
+        return draw(list(panels.values()), ["E[x|z] for draws of z from the prior. One seed each.", *missing])

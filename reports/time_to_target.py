@@ -1,0 +1,31 @@
+"""How long does each algorithm take to a common target?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench import measures
+from bench.measures import CLOCKS
+from bench.report import Figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as MatplotlibFigure
+
+    from bench.results import Results
+
+
+class TimeToTarget(Figure):
+    """Time to the target on the three clocks, each seed and their median; seeds that never get there stand apart."""
+
+    def figure(self, results: Results) -> MatplotlibFigure | None:
+        """See `Figure.figure`: a row for each clock, a column for each place."""
+        found = {clock: measures.times(results, clock).dropna(subset=["time", "target"]) for clock in CLOCKS}
+        if found["samples"].empty:
+            return None
+        from bench.drawing import figures
+        from bench.drawing.time_panels import draw
+
+        bounded = set(found["samples"]["algorithm"])
+        every = figures.looks(dict.fromkeys(results.trials["algorithm"]))
+        looks = {name: look for name, look in every.items() if name in bounded}
+        return draw(found, looks, [f"Marks: seeds; bars: their medians. {measures.TARGET}"])
