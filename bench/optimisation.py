@@ -8,6 +8,14 @@ import torch
 from torch import nn
 
 
+def warm_up(device: torch.device) -> None:
+    """Make PyTorch load what it loads at the first update: over a second, and no algorithm's own."""
+    parameter = nn.Parameter(torch.zeros(1, device=device))
+    optimiser = adagrad([parameter], 0.1, num_data=1)
+    parameter.square().sum().backward()
+    optimiser.step()
+
+
 def adagrad(
     parameters: Iterable[nn.Parameter],
     learning_rate: float,

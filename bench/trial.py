@@ -20,6 +20,7 @@ from bench.divergence import divergence
 from bench.errors import BenchError, Diverged, StoreError
 from bench.judging import Judge
 from bench.models.latent import LatentVariableModel
+from bench.optimisation import warm_up
 from bench.problem import Problem
 from bench.store import Store, TrialFolder
 from bench.study import Choice, TrialSpec, load_data
@@ -94,6 +95,7 @@ class Trial:
         self._facts = {"pixels": data.pixels, "provenance": self._provenance(data)}
         algorithm, problem, minibatches = build(self.spec, data, device)
         watched = self.watched(data, device)
+        warm_up(device)
         self.begin(algorithm, problem, minibatches)
         for pause in train(algorithm, minibatches, self.clocks, self.settings.budget, patience=HEARTBEAT_SECONDS):
             if pause.at_mark:

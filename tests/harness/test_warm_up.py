@@ -1,0 +1,27 @@
+"""What PyTorch loads at the first update must not be on the clock of whoever trains first."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+CODE = """
+import time, torch
+from torch import nn
+from bench.optimisation import adagrad, warm_up
+
+def seconds(call):
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
+
+first = seconds(lambda: warm_up(torch.device("cpu")))
+second = seconds(lambda: adagrad([nn.Parameter(torch.zeros(3))], 0.1, num_data=1))
+print(first, second)
+"""
+
+
+def test_the_first_optimiser_is_slow_and_those_after_the_warm_up_are_not() -> None:
+    shown = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True).stdout
+    first, second = map(float, shown.split())
+    assert second < first / 10
