@@ -61,9 +61,10 @@ def _study(asked: Mapping[str, object]) -> Study:
     return Study(**given)  # type: ignore[arg-type]  # checked by Study itself
 
 
-def load(path: str | PathLike[str]) -> Results:
-    """The results in a run folder; raises StoreError where there are none."""
-    return Results(Store.open(Path(path)).path)
+def load(path: str | PathLike[str], *others: str | PathLike[str]) -> Results:
+    """The results in a run folder, or in several together; raises StoreError where there are none."""
+    first, *more = (Store.open(Path(each)).path for each in (path, *others))
+    return Results(first, tuple(more))
 
 
 def report(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
+from bench.cells import Cell
 from bench.errors import PluginError
 from bench.store import Store, TrialFolder
 from bench.study import Study, TrialSpec
@@ -45,63 +46,77 @@ LATENT_COLUMNS = [
 BY_DIMENSION = "_by_dimension"
 
 
+class Entry(NamedTuple):
+    """A trial in its folder, and the columns that its rows begin with."""
+
+    spec: TrialSpec
+    folder: TrialFolder
+    labels: dict[str, Any]
+
+
 @dataclass(frozen=True)
 class Results:
-    """The results of a run folder as frames, read when first asked for.
+    """The results of a run folder, or of several, as frames, read when first asked for.
 
     ``trials`` has a row for each trial, ``trace`` one for each evaluation, ``likelihoods`` one for each estimate,
     ``diagnosis`` one for each trial whose model was looked into, ``latents`` one for each of their latent dimensions.
-    All log-quantities are nats a datapoint.
+    All log-quantities are nats a datapoint.  Where two runs hold the same cell, the run's name stands behind the
+    algorithm's.
     """
 
     path: Path
+    others: tuple[Path, ...] = ()
 
     @cached_property
     def study(self) -> Study:
-        """What was asked for."""
+        """What was asked for, in the first folder."""
         return Store(self.path).read_study()
 
     @cached_property
-    def _folders(self) -> list[tuple[TrialSpec, TrialFolder]]:
-        return Store(self.path).trials()
+    def _entries(self) -> list[Entry]:
+        found = [(path, *trial) for path in (self.path, *self.others) for trial in Store(path).trials()]
+        homes: dict[Cell, set[Path]] = {}
+        for path, spec, _ in found:
+            homes.setdefault(_cell(spec), set()).add(path)
+        return [Entry(spec, folder, _labels(spec, path, len(homes[_cell(spec)]) > 1)) for path, spec, folder in found]
 
     @cached_property
     def trials(self) -> pd.DataFrame:
         """A row a trial, whatever became of it."""
-        return _frame([_trial_row(spec, folder) for spec, folder in self._folders], TRIAL_COLUMNS)
+        return _frame([_trial_row(entry) for entry in self._entries], TRIAL_COLUMNS)
 
     @cached_property
     def trace(self) -> pd.DataFrame:
         """A row an evaluation, in the order of samples."""
-        rows = [{**spec.labels(), **row} for spec, folder in self._folders for row in folder.read_trace()]
+        rows = [{**entry.labels, **row} for entry in self._entries for row in entry.folder.read_trace()]
         return _frame(rows, TRACE_COLUMNS)
 
     @cached_property
     def likelihoods(self) -> pd.DataFrame:
         """A row an estimate of log p(x): mean over the datapoints, and its Monte Carlo standard error."""
-        rows = [{**spec.labels(), **row} for spec, folder in self._folders for row in folder.read_likelihoods()]
+        rows = [{**entry.labels, **row} for entry in self._entries for row in entry.folder.read_likelihoods()]
         return _frame(rows, LIKELIHOOD_COLUMNS)
 
     @cached_property
     def diagnosis(self) -> pd.DataFrame:
         """A row a model: where it loses, and how many of its latent dimensions are active."""
         rows = [
-            {**spec.labels(), **{k: v for k, v in row.items() if not k.endswith(BY_DIMENSION)}}
-            for spec, row in self._diagnoses
+            {**labels, **{k: v for k, v in row.items() if not k.endswith(BY_DIMENSION)}}
+            for labels, row in self._diagnoses
         ]
         return _frame(rows, DIAGNOSIS_COLUMNS)
 
     @cached_property
     def latents(self) -> pd.DataFrame:
         """A row a latent dimension of a model, from the one that carries most to the one that carries least."""
-        return _frame([row for spec, found in self._diagnoses for row in _latent_rows(spec, found)], LATENT_COLUMNS)
+        return _frame([row for labels, found in self._diagnoses for row in _latent_rows(labels, found)], LATENT_COLUMNS)
 
     @cached_property
     def models(self) -> tuple[list[TrainedModel], list[str]]:
         """A trained model for each cell, of its first seed that is done; and in words which could not be loaded."""
         from bench.trained import load_models
 
-        return load_models(self._folders)
+        return load_models([(entry.labels, entry.spec, entry.folder) for entry in self._entries])
 
     @cached_property
     def changed_since(self) -> dict[str, str]:
@@ -109,26 +124,39 @@ class Results:
         from bench.trial import code_hashes
 
         found = {}
-        for spec, folder in self._folders:
+        for spec, folder, labels in self._entries:
             made_by = folder.read_status().get("provenance", {})
             try:
                 changed = [name for name, now in code_hashes(spec).items() if made_by and made_by.get(name) != now]
             except PluginError:
                 changed = ["a plugin's file is gone"]
             if changed:
-                found[spec.id] = ", ".join(changed)
+                found[labels["trial"]] = ", ".join(changed)
         return found
 
     @cached_property
-    def _diagnoses(self) -> list[tuple[TrialSpec, dict[str, Any]]]:
-        return [(spec, folder.read_diagnosis()) for spec, folder in self._folders if folder.read_diagnosis()]
+    def _diagnoses(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+        return [(entry.labels, found) for entry in self._entries if (found := entry.folder.read_diagnosis())]
 
 
-def _latent_rows(spec: TrialSpec, found: dict[str, Any]) -> list[dict[str, Any]]:
+def _cell(spec: TrialSpec) -> Cell:
+    return Cell(spec.dataset.name, spec.n_train, spec.z, spec.algorithm.name)
+
+
+def _labels(spec: TrialSpec, path: Path, shared: bool) -> dict[str, Any]:
+    """The trial's own, with the name of its run where another run has the same cell."""
+    labels = spec.labels()
+    if shared:
+        run = path.resolve().name
+        labels |= {"trial": f"{run}/{labels['trial']}", "algorithm": f"{labels['algorithm']} ({run})"}
+    return labels
+
+
+def _latent_rows(labels: dict[str, Any], found: dict[str, Any]) -> list[dict[str, Any]]:
     by_dimension = {k.removesuffix(BY_DIMENSION): v for k, v in found.items() if k.endswith(BY_DIMENSION)}
     rows = [dict(zip(by_dimension, values, strict=True)) for values in zip(*by_dimension.values(), strict=True)]
     rows.sort(key=lambda row: -row["kl"])
-    return [{**spec.labels(), "dimension": i, **row} for i, row in enumerate(rows)]
+    return [{**labels, "dimension": i, **row} for i, row in enumerate(rows)]
 
 
 def _frame(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
@@ -138,14 +166,15 @@ def _frame(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
     return frame.reindex(columns=[*columns, *extra])
 
 
-def _trial_row(spec: TrialSpec, folder: TrialFolder) -> dict[str, Any]:
+def _trial_row(entry: Entry) -> dict[str, Any]:
+    spec, folder, labels = entry
     status, trace, likelihoods = folder.read_status(), folder.read_trace(), folder.read_likelihoods()
     last = trace[-1] if trace else {}
     first = next((row for row in likelihoods if row["split"] == "test"), {})
     clocks = status.get("clocks", {})
     seconds = clocks.get("train_seconds", 0.0) - status.get("tuning", {}).get("seconds", 0.0)
     return {
-        **spec.labels(),
+        **labels,
         "status": status.get("status", "waiting"),
         "reason": status.get("reason", ""),
         **{

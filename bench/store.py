@@ -22,12 +22,10 @@ from bench.files import (
     write_tensors,
     write_text,
 )
-from bench.study import Study, TrialSpec
+from bench.study import FORMAT, Study, TrialSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-FORMAT = 1  # of the folder's layout; raised when an older reader could not understand it
 
 ENDED = ("done", "failed", "diverged", "timeout", "crashed")
 FINISHED = ("done", "diverged")  # running such a trial again would give the same
@@ -168,7 +166,7 @@ class Store:
             raise StoreError(f"{str(path)!r} is not empty and holds no study: choose another --out.")
         try:
             path.mkdir(parents=True, exist_ok=True)
-            write_text(path / "study.toml", f"# Written by bench; format {FORMAT}.\n" + study.to_toml())
+            write_text(path / "study.toml", f"# Written by bench.\nformat = {FORMAT}\n" + study.to_toml())
         except OSError as error:
             raise StoreError(
                 f"`out` {str(path)!r} cannot be written ({error.strerror}): choose another --out."

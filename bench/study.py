@@ -21,6 +21,7 @@ from bench.dataset import Data
 from bench.errors import DataError, OptionError, StoreError, did_you_mean
 from bench.plugins import PluginRef
 
+FORMAT = 1  # of run folders and study files; raised when an older reader could not understand them
 DECODERS = ("bernoulli", "gaussian", "unit_gaussian")
 
 
@@ -231,6 +232,12 @@ class Study:
             raise StoreError(f"The study file {str(path)!r} cannot be read ({error.strerror}).") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise StoreError(f"The study file {str(path)!r} is not valid TOML: {error}.") from error
+        version = content.pop("format", FORMAT)
+        if version != FORMAT:
+            raise StoreError(
+                f"{str(path)!r} is of format {version!r}, and this version of bench reads format {FORMAT}: use the "
+                "version of bench that wrote it."
+            )
         known = [field.name for field in dataclasses.fields(cls)]
         for key in content:
             if key not in known:

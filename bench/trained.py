@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -52,13 +53,18 @@ class TrainedModel:
             return chain.z.mean(0)
 
 
-def load_models(trials: Sequence[tuple[TrialSpec, TrialFolder]]) -> tuple[list[TrainedModel], list[str]]:
-    """One model for each cell, in the order of the trials, on the CPU; and in words which could not be loaded."""
+def load_models(
+    trials: Sequence[tuple[Mapping[str, Any], TrialSpec, TrialFolder]],
+) -> tuple[list[TrainedModel], list[str]]:
+    """One model for each cell, in the order of the trials, on the CPU; and in words which could not be loaded.
+
+    Each trial comes with its labels, which name its cell.
+    """
     data: dict[tuple[Choice, int], Data] = {}
     models: dict[Cell, TrainedModel] = {}
     missing: dict[Cell, str] = {}
-    for spec, folder in trials:
-        cell = Cell(spec.dataset.name, spec.n_train, spec.z, spec.algorithm.name)
+    for labels, spec, folder in trials:
+        cell = Cell(*(labels[name] for name in Cell._fields))
         if cell in models or folder.read_status().get("status") != "done":
             continue
         try:
