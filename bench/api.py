@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import cast
@@ -11,7 +11,7 @@ from typing import cast
 from rich.console import Console
 
 from bench import plugins
-from bench.errors import OptionError, StoreError, did_you_mean
+from bench.errors import OptionError, StoreError, UsageError, did_you_mean
 from bench.options import split_list
 from bench.progress import progress
 from bench.results import Results
@@ -68,13 +68,21 @@ def load(path: str | PathLike[str], *others: str | PathLike[str]) -> Results:
 
 
 def report(
-    results: Results, names: Sequence[str] = (), formats: Sequence[str] = (), folder: Path | None = None
+    results: Results,
+    names: Sequence[str] = (),
+    formats: Sequence[str] = (),
+    folder: Path | None = None,
+    failed: Callable[[str, Exception], object] | None = None,
 ) -> dict[str, list[Path]]:
     """Make the reports of these names (all by default) and return the files that each wrote.
 
-    ``formats`` are file endings (each report has its own; all of them by default).  Raises UnknownName for an unknown
-    report, StoreError where the folder cannot be written or no report knows a format.
+    ``formats`` are file endings (each report has its own; all of them by default).  Where a report raises, ``failed``
+    is called with its name, and the others are made; without it the exception passes.  Raises UnknownName for an
+    unknown report, StoreError where the folder cannot be written, none is named for several runs, or no report knows a
+    format.
     """
+    if folder is None and results.others:
+        raise StoreError("`out` must name a folder for the report of several runs: give --out.")
     target = folder or results.path / "report"
     references = [plugins.resolve("report", name) for name in names or plugins.find("report")]
     made = {}
@@ -87,6 +95,10 @@ def report(
             made[reference.name] = maker.save(results, target / maker.place, reference.name, wanted)
         except OSError as error:
             raise StoreError(f"The report folder {str(target)!r} cannot be written ({error.strerror}).") from error
+        except Exception as error:
+            if failed is None or isinstance(error, UsageError):
+                raise
+            failed(reference.name, error)
     unknown = sorted(set(formats) - known)
     if unknown:
         raise StoreError(f"No report is made as {', '.join(unknown)}: choose among {', '.join(sorted(known))}.")

@@ -58,7 +58,7 @@ class Table(Report):
             return []
         shown = self.display(table)
         write: dict[str, Callable[[Path], object]] = {
-            "csv": lambda path: table.to_csv(path, index=False),
+            "csv": lambda path: path.write_text(csv_text(table), encoding="utf-8"),
             "md": lambda path: path.write_text(markdown_table(shown), encoding="utf-8"),
             "tex": lambda path: shown.to_latex(path, index=False, escape=True),
             "html": lambda path: shown.to_html(path, index=False, escape=True),
@@ -68,6 +68,15 @@ class Table(Report):
         for path in paths:
             write[path.suffix[1:]](path)
         return paths
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """As CSV in which no text is taken for a formula by a spreadsheet: such a one begins with an apostrophe."""
+
+    def plain(value: object) -> object:
+        return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+
+    return str(table.rename(columns=plain).map(plain).to_csv(index=False, lineterminator="\n"))
 
 
 def markdown_table(table: pd.DataFrame) -> str:
@@ -95,11 +104,22 @@ class Figure(Report):
     def figure(self, results: Results) -> MatplotlibFigure | None:
         """The figure, or None where there is nothing to show."""
 
+    def drawn(self, results: Results) -> MatplotlibFigure | None:
+        """`figure`, drawn once for the same results and options."""
+        kept: dict[object, MatplotlibFigure | None] = results.__dict__.setdefault("drawn", {})
+        key = (type(self).__module__, type(self).__qualname__, self.options)
+        if key not in kept:
+            kept[key] = figure = self.figure(results)
+            if figure is not None:  # laid out once, or each time that it is saved it would move a little
+                figure.draw_without_rendering()
+                figure.set_layout_engine("none")
+        return kept[key]
+
     def save(self, results: Results, folder: Path, name: str, formats: tuple[str, ...]) -> list[Path]:
         """See `Report.save`; 200 dots an inch."""
         import matplotlib as mpl
 
-        figure = self.figure(results)
+        figure = self.drawn(results)
         if figure is None:
             return []
         folder.mkdir(parents=True, exist_ok=True)

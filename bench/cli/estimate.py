@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench.cli.terminal import number, summarise
+from bench.cli.terminal import summarise
 from bench.cli.values import count, names
+from bench.drawing import tables
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -67,7 +68,9 @@ def command(
     for note in plan.notes:
         console.print(note, style="yellow", markup=False, highlight=False, soft_wrap=True)
     if plan.untrained:
-        console.print(f"{number(len(plan.untrained), 'trial')} without weights cannot be judged.", style="yellow")
+        console.print(
+            f"{tables.quantity(len(plan.untrained), 'trial')} without weights cannot be judged.", style="yellow"
+        )
     if not plan.todo:
         console.print("Nothing to do: every estimate is there.")
     judged: list[Judged] = []

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import click
 from rich.markup import escape
 
-from bench.cli.terminal import number, summarise
+from bench.cli.terminal import summarise
 from bench.cli.values import count, counts, duration, names, seeds
+from bench.drawing import tables
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -97,13 +98,18 @@ def command(
 
 def _announce(plan: Plan, study: Study, execution: Execution, console: Console) -> None:
     """What is going to run, and where; what is not, and why."""
-    cells = [number(len(study.algos), "algorithm"), f"z = {_listed(study.z)}", number(len(study.seeds), "seed")]
+    cells = [
+        tables.quantity(len(study.algos), "algorithm"),
+        f"z = {_listed(study.z)}",
+        tables.quantity(len(study.seeds), "seed"),
+    ]
     console.print(
-        f"[bold]{escape(study.dataset)}[/]: {escape(' x '.join(cells))} = {number(len(plan.specs), 'trial')}",
+        f"[bold]{escape(study.dataset)}[/]: {escape(' x '.join(cells))} = {tables.quantity(len(plan.specs), 'trial')}",
         highlight=False,
     )
     console.print(
-        f"{min(execution.workers, max(1, len(plan.todo)))} at once, {number(execution.threads, 'thread')} each, "
+        f"{min(execution.workers, max(1, len(plan.todo)))} at once, "
+        f"{tables.quantity(execution.threads, 'thread')} each, "
         f"{study.budget:,} training samples a trial; results go to {escape(str(plan.store.path))}",
         highlight=False,
     )

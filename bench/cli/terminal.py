@@ -61,9 +61,4 @@ def _warnings(results: Results) -> Iterator[str]:
         keys = ["algorithm", "z", *([what] if what else [])]
         for key, group in warned.groupby(keys, sort=False):
             who = f"{key[2]} of {key[0]}" if what else key[0]
-            yield f"{who}, z={key[1]}, {number(len(group), 'seed')}: {group[column].iloc[0]}"
-
-
-def number(count: int, noun: str) -> str:
-    """``1 trial``, ``3 trials``."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+            yield f"{who}, z={key[1]}, {tables.quantity(len(group), 'seed')}: {group[column].iloc[0]}"

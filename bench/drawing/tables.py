@@ -48,6 +48,11 @@ def count(value: float) -> str:
     return f"{digits[:-zeros]}e{zeros}" if zeros >= 4 else digits
 
 
+def quantity(count: int, noun: str) -> str:
+    """``1 trial``, ``3 trials``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def time(value: float) -> str:
     """A time or a number of samples: ``4530``, ``0.253``, ``never`` where it is infinite."""
     if math.isinf(value):
@@ -72,6 +77,11 @@ def seeds_in_words(done: int, others: Iterable[str]) -> str:
         return str(done)
     listed = ", ".join(f"{times} {fate}" for fate, times in fates.items())
     return f"{done} of {done + fates.total()} ({listed})"
+
+
+def is_numeric(cells: Iterable[str]) -> bool:
+    """Whether a column of texts holds numbers, so that it stands to the right."""
+    return any(_NUMBER.match(cell) for cell in cells)
 
 
 def render_table(frame: pd.DataFrame, title: str, width: int | None = None) -> Table:
@@ -117,8 +127,8 @@ class _Column:
 
     @classmethod
     def of(cls, name: str, values: pd.Series) -> _Column:
-        cells = [_text(value) for value in values]
-        return cls(name, cells, any(_NUMBER.match(cell) for cell in cells))
+        cells = [text(value) for value in values]
+        return cls(name, cells, is_numeric(cells))
 
     @property
     def constant(self) -> bool:
@@ -134,7 +144,8 @@ class _Column:
         return self.widest if self.numeric else min(self.widest, _TEXT_WIDTH)
 
 
-def _text(value: object) -> str:
+def text(value: object) -> str:
+    """A cell as it is shown."""
     if isinstance(value, float):
         return f"{value:.10g}" if math.isfinite(value) else MISSING
     return MISSING if value is None else str(value)

@@ -1,0 +1,1 @@
+"""The page that answers: one HTML file that needs nothing else."""
