@@ -32,6 +32,11 @@ class Place(NamedTuple):
     n_train: int
     z: int
 
+    @property
+    def words(self) -> str:
+        """As a heading."""
+        return f"{self.dataset}, {self.n_train} training points, z = {self.z}"
+
 
 def bound_curves(results: Results, clock: str = "samples") -> dict[str, Points]:
     """The test bound of each trial that has one, against ``clock``: x [G] ascending and above 0, y [G] in nats."""

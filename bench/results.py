@@ -112,8 +112,8 @@ class Results:
         return _frame([row for labels, found in self._diagnoses for row in _latent_rows(labels, found)], LATENT_COLUMNS)
 
     @cached_property
-    def models(self) -> tuple[list[TrainedModel], list[str]]:
-        """A trained model for each cell, of its first seed that is done; and in words which could not be loaded."""
+    def models(self) -> tuple[list[TrainedModel], dict[Cell, str]]:
+        """A trained model for each cell, of its first seed that is done; and of the other cells why they have none."""
         from bench.trained import load_models
 
         return load_models([(entry.labels, entry.spec, entry.folder) for entry in self._entries])

@@ -12,7 +12,7 @@ from torch import Tensor
 from bench import seeds
 from bench.cells import Cell
 from bench.dataset import Data
-from bench.errors import BenchError
+from bench.errors import DataError, PluginError
 from bench.likelihood.estimator import frozen
 from bench.mcmc.posterior import sample_posterior
 from bench.models.latent import LatentVariableModel
@@ -37,7 +37,15 @@ class TrainedModel:
     def decode(self, z: Tensor) -> Tensor:
         """E[x|z] as images: [..., d] -> [..., rows, columns]."""
         with frozen(self.model):
-            images: Tensor = self.model.decoder.mean(z).unflatten(-1, self.data.image_shape)
+            x: Tensor = self.model.decoder.mean(z)
+        return self.images(x)
+
+    def images(self, x: Tensor) -> Tensor:
+        """Values [..., D] as images in [0, 1]: [..., rows, columns]; unbounded data by the range of the test data."""
+        if not self.data.bounded:
+            low, high = torch.aminmax(self.data.x_test)
+            x = (x - low) / (high - low).clamp(min=1e-12)
+        images: Tensor = x.unflatten(-1, self.data.image_shape)
         return images.clamp(0, 1)
 
     def encode(self, x: Tensor) -> Tensor:
@@ -55,26 +63,73 @@ class TrainedModel:
 
 def load_models(
     trials: Sequence[tuple[Mapping[str, Any], TrialSpec, TrialFolder]],
-) -> tuple[list[TrainedModel], list[str]]:
-    """One model for each cell, in the order of the trials, on the CPU; and in words which could not be loaded.
+) -> tuple[list[TrainedModel], dict[Cell, str]]:
+    """One model for each cell, in the order of `cells`, on the CPU; and of the other cells why they have none.
 
-    Each trial comes with its labels, which name its cell.
+    Each trial comes with its labels, which name its cell.  Whatever a plugin raises while its model is built again is
+    such a reason: its file may have changed since.
     """
+    order = {name: i for i, name in enumerate(dict.fromkeys(labels["algorithm"] for labels, *_ in trials))}
     data: dict[tuple[Choice, int], Data] = {}
     models: dict[Cell, TrainedModel] = {}
     missing: dict[Cell, str] = {}
-    for labels, spec, folder in trials:
+    for labels, spec, folder in sorted(
+        trials, key=lambda trial: (trial[1].n_train, trial[1].z, order[trial[0]["algorithm"]], trial[1].seed)
+    ):
         cell = Cell(*(labels[name] for name in Cell._fields))
-        if cell in models or folder.read_status().get("status") != "done":
+        if cell in models:
+            continue
+        if folder.read_status().get("status") != "done":
+            missing.setdefault(cell, "no seed is done")
             continue
         try:
             key = (spec.dataset, spec.seed)
             if key not in data:
                 data[key] = load_data(*key)
             model = trained_model(spec, folder, data[key], torch.device("cpu")).eval()
-        except (BenchError, OSError) as error:
-            missing.setdefault(cell, str(error).partition(":")[0])
+        except Exception as error:  # noqa: BLE001  # plugins run here
+            missing[cell] = _reason(error, folder)
             continue
         models[cell] = TrainedModel(cell, spec.seed, model, data[key])
         missing.pop(cell, None)
-    return list(models.values()), [f"{cell.algorithm}, z = {cell.z}: {reason}." for cell, reason in missing.items()]
+    return list(models.values()), missing
+
+
+def _reason(error: Exception, folder: TrialFolder) -> str:
+    """In a few words without paths, so that a copied run gives the same figures."""
+    if isinstance(error, DataError):
+        return "its data cannot be loaded"
+    if isinstance(error, PluginError):
+        return "its plugin cannot be loaded"
+    if not folder.has_model():
+        return "its file of weights does not exist"
+    return f"its weights cannot be loaded ({type(error).__name__})"
+
+
+def left_out(missing: Mapping[Cell, str], z: int | None = None) -> list[str]:
+    """Who is not in a figure of models (of this ``z``), an algorithm and reason a line."""
+    sizes: dict[tuple[str, int, str], list[int]] = {}
+    for cell, reason in missing.items():
+        if z in (None, cell.z):
+            sizes.setdefault((cell.algorithm, cell.n_train, reason), []).append(cell.z)
+    return [
+        f"{name} is left out ({n_train} training points, z = {', '.join(map(str, found))}): {reason}."
+        for (name, n_train, reason), found in sizes.items()
+    ]
+
+
+def about(models: Sequence[TrainedModel], *, coded: bool = False) -> str:
+    """What a figure of these models must say: of which seed they are, and where ``coded`` how x was put into z."""
+    told = ["One seed each, the first that is done."]
+    without = dict.fromkeys(each.cell.algorithm for each in models if each.model.encoder is None)
+    if coded and any(each.model.encoder is not None for each in models):
+        told.append("z is the mean of q(z|x).")
+    if coded and without:
+        told.append(f"{', '.join(without)}: no encoder, z is the mean of a Hamiltonian Monte Carlo chain on p(z|x).")
+    return " ".join(told)
+
+
+def about_values(models: Sequence[TrainedModel]) -> str:
+    """How values that are no grey levels are shown; empty where all are."""
+    unbounded = any(not each.data.bounded for each in models)
+    return "Black and white: the lowest and the highest value of the test data." if unbounded else ""

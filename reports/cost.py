@@ -41,12 +41,14 @@ class Cost(Figure):
         done = done[done["x"] > 0]
         if done.empty:
             return None
-        from bench.drawing import figures
+        from bench.drawing import absentees, figures
         from bench.drawing.place_panels import legend, place_panels
 
         found = list(cells(done))
         with figures.style():
             looks = figures.looks(dict.fromkeys(results.trials["algorithm"]))
+            shown = {cell.algorithm for cell, _ in found}
+            looks = {name: look for name, look in looks.items() if name in shown}
             places = list(dict.fromkeys(Place(*cell[:3]) for cell, _ in found))
             figure, axes = place_panels(places, LABELS[clock], "log-likelihood\n(nats a datapoint)")
             means: dict[Place, list[tuple[float, float]]] = {}
@@ -60,12 +62,19 @@ class Cost(Figure):
                 means.setdefault(Place(*cell[:3]), []).append((x, y))
             for place, points in means.items():
                 x_front, y_front = front(points)
-                axes[place].set_xscale("log")
                 axes[place].plot(x_front, y_front, drawstyle="steps-post", color=figures.GREY, linewidth=1, zorder=1)
-                figures.label_logarithmic(axes[place])
-            caption = (
+                here = (done[list(Place._fields[:2])] == list(place[:2])).all(
+                    axis=1
+                )  # panels of a row share their axes
+                figures.set_logarithmic(axes[place], done.loc[here, "x"])
+            tuning = "" if clock == "samples" else ", the choice of the learning rate included"
+            about = (
                 "Large marks: means over seeds, small ones: seeds. Line: the Pareto front of the means. Log-likelihood "
-                f"of test data ({first_estimator(results)}). The cost is of training alone, without evaluations."
+                f"of test data ({first_estimator(results)}). The cost is of training alone, without evaluations"
             )
-            figures.add_legends_and_caption(figure, [legend(looks, line=False)], [caption])
+            caption = [
+                f"{about}{tuning}.",
+                *absentees.not_done(results.trials, "which have no mark"),
+            ]
+            figures.add_legends_and_caption(figure, [legend(looks, line=False)], caption)
         return figure

@@ -28,15 +28,16 @@ class LatentDimensions(Figure):
             return None
         from matplotlib.ticker import MaxNLocator
 
-        from bench.drawing import figures
+        from bench.drawing import absentees, figures
         from bench.drawing.place_panels import legend, place_panels
 
         places = sorted({Place(*cell[:3]) for cell, _ in cells(latents)})
-        active = {cell: numbers(rows["active_units"]).mean() for cell, rows in cells(results.diagnosis)}
+        looked_into = results.diagnosis[results.diagnosis["trial"].isin(done)]
+        active = {cell: numbers(rows["active_units"]).mean() for cell, rows in cells(looked_into)}
         with figures.style():
             looks = figures.looks(dict.fromkeys(results.trials["algorithm"]))
             figure, axes = place_panels(places, "latent dimension, sorted", "KL (nats a datapoint)")
-            told = []
+            told: dict[Place, list[str]] = {place: [] for place in places}
             for cell, own in cells(latents):
                 by_rank = numbers(own["kl"]).groupby(own["dimension"].astype(int) + 1)
                 mean, low, high = by_rank.mean(), by_rank.min(), by_rank.max()
@@ -44,7 +45,13 @@ class LatentDimensions(Figure):
                 ax.plot(mean.index, mean, color=look.colour, marker=look.marker, markersize=4, linewidth=1.2)
                 ax.fill_between(mean.index, low, high, color=look.colour, alpha=0.2, linewidth=0)
                 ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-                told.append(f"{cell.algorithm}, z = {cell.z}: {active[cell]:.1f}")
-            caption = ["Means over seeds; bands: lowest to highest seed.", f"Active units: {'; '.join(told)}."]
-            figures.add_legends_and_caption(figure, [legend(looks)], caption)
+                told[Place(*cell[:3])].append(f"{cell.algorithm} {active[cell]:.1f}")
+            caption = [
+                "Means over seeds; bands: lowest to highest seed. Active units, means over seeds:",
+                *(f"{place.words}: {', '.join(texts)}." for place, texts in told.items()),
+                *absentees.not_done(results.trials, "which do not count"),
+            ]
+            shown = {cell.algorithm for cell in active}
+            entries = legend({name: look for name, look in looks.items() if name in shown})
+            figures.add_legends_and_caption(figure, [entries], caption)
         return figure

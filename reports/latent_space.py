@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
     from bench.results import Results
+    from bench.trained import TrainedModel
 
 MOST_LABELS = 10  # as many colours as can be told apart
 
@@ -33,41 +34,30 @@ class LatentSpace(Figure):
     options: LatentSpaceOptions
 
     def figure(self, results: Results) -> MatplotlibFigure | None:
-        """See `Figure.figure`: a panel for each algorithm."""
+        """See `Figure.figure`: a row for each data set and number of training points, a panel for each algorithm."""
         models, missing = results.models
         planes = [each for each in models if each.cell.z == 2]
         if not planes:
             return None
-        from matplotlib.lines import Line2D
+        from bench.drawing.scatter_panels import Scatter, draw
+        from bench.trained import about, left_out
 
-        from bench.drawing import figures
-
-        with figures.style():
-            figure, axes = figures.panel_grid([len(planes)])
-            entries: dict[str, Line2D] = {}
-            furthest = 2.0
-            for each, ax in zip(planes, axes[0], strict=True):
-                z = each.encode(each.data.x_test[: self.options.points]).numpy()
-                labels = each.data.labels_test
-                names = [""] * len(z) if labels is None else [str(int(label)) for label in labels[: len(z)]]
-                if len(set(names)) > MOST_LABELS:
-                    names = [""] * len(z)
-                looks = figures.looks(sorted(set(names)))
-                for name, look in looks.items():
-                    own = z[[other == name for other in names]]
-                    ax.scatter(
-                        own[:, 0], own[:, 1], s=9, color=look.colour, marker=look.marker, linewidths=0, alpha=0.7
-                    )
-                    if name:
-                        entries[name] = Line2D([], [], color=look.colour, marker=look.marker, linestyle="none")
-                furthest = max(furthest, float(abs(z).max()))
-                ax.set_title(f"{each.cell.algorithm}, {each.cell.dataset}", loc="left", fontsize=9, parse_math=False)
-                ax.set_xlabel("z1")
-            axes[0][0].set(
-                ylabel="z2", xlim=(-1.05 * furthest, 1.05 * furthest), ylim=(-1.05 * furthest, 1.05 * furthest)
+        names = [self._names(each) for each in planes]
+        coloured = len({name for own in names for name in own}) <= MOST_LABELS
+        scatters = [
+            Scatter(
+                f"{each.cell.dataset}, {each.cell.n_train} training points",
+                each.cell.algorithm,
+                each.encode(each.data.x_test[: self.options.points]).numpy(),
+                own if coloured else [""] * len(own),
             )
-            for ax in axes[0]:
-                ax.set_aspect("equal")
-            legends = [dict(sorted(entries.items()))] if entries else []
-            figures.add_legends_and_caption(figure, legends, ["Means of q(z|x), test data. One seed each.", *missing])
-        return figure
+            for each, own in zip(planes, names, strict=True)
+        ]
+        told = "" if coloured else f"More than {MOST_LABELS} labels cannot be told apart by colour: none is coloured."
+        return draw(scatters, [f"Test data. {about(planes, coded=True)}", told, *left_out(missing, z=2)])
+
+    def _names(self, each: TrainedModel) -> list[str]:
+        """The label of each point as text; empty where there are none."""
+        labels = each.data.labels_test
+        count = len(each.data.x_test[: self.options.points])
+        return [""] * count if labels is None else [f"{float(label):g}" for label in labels[:count]]

@@ -40,7 +40,8 @@ class Manifold(Figure):
             return None
         import torch
 
-        from bench.drawing.image_panels import draw, mosaic
+        from bench.drawing.image_panels import Row, draw, mosaic
+        from bench.trained import about, about_values, left_out
 
         size = self.options.size
         quantiles = torch.special.ndtri((torch.arange(size) + 0.5) / size)
@@ -49,8 +50,10 @@ class Manifold(Figure):
         for each in planes:
             sheet = mosaic(each.decode(z).numpy())
             panels.setdefault((each.cell.dataset, each.cell.n_train), []).append((each.cell.algorithm, sheet))
+        rows = [Row(f"{dataset}, {n_train} training points", row) for (dataset, n_train), row in panels.items()]
         caption = [
-            f"E[x|z] at the {size} x {size} quantiles of N(0, I): z1 from left to right, z2 upwards. One seed each.",
-            *missing,
+            f"E[x|z] at the {size} x {size} quantiles of N(0, I): z1 from left to right, z2 upwards. {about(planes)}",
+            about_values(planes),
+            *left_out(missing, z=2),
         ]
-        return draw(list(panels.values()), caption, width=3.0)
+        return draw(rows, caption, width=3.0)

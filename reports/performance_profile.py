@@ -41,7 +41,7 @@ class PerformanceProfile(Figure):
             return None
         import numpy as np
 
-        from bench.drawing import figures
+        from bench.drawing import absentees, figures
         from bench.drawing.place_panels import legend
 
         found = profiles.ratios(
@@ -56,13 +56,19 @@ class PerformanceProfile(Figure):
             looks = figures.looks(dict.fromkeys(results.trials["algorithm"]))
             looks = {name: look for name, look in looks.items() if name in found}
             figure, ((ax,),) = figures.panel_grid([1])
-            for name, look in looks.items():
+            for i, (name, look) in enumerate(looks.items()):
                 shares = profiles.share_within(factors, found[name])
-                ax.plot(factors, shares, color=look.colour, drawstyle="steps-post", marker=look.marker, markevery=50)
+                every = (i * 50 // len(looks), 50)  # lines that coincide show their marks in turn
+                ax.plot(factors, shares, color=look.colour, drawstyle="steps-post", marker=look.marker, markevery=every)
             ax.set_xscale("log")
             ax.set_ylim(-0.02, 1.03)
             ax.set_xlabel(f"{self.options.clock.replace('_', ' ')} to target, over the best algorithm's median")
             ax.set_ylabel("share of runs")
             figures.label_logarithmic(ax)
-            figures.add_legends_and_caption(figure, [legend(looks)], [f"All seeds of all places. {measures.TARGET}"])
+            caption = [
+                f"All seeds of all places. {measures.TARGET}",
+                *absentees.without_bound(results.trials, looks),
+                *absentees.not_done(results.trials[results.trials["algorithm"].isin(looks)], "which count as never"),
+            ]
+            figures.add_legends_and_caption(figure, [legend(looks)], caption)
         return figure

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bench.measures import Place
 from bench.options import option
 from bench.report import Figure
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.figure import Figure as MatplotlibFigure
-    from numpy.typing import NDArray
 
+    from bench.drawing.image_panels import Row
     from bench.results import Results
 
 
@@ -37,17 +37,18 @@ class Reconstructions(Figure):
         models, missing = results.models
         if not models:
             return None
-        from bench.drawing.image_panels import draw, mosaic
+        from bench.drawing.image_panels import Row, draw, mosaic
+        from bench.trained import about, about_values, left_out
 
-        panels: list[list[tuple[str, NDArray[np.float32]]]] = []
-        places: set[tuple[object, ...]] = set()
+        rows: list[Row] = []
+        places: set[Place] = set()
         for each in models:
             x = each.data.x_test[: self.options.count]
-            if each.cell[:3] not in places:
-                places.add(each.cell[:3])
-                images = x.unflatten(-1, each.data.image_shape).clamp(0, 1)
-                heading = f"test images: {each.cell.dataset}, {each.cell.n_train} training points, z = {each.cell.z}"
-                panels.append([(heading, mosaic(images[None].numpy()))])
+            place = Place(*each.cell[:3])
+            if place not in places:
+                places.add(place)
+                rows.append(Row(place.words, [("test images", mosaic(each.images(x)[None].numpy()))]))
             found = each.decode(each.encode(x))
-            panels.append([(each.cell.algorithm, mosaic(found[None].numpy()))])
-        return draw(panels, ["One seed each.", *missing], width=0.55 * self.options.count)
+            rows.append(Row("", [(each.cell.algorithm, mosaic(found[None].numpy()))]))
+        caption = [f"E[x|z]. {about(models, coded=True)}", about_values(models), *left_out(missing)]
+        return draw(rows, caption, width=min(max(0.55 * self.options.count, 3.0), 16.0))

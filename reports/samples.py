@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench import seeds
+from bench.measures import Place
 from bench.options import option
 from bench.report import Figure
 
@@ -38,13 +39,15 @@ class Samples(Figure):
         models, missing = results.models
         if not models:
             return None
-        from bench.drawing.image_panels import draw, mosaic
+        from bench.drawing.image_panels import Row, draw, mosaic
+        from bench.trained import about, about_values, left_out
 
         size = self.options.size
-        panels: dict[tuple[object, ...], list[tuple[str, NDArray[np.float32]]]] = {}
+        panels: dict[Place, list[tuple[str, NDArray[np.float32]]]] = {}
         for each in models:
             z = each.model.sample_prior(size * size, seeds.generator("figure of samples", each.cell.z))
             images = each.decode(z).unflatten(0, (size, size)).numpy()
-            row = panels.setdefault(each.cell[:3], [])
-            row.append((f"{each.cell.algorithm}, z = {each.cell.z}", mosaic(images)))
-        return draw(list(panels.values()), ["E[x|z] for draws of z from the prior. One seed each.", *missing])
+            panels.setdefault(Place(*each.cell[:3]), []).append((each.cell.algorithm, mosaic(images)))
+        rows = [Row(place.words, row) for place, row in panels.items()]
+        told = f"E[x|z] for draws of z from the prior, the same for all algorithms. {about(models)}"
+        return draw(rows, [told, about_values(models), *left_out(missing)])

@@ -22,10 +22,15 @@ class TimeToTarget(Figure):
         found = {clock: measures.times(results, clock).dropna(subset=["time", "target"]) for clock in CLOCKS}
         if found["samples"].empty:
             return None
-        from bench.drawing import figures
+        from bench.drawing import absentees, figures
         from bench.drawing.time_panels import draw
 
         bounded = set(found["samples"]["algorithm"])
         every = figures.looks(dict.fromkeys(results.trials["algorithm"]))
         looks = {name: look for name, look in every.items() if name in bounded}
-        return draw(found, looks, [f"Marks: seeds; bars: their medians. {measures.TARGET}"])
+        caption = [
+            f"Marks: seeds; bars: their medians. {measures.TARGET}",
+            *absentees.without_bound(results.trials, looks),
+            *absentees.not_done(results.trials[results.trials["algorithm"].isin(looks)], "which count as never"),
+        ]
+        return draw(found, looks, caption)

@@ -95,6 +95,22 @@ def add_legends_and_caption(figure: Figure, legends: Sequence[dict[str, Line2D]]
         figure.text(0.1 / width, y, line, size=8, color=GREY, va="top", parse_math=False)
 
 
+def set_logarithmic(axes: Axes, values: Iterable[float], right: float = 0.04) -> tuple[float, float]:
+    """A logarithmic x axis around ``values``, with a share of ``right`` beyond the largest; returns its ends.
+
+    It spans a factor of 3 at least: on less there may be but one tick with a round label.
+    """
+    found = [value for value in values if math.isfinite(value) and value > 0] or [1.0]
+    low, high = min(found), max(found)
+    widen = math.sqrt(max(1.0, 3 * low / high))
+    low, high = low / widen, high * widen
+    axes.set_xscale("log")
+    ends = low * (low / high) ** 0.04, high * (high / low) ** right
+    axes.set_xlim(*ends)
+    label_logarithmic(axes)
+    return ends
+
+
 def label_logarithmic(axes: Axes) -> None:
     """Label the x axis, once it has its range, between powers of ten only where there is too little without."""
     left, right = axes.get_xlim()
@@ -110,6 +126,7 @@ def label_logarithmic(axes: Axes) -> None:
 
     axes.xaxis.set_major_formatter(FuncFormatter(label))
     axes.xaxis.set_minor_formatter(FuncFormatter(label_some))
+    axes.tick_params(axis="x", which="minor", pad=5)  # shorter ticks, labels at the height of the others
 
 
 def _columns(names: list[str], width: float) -> int:

@@ -113,7 +113,7 @@ def render_table(frame: pd.DataFrame, title: str, width: int | None = None) -> T
         side: Literal["left", "right"] = "right" if column.numeric else "left"
         heading = Text("\n".join(textwrap.wrap(column.name, room)))
         table.add_column(heading, justify=side, no_wrap=True, width=room)
-        wrapped.append([Text(_broken(cell, room)) for cell in column.cells])
+        wrapped.append([Text(broken(cell, room)) for cell in column.cells])
     for row in zip(*wrapped, strict=True):
         table.add_row(*row)
     return table
@@ -151,7 +151,7 @@ def text(value: object) -> str:
     return MISSING if value is None else str(value)
 
 
-def _broken(text: str, width: int) -> str:
+def broken(text: str, width: int) -> str:
     """``text`` on lines of at most ``width``, broken behind spaces, commas and brackets where it can be."""
     lines = [""]
     for piece in re.findall(rf"[^ ,\[]{{0,{width - 1}}}[ ,\[]|[^ ,\[]{{1,{width}}}", text):
@@ -159,6 +159,12 @@ def _broken(text: str, width: int) -> str:
             lines.append("")
         lines[-1] += piece
     return "\n".join(line.rstrip() for line in lines if line)
+
+
+def with_heading(heading: str, titles: list[str]) -> list[str]:
+    """The titles of panels side by side, the first with a ``heading`` that lies above all of them."""
+    lines = max(title.count("\n") for title in titles) - titles[0].count("\n")
+    return [heading + "\n" * (lines + 1) + titles[0], *titles[1:]]
 
 
 def _fit(columns: list[_Column], width: int) -> tuple[list[_Column], list[str]]:

@@ -1,15 +1,14 @@
-"""Draws the time to a target: a row of panels for each clock, a column for each place, a line of marks an algorithm."""
+"""Draws the time to a target: a column for each place, a panel for each clock, a line of marks an algorithm."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from bench.drawing import figures
 from bench.drawing.figures import GREY, Look
@@ -17,42 +16,41 @@ from bench.drawing.place_panels import legend
 from bench.measures import Place
 
 LABELS = {"samples": "training samples", "model_evaluations": "model evaluations", "train_seconds": "training seconds"}
+NEVER = 0.2  # the share of an axis that is kept for seeds that never get there
 
 
-def draw(times: Mapping[str, pd.DataFrame], looks: Mapping[str, Look], caption: list[str]) -> Figure:
-    """``times`` as `measures.times` gives them, for each clock; the algorithms are those of ``looks``."""
-    places = [Place._make(key) for key in _keys(next(iter(times.values())))]
-    height = 0.35 * len(looks) + 0.75
+def draw(times: Mapping[str, pd.DataFrame], looks: Mapping[str, Look], caption: Sequence[str]) -> Figure:
+    """``times`` as `measures.times` gives them, for each clock; the algorithms are those of ``looks``.
+
+    Columns are broken into blocks that are nearly equally wide; a clock has the same range in all of them.
+    """
+    places = [Place(*row) for row in next(iter(times.values()))[list(Place._fields)].drop_duplicates().to_numpy()]
+    columns = math.ceil(len(places) / math.ceil(len(places) / figures.COLUMNS))
+    blocks = [places[start : start + columns] for start in range(0, len(places), columns)]
+    height = len(times) * (0.35 * len(looks) + 0.6) + 0.35
     with figures.style():
-        size = (max(2.9 * len(places) + 0.4, 6.4), height * len(times))
-        figure = Figure(figsize=size, layout="constrained")
-        axes = figure.subplots(len(times), len(places), squeeze=False, sharey=True, sharex="row")
-        for row, (clock, every) in zip(axes, times.items(), strict=True):
-            never = _beyond(every["time"].to_numpy())
-            for place, ax in zip(places, row, strict=True):
-                here = every[(every[list(Place._fields)] == list(place)).all(axis=1)]
-                _draw_panel(ax, here, looks, never)
-                ax.set_xlabel(LABELS[clock])
-                if ax in axes[0]:
-                    aim = f"z = {place.z}: to {here['target'].iloc[0]:.2f} nats"
-                    title = f"{place.dataset}, {place.n_train} training points\n{aim}"
-                    ax.set_title(title, loc="left", fontsize=9, parse_math=False)
+        figure = Figure(figsize=(max(2.9 * columns + 0.4, 6.4), height * len(blocks)), layout="constrained")
+        grid = figure.add_gridspec(len(blocks) * len(times), columns)
+        for b, block in enumerate(blocks):
+            for j, place in enumerate(block):
+                for i, (clock, every) in enumerate(times.items()):
+                    ax = figure.add_subplot(grid[b * len(times) + i, j])
+                    here = every[(every[list(Place._fields)] == list(place)).all(axis=1)]
+                    _draw_panel(ax, here, looks, every["time"])
+                    ax.set_xlabel(LABELS[clock])
+                    if i == 0:
+                        aim = f"z = {place.z}: to {here['target'].iloc[0]:.2f} nats"
+                        above = f"{place.dataset}, {place.n_train} training points"
+                        ax.set_title(f"{above}\n{aim}", loc="left", fontsize=9, parse_math=False)
         figures.add_legends_and_caption(figure, [legend(dict(looks), line=False)], caption)
     return figure
 
 
-def _keys(times: pd.DataFrame) -> list[Any]:
-    return list(times.groupby(list(Place._fields), sort=False).groups)
-
-
-def _beyond(times: NDArray[np.float64]) -> float:
-    """Where the seeds stand that never get there."""
-    finite = times[np.isfinite(times)]
-    return float(finite.max() * 3) if len(finite) else 1.0
-
-
-def _draw_panel(ax: Axes, here: pd.DataFrame, looks: Mapping[str, Look], never: float) -> None:
-    ax.set_xscale("log")
+def _draw_panel(ax: Axes, here: pd.DataFrame, looks: Mapping[str, Look], every: pd.Series) -> None:
+    unreached = bool(np.isinf(every).any())
+    left, right = figures.set_logarithmic(ax, every, right=NEVER if unreached else 0.04)
+    margin = (right / left) ** (NEVER / (1.04 + NEVER))
+    never = right / margin**0.5
     for i, (name, look) in enumerate(looks.items()):
         own = here.loc[here["algorithm"] == name, "time"].to_numpy()
         if len(own):
@@ -60,10 +58,9 @@ def _draw_panel(ax: Axes, here: pd.DataFrame, looks: Mapping[str, Look], never: 
             median = float(np.quantile(x, 0.5, method="inverted_cdf"))
             ax.scatter(x, np.full(len(x), i), s=16, color=look.colour, marker=look.marker, alpha=0.6, linewidths=0)
             ax.plot([median, median], [i - 0.3, i + 0.3], color=look.colour, linewidth=2.5)
-    if np.isinf(here["time"]).any():
-        ax.axvline(never / 1.7, color=GREY, linewidth=0.7, linestyle=":")
-        ax.text(never, -0.45, "never", ha="center", va="top", fontsize=7, color=GREY)
-    figures.label_logarithmic(ax)
+    if unreached:
+        ax.axvspan(right / margin**0.9, right, color="0.95", linewidth=0, zorder=0)
+        ax.text(never, -0.5, "never", ha="center", va="bottom", fontsize=7, color=GREY)
     ax.set_yticks([])
     ax.set_ylim(len(looks) - 0.5, -0.5)
     ax.grid(True, axis="x", color="0.9", linewidth=0.6)

@@ -234,7 +234,7 @@ def test_pixels_depend_on_nothing_else(three: Any, tmp_path: Path) -> None:
     (first,) = ConvergenceSamples().save(results, tmp_path, "first", ("png",))
     with mpl.rc_context({"font.size": 20, "lines.linewidth": 9, "axes.facecolor": "black"}):
         settings = dict(mpl.rcParams)
-        figure = drawn(results)
+        figure = ConvergenceSamples().drawn(three.results())
         assert dict(mpl.rcParams) == settings
     figure.savefig(tmp_path / "second.png", dpi=200, bbox_inches="tight")
     with Image.open(first) as one, Image.open(tmp_path / "second.png") as two:
