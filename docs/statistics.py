@@ -81,9 +81,9 @@ def main() -> None:
         "95 % is one of some 92 % for normal differences and less for skewed ones."
     )
     about_comparisons = (
-        f"`bench compare` on {NUM_CELLS} cells with {NUM_SEEDS} seeds each that lie {SPREAD:g} nats apart, with its rate "
-        f"of false alarms at {RATE:.0%}, half of which is for the log-likelihoods judged here. Each cell's variance is "
-        "moderated by those of the others (Smyth 2004), then Holm's procedure."
+        f"`bench compare` on {NUM_CELLS} cells with {NUM_SEEDS} seeds each that lie {SPREAD:g} nats apart, with its "
+        f"rate of false alarms at {RATE:.0%}, half of which is for the log-likelihoods judged here. Each cell's "
+        "variance is moderated by those of the others (Smyth 2004), then Holm's procedure."
     )
     texts = [
         "# How far the statistics can be trusted",

@@ -1,0 +1,111 @@
+"""`bench perf`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bench.cli import timing_words as words
+
+if TYPE_CHECKING:
+    from bench.statistics.timings import Row, Rules
+
+EXIT_SLOWER = 1
+EXIT_SOME_FAILED = 3
+EXIT_INTERRUPTED = 130
+
+
+@click.command("perf")
+@click.option("--against", metavar="REV", required=True, help="Base revision: a branch, a tag, a hash, HEAD~1")
+@click.option("--rounds", type=int, default=5, show_default=True, help="Measurements of each side")
+@click.option("--min-ratio", type=float, default=1.1, show_default=True, help="Smaller ratios of times do not count")
+@click.option(
+    "--alpha",
+    type=float,
+    default=0.05,
+    show_default=True,
+    help="Chance that anything is called slower or faster where nothing has changed",
+)
+@click.option("--only", metavar="EXPR", default="", help="Benchmarks to run, as pytest -k: 'update and aevb'")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown", "json"]),
+    default="text",
+    show_default=True,
+    help="Print as",
+)
+def command(against: str, rounds: int, min_ratio: float, alpha: float, only: str, form: str) -> int:
+    """Did a change make anything slower?  Measure the revision REV and the working tree in turn, on this machine.
+
+    Runs the benchmarks in tests/perf of the git checkout around the current folder, on both sides, in rounds that
+    alternate which comes first: about a minute a round, less with --only.  Slower or faster is what is both
+    significant and large.
+
+    Exit codes: 0 nothing is slower; 1 something is; 2 the command was wrong, or a side does not run; 3 a benchmark
+    fails in the working tree; 130 interrupted.
+    """
+    from bench import perf
+    from bench.statistics import timings
+
+    rules = timings.Rules(rounds, min_ratio, alpha)
+    try:
+        measured = perf.measure(against, rules, only, lambda number, side: _ended(number, side, rounds))
+    except KeyboardInterrupt:
+        click.echo("Interrupted: nothing was judged, and nothing is left behind.", err=True)
+        return EXIT_INTERRUPTED
+    rows = timings.judge(*measured.seconds(), rules)
+    rows = timings.with_failures(rows, *([side.failures for side in sides] for sides in (measured.base, measured.new)))
+    rows.sort(key=lambda row: words.ORDER.index(row.verdict))
+    title = f"The working tree against {against} ({measured.commit[:10]}), {rounds} rounds"
+    {"text": _print_text, "markdown": _print_markdown, "json": _print_json}[form](rows, rules, title)
+    verdicts = {row.verdict for row in rows}
+    return EXIT_SLOWER if "slower" in verdicts else EXIT_SOME_FAILED if "fails" in verdicts else 0
+
+
+def _ended(number: int, side: str, rounds: int) -> None:
+    click.echo(f"[{number}/{rounds}] {'base' if side == 'base' else 'working tree'}", err=True)
+
+
+def _print_text(rows: Sequence[Row], rules: Rules, title: str) -> None:
+    from rich.console import Console
+
+    from bench.drawing import tables
+
+    console, shown = Console(), words.frame(rows)
+    widest = sum(max(map(len, [name, *shown[name]])) + 2 for name in shown.columns) - 1
+    width = max(console.width, widest)  # a name that is broken over lines can be neither read nor searched for
+    Console(width=width).print(tables.render_table(shown, title, width))
+    console.print()
+    for line in words.sentences(rows, rules):
+        console.print(line, markup=False, highlight=False)
+    console.print(words.verdict(rows), style="bold", markup=False, highlight=False)
+
+
+def _print_markdown(rows: Sequence[Row], rules: Rules, title: str) -> None:
+    """For a comment on a pull request: the table folded away."""
+    from bench.report import markdown_table, markdown_text
+
+    lines = "\n".join(f"- {markdown_text(line)}" for line in words.sentences(rows, rules))
+    table = ["<details><summary>All benchmarks</summary>", markdown_table(words.frame(rows)), "</details>"]
+    click.echo("\n\n".join([f"### {markdown_text(title)}", f"**{words.verdict(rows)}**", lines, *table]))
+
+
+def _print_json(rows: Sequence[Row], rules: Rules, title: str) -> None:
+    """Times in seconds; numbers that are not known are null."""
+
+    def plain(value: Any) -> Any:
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    record = {
+        "title": title,
+        "verdict": words.verdict(rows),
+        "rules": dataclasses.asdict(rules),
+        "rows": [{name: plain(value) for name, value in dataclasses.asdict(row).items()} for row in rows],
+    }
+    click.echo(json.dumps(record, indent=1))

@@ -1,0 +1,162 @@
+"""`bench perf` on a git repository of the project's own files, with what was planted in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+PARTS = ("bench", "algorithms", "datasets", "reports", "tests/perf")
+
+Bench = Callable[..., subprocess.CompletedProcess[str]]
+
+pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+
+# The step is timed and stretched by a share of itself, so that it is slower by as much on every machine.
+STRETCHED = """
+import time
+
+_step = AEVB.step
+
+
+def step(self, batch):
+    started = time.perf_counter()
+    info = _step(self, batch)
+    ended = time.perf_counter()
+    while time.perf_counter() < ended + {share} * (ended - started):
+        pass
+    return info
+
+
+AEVB.step = step
+"""
+
+FAILING = """
+def test_trouble(benchmark):
+    raise ZeroDivisionError("planted")
+"""
+
+NEWER = """
+from bench.errors import Newer
+
+
+def test_newer(benchmark):
+    benchmark(Newer)
+"""
+
+
+def git(folder: Path, *arguments: str) -> None:
+    own = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_CEILING_DIRECTORIES": str(folder.parent)}
+    who = ("-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "init.defaultBranch=main")
+    command = [shutil.which("git") or "git", *who, *arguments]
+    subprocess.run(command, cwd=folder, env={**os.environ, **own}, check=True, capture_output=True)
+
+
+def commit(folder: Path) -> None:
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "as it is now")
+
+
+def append(path: Path, text: str) -> None:
+    path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """The files of the checkout that these tests lie in, committed once; `bench` runs in it."""
+    for part in PARTS:
+        shutil.copytree(CHECKOUT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", ".gitignore", "tests/conftest.py"):
+        shutil.copy(CHECKOUT / name, tmp_path / name)
+    git(tmp_path, "init", "--quiet")
+    commit(tmp_path)
+    return tmp_path
+
+
+def rows(shown: str) -> dict[str, dict[str, object]]:
+    return {row["benchmark"]: row for row in json.loads(shown)["rows"]}
+
+
+@pytest.mark.slow
+def test_a_planted_slow_down_of_30_percent_is_found(bench: Bench, repository: Path) -> None:
+    append(repository / "algorithms" / "aevb.py", STRETCHED.format(share=0.3))
+    commit(repository)
+    shown = bench("perf", "--against", "HEAD~1", "--only", "update and aevb-digits", code=1).stdout
+    assert "update[aevb-digits]  slower" in shown
+    assert "1 slower, 0 faster" in shown
+
+
+@pytest.mark.slow
+def test_a_planted_slow_down_of_3_percent_is_none(bench: Bench, repository: Path) -> None:
+    """In the working tree, not yet committed."""
+    append(repository / "algorithms" / "aevb.py", STRETCHED.format(share=0.03))
+    asked = ("--against", "HEAD", "--only", "update and aevb-digits", "--rounds", "3")
+    assert "update[aevb-digits]  no evidence" in bench("perf", *asked).stdout
+
+
+@pytest.mark.slow
+def test_what_one_side_does_not_have_or_cannot_run_is_told(bench: Bench, repository: Path) -> None:
+    """An algorithm that the base lacks, a file of benchmarks that it cannot import, a benchmark that fails."""
+    shutil.copy(repository / "algorithms" / "aevb.py", repository / "algorithms" / "newcomer.py")
+    append(repository / "bench" / "errors.py", "\n\nclass Newer(BenchError):\n    pass\n")
+    (repository / "tests" / "perf" / "test_newer.py").write_text(NEWER, encoding="utf-8")
+    append(repository / "tests" / "perf" / "test_results.py", FAILING)
+    only = "newer or trouble or newcomer-digits or append"
+    found = rows(bench("perf", "--against", "HEAD", "--only", only, "--rounds", "2", "--format", "json", code=3).stdout)
+    assert {name: row["verdict"] for name, row in found.items()} == {
+        "test_results.test_trouble": "fails",
+        "test_newer.test_newer": "fails on base",
+        "test_hot_paths.test_update[newcomer-digits]": "not in base",
+        "test_results.test_append_to_trace": "no evidence",
+    }
+    assert "ZeroDivisionError: planted" in str(found["test_results.test_trouble"]["why"])
+    assert "ImportError" in str(found["test_newer.test_newer"]["why"])
+
+
+def test_a_wrong_import_is_refused(bench: Bench, repository: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Something that runs at the start of Python brings its own `bench`, as an editable install can."""
+    hook = tmp_path_factory.mktemp("hook")
+    (hook / "sitecustomize.py").write_text(f"import sys\nsys.path.insert(0, {str(CHECKOUT)!r})\nimport bench\n")
+    said = bench("perf", "--against", "HEAD", code=2, PYTHONPATH=str(hook)).stderr
+    assert "do not run on the base" in said
+    assert f"finds {CHECKOUT} in place of" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--against", "nowhere"], "`against` 'nowhere' is no commit"),
+        (["--against", "--output=x"], "'--output=x' is no commit"),
+        (["--against", "HEAD", "--rounds", "1"], "`rounds` must be at least 2"),
+        (["--against", "HEAD", "--min-ratio", "0.9"], "`min_ratio` must be at least 1"),
+        (["--against", "HEAD", "--alpha", "1"], "`alpha` must lie between 0 and 1"),
+        ([], "Missing option '--against'"),
+    ],
+)
+def test_refusals(here: Bench, repository: Path, arguments: list[str], words: str) -> None:
+    assert words in here("perf", *arguments, code=2).stderr
+
+
+def test_nothing_to_run_is_refused(bench: Bench, repository: Path) -> None:
+    said = bench("perf", "--against", "HEAD", "--only", "nonesuch", code=2).stderr
+    assert "No benchmark matches `only` 'nonesuch'" in said
+
+
+def test_outside_a_checkout(here: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert "is not in a git checkout" in here("perf", "--against", "HEAD", code=2).stderr
+    git(tmp_path, "init", "--quiet")
+    assert "holds no benchmarks" in here("perf", "--against", "HEAD", code=2).stderr
+    monkeypatch.setenv("PATH", "")
+    assert "git is not installed" in here("perf", "--against", "HEAD", code=2).stderr
+
+
+def test_without_pytest_benchmark(here: Bench, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.perf.find_spec", lambda name: None)
+    assert "pip install --group test" in here("perf", "--against", "HEAD", code=2).stderr
