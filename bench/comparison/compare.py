@@ -1,8 +1,8 @@
 """The comparison: every cell that either run has, every measure that it has.
 
 A cell is judged only where both runs measured the same thing.  Seeds are compared in pairs where both runs have the
-same.  The rate of false alarms is for the comparison as a whole: half of it is spent on the log-likelihoods, half on
-all else.
+same.  The rate of false alarms is for the comparison as a whole: four fifths of it are spent on the log-likelihoods,
+the rest on all else.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from bench.statistics.paired import probability_of_improvement
 
 if TYPE_CHECKING:
     from bench.results import Results
+
+LIKELIHOOD_SHARE = 0.8
 
 # A cell in both runs, with its trials in each.
 Pair = tuple[Cell, pd.DataFrame, pd.DataFrame]
@@ -56,8 +58,8 @@ def compare(base: Results, new: Results, rules: Rules | None = None) -> Comparis
     rows = [Row(cell, "all", verdict="missing", why=f"only in {'BASE' if cell in old else 'NEW'}") for cell in alone]
     rows += [Row(cell, "all", verdict="not comparable", why=reason) for cell, reason in barred.items()]
     rows += [row for pair in shared for row in _endings(*pair)]
-    for family in ((LOG_LIKELIHOOD,), OTHERS):
-        rows += _judge(family, base, new, both, targets, rules)
+    for family, share in (((LOG_LIKELIHOOD,), LIKELIHOOD_SHARE), (OTHERS, 1 - LIKELIHOOD_SHARE)):
+        rows += _judge(family, share * rules.false_alarms, base, new, both, targets, rules)
     order = {cell: i for i, cell in enumerate(every)}
     return Comparison(tuple(sorted(rows, key=lambda row: order[row.cell])), rules, targets)
 
@@ -78,18 +80,19 @@ def _endings(cell: Cell, old: pd.DataFrame, fresh: pd.DataFrame) -> Iterator[Row
 
 def _judge(
     family: Sequence[Measure],
+    rate: float,
     base: Results,
     new: Results,
     pairs: Sequence[Pair],
     targets: Mapping[Place, float],
     rules: Rules,
 ) -> list[Row]:
-    """The rows of one family, half of the rate of false alarms among them."""
+    """The rows of one family, with its own rate of false alarms."""
     found: list[tuple[Measure, Row]] = []
     for measure in family:
         found += [(measure, row) for row in _measured(measure, base, new, pairs, targets, rules)]
     tested = [i for i, (_, row) in enumerate(found) if math.isfinite(row.p)]
-    real = dict(zip(tested, moderated.holm([found[i][1].p for i in tested], rules.false_alarms / 2), strict=True))
+    real = dict(zip(tested, moderated.holm([found[i][1].p for i in tested], rate), strict=True))
     return [judged(row, measure, rules, significant=bool(real.get(i, False))) for i, (measure, row) in enumerate(found)]
 
 

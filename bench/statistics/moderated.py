@@ -16,6 +16,11 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 
+# How much the other cells may tell of one: few cells look more alike than they are.  Without these two bounds up to
+# 12 % of comparisons at a rate of 5 % had a false alarm where spreads differed; with them some 5 % (make statistics).
+MOST_PRIOR_DEGREES = 6.0
+COUNTED = 0.5  # the share of the prior degrees that counts towards those of the t-test
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -68,11 +73,10 @@ def judge(samples: Sequence[Sample]) -> list[Judged]:
     variances = np.array([sample.variance for sample in samples], dtype=np.float64)
     degrees = np.array([sample.degrees for sample in samples], dtype=np.float64)
     prior_degrees, prior_variance = prior(variances, degrees)
-    if np.isinf(prior_degrees):
-        variances = np.full_like(variances, prior_variance)
-    elif prior_degrees > 0:
+    prior_degrees = min(prior_degrees, MOST_PRIOR_DEGREES)
+    if prior_degrees > 0:
         variances = (prior_degrees * prior_variance + degrees * variances) / (prior_degrees + degrees)
-    total = np.minimum(prior_degrees + degrees, degrees.sum())
+    total = np.minimum(degrees + COUNTED * prior_degrees, degrees.sum())
     found = []
     for sample, variance, own in zip(samples, variances, total, strict=True):
         error = float(np.sqrt(variance * sample.scale))

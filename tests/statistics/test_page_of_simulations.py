@@ -12,5 +12,5 @@ SCRIPT = Path(__file__).parent.parent.parent / "docs" / "statistics.py"
 def test_it_is_made() -> None:
     made = subprocess.run([sys.executable, SCRIPT, "--repeats", "50"], capture_output=True, text=True, check=True)
     rows = [line for line in made.stdout.splitlines() if line.startswith("| ")]
-    assert len(rows) == 1 + 9 + 1 + 2
+    assert len(rows) == 1 + 9 + 1 + 4
     assert "none given" in made.stdout
