@@ -102,8 +102,9 @@ class Judge:
         return self.rows[key]
 
     def diagnose_once(self, x: Tensor) -> None:
-        """Find where the model loses on x, by the first estimate of its log p(x); nothing where that is known."""
-        first = next((row for row in self.rows.values() if row["split"] == self.split), None)
+        """Find where the model loses on x, by the first estimate of its log p(x) that has a number; once."""
+        numbers = (row for row in self.rows.values() if row["split"] == self.split and row["num_failed"] < len(x))
+        first = next(numbers, None)
         if first is None or self.folder.read_diagnosis().get("samples") == self.samples:
             return
         name = first["estimator"]
@@ -133,9 +134,9 @@ def _estimate(estimator: Estimator, model: LatentVariableModel, x: Tensor, strea
     try:
         estimate = estimator.estimate(model, x, stream)
     except Exception as error:  # noqa: BLE001  # estimators are plugins too
-        unknown = torch.full((len(x),), torch.nan)
+        unknown = torch.full((len(x),), torch.nan, dtype=torch.float64)
         what = str(error) if isinstance(error, OptionError) else f"It failed: {type(error).__name__}: {error}"
-        return Estimate(unknown, unknown, "consistent", 0, warnings=(what,))
+        return Estimate(unknown, unknown, "", 0, warnings=(what,))  # what is not there has no bias
     return estimate
 
 

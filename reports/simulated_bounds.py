@@ -41,12 +41,15 @@ class SimulatedBounds(Table):
 def _row(found: pd.DataFrame) -> dict[str, Any]:
     return {
         "lower": float(intervals.mean(numbers(found["log_likelihood"]))),
+        "lower_se": float(intervals.error_of_mean(numbers(found["log_likelihood_se"]))),
         "upper": float(intervals.mean(numbers(found["upper"]))),
+        "upper_se": float(intervals.error_of_mean(numbers(found["upper_se"]))),
         "gap": float(intervals.mean(numbers(found["gap"]))),
         "gap_se": float(intervals.error_of_mean(numbers(found["gap_se"]))),
         "acceptance": float(intervals.mean(numbers(found["acceptance"]))),
         "seeds": len(found),
         "num_points": numbers(found["num_points"]).max(),
+        "warnings": "; ".join(text for text in found["warnings"].dropna().unique() if text),
     }
 
 
@@ -57,10 +60,11 @@ def _shown(row: pd.Series) -> dict[str, str]:
         "z": str(row["z"]),
         "algorithm": row["algorithm"],
         "estimator": row["estimator"],
-        "lower bound (nats)": tables.number(row["lower"]),
-        "upper bound (nats)": tables.number(row["upper"]),
-        "gap ± MC error (nats)": f"{tables.number(row['gap'], 3)} ± {tables.error(row['gap_se'])}",
+        "lower bound ± MC error (nats)": f"{tables.number(row['lower'], 3)} ± {tables.error(row['lower_se'])}",
+        "upper bound ± MC error (nats)": f"{tables.number(row['upper'], 3)} ± {tables.error(row['upper_se'])}",
+        "gap ± error over points (nats)": f"{tables.number(row['gap'], 3)} ± {tables.error(row['gap_se'])}",
         "acceptance": tables.number(row["acceptance"]),
         "seeds": str(row["seeds"]),
         "simulated points": tables.count(row["num_points"]),
+        "warnings": row["warnings"],
     }

@@ -27,7 +27,11 @@ EXIT_SOME_FAILED = 3
     type=names,
     help="Estimators of log p(x): ais,importance[num_samples=5000],bdmc  [default: those of the run]",
 )
-@click.option("--points", type=count(1), help="First datapoints to estimate log p(x) of  [default: as the run]")
+@click.option(
+    "--points",
+    type=count(1),
+    help="First datapoints to estimate log p(x) of  [default: as the run]; bdmc draws its own: bdmc[num_points=20]",
+)
 @click.option("--split", type=click.Choice(["test", "train"]), default="test", show_default=True, help="Of which data")
 @click.option("--jobs", type=count(1), help="Models at once  [default: one a core, or one a CUDA device]")
 @click.option("--threads", type=count(1), default=1, show_default=True, help="Threads of each")

@@ -60,7 +60,8 @@ class BDMC(Estimator):
             upper.append(bridge.reverse(self._parted(bridge, z))[0])
             cost += bridge.model_evaluations
         found = estimate(Weighed.cat(lower), tuple(runs), cost)
-        return _with_upper(found, -Weighed.cat(upper).log_mean)
+        above = Weighed.cat(upper)
+        return _with_upper(found, -above.log_mean, above.standard_error)
 
     def _parted(self, bridge: Bridge, z: Tensor) -> Tensor:
         """C exact draws of each posterior [C, N, d] from one [N, d]."""
@@ -75,26 +76,39 @@ class BDMC(Estimator):
 
 
 def simulate(model: LatentVariableModel, num_points: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Draws (z, x) ~ p(z) p(x|z), [num_points, d] and [num_points, D]: z is an exact draw of the posterior of its x."""
+    """Draws (z, x) ~ p(z) p(x|z), [num_points, d] and [num_points, D]: z is an exact draw of the posterior of its x.
+
+    x is NaN where the decoder gives no number for z.  Raises ValueError where it does for none.
+    """
     with torch.no_grad():
         z = model.sample_prior(num_points, generator)
-        return z, model.decoder.sample(z, generator)
+        sound = torch.isfinite(model.decoder.mean(z)).all(-1)
+        if not sound.any():
+            raise ValueError("the model's decoder gives no finite E[x|z] for any draw of its prior.")
+        x = model.decoder.sample(torch.where(sound.unsqueeze(-1), z, z[sound][:1]), generator)
+        return z, torch.where(sound.unsqueeze(-1), x, torch.nan)
 
 
-def _with_upper(lower: Estimate, upper: Tensor) -> Estimate:
-    """The lower bounds, with the upper bounds [N] and the gaps; their errors are of the mean over datapoints."""
+def _with_upper(lower: Estimate, upper: Tensor, standard_errors: Tensor) -> Estimate:
+    """The lower bounds, with the upper bounds [N] and the gaps.
+
+    The upper mean's error is Monte Carlo error, of the reverse chains; the gap's is of the mean over datapoints.
+    """
     gap = upper - lower.log_likelihoods
     both = torch.isfinite(gap)
-    told = {}
-    for name, values in (("upper", upper), ("gap", gap)):
-        told[name] = float(values[both].mean())
-        told[f"{name}_se"] = float(gap[both].std()) / math.sqrt(max(1, int(both.sum())))
+    count = max(1, int(both.sum()))
+    told = {
+        "upper": float(upper[both].mean()),
+        "upper_se": float(standard_errors[both].square().sum().sqrt()) / count,
+        "gap": float(gap[both].mean()),
+        "gap_se": float(gap[both].std()) / math.sqrt(count),
+    }
     return Estimate(
         log_likelihoods=lower.log_likelihoods,
         standard_errors=lower.standard_errors,
         bias="lower",
         model_evaluations=lower.model_evaluations,
-        diagnostics={**lower.diagnostics, "upper": upper, "gap": gap},
+        diagnostics={**lower.diagnostics, "upper": upper, "upper_standard_error": standard_errors, "gap": gap},
         summary={**told, **lower.summary},
         warnings=lower.warnings,
     )

@@ -19,7 +19,7 @@ from bench.options import NoOptions
 
 # How the mean of many runs would lie to log p(x): below it, above it, nearing it as the work grows, or above it by an
 # amount that is not known.
-Bias = Literal["lower", "upper", "consistent", "upward"]
+Bias = Literal["lower", "upper", "consistent", "upward", ""]  # none where there is no estimate
 
 # Datapoints are taken in blocks of so many pixels.  A constant, because the blocks set the order of the draws.
 BLOCK_PIXELS = 2**20

@@ -11,6 +11,7 @@ from torch import Tensor
 from bench.likelihood.ais import stuck_warnings
 from bench.likelihood.estimator import Estimate, Estimator, blocks
 from bench.likelihood.full_gaussian import fit_moments
+from bench.likelihood.weights import LOOSE_ERRORS, LOOSE_NATS
 from bench.mcmc.posterior import Samples, sample_posterior
 from bench.models.latent import LatentVariableModel
 from bench.options import option
@@ -20,6 +21,9 @@ NUM_BATCHES = 5
 
 # The paper's own limit (appendix D).
 LARGEST_LATENT_SIZE = 5
+
+# Fewer draws for each latent dimension than this fit no covariance.
+DRAWS_A_DIMENSION = 10
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,8 @@ class HMC(Estimator):
             },
             warnings=(
                 *_unsuited(model.latent_size),
+                *_few(self.options.num_samples, model.latent_size),
+                *_high(standard_errors),
                 *_diverged(divergences),
                 *stuck_warnings(acceptance),
             ),
@@ -112,6 +118,28 @@ def _unsuited(latent_size: int) -> tuple[str, ...]:
         f"(here {latent_size}): use importance or ais."
     )
     return (told,)
+
+
+def _few(num_samples: int, latent_size: int) -> tuple[str, ...]:
+    """A covariance of d dimensions from few correlated draws is a guess."""
+    if num_samples >= DRAWS_A_DIMENSION * latent_size:
+        return ()
+    told = (
+        f"{num_samples} draws are too few to fit a density in {latent_size} dimensions: neither the estimate nor its "
+        f"standard error is to be believed. Raise num_samples to {DRAWS_A_DIMENSION * latent_size} at least."
+    )
+    return (told,)
+
+
+def _high(standard_errors: Tensor) -> tuple[str, ...]:
+    """Where the upward bias is larger than the Monte Carlo error that stands beside the mean."""
+    found = standard_errors[torch.isfinite(standard_errors)].double()
+    if not len(found):
+        return ()
+    expected, error = float(0.5 * found.square().mean()), float(found.square().sum().sqrt() / len(found))
+    if expected <= max(LOOSE_NATS, LOOSE_ERRORS * error):
+        return ()
+    return (f"The mean is expected to lie {expected:.2g} nats too high, or more. Raise num_samples.",)
 
 
 def _diverged(divergences: Tensor) -> tuple[str, ...]:

@@ -86,7 +86,8 @@ class Importance(Estimator):
         """The weights of one block, streamed over chunks of samples."""
         num_samples = self.options.num_samples
         weights = Weights(num_samples, x)
-        largest = max(1, int(self.options.chunk_megabytes * 1e6 / (x.numel() * x.element_size())))
+        widest = max([x.shape[1], *(p.shape[0] for p in model.decoder.parameters() if p.ndim > 1)])  # or a hidden layer
+        largest = max(1, int(self.options.chunk_megabytes * 1e6 / (len(x) * widest * x.element_size())))
         for start in range(0, num_samples, largest):
             z = proposal.sample(min(largest, num_samples - start), generator)
             weights.add(model.log_joint(x, z) - proposal.log_prob(z))  # [k, N]

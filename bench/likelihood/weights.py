@@ -68,8 +68,11 @@ class Weighed:
         """When not to believe the estimate; ``remedy`` is what to do then."""
         found = torch.isfinite(self.log_mean)
         count, said = int(found.sum()), []
-        least = min(FEW_SAMPLES, 0.5 * self.num_samples)
-        few, heavy = int((self.effective[found] < least).sum()), int((self.pareto_k[found] > HIGH_PARETO_K).sum())
+        least = max(2.0, min(FEW_SAMPLES, 0.5 * self.num_samples))  # 2 samples are never enough to believe
+        few, heavy = (
+            int((self.effective[found] <= least * (1 - 1e-9)).sum()),
+            int((self.pareto_k[found] > HIGH_PARETO_K).sum()),
+        )
         if few > FEW_SHARE * count:
             said.append(
                 f"{few} of {count} datapoints ({few / count:.0%}) have an effective sample size below {least:g}: "

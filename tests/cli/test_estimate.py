@@ -157,3 +157,18 @@ def test_the_diagnosis_of_every_model(bench: Bench, trained: Path, tmp_path: Pat
     assert table["decoder_gap"].min() == 0
     exported = bench("export", "run", "--what", "latents").stdout
     assert exported.splitlines()[0].startswith("trial,algorithm,dataset,z,n_train,seed,dimension,kl")
+
+
+def test_a_failed_estimate_has_no_bias_and_the_diagnosis_takes_one_that_has_a_number(
+    bench: Bench, tmp_path: Path
+) -> None:
+    asked = [*TRAINED]
+    asked[asked.index("--likelihood") + 1] = "importance[proposal=encoder,num_samples=20],importance[num_samples=20]"
+    bench(*asked, "--z", 2)
+    results = library.load(tmp_path / "run")
+    failed = results.likelihoods[results.likelihoods["log_likelihood"].isna()]
+    assert failed["algorithm"].tolist() == ["mcem"]
+    assert set(failed["bias"]) == {""}
+    diagnosis = results.diagnosis.set_index("algorithm")
+    assert diagnosis.loc["mcem", "estimator"] == "importance[num_samples=20]"
+    assert diagnosis.loc["mcem", ["log_likelihood", "best_bound", "approximation_gap"]].notna().all()

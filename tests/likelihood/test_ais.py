@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 import torch
 from scipy import stats
+from torch import Tensor, nn
 
 from bench import seeds
 from bench.errors import OptionError
 from bench.likelihood.ais import AIS
 from bench.likelihood.bdmc import BDMC
 from bench.likelihood.exact import Exact
+from bench.models.decoder import BernoulliDecoder
+from bench.models.latent import LatentVariableModel
 
 THRESHOLD = float(stats.norm.isf(1e-4 / 2))
 
@@ -79,3 +82,26 @@ def test_too_few_steps_or_chains_are_refused() -> None:
         AIS(num_chains=1)
     with pytest.raises(OptionError, match="`num_points` of bdmc must be an integer of at least 2"):
         BDMC(num_points=1)
+
+
+class Ragged(nn.Module):
+    """A decoder that gives no number where z is large."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.location = nn.Linear(2, 6)
+
+    def forward(self, z: Tensor) -> tuple[Tensor, None]:
+        return torch.where(z[..., :1] > 1.0, torch.nan, self.location(z)), None
+
+
+def test_points_that_the_model_cannot_draw_are_missing_and_the_others_are_kept() -> None:
+    model = LatentVariableModel(2, BernoulliDecoder(Ragged()))
+    found = BDMC(num_points=60, num_steps=5, num_chains=2).estimate(model, torch.zeros(1, 6), seeds.generator("ragged"))
+    assert 0 < found.num_failed < 60
+    assert torch.isfinite(found.log_likelihoods[found.found]).all()
+    assert f"{found.num_failed} of 60 datapoints have no finite estimate" in found.warnings[0]
+    nowhere = LatentVariableModel(2, BernoulliDecoder(Ragged().requires_grad_(False)))
+    nowhere.decoder.network.location.weight.fill_(torch.nan)  # type: ignore[union-attr]
+    with pytest.raises(ValueError, match="gives no finite E"):
+        BDMC(num_points=5).estimate(nowhere, torch.zeros(1, 6), seeds.generator("ragged"))

@@ -113,3 +113,11 @@ def test_the_generator_alone_decides(linear_gaussian: Any) -> None:
     assert not torch.equal(run(0), run(1))
     assert torch.equal(torch.get_rng_state(), before)
     assert all(p.grad is None for p in known.model.parameters())
+
+
+def test_too_few_draws_say_so_and_so_does_a_mean_that_is_too_high(linear_gaussian: Any) -> None:
+    known = linear_gaussian(5, 100, encoder=False)
+    found = HMC(num_samples=10).estimate(known.model, known.x, seeds.generator("test-hmc-few"))
+    assert found.mean > float(known.log_likelihood.mean()) + 0.1
+    assert any("10 draws are too few to fit a density in 5 dimensions" in text for text in found.warnings)
+    assert any("nats too high" in text for text in found.warnings)

@@ -81,3 +81,9 @@ def test_few_effective_samples_are_told_of() -> None:
     assert float(found.effective.median()) < 10
     assert "effective sample size below 10" in found.warnings("Raise it.")[0]
     assert "Raise it." in found.warnings("Raise it.")[0]
+
+
+def test_two_samples_are_never_enough_to_believe() -> None:
+    draws = torch.randn(2, 50, generator=seeds.generator("test-two-weights"), dtype=torch.float64)
+    weights = weighed(draws * 5).weighed()
+    assert any("effective sample size below 2" in text for text in weights.warnings("Raise num_samples."))
