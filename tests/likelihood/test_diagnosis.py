@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from bench import seeds
-from bench.likelihood.diagnosis import diagnose, mutual_information
+from bench.likelihood.diagnosis import Latents, diagnose, mutual_information
 from bench.likelihood.local import fit_local_posteriors
 from bench.models.gaussian import Gaussian
 
@@ -113,3 +113,9 @@ def test_mutual_information_is_never_negative() -> None:
         means = 1e-3 * torch.randn(30, 2, generator=seeds.generator("nearly", seed), dtype=torch.float64)
         q = Gaussian(means, torch.zeros_like(means))
         assert 0 <= mutual_information(q, seeds.generator("draws", seed), num_samples=1) < 1e-3
+
+
+def test_a_unit_is_active_from_a_variance_of_a_hundredth() -> None:
+    latents = Latents(torch.zeros(3), torch.tensor([0.009, 0.011, 0.5]), 0.0)
+    assert latents.active.tolist() == [False, True, True]
+    assert latents.num_active == 2
