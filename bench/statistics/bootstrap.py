@@ -1,7 +1,7 @@
 """Bootstrap over training seeds: how surely a difference, a probability or a median is known.
 
-Seeds are few.  The percentile interval is then too narrow (at 5 normal seeds it covers 83 % where 95 % are meant); its
-levels are therefore expanded as Student's t asks for, which covers 92 % at 5 and 93 % at 10 (docs/statistics.md has
+Seeds are few.  The percentile interval is then too narrow (at 5 normal seeds it covers 84 % where 95 % are meant); its
+levels are therefore expanded as Student's t asks for, which covers 92 % at 5 and 94 % at 10 (docs/statistics.md has
 the simulation).  Below FEWEST not even the whole range of the resamples would cover enough, and no interval is given.
 Source: Efron & Tibshirani 1993; Hesterberg 2015, "What teachers should know about the bootstrap", section 5.3.
 """

@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 
-# How much the other cells may tell of one: few cells look more alike than they are.  Without these two bounds up to
-# 12 % of comparisons at a rate of 5 % had a false alarm where spreads differed; with them some 5 % (make statistics).
+# How much the other cells may tell of one: few cells look more alike than they are, and without these two bounds false
+# alarms exceed their rate where spreads differ.  `make statistics` prints the rates with them.
 MOST_PRIOR_DEGREES = 6.0
 COUNTED = 0.5  # the share of the prior degrees that counts towards those of the t-test
 

@@ -6,9 +6,8 @@ so that a benchmark whose few rounds agree by chance does not pass for a steady 
 of any false alarm over all benchmarks, and only what is also large counts.
 
 The t-test has the degrees of freedom of one benchmark, R - 1: benchmarks timed by one process share what was done to
-that process, so their errors do not add up to the degrees that independent cells would lend each other.  With those,
-simulated comparisons of equal code (5 rounds of 4 to 30 benchmarks, up to 5 % of noise in common) gave 5 to 13 % false
-alarms at a stated 5 %; with R - 1 at most 4 %.
+that process, so their errors do not add up to the degrees that independent cells would lend each other, and with
+those false alarms exceed their rate.
 """
 
 from __future__ import annotations
