@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -82,15 +82,8 @@ class Judge:
         self.rows[key] = {
             "estimator": choice.name,
             "split": split,
-            "num_points": len(found.log_likelihoods),
-            "num_failed": found.num_failed,
-            "log_likelihood": found.mean,
-            "log_likelihood_se": found.standard_error,
-            "bias": found.bias,
-            "model_evaluations": found.model_evaluations,
-            "seconds": found.seconds,
+            **_summary(found),
             "samples": self.samples,
-            "warnings": " ".join(found.warnings),
             "settings": json.dumps(dict(choice.settings)),
             "estimator_seed": found.seed,
             **found.summary,
@@ -123,6 +116,41 @@ class Judge:
 
     def _write(self) -> None:
         self.folder.write_likelihoods(list(self.rows.values()), self.values)
+
+
+def follow(
+    choices: Sequence[Choice], model: LatentVariableModel, points: Mapping[str, Tensor], task: Mapping[str, Any]
+) -> dict[str, Any]:
+    """log p(x) of the points [N, D] of each split while training is under way, as columns of the trace.
+
+    ``log_likelihood_SPLIT`` and its Monte Carlo error ``log_likelihood_SPLIT_se`` are the first estimator's;
+    ``log_likelihoods`` holds a row for each estimator and split.  The noise depends on the ``task`` and the split
+    alone.  Estimators that judge data of their own are left out.
+    """
+    columns: dict[str, Any] = {"log_likelihoods": []}
+    for choice in choices:
+        estimator: Estimator = choice.create()
+        for split, x in points.items() if not estimator.simulates else ():
+            stream = seeds.generator("likelihood on the way", choice.identity, task, split, device=x.device)
+            found = _estimate(estimator, model, x, stream)
+            columns.setdefault(f"log_likelihood_{split}", found.mean)
+            columns.setdefault(f"log_likelihood_{split}_se", found.standard_error)
+            columns["log_likelihoods"].append({"estimator": choice.name, "split": split, **_summary(found)})
+    return columns
+
+
+def _summary(found: Estimate) -> dict[str, Any]:
+    """What every row of an estimate tells."""
+    return {
+        "num_points": len(found.log_likelihoods),
+        "num_failed": found.num_failed,
+        "log_likelihood": found.mean,
+        "log_likelihood_se": found.standard_error,
+        "bias": found.bias,
+        "model_evaluations": found.model_evaluations,
+        "seconds": found.seconds,
+        "warnings": " ".join(found.warnings),
+    }
 
 
 def _key(row: dict[str, Any]) -> tuple[str, str]:

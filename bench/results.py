@@ -26,12 +26,17 @@ TRIAL_COLUMNS = [
 ]
 TRACE_COLUMNS = [
     *("trial", "algorithm", "dataset", "z", "n_train", "seed", "samples", "updates", "model_evaluations"),
-    *("train_seconds", "eval_seconds", "objective", "elbo_train", "elbo_test"),
+    *("train_seconds", "eval_seconds", "objective", "elbo_train", "elbo_test", "log_likelihood_train"),
+    *("log_likelihood_train_se", "log_likelihood_test", "log_likelihood_test_se"),
 ]
 LIKELIHOOD_COLUMNS = [
     *("trial", "algorithm", "dataset", "z", "n_train", "seed", "estimator", "split", "num_points"),
     *("num_failed", "log_likelihood", "log_likelihood_se", "bias", "model_evaluations", "seconds", "samples"),
     *("warnings", "settings", "estimator_seed"),
+]
+LIKELIHOOD_TRACE_COLUMNS = [
+    *("trial", "algorithm", "dataset", "z", "n_train", "seed", "samples", "model_evaluations", "train_seconds"),
+    *("estimator", "split", "num_points", "num_failed", "log_likelihood", "log_likelihood_se", "bias", "warnings"),
 ]
 DIAGNOSIS_COLUMNS = [
     *("trial", "algorithm", "dataset", "z", "n_train", "seed", "estimator", "num_gap_points", "log_likelihood"),
@@ -44,6 +49,7 @@ LATENT_COLUMNS = [
     *("local_kl", "local_variance", "local_active"),
 ]
 BY_DIMENSION = "_by_dimension"
+ESTIMATES = "log_likelihoods"  # of a row of the trace: all estimates made at that mark
 
 
 class Entry(NamedTuple):
@@ -59,6 +65,7 @@ class Results:
     """The results of a run folder, or of several, as frames, read when first asked for.
 
     ``trials`` has a row for each trial, ``trace`` one for each evaluation, ``likelihoods`` one for each estimate,
+    ``likelihood_trace`` one for each estimate made while training was under way,
     ``diagnosis`` one for each trial whose model was looked into, ``latents`` one for each of their latent dimensions.
     All log-quantities are nats a datapoint.  Where two runs hold the same cell, the run's name stands behind the
     algorithm's.
@@ -88,8 +95,22 @@ class Results:
     @cached_property
     def trace(self) -> pd.DataFrame:
         """A row an evaluation, in the order of samples."""
-        rows = [{**entry.labels, **row} for entry in self._entries for row in entry.folder.read_trace()]
+        rows = [
+            {**labels, **{name: value for name, value in row.items() if name != ESTIMATES}}
+            for labels, row in self._trace_rows
+        ]
         return _frame(rows, TRACE_COLUMNS)
+
+    @cached_property
+    def likelihood_trace(self) -> pd.DataFrame:
+        """A row an estimate of log p(x) made on the way, of each estimator and split, with the trial's clocks."""
+        clocks = ("samples", "model_evaluations", "train_seconds")
+        rows = [
+            {**labels, **estimate, **{name: row[name] for name in clocks}}
+            for labels, row in self._trace_rows
+            for estimate in row.get(ESTIMATES, ())
+        ]
+        return _frame(rows, LIKELIHOOD_TRACE_COLUMNS)
 
     @cached_property
     def likelihoods(self) -> pd.DataFrame:
@@ -133,6 +154,10 @@ class Results:
             if changed:
                 found[labels["trial"]] = ", ".join(changed)
         return found
+
+    @cached_property
+    def _trace_rows(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+        return [(entry.labels, row) for entry in self._entries for row in entry.folder.read_trace()]
 
     @cached_property
     def _diagnoses(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:

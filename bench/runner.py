@@ -189,6 +189,7 @@ def _settings(plan: Plan, execution: Execution) -> Iterator[Settings]:
             estimators=tuple(plan.estimators[spec.z]),
             eval_points=plan.study.eval_points,
             likelihood_points=plan.study.likelihood_points,
+            likelihood_marks=plan.study.likelihood_marks,
             timeout=execution.timeout,
             device=next(devices),
             threads=execution.threads,

@@ -125,7 +125,8 @@ class Study:
     ``n_train`` 0 stands for all the training data, ``hidden`` 0 for the data set's own width, ``decoder`` ``auto``
     for what suits the data set.  The bound is followed on the first ``eval_points`` of each split, and log p(x)
     estimated on the first ``likelihood_points`` of the test data: so few by default that evaluation takes less than a
-    quarter of a trial's time.
+    quarter of a trial's time.  ``likelihood_marks`` are numbers of training samples at which log p(x) is estimated on
+    the way too, of both splits (at the first evaluation mark that reaches each).
     """
 
     algos: tuple[str, ...] = ("aevb", "wakesleep", "mcem")
@@ -140,13 +141,14 @@ class Study:
     likelihood: tuple[str, ...] = ("importance",)
     eval_points: int = 1000
     likelihood_points: int = 300
+    likelihood_marks: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what no trial could run, naming the option; list-valued fields are made tuples."""
-        for name in ("algos", "z", "n_train", "seeds", "likelihood"):
+        for name in ("algos", "z", "n_train", "seeds", "likelihood", "likelihood_marks"):
             value = getattr(self, name)
             entries = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
-            if not entries:
+            if not entries and name != "likelihood_marks":
                 raise OptionError(f"`{name}` is empty: give at least one value.")
             if len(set(entries)) != len(entries):
                 raise OptionError(f"`{name}` names something twice (got {', '.join(map(str, entries))}).")
@@ -156,7 +158,7 @@ class Study:
             for entry in value if isinstance(value, tuple) else (value,):
                 if not isinstance(entry, str):
                     raise OptionError(f"`{name}` must be text such as 'name[key=value]' (got {entry!r}).")
-        for name, least in (("z", 1), ("n_train", 0), ("seeds", 0)):
+        for name, least in (("z", 1), ("n_train", 0), ("seeds", 0), ("likelihood_marks", 1)):
             for entry in getattr(self, name):
                 _check_count(name, entry, least)
         for name, least in (("hidden", 0), ("budget", 1), ("eval_points", 1), ("likelihood_points", 1)):
@@ -281,4 +283,4 @@ def _check_count(name: str, value: object, least: int) -> None:
 
 
 def _listed(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return (",".join(map(str, value)) or "none") if isinstance(value, tuple) else str(value)

@@ -18,7 +18,7 @@ from bench.algorithm import Algorithm
 from bench.dataset import Data
 from bench.divergence import divergence
 from bench.errors import BenchError, Diverged, StoreError
-from bench.judging import Judge
+from bench.judging import Judge, follow
 from bench.models.latent import LatentVariableModel
 from bench.optimisation import warm_up
 from bench.problem import Problem
@@ -38,6 +38,7 @@ class Settings:
     estimators: tuple[Choice, ...]
     eval_points: int = 1000
     likelihood_points: int = 300
+    likelihood_marks: tuple[int, ...] = ()
     timeout: float | None = None  # seconds
     device: str = "cpu"
     threads: int = 1
@@ -94,12 +95,13 @@ class Trial:
         data = load_data(self.spec.dataset, self.spec.seed)
         self._facts = {"pixels": data.pixels, "provenance": self._provenance(data)}
         algorithm, problem, minibatches = build(self.spec, data, device)
-        watched = self.watched(data, device)
+        watched = self.watched(data, device, self.settings.eval_points)
+        judged = self.watched(data, device, self.settings.likelihood_points) if self.settings.likelihood_marks else {}
         warm_up(device)
         self.begin(algorithm, problem, minibatches)
         for pause in train(algorithm, minibatches, self.clocks, self.settings.budget, patience=HEARTBEAT_SECONDS):
             if pause.at_mark:
-                self.evaluate(algorithm, watched, pause)
+                self.evaluate(algorithm, watched, judged, pause)
             self.keep(algorithm, pause)
         self.check_divergence(ended=True)
         self.checkpoint(algorithm)
@@ -111,12 +113,11 @@ class Trial:
         earlier: dict[str, Any] = self._earlier.get("provenance", {})
         return earlier if earlier and self.folder.read_checkpoint() is not None else provenance(self.spec, data)
 
-    def watched(self, data: Data, device: torch.device) -> dict[str, Tensor]:
-        """The first points of each split, on which the bound is followed.
+    def watched(self, data: Data, device: torch.device, count: int) -> dict[str, Tensor]:
+        """The first ``count`` points of each split, on which training is followed.
 
         Where pixels are drawn anew for every minibatch, these are drawn once.
         """
-        count = self.settings.eval_points
         points = {"train": data.x_train[: self.spec.n_train][:count], "test": data.x_test[:count]}
         if data.resample:
             stream = seeds.generator("watched pixels", self.spec.dataset.identity, self.spec.seed)
@@ -141,10 +142,13 @@ class Trial:
         self.folder.trim_trace(self.clocks.samples)
         self._levels = {row["samples"]: _level(row) for row in self.folder.read_trace()}
 
-    def evaluate(self, algorithm: Algorithm, watched: dict[str, Tensor], pause: Pause) -> None:
+    def evaluate(
+        self, algorithm: Algorithm, watched: dict[str, Tensor], judged: dict[str, Tensor], pause: Pause
+    ) -> None:
         """Write a row of the trace: the clocks, and the lower bound on both splits where there is an encoder.
 
-        The noise is the same at every mark and for every algorithm.
+        Where a likelihood mark has been reached, log p(x) of the ``judged`` points too.  The noise is the same at every
+        mark and for every algorithm.
         """
         started = time.perf_counter()
         row: dict[str, Any] = {"objective": pause.objective}
@@ -153,6 +157,8 @@ class Trial:
                 stream = seeds.generator("evaluation", self.spec.task, split, device=x.device)
                 with torch.no_grad():
                     row[f"elbo_{split}"] = float(algorithm.model.elbo(x, stream).double().mean())
+        if self._reached_likelihood_mark():
+            row |= follow(self.settings.estimators, algorithm.model, judged, self.spec.task)
         self.clocks.eval_seconds += time.perf_counter() - started
         self._facts["shown"] = {"bound": row["elbo_test"]} if "elbo_test" in row else {"objective": pause.objective}
         fields = ("samples", "updates", "model_evaluations", "train_seconds", "eval_seconds")
@@ -161,6 +167,11 @@ class Trial:
             self.folder.append_trace(row)
             self._levels[self.clocks.samples] = _level(row)
             self.check_divergence()
+
+    def _reached_likelihood_mark(self) -> bool:
+        """Whether a likelihood mark lies between the last evaluation and this one."""
+        before = max(self._levels, default=0)
+        return any(before < mark <= self.clocks.samples for mark in self.settings.likelihood_marks)
 
     def check_divergence(self, *, ended: bool = False) -> None:
         """Raises Diverged where the bound is not finite or the run has blown up."""

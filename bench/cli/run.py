@@ -45,6 +45,11 @@ EXIT_SOME_FAILED = 3
 )
 @click.option("--eval-points", type=count(1), help="First points of each split to follow the bound on  [default: 1000]")
 @click.option("--likelihood-points", type=count(1), help="First test points to estimate log p(x) of  [default: 300]")
+@click.option(
+    "--likelihood-marks",
+    type=counts(1),
+    help="Training samples at which to estimate log p(x) on the way too, of both splits: 1e4,1e5  [default: none]",
+)
 @click.option("--jobs", type=count(1), default=None, help="Trials at once  [default: one a core, or one a CUDA device]")
 @click.option("--threads", type=count(1), default=1, show_default=True, help="Threads of each trial")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps")

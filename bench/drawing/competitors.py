@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,19 +39,53 @@ class Competitor:
     fates: tuple[str, ...]  # what became of the other seeds
     bands: dict[str, Band]  # by split
     apart: bool  # the seeds that are done have no stretch of the clock in common
-    strays: tuple[Points, ...]  # the test bound of each seed that is in no band
+    strays: tuple[Points, ...]  # the curve on test data of each seed that is in no band
     likelihood: Likelihood | None
+    estimator: str = ""  # of the log-likelihoods that the curves show; empty where they are of the lower bound
+
+    @property
+    def group(self) -> str:
+        """The heading of the panels that share their axes."""
+        return f"{self.dataset}, {self.estimator or f'{self.n_train} training points'}"
+
+    @property
+    def panel(self) -> str:
+        """The title of the panel within its group."""
+        return f"{f'{self.n_train} training points, ' if self.estimator else ''}z = {self.z}"
 
 
 def read(results: Results, clock: str) -> list[Competitor]:
-    """Everything that took part, in the order of `cells`."""
-    traces = {str(trial): rows for trial, rows in results.trace.groupby("trial", sort=False)}
-    return [_competitor(cell, seeds, traces, clock) for cell, seeds in cells(results.trials)]
+    """Everything that took part, with the curves of the lower bound, in the order of `cells`."""
+    traces = _by_trial(results.trace)
+    return [
+        dataclasses.replace(found, likelihood=_likelihood(seeds[seeds["status"] == "done"], clock))
+        for cell, seeds in cells(results.trials)
+        for found in [_competitor(cell, seeds, traces, clock, "elbo")]
+    ]
 
 
-def _competitor(cell: Cell, seeds: pd.DataFrame, traces: dict[str, pd.DataFrame], clock: str) -> Competitor:
+def read_likelihoods(results: Results, clock: str) -> list[Competitor]:
+    """The same with the curves of the log-likelihood on the way, estimator by estimator."""
+    found = []
+    for estimator, rows in results.likelihood_trace.groupby("estimator", sort=False):
+        index = ["trial", "samples", "model_evaluations", "train_seconds"]
+        wide = rows.pivot_table("log_likelihood", index, "split").add_prefix("log_likelihood_").reset_index()
+        traces = _by_trial(wide.reindex(columns=[*index, *(f"log_likelihood_{split}" for split in SPLITS)]))
+        for cell, seeds in cells(results.trials[results.trials["trial"].isin(rows["trial"])]):
+            competitor = _competitor(cell, seeds, traces, clock, "log_likelihood")
+            found.append(dataclasses.replace(competitor, estimator=str(estimator)))
+    return found
+
+
+def _by_trial(trace: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    return {str(trial): rows for trial, rows in trace.groupby("trial", sort=False)}
+
+
+def _competitor(
+    cell: Cell, seeds: pd.DataFrame, traces: dict[str, pd.DataFrame], clock: str, quantity: str
+) -> Competitor:
     done, others = seeds[seeds["status"] == "done"], seeds[seeds["status"] != "done"]
-    own = {split: _points(done, traces, clock, f"elbo_{split}") for split in SPLITS}
+    own = {split: _points(done, traces, clock, f"{quantity}_{split}") for split in SPLITS}
     bands = {split: curves.band(points) for split, points in own.items()}
     apart = own["test"] if bands["test"] is None else []
     return Competitor(
@@ -59,8 +94,8 @@ def _competitor(cell: Cell, seeds: pd.DataFrame, traces: dict[str, pd.DataFrame]
         fates=tuple(others["status"]),
         bands={split: band for split, band in bands.items() if band is not None},
         apart=bool(apart),
-        strays=(*apart, *_points(others, traces, clock, "elbo_test")),
-        likelihood=_likelihood(done, clock),
+        strays=(*apart, *_points(others, traces, clock, f"{quantity}_test")),
+        likelihood=None,
     )
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import EngFormatter
 from matplotlib.transforms import ScaledTranslation
 
 from bench.drawing import figures
@@ -22,24 +24,35 @@ HOLLOW: dict[str, Any] = {"markersize": 5.5, "markerfacecolor": "white", "marker
 STRAY: dict[str, Any] = {"linestyle": ":", "linewidth": 0.9, "marker": "x", "markersize": 4}
 
 
-def draw(competitors: Sequence[Competitor], label: str, estimator: str, caption: Sequence[str]) -> Figure:
-    """A row of panels for each data set and number of training points; ``label`` names the clock."""
-    groups = [list(group) for _, group in groupby(competitors, key=lambda c: (c.dataset, c.n_train))]
-    panels = [[list(panel) for _, panel in groupby(group, key=lambda c: c.z)] for group in groups]
+@dataclass(frozen=True)
+class Wording:
+    """What the axes and the legend call what is drawn."""
+
+    clock: str  # "training samples seen"
+    quantity: str  # "lower bound"
+    short: str  # "bound"
+    estimator: str = ""  # of the final log-likelihoods
+    linear: bool = False  # whether the clock's axis is linear; else it is logarithmic
+
+
+def draw(competitors: Sequence[Competitor], words: Wording, caption: Sequence[str]) -> Figure:
+    """A row of panels for each `Competitor.group`, whose panels share their axes."""
+    groups = [list(group) for _, group in groupby(competitors, key=lambda c: c.group)]
+    panels = [[list(panel) for _, panel in groupby(group, key=lambda c: c.panel)] for group in groups]
     with figures.style():
         looks = figures.looks(dict.fromkeys(c.algorithm for c in competitors))
         figure, axes = figures.panel_grid([len(group) for group in panels])
         for group, row in zip(panels, axes, strict=True):
             for panel, ax in zip(group, row, strict=True):
-                _draw_panel(ax, panel, looks)
-            _label(row, group, label)
-        legends = [{name: _line(look) for name, look in looks.items()}, _kinds(competitors, estimator)]
+                _draw_panel(ax, panel, looks, words)
+            _label(row, group, words)
+        legends = [{name: _line(look) for name, look in looks.items()}, _kinds(competitors, words)]
         figures.add_legends_and_caption(figure, legends, caption)
     return figure
 
 
-def _draw_panel(ax: Axes, panel: Sequence[Competitor], looks: dict[str, Look]) -> None:
-    ax.set_xscale("log")
+def _draw_panel(ax: Axes, panel: Sequence[Competitor], looks: dict[str, Look], words: Wording) -> None:
+    ax.set_xscale("linear" if words.linear else "log")
     for competitor in panel:
         look = looks[competitor.algorithm]
         for x, y in competitor.strays:
@@ -89,22 +102,21 @@ def _draw_band(ax: Axes, band: Band, split: str, look: Look, name: str) -> None:
         ax.fill_between(band.x, band.low, band.high, color=look.colour, alpha=0.2, linewidth=0)
 
 
-def _label(row: Sequence[Axes], panels: Sequence[Sequence[Competitor]], label: str) -> None:
+def _label(row: Sequence[Axes], panels: Sequence[Sequence[Competitor]], words: Wording) -> None:
     """Titles, axis labels at the margins, and the range of y that the group shares."""
-    first = panels[0][0]
     columns = row[0].get_subplotspec().get_gridspec().ncols  # type: ignore[union-attr]  # made by a grid
     for i, (ax, panel) in enumerate(zip(row, panels, strict=True)):
-        above = f"{first.dataset}, {first.n_train} training points\n" if i == 0 else ""
-        ax.set_title(f"{above}z = {panel[0].z}", loc="left", fontsize=9, parse_math=False)
+        above = f"{panel[0].group}\n" if i == 0 else ""
+        ax.set_title(f"{above}{panel[0].panel}", loc="left", fontsize=9, parse_math=False)
         if i % columns == 0:
             bounded = any(c.bands or c.strays for panel in panels for c in panel)
-            ax.set_ylabel(f"{'lower bound' if bounded else 'log-likelihood'}\n(nats a datapoint)")
+            ax.set_ylabel(f"{words.quantity if bounded else 'log-likelihood'}\n(nats a datapoint)")
         if i + columns >= len(row):
-            ax.set_xlabel(label)
-    _set_range(row[0], panels)
+            ax.set_xlabel(words.clock)
+    _set_range(row[0], panels, words)
 
 
-def _set_range(ax: Axes, panels: Sequence[Sequence[Competitor]]) -> None:
+def _set_range(ax: Axes, panels: Sequence[Sequence[Competitor]], words: Wording) -> None:
     """Where learning can be seen, the same for all panels of the group."""
     group = [competitor for panel in panels for competitor in panel]
     bands = [band for c in group for band in c.bands.values()]
@@ -118,6 +130,10 @@ def _set_range(ax: Axes, panels: Sequence[Sequence[Competitor]]) -> None:
         [entry(band.x, band.high, low) for band in bands] or [x[0] for x, _ in strays] or [end.x / 10 for end in ends]
     )
     last = [band.x[-1] for band in bands] + [x[-1] for x, _ in strays] + [end.x for end in ends]
+    if words.linear:
+        ax.set_xlim(0, 1.04 * max(last))
+        ax.xaxis.set_major_formatter(EngFormatter(sep=""))
+        return
     ratio = max(max(last) / min(first), 2)
     room = max((shift for panel in panels for *_, shift in _ends(panel)), default=0) + 6  # of some 180 points
     ax.set_xlim(min(first) / ratio**0.04, max(last) * ratio ** (room / (180 - room)))
@@ -128,14 +144,14 @@ def _line(look: Look) -> Line2D:
     return Line2D([], [], color=look.colour, marker=look.marker, markersize=5, linewidth=1.5)
 
 
-def _kinds(competitors: Sequence[Competitor], estimator: str) -> dict[str, Line2D]:
+def _kinds(competitors: Sequence[Competitor], words: Wording) -> dict[str, Line2D]:
     """What the kinds of lines and marks mean, those that occur."""
     kinds = {}
     if any(c.bands for c in competitors):
-        kinds["bound, test data"] = Line2D([], [], color=GREY, linewidth=1.5)
-        kinds["bound, training data"] = Line2D([], [], color=GREY, linewidth=1, linestyle=DASHES["train"])
+        kinds[f"{words.short}, test data"] = Line2D([], [], color=GREY, linewidth=1.5)
+        kinds[f"{words.short}, training data"] = Line2D([], [], color=GREY, linewidth=1, linestyle=DASHES["train"])
     if any(c.likelihood for c in competitors):
-        kinds[f"log-likelihood, test data ({estimator})"] = Line2D([], [], color=GREY, marker="o", **HOLLOW)
+        kinds[f"log-likelihood, test data ({words.estimator})"] = Line2D([], [], color=GREY, marker="o", **HOLLOW)
     if any(c.strays for c in competitors):
         kinds["a seed that is not in the mean"] = Line2D([], [], color=GREY, **STRAY)
     return kinds

@@ -30,18 +30,20 @@ class LearningCurves(Figure):
         competitors = read(results, self.clock)
         if not any(c.bands or c.strays or c.likelihood for c in competitors):
             return None
-        from bench.drawing.curve_panels import draw  # matplotlib takes its time, and listing the reports needs none
+        from bench.drawing.curve_panels import Wording, draw  # matplotlib takes its time, and a listing needs none
 
-        return draw(competitors, self.label, first_estimator(results), caption(results, competitors))
+        words = Wording(self.label, "lower bound", "bound", first_estimator(results))
+        return draw(competitors, words, caption(results, competitors))
 
 
 def caption(results: Results, competitors: Sequence[Competitor]) -> list[str]:
     """What a reader must know that the lines do not say, a paragraph an entry."""
-    texts = [_about_lines(competitors), _about_pixels(results), *_about_absentees(competitors)]
+    texts = [about_lines(competitors), about_pixels(results), *_about_absentees(competitors)]
     return [text for text in texts if text]
 
 
-def _about_lines(competitors: Sequence[Competitor]) -> str:
+def about_lines(competitors: Sequence[Competitor]) -> str:
+    """Of how many seeds lines, bands and bars are."""
     counts = [c.num_done for c in competitors if c.bands or c.likelihood]
     texts = []
     spread = bool(counts) and max(counts) > 1
@@ -57,7 +59,7 @@ def _about_lines(competitors: Sequence[Competitor]) -> str:
     return " ".join(text for text in texts if text)
 
 
-def _about_pixels(results: Results) -> str:
+def about_pixels(results: Results) -> str:
     """What was done to the values, for each data set."""
     known = results.trials.dropna(subset="pixels").groupby("dataset", sort=False)["pixels"].unique()
     several = results.trials["dataset"].nunique() > 1
@@ -71,7 +73,7 @@ def _span(counts: Sequence[int]) -> str:
 
 
 def _about_absentees(competitors: Sequence[Competitor]) -> list[str]:
-    """Who has no lower bound, and which seeds did not end well."""
+    """Who has no lower bound or no band, and which seeds did not end well."""
     texts = []
     for name in dict.fromkeys(c.algorithm for c in competitors):
         own = [c for c in competitors if c.algorithm == name]
@@ -81,6 +83,14 @@ def _about_absentees(competitors: Sequence[Competitor]) -> list[str]:
         apart = _listed(c.z for c in own if c.apart)
         if apart:
             texts.append(f"{name}: its seeds have no stretch of this axis in common (z = {apart}), so each is drawn.")
+    return [*texts, *about_unfinished(competitors)]
+
+
+def about_unfinished(competitors: Sequence[Competitor]) -> list[str]:
+    """Which seeds did not end well, an algorithm and fate a line."""
+    texts = []
+    for name in dict.fromkeys(c.algorithm for c in competitors):
+        own = [c for c in competitors if c.algorithm == name]
         fates = Counter(fate for c in own for fate in c.fates)
         total = sum(c.num_done + len(c.fates) for c in own)
         for fate, count in fates.items():
