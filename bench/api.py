@@ -6,24 +6,24 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from rich.console import Console
 
-from bench import plugins
+from bench import plugins, run_folders, study_file
 from bench.errors import OptionError, StoreError, UsageError, did_you_mean
 from bench.options import split_list
 from bench.progress import progress
 from bench.results import Results
-from bench.runner import Execution, plan
+from bench.runner import Execution, Plan, plan
 from bench.runner import run as run_plan
-from bench.store import Store
 from bench.study import Study
 
 
 def run(
-    study: Study | None = None,
+    study: Study | str | None = None,
     *,
+    size: str | None = None,
     out: str | PathLike[str] | None = None,
     execution: Execution | None = None,
     quiet: bool = False,
@@ -31,19 +31,43 @@ def run(
 ) -> Results:
     """Run a study (or the one that ``asked`` describes: ``algos``, ``z``, ``seeds``, ``budget``, ...); its results.
 
-    ``out`` is the run folder, ``runs/NAME`` by default; what it already holds is not run again.  Trials that did not
-    end well are rows of ``Results.trials`` with their reason.  Raises UsageError where the request is wrong.
+    ``study`` may be the name of a shipped one (``"aevb-fig2"``, with a ``size``) or the path of a study file; ``asked``
+    overrides what it says.  ``out`` is the run folder, ``runs/NAME`` by default; what it already holds is not run
+    again.  Trials that did not end well are rows of ``Results.trials`` with their reason.  Raises UsageError where the
+    request is wrong.
     """
-    study = study or _study(asked)
     execution = execution or Execution()
-    planned = plan(study, Path(out) if out is not None else default_folder(study), execution)
+    plans, folder = plan_all(study, size, _fields(asked), Path(out) if out is not None else None, execution)
     console = Console(stderr=True, quiet=quiet)
-    with progress(planned, console) as shown:
-        run_plan(planned, execution, shown.ended)
-    return Results(planned.store.path)
+    for planned in plans:
+        with progress(planned, console) as shown:
+            run_plan(planned, execution, shown.ended)
+    return load(folder)
 
 
-def _study(asked: Mapping[str, object]) -> Study:
+def plan_all(
+    study: Study | str | None, size: str | None, fields: Mapping[str, Any], out: Path | None, execution: Execution
+) -> tuple[list[Plan], Path]:
+    """The plan of each part of a study, with ``fields`` of `Study` changed, and the folder that all of them lie in.
+
+    Everything is checked before anything is trained.  Raises UsageError where the request is wrong.
+    """
+    if isinstance(study, str):
+        found = study_file.read(study)
+        chosen, parts = found.parts(size)
+        folder = Path("runs") / "-".join(filter(None, (found.name, chosen))) if chosen else None
+        title = found.title
+    elif size is not None:
+        raise OptionError(f"`size` {size!r} belongs to a study that is named: bench run aevb-fig2 --size {size}.")
+    else:
+        parts, folder, title = {"": study or Study()}, None, ""
+    wanted = {part: dataclasses.replace(each, **fields) for part, each in parts.items()}
+    folder = out or folder or default_folder(next(iter(wanted.values())))
+    homes = run_folders.create(folder, title, wanted)
+    return [plan(each, homes[part], execution) for part, each in wanted.items()], folder
+
+
+def _fields(asked: Mapping[str, object]) -> dict[str, Any]:
     """As on the command line: names in one text, 3 for three seeds, 1e6 for a million."""
     known = [field.name for field in dataclasses.fields(Study)]
     for name in asked:
@@ -58,13 +82,17 @@ def _study(asked: Mapping[str, object]) -> Study:
     budget = given.get("budget")
     if isinstance(budget, float) and budget.is_integer():
         given["budget"] = int(budget)
-    return Study(**given)  # type: ignore[arg-type]  # checked by Study itself
+    return given
 
 
 def load(path: str | PathLike[str], *others: str | PathLike[str]) -> Results:
-    """The results in a run folder, or in several together; raises StoreError where there are none."""
-    first, *more = (Store.open(Path(each)).path for each in (path, *others))
-    return Results(first, tuple(more))
+    """The results in a run folder, or in several together; raises StoreError where there are none.
+
+    The folder of a study with parts holds several.
+    """
+    given = tuple(map(Path, (path, *others)))
+    first, *more = (folder for each in given for folder in run_folders.find(each))
+    return Results(first, tuple(more), given)
 
 
 def report(
@@ -81,9 +109,9 @@ def report(
     unknown report, StoreError where the folder cannot be written, none is named for several runs, or no report knows a
     format.
     """
-    if folder is None and results.others:
+    if folder is None and len(results.given) > 1:
         raise StoreError("`out` must name a folder for the report of several runs: give --out.")
-    target = folder or results.path / "report"
+    target = folder or (results.given or (results.path,))[0] / "report"
     references = [plugins.resolve("report", name) for name in names or plugins.find("report")]
     made = {}
     known: set[str] = set()

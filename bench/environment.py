@@ -19,7 +19,7 @@ PLUGINS = ("algorithms", "datasets", "reports")
 # What only looks at trials that have ended; `tox -e lint` checks that no trial imports any of it.
 AFTERWARDS = (
     *("api.py", "cells.py", "cli", "comparison", "drawing", "measures.py", "page", "perf.py", "progress.py"),
-    *("report.py", "results.py", "trained.py"),
+    *("report.py", "results.py", "run_folders.py", "study_file.py", "trained.py"),
 )
 
 

@@ -15,7 +15,8 @@ from bench.drawing import tables
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bench.estimation import Judged
+    from bench.estimation import EstimationPlan, Judged
+    from bench.runner import Execution
 
 EXIT_SOME_FAILED = 3
 
@@ -62,21 +63,33 @@ def command(
     """
     from rich.console import Console
 
-    from bench import estimation
-    from bench.results import Results
+    from bench import api, estimation, run_folders
     from bench.runner import Execution
 
-    plan = estimation.plan(run, likelihood or (), points or 0, split)  # type: ignore[arg-type]  # a click.Choice
+    plans = [
+        estimation.plan(path, likelihood or (), points or 0, split)  # type: ignore[arg-type]  # a click.Choice
+        for path in run_folders.find(run)
+    ]
     execution = Execution(jobs or 0, threads, device, backend)  # type: ignore[arg-type]  # a click.Choice
     console = Console(stderr=True)
+    judged = [found for plan in plans for found in _estimate(plan, execution, console)]
+    if not any(plan.todo for plan in plans):
+        console.print("Nothing to do: every estimate is there.")
+    summarise(api.load(run), Console())
+    if any(found.failure or any(row["num_failed"] == row["num_points"] for row in found.rows) for found in judged):
+        sys.exit(EXIT_SOME_FAILED)
+
+
+def _estimate(plan: EstimationPlan, execution: Execution, console: Console) -> list[Judged]:
+    """Judge the models of one run folder, a line for each new estimate."""
+    from bench import estimation
+
     for note in plan.notes:
         console.print(note, style="yellow", markup=False, highlight=False, soft_wrap=True)
     if plan.untrained:
         console.print(
             f"{tables.quantity(len(plan.untrained), 'trial')} without weights cannot be judged.", style="yellow"
         )
-    if not plan.todo:
-        console.print("Nothing to do: every estimate is there.")
     judged: list[Judged] = []
 
     def ended(found: Judged) -> None:
@@ -85,9 +98,7 @@ def command(
 
     if plan.todo:
         estimation.run(plan, execution, ended)
-    summarise(Results(plan.store.path), Console())
-    if any(found.failure or any(row["num_failed"] == row["num_points"] for row in found.rows) for found in judged):
-        sys.exit(EXIT_SOME_FAILED)
+    return judged
 
 
 def _show(found: Judged, place: str, console: Console) -> None:

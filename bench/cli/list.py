@@ -12,20 +12,21 @@ from bench.errors import PluginError, UnknownName, did_you_mean
 def command(kind: str | None) -> None:
     """List what there is, each with a line of help.
 
-    KIND is algorithms, datasets, models, estimators or reports; all of them without it.
+    KIND is algorithms, datasets, models, estimators, reports or studies; all of them without it.
     """
     from rich.console import Console
     from rich.table import Table
 
     from bench.plugins import KINDS, find
 
-    plurals = {f"{name}s": name for name in KINDS}
-    if kind is not None and kind not in plurals and kind not in KINDS:
+    plurals = {**{f"{name}s": name for name in KINDS}, "studies": "study"}
+    if kind is not None and kind not in plurals and kind not in plurals.values():
         raise UnknownName(f"Unknown kind {kind!r}.{did_you_mean(kind, plurals)}")
+    wanted = [plurals.get(kind, kind)] if kind else [*plurals.values()]
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column()
-    for name in [plurals.get(kind, kind)] if kind else list(KINDS):
+    for name in [name for name in wanted if name in KINDS]:
         table.add_row(f"[bold]{name}s[/]")
         for plugin in find(name).values():
             try:
@@ -33,4 +34,10 @@ def command(kind: str | None) -> None:
             except PluginError as error:
                 summary = f"broken: {error}"
             table.add_row(f"  {plugin.name}", summary)
+    if "study" in wanted:
+        from bench import study_file
+
+        table.add_row("[bold]studies[/]")
+        for name in study_file.shipped_names():
+            table.add_row(f"  {name}", study_file.read(name).title)
     Console().print(table, highlight=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +23,8 @@ EXIT_SOME_FAILED = 3
 
 
 @click.command("run")
-@click.argument("study", required=False, type=click.Path(path_type=Path))
+@click.argument("study", required=False)
+@click.option("--size", help="smoke (seconds), laptop (under an hour), full (as published)  [default: laptop]")
 @click.option(
     "--algos",
     type=names,
@@ -64,7 +64,8 @@ EXIT_SOME_FAILED = 3
 @click.option("--rerun-stale", is_flag=True, help="Run again what was finished by other code than today's")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder  [default: runs/NAME, named after the study]")
 def command(
-    study: Path | None,
+    study: str | None,
+    size: str | None,
     jobs: int | None,
     threads: int,
     device: str,
@@ -76,8 +77,9 @@ def command(
 ) -> None:
     """Train algorithms on a data set, over seeds and latent sizes, and compare them.
 
-    STUDY is a TOML file such as the study.toml of an earlier run; options override it.  Results are kept in the run
-    folder: what it holds already is not run again, and a larger budget goes on from where it stopped.
+    STUDY is one of `bench list studies`, such as aevb-fig2, which --size fits to the time that there is; or a TOML file
+    such as the study.toml of an earlier run.  Options override it.  Results are kept in the run folder: what it holds
+    already is not run again, and a larger budget goes on from where it stopped.
 
     Exit codes: 0 all trials done; 2 the command was wrong; 3 some trials did not end well; 130 interrupted.
     """
@@ -85,19 +87,17 @@ def command(
 
     from bench import api, runner
     from bench.progress import progress
-    from bench.results import Results
-    from bench.study import Study
 
-    base = Study.from_toml(study) if study else Study()
-    wanted = dataclasses.replace(base, **{k: v for k, v in asked.items() if v is not None})  # type: ignore[arg-type]  # checked by Study
     execution = runner.Execution(jobs or 0, threads, device, backend, timeout, rerun_stale)  # type: ignore[arg-type]  # a click.Choice
-    plan = runner.plan(wanted, out or api.default_folder(wanted), execution)
+    fields = {name: value for name, value in asked.items() if value is not None}
+    plans, folder = api.plan_all(study, size, fields, out, execution)
     console = Console(stderr=True)
-    _announce(plan, plan.study, execution, console)
-    with progress(plan, console) as shown:
-        runner.run(plan, execution, shown.ended)
-    summarise(Results(plan.store.path), Console())
-    if any(status != "done" for status in plan.statuses().values()):
+    for plan in plans:
+        _announce(plan, plan.study, execution, console)
+        with progress(plan, console) as shown:
+            runner.run(plan, execution, shown.ended)
+    summarise(api.load(folder), Console())
+    if any(status != "done" for plan in plans for status in plan.statuses().values()):
         sys.exit(EXIT_SOME_FAILED)
 
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import inspect
+from typing import TYPE_CHECKING
 
 import click
 
 from bench.errors import UnknownName, did_you_mean
 from bench.plugins import PluginRef
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bench.study_file import StudyFile
 
 
 @click.command("show")
@@ -15,15 +21,18 @@ from bench.plugins import PluginRef
 def command(name: str) -> None:
     """Show one plugin: what it does, its options with types, units and defaults, its reference.
 
-    NAME is a name from `bench list`, or the file of an algorithm of your own.
+    NAME is a name from `bench list`, or the file of an algorithm of your own.  Of a study: its parts and sizes.
     """
     from rich.console import Console
     from rich.table import Table
 
-    from bench import options
+    from bench import options, study_file
     from bench.algorithm import Algorithm
 
     console = Console()
+    if name in study_file.shipped_names():
+        _show_study(study_file.read(name), console)
+        return
     for found in _all_named(name):
         cls = found.load()
         console.print(f"[bold]{found.name}[/] ({found.kind}, {found.source})", highlight=False)
@@ -45,8 +54,30 @@ def command(name: str) -> None:
         console.print()
 
 
+def _show_study(study: StudyFile, console: Console) -> None:
+    """What it is, and what each of its sizes runs."""
+    from rich.table import Table
+
+    console.print(f"[bold]{study.name}[/] (study)", highlight=False)
+    for text in (study.title, " ".join(study.about.split()), f"Source: {study.source}."):
+        console.print(text, markup=False, highlight=False)
+    table = Table(box=None, padding=(0, 2), header_style="bold")
+    for heading in ("size", "part", "data set", "z", "N", "algorithms", "seeds", "samples"):
+        number = heading in ("N", "seeds", "samples")
+        table.add_column(heading, justify="right" if number else "left", no_wrap=number, overflow="fold")
+    for size, parts in study.sizes.items():
+        for part, asked in parts.items():
+            points = ", ".join(str(n) if n else "all" for n in asked.n_train)
+            algorithms = ", ".join(asked.algos).replace("[", "\\[")
+            counts = (str(len(asked.seeds)), f"{asked.budget:.3g}".replace("e+0", "e"))
+            table.add_row(size, part, asked.dataset, ", ".join(map(str, asked.z)), points, algorithms, *counts)
+    console.print(table, highlight=False)
+    console.print(f"Run with bench run {study.name} --size {next(iter(study.sizes))}", markup=False, highlight=False)
+
+
 def _all_named(name: str) -> list[PluginRef]:
     """The plugins of that name, of every kind."""
+    from bench import study_file
     from bench.plugins import KINDS, find, resolve
 
     if name.endswith(".py") or "/" in name:
@@ -55,6 +86,6 @@ def _all_named(name: str) -> list[PluginRef]:
     found = {kind: find(kind) for kind in KINDS}
     matches = [plugins[plain] for plugins in found.values() if plain in plugins]
     if not matches:
-        every = {known for plugins in found.values() for known in plugins}
-        raise UnknownName(f"Unknown plugin {plain!r}.{did_you_mean(plain, every)}")
+        every = {known for plugins in found.values() for known in plugins} | {*study_file.shipped_names()}
+        raise UnknownName(f"Unknown plugin or study {plain!r}.{did_you_mean(plain, every)}")
     return matches

@@ -24,7 +24,8 @@ def show_reports(results: Results, made: Mapping[str, list[Path]], console: Cons
     for name, paths in made.items():
         maker = known[name].load()()
         if paths and isinstance(maker, Table) and (whole or maker.printed):
-            title = f"{known[name].summary().partition(',')[0].rstrip('.')} ({results.study.dataset})"
+            datasets = ", ".join(map(str, results.trials["dataset"].unique()))
+            title = f"{known[name].summary().partition(',')[0].rstrip('.')} ({datasets})"
             console.print()
             console.print(tables.render_table(maker.display(maker.table(results)), title))
     for name, paths in made.items():

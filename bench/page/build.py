@@ -54,7 +54,7 @@ def build(results: Results, tables_: Sequence[TableOnPage], figures: Sequence[Fi
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(_asset("page.html.j2"))
-    runs = [results.path, *results.others]
+    runs = results.given or (results.path, *results.others)
     return template.render(
         title=", ".join(path.resolve().name for path in runs),
         command=f"bench report {' '.join(shlex.quote(str(path)) for path in runs)}",
