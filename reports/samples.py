@@ -11,10 +11,13 @@ from bench.options import option
 from bench.report import Figure
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import numpy as np
     from matplotlib.figure import Figure as MatplotlibFigure
     from numpy.typing import NDArray
 
+    from bench.drawing.image_panels import Row
     from bench.results import Results
 
 
@@ -49,5 +52,18 @@ class Samples(Figure):
             images = each.decode(z).unflatten(0, (size, size)).numpy()
             panels.setdefault(Place(*each.cell[:3]), []).append((each.cell.algorithm, mosaic(images)))
         rows = [Row(place.words, row) for place, row in panels.items()]
+        if all(len(row.panels) == 1 for row in rows):  # one algorithm: its latent sizes side by side, as in the paper
+            rows = _side_by_side(panels)
         told = f"E[x|z] for draws of z from the prior, the same for all algorithms. {about(models)}"
         return draw(rows, [told, about_values(models), *left_out(missing)])
+
+
+def _side_by_side(panels: Mapping[Place, Sequence[tuple[str, NDArray[np.float32]]]]) -> list[Row]:
+    """A row for each data set and number of training points, a column for each latent size."""
+    from bench.drawing.image_panels import Row
+
+    found: dict[str, list[tuple[str, NDArray[np.float32]]]] = {}
+    for place, ((algorithm, sheet),) in panels.items():
+        heading = f"{place.dataset}, {place.n_train} training points, {algorithm}"
+        found.setdefault(heading, []).append((f"z = {place.z}", sheet))
+    return [Row(heading, row) for heading, row in found.items()]

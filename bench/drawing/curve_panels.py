@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -35,17 +35,39 @@ class Wording:
     linear: bool = False  # whether the clock's axis is linear; else it is logarithmic
 
 
-def draw(competitors: Sequence[Competitor], words: Wording, caption: Sequence[str]) -> Figure:
-    """A row of panels for each `Competitor.group`, whose panels share their axes."""
+@dataclass(frozen=True)
+class Frame:
+    """Axes that are given, not found: the ends of x and of y."""
+
+    x: tuple[float, float]
+    y: tuple[float, float]
+
+
+def draw(
+    competitors: Sequence[Competitor],
+    words: Wording,
+    caption: Sequence[str],
+    frames: Mapping[str, Frame] | None = None,
+    columns: int = figures.COLUMNS,
+) -> Figure:
+    """A row of panels for each `Competitor.group`, whose panels share their axes; at most ``columns`` side by side.
+
+    ``frames`` are the axes of some groups; those of the others show where learning can be seen.
+    """
     groups = [list(group) for _, group in groupby(competitors, key=lambda c: c.group)]
     panels = [[list(panel) for _, panel in groupby(group, key=lambda c: c.panel)] for group in groups]
     with figures.style():
         looks = figures.looks(dict.fromkeys(c.algorithm for c in competitors))
-        figure, axes = figures.panel_grid([len(group) for group in panels])
+        figure, axes = figures.panel_grid([len(group) for group in panels], columns)
         for group, row in zip(panels, axes, strict=True):
             for panel, ax in zip(group, row, strict=True):
                 _draw_panel(ax, panel, looks, words)
             _label(row, group, words)
+            frame = (frames or {}).get(group[0][0].group)
+            if frame is None:
+                _set_range(row[0], group, words)
+            else:
+                row[0].set(xlim=frame.x, ylim=frame.y)
         legends = [{name: _line(look) for name, look in looks.items()}, _kinds(competitors, words)]
         figures.add_legends_and_caption(figure, legends, caption)
     return figure
@@ -103,7 +125,7 @@ def _draw_band(ax: Axes, band: Band, split: str, look: Look, name: str) -> None:
 
 
 def _label(row: Sequence[Axes], panels: Sequence[Sequence[Competitor]], words: Wording) -> None:
-    """Titles, axis labels at the margins, and the range of y that the group shares."""
+    """Titles, and axis labels at the margins."""
     columns = row[0].get_subplotspec().get_gridspec().ncols  # type: ignore[union-attr]  # made by a grid
     for i, (ax, panel) in enumerate(zip(row, panels, strict=True)):
         above = f"{panel[0].group}\n" if i == 0 else ""
@@ -113,7 +135,6 @@ def _label(row: Sequence[Axes], panels: Sequence[Sequence[Competitor]], words: W
             ax.set_ylabel(f"{words.quantity if bounded else 'log-likelihood'}\n(nats a datapoint)")
         if i + columns >= len(row):
             ax.set_xlabel(words.clock)
-    _set_range(row[0], panels, words)
 
 
 def _set_range(ax: Axes, panels: Sequence[Sequence[Competitor]], words: Wording) -> None:

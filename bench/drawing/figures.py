@@ -50,12 +50,12 @@ def style() -> AbstractContextManager[None]:
     return matplotlib.style.context(["default", changes])
 
 
-def panel_grid(groups: Sequence[int]) -> tuple[Figure, list[list[Axes]]]:
+def panel_grid(groups: Sequence[int], most: int = COLUMNS) -> tuple[Figure, list[list[Axes]]]:
     """A figure with ``groups[g]`` panels for each group: a group begins a new row and shares its axes.
 
-    Rows hold at most `COLUMNS` panels; longer groups are broken into rows that are nearly equally long.
+    Rows hold at most ``most`` panels; longer groups are broken into rows that are nearly equally long.
     """
-    columns = max(math.ceil(count / math.ceil(count / COLUMNS)) for count in groups)
+    columns = max(math.ceil(count / math.ceil(count / most)) for count in groups)
     rows = sum(math.ceil(count / columns) for count in groups)
     width, height = PANEL_SIZE if columns > 1 else (5.0, 3.2)
     figure = Figure(figsize=(max(columns * width + 0.6, 6.4), rows * height), layout="constrained")

@@ -1,0 +1,57 @@
+"""The paper's figure 2 in its own frame, to be laid beside the paper."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from bench.drawing.competitors import Competitor, read
+from bench.drawing.learning_curves import about_lines, about_pixels, about_unfinished
+from bench.report import Figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as MatplotlibFigure
+
+    from bench.results import Results
+
+ALGORITHMS = ("aevb", "wakesleep")
+SAMPLES = (1e5, 1e8)
+BOUNDS = {"mnist": (-150, -100), "freyface": (0, 1600)}  # nats a datapoint
+
+
+class AEVBFig2(Figure):
+    """The paper's figure 2 in its own frame: AEVB and wake-sleep on MNIST and Frey Face, a row each, and its axes.
+
+    Drawn where a run has both algorithms with several latent sizes on one of the two.  What lies outside the paper's
+    axes is not seen here: `convergence_samples` has axes that fit.  Source: Kingma & Welling 2014, figure 2.
+    """
+
+    def figure(self, results: Results) -> MatplotlibFigure | None:
+        """See `Figure.figure`."""
+        found = [
+            c for c in read(results, "samples") if _plain(c.dataset) in BOUNDS and _plain(c.algorithm) in ALGORITHMS
+        ]
+        both = {_plain(c.algorithm) for c in found if c.bands} == {*ALGORITHMS}
+        if not both or len({c.z for c in found}) < 2 or not any(_inside(c) for c in found):
+            return None
+        from bench.drawing.curve_panels import Frame, Wording, draw
+
+        curves = [dataclasses.replace(c, likelihood=None) for c in found]
+        words = Wording("training samples seen", "lower bound", "bound")
+        caption = [about_lines(curves), about_pixels(results), *about_unfinished(curves), "The axes are the paper's."]
+        frames = {c.group: Frame(SAMPLES, BOUNDS[_plain(c.dataset)]) for c in curves}
+        return draw(curves, words, [text for text in caption if text], frames, columns=5)
+
+
+def _inside(competitor: Competitor) -> bool:
+    """Whether any of its curve on test data lies inside the paper's axes."""
+    band = competitor.bands.get("test")
+    if band is None:
+        return False
+    low, high = BOUNDS[_plain(competitor.dataset)]
+    return bool(((band.x >= SAMPLES[0]) & (band.mean >= low) & (band.mean <= high)).any())
+
+
+def _plain(name: str) -> str:
+    """A plugin's name without its options."""
+    return name.partition("[")[0]

@@ -1,0 +1,105 @@
+"""Studies with parts and sizes, and log p(x) along training, through the command line."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bench as library
+from bench import api, study_file
+
+BLOBS = str(Path(__file__).parent.parent / "plugins" / "blobs.py")
+
+Bench = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.mark.slow
+@pytest.mark.data
+@pytest.mark.parametrize("name", study_file.shipped_names())
+def test_every_shipped_study_runs_and_is_reported(bench: Bench, data_dir: Path, tmp_path: Path, name: str) -> None:
+    bench("run", name, "--size", "smoke", "--out", "run")
+    asked = study_file.read(name).parts("smoke")[1]
+    run = library.load(tmp_path / "run")
+    assert (run.trials["status"] == "done").all()
+    assert len(run.trials) == sum(len(s.algos) * len(s.z) * len(s.n_train) * len(s.seeds) for s in asked.values())
+    bench("report", "run", "--only", "index")
+    assert (tmp_path / "run" / "report" / "index.html").stat().st_size > 1e5
+
+
+TWO = f"""
+[study]
+dataset = {BLOBS!r}
+algos = ["aevb[learning_rate=0.1]"]
+seeds = [0]
+z = [2]
+likelihood = ["importance[num_samples=20]"]
+[parts.few]
+n_train = [20]
+[parts.all]
+[sizes.smoke]
+budget = 500
+"""
+
+
+def test_parts_lie_side_by_side_and_are_read_together(bench: Bench, here: Bench, tmp_path: Path) -> None:
+    (tmp_path / "two.toml").write_text(TWO)
+    bench("run", "two.toml", "--budget", "600")
+    home = tmp_path / "runs" / "two-smoke"
+    run = library.load(home)
+    assert run.trials["n_train"].tolist()[0] == 20  # the order of the file, not of the alphabet
+    assert len(run.trials) == 2
+    assert (run.trials["samples"] >= 600).all()
+    bench("estimate", home, "--likelihood", "hmc[num_samples=10]")
+    assert set(library.load(home).likelihoods["estimator"]) == {"importance[num_samples=20]", "hmc[num_samples=10]"}
+    api.report(run, ["log_likelihood"])
+    assert (home / "report" / "tables" / "log_likelihood.csv").is_file()
+    assert here("export", home).stdout.count("\n") == 3
+    here("compare", home, home)
+    (tmp_path / "three.toml").write_text(TWO.replace("parts.all", "parts.some"))
+    assert "holds another study" in here("run", "three.toml", "--out", home, code=2).stderr
+    assert "holds no study" in here("run", "--dataset", BLOBS, "--out", home, code=2).stderr
+    (home / "parts.toml").write_text('format = 99\nparts = ["few"]\n')
+    assert "format 99" in here("report", home, code=2).stderr
+
+
+def test_a_size_belongs_to_a_named_study(here: Bench) -> None:
+    assert "belongs to a study" in here("run", "--size", "full", code=2).stderr
+    assert "must be smoke or laptop or full" in here("run", "aevb-fig2", "--size", "huge", code=2).stderr
+    assert "Did you mean 'aevb-fig2'" in here("run", "aevb-fig22", code=2).stderr
+
+
+MARKED = (
+    *("--dataset", BLOBS, "--algos", "aevb[learning_rate=0.1],mcem[learning_rate=0.1]", "--z", "2", "--seeds", "1"),
+    *("--likelihood", "importance[num_samples=20],hmc[num_samples=10]", "--likelihood-points", "10"),
+    *("--likelihood-marks", "500,900,2e3"),
+)
+
+
+def marks(path: Path) -> pd.DataFrame:
+    return library.load(path).likelihood_trace.drop(columns=["train_seconds", "seconds"])
+
+
+def test_log_likelihoods_on_the_way_are_those_of_one_long_run(bench: Bench, tmp_path: Path) -> None:
+    bench("run", *MARKED, "--budget", "1000", "--out", "run")
+    short = marks(tmp_path / "run")
+    bench("run", *MARKED, "--budget", "3000", "--out", "run")
+    bench("run", *MARKED, "--budget", "3000", "--out", "long")
+    found = marks(tmp_path / "run")
+    pd.testing.assert_frame_equal(found, marks(tmp_path / "long"), check_exact=True)
+    assert set(short["samples"]) < set(found["samples"])
+    for _, rows in found.groupby(["algorithm", "estimator", "split"]):
+        assert len(rows) == 3  # each at the first evaluation mark that reaches it
+        assert (np.array([500, 900, 2000]) <= rows["samples"]).all()
+        assert (rows["num_points"] == 10).all()
+        assert (rows["log_likelihood_se"] > 0).all()
+    columns = library.load(tmp_path / "run").trace.dropna(subset="log_likelihood_test")
+    first = found[found["estimator"] == "importance[num_samples=20]"]
+    assert columns["log_likelihood_test"].tolist() == first.loc[first["split"] == "test", "log_likelihood"].tolist()
+    assert columns["log_likelihood_train"].tolist() == first.loc[first["split"] == "train", "log_likelihood"].tolist()
+    api.report(library.load(tmp_path / "run"), ["convergence_likelihood"], ["png"])
+    assert (tmp_path / "run" / "report" / "figures" / "convergence_likelihood.png").stat().st_size > 1e4
