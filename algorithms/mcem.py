@@ -11,7 +11,7 @@ from bench import Algorithm, Batch, Hyperparameters, Problem, StepInfo, option
 from bench.mcmc import hmc
 from bench.mcmc.adaptation import DualAveraging
 from bench.mcmc.posterior import LogPosterior
-from bench.optimisation import adagrad
+from bench.optimisation import make_optimiser
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,12 @@ class MCEM(Algorithm):
     hyperparameters: MCEMHyperparameters
 
     def setup(self, problem: Problem, generator: torch.Generator) -> None:
-        """Decoder, its Adagrad, and one chain for each datapoint, started from the prior."""
+        """Decoder, its optimiser, and one chain for each datapoint, started from the prior."""
         settings = self.hyperparameters
         self.generator = generator
         self.model = problem.model(encoder=False)
-        self.optimiser = adagrad(
+        self.optimiser = make_optimiser(
+            settings.optimiser,
             self.model.parameters(),
             self.learning_rate,
             num_data=problem.num_data,

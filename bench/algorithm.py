@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -29,9 +29,12 @@ class Hyperparameters:
 
     learning_rate: float | Literal["auto"] = option(
         "auto",
-        "Adagrad's global step size; auto tries each candidate on the first training samples",
+        "the optimiser's global step size; auto tries each candidate on the first training samples",
         above=0,
-        candidates=(0.01, 0.02, 0.1),
+        candidates={"adagrad": (0.01, 0.02, 0.1), "adam": (0.0003, 0.001, 0.003)},
+    )
+    optimiser: Literal["adagrad", "adam"] = option(
+        "adagrad", "what turns gradients into updates; the paper's is adagrad"
     )
     batch_size: int | Literal["all"] = option(100, "datapoints in a minibatch (M)", unit="datapoints", minimum=1)
     prior: bool = option(True, "N(0, I) prior on the parameters, which is a weight decay of 1/N")
@@ -121,7 +124,8 @@ class Algorithm(ABC):
 
     def _candidates(self) -> tuple[float, ...]:
         (about,) = [f for f in dataclasses.fields(self.hyperparameters) if f.name == "learning_rate"]
-        return tuple(about.metadata["candidates"])
+        candidates = about.metadata["candidates"]
+        return tuple(candidates[self.hyperparameters.optimiser] if isinstance(candidates, Mapping) else candidates)
 
     def _started(self, problem: Problem, noise: int, rate: float) -> Algorithm:
         trial = copy.copy(self)
