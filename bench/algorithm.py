@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from bench import options, plugins, seeds
 from bench.environment import choose_device
 from bench.errors import Diverged, OptionError, UsageError
-from bench.likelihood.estimator import Estimate
+from bench.likelihood.estimator import Estimate, frozen
+from bench.models.dropout import attach_generator
 from bench.models.latent import LatentVariableModel
 from bench.options import option
 from bench.problem import Batch, Problem, StepInfo
@@ -84,12 +85,13 @@ class Algorithm(ABC):
     def setup(self, problem: Problem, generator: torch.Generator) -> None:
         """Build ``self.model`` (from ``problem.model``), optimisers and whatever ``step`` needs.
 
-        ``generator``, on the device of ``problem.x``, is the source of all the algorithm's noise: keep it.
+        ``generator``, on the device of ``problem.x``, is the source of all the algorithm's noise, and is kept and
+        saved as ``self.generator``.  Dropout within the networks draws from it as soon as `setup` has returned.
         """
 
     @abstractmethod
     def step(self, batch: Batch) -> StepInfo:
-        """One update from a minibatch."""
+        """One update from a minibatch, with the networks in training mode."""
 
     # -- what the base class gives -------------------------------------------------------------------------------
 
@@ -115,11 +117,15 @@ class Algorithm(ABC):
         if getattr(self.hyperparameters, "learning_rate", None) == "auto":
             if learning_rate is None:
                 tuning = choose_learning_rate(
-                    self._candidates(), lambda rate: self._started(problem, noise, rate), minibatches
+                    self._candidates(), lambda rate: self._started(problem, minibatches, noise, rate), minibatches
                 )
                 learning_rate = tuning.learning_rate
             self.hyperparameters = dataclasses.replace(self.hyperparameters, learning_rate=learning_rate)
-        self.setup(problem, seeds.generator(noise, device=problem.x.device))
+        self.generator = seeds.generator(noise, device=problem.x.device)
+        self.setup(problem, self.generator)
+        for value in vars(self).values():
+            if isinstance(value, nn.Module):
+                attach_generator(value, self.generator)
         return tuning
 
     def _candidates(self) -> tuple[float, ...]:
@@ -127,10 +133,9 @@ class Algorithm(ABC):
         candidates = about.metadata["candidates"]
         return tuple(candidates[self.hyperparameters.optimiser] if isinstance(candidates, Mapping) else candidates)
 
-    def _started(self, problem: Problem, noise: int, rate: float) -> Algorithm:
+    def _started(self, problem: Problem, minibatches: Minibatches, noise: int, rate: float) -> Algorithm:
         trial = copy.copy(self)
-        trial.hyperparameters = dataclasses.replace(self.hyperparameters, learning_rate=rate)
-        trial.setup(problem, seeds.generator(noise, device=problem.x.device))
+        trial.begin(problem, minibatches, noise, rate)
         return trial
 
     def fit(
@@ -160,11 +165,12 @@ class Algorithm(ABC):
             row = {"samples": clocks.samples, "train_seconds": clocks.train_seconds, "objective": pause.objective}
             if self.model.encoder is not None:
                 stream = seeds.generator("evaluation", self.seed, device=self.device)
-                with torch.no_grad():
+                with frozen(self.model), torch.no_grad():
                     row["elbo_train"] = float(self.model.elbo(values[:1000], stream).double().mean())
             self.history.append(row)
             if progress is not None:
                 progress(clocks)
+        self.model.eval()
         return self
 
     def estimate_log_likelihood(
