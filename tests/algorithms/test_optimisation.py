@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from bench import options
 from bench.algorithm import Hyperparameters
 from bench.algorithms.aevb import AEVB
 from bench.optimisation import make_optimiser
@@ -116,6 +117,8 @@ def test_each_optimiser_that_can_be_asked_for_has_step_sizes_to_choose_among() -
     allowed = get_args(get_type_hints(Hyperparameters)["optimiser"])
     candidates = Hyperparameters.__dataclass_fields__["learning_rate"].metadata["candidates"]
     assert tuple(candidates) == allowed
+    (shown,) = [row.allowed for row in options.describe(Hyperparameters) if row.name == "learning_rate"]
+    assert "chooses among 0.01, 0.02, 0.1 with adagrad; 0.0003, 0.001, 0.003 with adam" in shown
 
 
 @pytest.mark.parametrize(
