@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 
 from bench import Algorithm, Batch, Hyperparameters, Problem, StepInfo, option
-from bench.optimisation import adagrad
+from bench.optimisation import make_optimiser
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,15 @@ class AEVB(Algorithm):
     hyperparameters: AEVBHyperparameters
 
     def setup(self, problem: Problem, generator: torch.Generator) -> None:
-        """Decoder, encoder and one Adagrad for both."""
+        """Decoder, encoder and one optimiser for both."""
         self.generator = generator
         self.model = problem.model(encoder=True)
-        self.optimiser = adagrad(
-            self.model.parameters(), self.learning_rate, num_data=problem.num_data, prior=self.hyperparameters.prior
+        self.optimiser = make_optimiser(
+            self.hyperparameters.optimiser,
+            self.model.parameters(),
+            self.learning_rate,
+            num_data=problem.num_data,
+            prior=self.hyperparameters.prior,
         )
 
     def step(self, batch: Batch) -> StepInfo:

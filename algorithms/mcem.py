@@ -8,10 +8,11 @@ from typing import Literal
 import torch
 
 from bench import Algorithm, Batch, Hyperparameters, Problem, StepInfo, option
+from bench.likelihood.estimator import frozen
 from bench.mcmc import hmc
 from bench.mcmc.adaptation import DualAveraging
 from bench.mcmc.posterior import LogPosterior
-from bench.optimisation import adagrad
+from bench.optimisation import make_optimiser
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,12 @@ class MCEM(Algorithm):
     hyperparameters: MCEMHyperparameters
 
     def setup(self, problem: Problem, generator: torch.Generator) -> None:
-        """Decoder, its Adagrad, and one chain for each datapoint, started from the prior."""
+        """Decoder, its optimiser, and one chain for each datapoint, started from the prior."""
         settings = self.hyperparameters
         self.generator = generator
         self.model = problem.model(encoder=False)
-        self.optimiser = adagrad(
+        self.optimiser = make_optimiser(
+            settings.optimiser,
             self.model.parameters(),
             self.learning_rate,
             num_data=problem.num_data,
@@ -76,10 +78,11 @@ class MCEM(Algorithm):
         The posterior moves while theta is learned, so the step size is adapted for as long as training lasts.
         """
         log_density = LogPosterior(self.model, batch.x)
-        start = hmc.init(log_density, self.chains[batch.index])
-        state, info = hmc.step(
-            log_density, start, self.step_size.step_size, self.hyperparameters.num_leapfrog, self.generator
-        )
+        with frozen(self.model):  # a density with dropout would be another one at each leapfrog step
+            start = hmc.init(log_density, self.chains[batch.index])
+            state, info = hmc.step(
+                log_density, start, self.step_size.step_size, self.hyperparameters.num_leapfrog, self.generator
+            )
         self.step_size.update(info.acceptance.mean())
         self.chains[batch.index] = state.z
         return state, info

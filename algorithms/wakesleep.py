@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from bench import Algorithm, Batch, Hyperparameters, Problem, StepInfo
-from bench.optimisation import adagrad
+from bench.optimisation import make_optimiser
 
 
 class WakeSleep(Algorithm):
@@ -18,11 +18,15 @@ class WakeSleep(Algorithm):
     hyperparameters: Hyperparameters
 
     def setup(self, problem: Problem, generator: torch.Generator) -> None:
-        """Decoder, encoder and one Adagrad: each phase gives the gradient of its own half of the parameters."""
+        """Decoder, encoder and one optimiser: each phase gives the gradient of its own half of the parameters."""
         self.generator = generator
         self.model = problem.model(encoder=True)
-        self.optimiser = adagrad(
-            self.model.parameters(), self.learning_rate, num_data=problem.num_data, prior=self.hyperparameters.prior
+        self.optimiser = make_optimiser(
+            self.hyperparameters.optimiser,
+            self.model.parameters(),
+            self.learning_rate,
+            num_data=problem.num_data,
+            prior=self.hyperparameters.prior,
         )
 
     def step(self, batch: Batch) -> StepInfo:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from bench import options, plugins, seeds
 from bench.environment import choose_device
 from bench.errors import Diverged, OptionError, UsageError
-from bench.likelihood.estimator import Estimate
+from bench.likelihood.estimator import Estimate, frozen
+from bench.models.dropout import attach_generator
 from bench.models.latent import LatentVariableModel
 from bench.options import option
 from bench.problem import Batch, Problem, StepInfo
@@ -29,9 +30,12 @@ class Hyperparameters:
 
     learning_rate: float | Literal["auto"] = option(
         "auto",
-        "Adagrad's global step size; auto tries each candidate on the first training samples",
+        "the optimiser's global step size; auto tries each candidate on the first training samples",
         above=0,
-        candidates=(0.01, 0.02, 0.1),
+        candidates={"adagrad": (0.01, 0.02, 0.1), "adam": (0.0003, 0.001, 0.003)},
+    )
+    optimiser: Literal["adagrad", "adam"] = option(
+        "adagrad", "what turns gradients into updates; the paper's is adagrad"
     )
     batch_size: int | Literal["all"] = option(100, "datapoints in a minibatch (M)", unit="datapoints", minimum=1)
     prior: bool = option(True, "N(0, I) prior on the parameters, which is a weight decay of 1/N")
@@ -81,12 +85,13 @@ class Algorithm(ABC):
     def setup(self, problem: Problem, generator: torch.Generator) -> None:
         """Build ``self.model`` (from ``problem.model``), optimisers and whatever ``step`` needs.
 
-        ``generator``, on the device of ``problem.x``, is the source of all the algorithm's noise: keep it.
+        ``generator``, on the device of ``problem.x``, is the source of all the algorithm's noise, and is kept and
+        saved as ``self.generator``.  Dropout within the networks draws from it as soon as `setup` has returned.
         """
 
     @abstractmethod
     def step(self, batch: Batch) -> StepInfo:
-        """One update from a minibatch."""
+        """One update from a minibatch, with the networks in training mode."""
 
     # -- what the base class gives -------------------------------------------------------------------------------
 
@@ -112,21 +117,25 @@ class Algorithm(ABC):
         if getattr(self.hyperparameters, "learning_rate", None) == "auto":
             if learning_rate is None:
                 tuning = choose_learning_rate(
-                    self._candidates(), lambda rate: self._started(problem, noise, rate), minibatches
+                    self._candidates(), lambda rate: self._started(problem, minibatches, noise, rate), minibatches
                 )
                 learning_rate = tuning.learning_rate
             self.hyperparameters = dataclasses.replace(self.hyperparameters, learning_rate=learning_rate)
-        self.setup(problem, seeds.generator(noise, device=problem.x.device))
+        self.generator = seeds.generator(noise, device=problem.x.device)
+        self.setup(problem, self.generator)
+        for value in vars(self).values():
+            if isinstance(value, nn.Module):
+                attach_generator(value, self.generator)
         return tuning
 
     def _candidates(self) -> tuple[float, ...]:
         (about,) = [f for f in dataclasses.fields(self.hyperparameters) if f.name == "learning_rate"]
-        return tuple(about.metadata["candidates"])
+        candidates = about.metadata["candidates"]
+        return tuple(candidates[self.hyperparameters.optimiser] if isinstance(candidates, Mapping) else candidates)
 
-    def _started(self, problem: Problem, noise: int, rate: float) -> Algorithm:
+    def _started(self, problem: Problem, minibatches: Minibatches, noise: int, rate: float) -> Algorithm:
         trial = copy.copy(self)
-        trial.hyperparameters = dataclasses.replace(self.hyperparameters, learning_rate=rate)
-        trial.setup(problem, seeds.generator(noise, device=problem.x.device))
+        trial.begin(problem, minibatches, noise, rate)
         return trial
 
     def fit(
@@ -156,11 +165,12 @@ class Algorithm(ABC):
             row = {"samples": clocks.samples, "train_seconds": clocks.train_seconds, "objective": pause.objective}
             if self.model.encoder is not None:
                 stream = seeds.generator("evaluation", self.seed, device=self.device)
-                with torch.no_grad():
+                with frozen(self.model), torch.no_grad():
                     row["elbo_train"] = float(self.model.elbo(values[:1000], stream).double().mean())
             self.history.append(row)
             if progress is not None:
                 progress(clocks)
+        self.model.eval()
         return self
 
     def estimate_log_likelihood(

@@ -1,41 +1,67 @@
-"""Adagrad as the paper uses it."""
+"""Adagrad as the paper uses it, and Adam as its followers do, on the same objective."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import nn
+from torch.optim import Adagrad, Adam, Optimizer
 
 
-def warm_up(device: torch.device) -> None:
-    """Make PyTorch load what it loads at the first update: over a second, and no algorithm's own."""
-    parameter = nn.Parameter(torch.zeros(1, device=device))
-    optimiser = adagrad([parameter], 0.1, num_data=1)
-    parameter.square().sum().backward()
-    optimiser.step()
-
-
-def adagrad(
+def make_optimiser(
+    name: str,
     parameters: Iterable[nn.Parameter],
     learning_rate: float,
     *,
     num_data: int,
     prior: bool = True,
     annealing: float = 0.0,
-) -> torch.optim.Optimizer:
-    """Adagrad on a loss in nats a datapoint, with a N(0, I) prior on the parameters where ``prior`` holds.
+) -> Optimizer:
+    """``adagrad`` or ``adam`` on a loss in nats a datapoint, with a N(0, I) prior on the parameters where asked.
 
     Maximising ``N mean L(x) + log p(theta)`` is minimising ``-mean L(x) + |theta|^2 / 2N``: a weight decay of 1/N.
-    ``annealing`` a makes the step of update t ``learning_rate / (1 + a t)``.  Source: AEVB, appendices C and E.
+    That term is part of the objective, so its gradient is scaled as the rest of it is, by Adam too (a decay beside the
+    gradient, as of AdamW, would have another optimum, which is no MAP estimate).  Both divide by the size of past
+    gradients: a parameter that the data say nothing of moves to its prior mode 0 as fast as any other moves.
+    ``annealing`` a makes the step of update t = 0, 1, ... ``learning_rate / (1 + a t)``.
+    Sources: AEVB, appendices C and E; Kingma & Ba 2015, algorithm 1.  Raises ValueError for another ``name``.
     """
     parameters = list(parameters)
     on_cpu = all(parameter.device.type == "cpu" for parameter in parameters)
-    return torch.optim.Adagrad(
-        parameters,
-        lr=learning_rate,
-        lr_decay=annealing,
-        weight_decay=1.0 / num_data if prior else 0.0,
-        fused=on_cpu,  # one pass over memory: a third to a sixth of the time of the unfused update
-        foreach=not on_cpu,
-    )
+    settings: dict[str, Any] = {
+        "lr": learning_rate,
+        "weight_decay": 1.0 / num_data if prior else 0.0,
+        "fused": on_cpu,  # one pass over memory: a third to a sixth of the time of the unfused update
+        "foreach": not on_cpu,
+    }
+    if name == "adagrad":
+        return Adagrad(parameters, lr_decay=annealing, **settings)
+    if name == "adam":
+        return _annealed(Adam(parameters, **settings), annealing)
+    raise ValueError(f"`name` of an optimiser must be 'adagrad' or 'adam' (got {name!r}).")
+
+
+def warm_up(device: torch.device) -> None:
+    """Make PyTorch load what it loads at the first update: over a second, and no algorithm's own."""
+    parameter = nn.Parameter(torch.zeros(1, device=device))
+    optimiser = make_optimiser("adagrad", [parameter], 0.1, num_data=1)
+    parameter.square().sum().backward()
+    optimiser.step()
+
+
+def _annealed(optimiser: Optimizer, annealing: float) -> Optimizer:
+    """The optimiser with `Adagrad`'s annealing; the count of updates is saved with its state."""
+    if annealing == 0:
+        return optimiser
+    for group in optimiser.param_groups:
+        group.update(initial_lr=group["lr"], updates=0)
+
+    def anneal(optimiser: Optimizer, *_: object) -> None:
+        for group in optimiser.param_groups:
+            group["lr"] = group["initial_lr"] / (1 + annealing * group["updates"])
+            group["updates"] += 1
+
+    optimiser.register_step_pre_hook(anneal)
+    return optimiser

@@ -31,11 +31,12 @@ def option(
     minimum: float | None = None,
     above: float | None = None,
     maximum: float | None = None,
-    candidates: tuple[float, ...] = (),
+    candidates: tuple[float, ...] | Mapping[str, tuple[float, ...]] = (),
 ) -> Any:
     """A dataclass field with its line of help, unit and range; the type is the field's annotation.
 
-    ``minimum`` and ``maximum`` are allowed values, ``above`` is not; ``candidates`` are what ``auto`` chooses among.
+    ``minimum`` and ``maximum`` are allowed values, ``above`` is not; ``candidates`` are what ``auto`` chooses among, by
+    the name of the optimiser where they depend on it.
     A ``default`` of ``dataclasses.MISSING`` makes the option a required one.
     """
     about = {
@@ -195,6 +196,13 @@ def text(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
 
 
+def _listed(candidates: tuple[float, ...] | Mapping[str, tuple[float, ...]]) -> str:
+    """The candidates in words: "0.01, 0.1", or "0.01, 0.1 with adagrad; 0.001 with adam"."""
+    if isinstance(candidates, Mapping):
+        return "; ".join(f"{_listed(values)} with {name}" for name, values in candidates.items())
+    return ", ".join(text(value) for value in candidates)
+
+
 @dataclasses.dataclass(frozen=True)
 class Described:
     """One option as it is shown to a user."""
@@ -214,7 +222,7 @@ def describe(cls: type[object]) -> list[Described]:
         required = f.default is dataclasses.MISSING
         allowed = _spelled(hints[f.name], f.metadata)
         if f.metadata.get("candidates"):
-            allowed += f" (chooses among {', '.join(text(c) for c in f.metadata['candidates'])})"
+            allowed += f" (chooses among {_listed(f.metadata['candidates'])})"
         rows.append(
             Described(
                 name=f.name,

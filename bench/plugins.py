@@ -52,7 +52,7 @@ KINDS = {
         Kind("algorithm", "bench.algorithm:Algorithm", "bench.algorithms"),
         Kind("dataset", "bench.dataset:Dataset", "bench.datasets"),
         Kind("report", "bench.report:Report", "bench.reports"),
-        Kind("model", "bench.models.architecture:Architecture", "bench.models", ("mlp", "linear")),
+        Kind("model", "bench.models.architecture:Architecture", "bench.models", ("mlp", "deep", "linear")),
         Kind(
             "estimator",
             "bench.likelihood.estimator:Estimator",

@@ -86,7 +86,7 @@ def load_models(
             key = (spec.dataset, spec.seed)
             if key not in data:
                 data[key] = load_data(*key)
-            model = trained_model(spec, folder, data[key], torch.device("cpu")).eval()
+            model = trained_model(spec, folder, data[key], torch.device("cpu"))
         except Exception as error:  # noqa: BLE001  # plugins run here
             missing[cell] = _reason(error, folder)
             continue

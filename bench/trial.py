@@ -19,6 +19,7 @@ from bench.dataset import Data
 from bench.divergence import divergence
 from bench.errors import BenchError, Diverged, StoreError
 from bench.judging import Judge, follow
+from bench.likelihood.estimator import frozen
 from bench.models.latent import LatentVariableModel
 from bench.optimisation import warm_up
 from bench.problem import Problem
@@ -155,7 +156,7 @@ class Trial:
         if algorithm.model.encoder is not None:
             for split, x in watched.items():
                 stream = seeds.generator("evaluation", self.spec.task, split, device=x.device)
-                with torch.no_grad():
+                with frozen(algorithm.model), torch.no_grad():
                     row[f"elbo_{split}"] = float(algorithm.model.elbo(x, stream).double().mean())
         if self._reached_likelihood_mark():
             row |= follow(self.settings.estimators, algorithm.model, judged, self.spec.task)
@@ -265,7 +266,7 @@ def trained_model(spec: TrialSpec, folder: TrialFolder, data: Data, device: torc
         algorithm.model.load_state_dict(weights)
     except RuntimeError as error:
         raise StoreError(f"The weights of {spec} do not fit the model that today's code builds: {error}") from error
-    return algorithm.model
+    return algorithm.model.eval()
 
 
 def _level(row: dict[str, Any]) -> float:

@@ -34,7 +34,7 @@ EXIT_SOME_FAILED = 3
 @click.option("--n-train", type=counts(1), help="Training-set sizes: 1000,50000  [default: all the data]")
 @click.option("--seeds", type=seeds, help="5 is seeds 0 to 4; 3,7 is those two  [default: 3]")
 @click.option("--dataset", help="Data set with its options: mnist[binarize=static]  [default: digits]")
-@click.option("--model", help="Networks: mlp or linear, with options in brackets  [default: mlp]")
+@click.option("--model", help="Networks: mlp, deep or linear, with options in brackets  [default: mlp]")
 @click.option("--hidden", type=count(1), help="Hidden units  [default: what suits the data set]")
 @click.option("--decoder", help="bernoulli, gaussian or unit_gaussian  [default: what suits the data set]")
 @click.option("--budget", type=count(1), help="Training samples for each trial: 1e6  [default: 3e5]")

@@ -112,13 +112,14 @@ class Estimator(ABC):
 @contextmanager
 def frozen(model: LatentVariableModel) -> Iterator[None]:
     """The model in evaluation mode (a network with dropout is judged without), its parameters without gradients."""
-    was_training, asked = model.training, [(p, p.requires_grad) for p in model.parameters()]
+    training, asked = ([(m, m.training) for m in model.modules()], [(p, p.requires_grad) for p in model.parameters()])
     model.eval()
     model.requires_grad_(False)
     try:
         yield
     finally:
-        model.train(was_training)
+        for module, was_training in training:
+            module.training = was_training
         for parameter, requires_grad in asked:
             parameter.requires_grad_(requires_grad)
 

@@ -69,6 +69,7 @@ def test_list_names_everything_with_a_line_of_help(here: Bench) -> None:
         "aevb",
         "wakesleep",
         "mcem",
+        "deep",
         "digits",
         "mnist",
         "freyface",
@@ -89,6 +90,7 @@ def test_show_tells_options_units_defaults_and_source(here: Bench) -> None:
     for words in ("num_leapfrog", "10", "0.9", "datapoints", "0.01, 0.02, 0.1", "appendix E", "Cost"):
         assert words in shown
     assert "importance samples" in here("show", str(PLUGINS / "mine.py")).stdout
+    assert "dropout keeps" in here("show", "deep").stdout
 
 
 def test_export_gives_the_same_table_in_every_format(bench: Bench, run: Path, tmp_path: Path) -> None:

@@ -109,7 +109,9 @@ def test_a_second_time_there_is_nothing_to_do(bench: Bench, tmp_path: Path) -> N
 
 
 def test_a_larger_budget_extends_and_ends_where_one_long_run_does(bench: Bench, tmp_path: Path) -> None:
-    algos = ("--algos", f"aevb,wakesleep,mcem,{MINE}")
+    """With dropout, which draws at every update, and with Adam's state: bit for bit."""
+    algos = ("--model", "deep", "--hidden", "8", "--algos", f"aevb[optimiser=adam],wakesleep,mcem,{MINE}")
+    algos += ("--seeds", "1", "--likelihood-points", "10")
     bench("run", *QUICK, *algos, "--out", "run")
     short = trace(tmp_path / "run")
     bench("run", *QUICK, *algos, "--budget", "5000", "--out", "run")
@@ -121,7 +123,10 @@ def test_a_larger_budget_extends_and_ends_where_one_long_run_does(bench: Bench, 
     for column in ("elbo_train", "elbo_test", "model_evaluations", "updates"):
         pd.testing.assert_series_equal(both[column], both[f"{column}_whole"], check_names=False, check_exact=True)
     assert len(longer.merge(short, on=marks)) == len(short)  # and what was measured before is kept
-    assert same(weights(tmp_path / "run"), weights(tmp_path / "whole"))
+    run_weights, whole_weights = weights(tmp_path / "run"), weights(tmp_path / "whole")
+    assert same(run_weights, whole_weights)
+    first_layers = [value for name, value in whole_weights.items() if name.endswith("decoder.network.0.weight")]
+    assert [layer.shape for layer in first_layers] == 4 * [(8, 2)]  # --hidden is the width of this model too
     assert (library.load(tmp_path / "run").likelihoods["samples"] >= 5000).all()
 
 

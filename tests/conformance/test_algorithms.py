@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench import plugins, seeds
+from bench import options, plugins, seeds
 from bench.algorithm import Algorithm
 from bench.plugins import PluginRef
 from bench.problem import Batch, Problem
@@ -37,10 +37,12 @@ def blobs() -> Tensor:
     return torch.bernoulli(prototypes[which], generator=stream)
 
 
-def begun(plugin: PluginRef, seed: int = 0, x: Tensor | None = None) -> tuple[Algorithm, Minibatches]:
-    """An algorithm that has been set up, with its minibatches."""
+def begun(
+    plugin: PluginRef, seed: int = 0, x: Tensor | None = None, **settings: object
+) -> tuple[Algorithm, Minibatches]:
+    """An algorithm that has been set up, with its minibatches; ``settings`` are of the algorithm."""
     x = blobs() if x is None else x
-    algorithm: Algorithm = plugin.load()(Z, model="mlp[hidden=8]", device="cpu")
+    algorithm: Algorithm = plugin.load()(Z, model="mlp[hidden=8]", device="cpu", **settings)
     minibatches = Minibatches(x, 20 if algorithm.batch_size else None, seed)
     problem = Problem(x, Z, algorithm.architecture, "bernoulli", seed=seed)
     algorithm.begin(problem, minibatches, noise=seed, learning_rate=0.1)
@@ -80,6 +82,16 @@ def test_every_algorithm_starts_from_the_same_decoder(plugin: PluginRef) -> None
     algorithm, _ = begun(plugin)
     for mine, theirs in zip(algorithm.model.decoder.parameters(), reference.model.decoder.parameters(), strict=True):
         assert torch.equal(mine, theirs)
+
+
+def test_the_optimiser_asked_for_is_used(plugin: PluginRef) -> None:
+    """Adagrad's first two updates differ from Adam's wherever the two gradients do."""
+    if "optimiser" not in options.names(plugin.load().Options):
+        pytest.skip("it has no such option")
+    one, two = (begun(plugin, optimiser=name) for name in ("adagrad", "adam"))
+    assert torch.equal(weights(one[0]), weights(two[0]))
+    steps(*one, 0, 2), steps(*two, 0, 2)
+    assert not torch.allclose(weights(one[0]), weights(two[0]))
 
 
 def test_saved_state_continues_bit_equal(plugin: PluginRef, tmp_path: Path) -> None:

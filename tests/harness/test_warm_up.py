@@ -8,7 +8,7 @@ import sys
 CODE = """
 import time, torch
 from torch import nn
-from bench.optimisation import adagrad, warm_up
+from bench.optimisation import make_optimiser, warm_up
 
 def seconds(call):
     started = time.perf_counter()
@@ -16,7 +16,7 @@ def seconds(call):
     return time.perf_counter() - started
 
 first = seconds(lambda: warm_up(torch.device("cpu")))
-second = seconds(lambda: adagrad([nn.Parameter(torch.zeros(3))], 0.1, num_data=1))
+second = seconds(lambda: make_optimiser("adagrad", [nn.Parameter(torch.zeros(3))], 0.1, num_data=1))
 print(first, second)
 """
 

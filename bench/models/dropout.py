@@ -1,0 +1,42 @@
+"""Dropout whose noise comes from the algorithm's own generator, so that a resumed training repeats it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class Dropout(nn.Module):
+    """In training each input is kept with probability ``keep`` and divided by it, or else 0; otherwise nothing happens.
+
+    E[output] = input.  Source: Srivastava et al. 2014, scaled at training time.
+    """
+
+    def __init__(self, keep: float) -> None:
+        """The generator is given later, by `attach_generator`."""
+        super().__init__()
+        self.keep = keep
+        self.generator: torch.Generator | None = None
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """[..., D] -> [..., D], every entry on its own; raises RuntimeError for training without a generator."""
+        if not self.training or self.keep == 1:
+            return inputs
+        if self.generator is None:
+            raise RuntimeError(
+                "Dropout in training mode needs a generator, which an algorithm's networks are given after `setup`: "
+                "call `attach_generator`, or `eval()` for a network without dropout."
+            )
+        mask = torch.empty_like(inputs).bernoulli_(self.keep, generator=self.generator)
+        return inputs * mask.div_(self.keep)
+
+    def extra_repr(self) -> str:
+        """As it is printed within a network."""
+        return f"keep={self.keep:g}"
+
+
+def attach_generator(module: nn.Module, generator: torch.Generator) -> None:
+    """Every `Dropout` within ``module`` draws from ``generator`` from now on."""
+    for part in module.modules():
+        if isinstance(part, Dropout):
+            part.generator = generator
