@@ -26,7 +26,7 @@ class SamplesOptions:
 
 
 class Samples(Figure):
-    """Samples of each model: E[x|z] for draws z from the prior, the same draws for all algorithms.
+    """Samples of each model: E[x|z] for draws z from the prior, the same draws for all algorithms of one prior.
 
     Source: Kingma & Welling 2014, figure 5.
     """
@@ -40,7 +40,7 @@ class Samples(Figure):
         if not models:
             return None
         from bench.drawing.image_panels import Row, draw, mosaic
-        from bench.trained import about, about_values, left_out
+        from bench.trained import about, about_prior, about_values, left_out
 
         size = self.options.size
         panels: dict[Place, list[tuple[str, NDArray[np.float32]]]] = {}
@@ -49,5 +49,4 @@ class Samples(Figure):
             images = each.decode(z).unflatten(0, (size, size)).numpy()
             panels.setdefault(Place(*each.cell[:3]), []).append((each.cell.algorithm, mosaic(images)))
         rows = [Row(place.words, row) for place, row in panels.items()]
-        told = f"E[x|z] for draws of z from the prior, the same for all algorithms. {about(models)}"
-        return draw(rows, [told, about_values(models), *left_out(missing)])
+        return draw(rows, [f"{about_prior(models)} {about(models)}", about_values(models), *left_out(missing)])

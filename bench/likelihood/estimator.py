@@ -86,8 +86,8 @@ class Estimator(ABC):
         """Why it cannot judge this model, and what can; empty where it can.  Where it is overridden, ask it too."""
         if isinstance(model, DiscreteModel) and not self.takes_codes:
             return (
-                f"{type(self).__name__.lower()} is for continuous z, and z is one of {model.latents_in_words} here: use "
-                "exact or importance."
+                f"{type(self).__name__.lower()} is for continuous z, and here z is one of {model.latents_in_words}: "
+                "use exact or importance."
             )
         return ""
 

@@ -32,17 +32,17 @@ class Exact(Estimator):
             if enumeration.is_enumerable(model):
                 return ""
             return (
-                f"exact sums over up to {enumeration.LARGEST_NUM_STATES} values of z, and z is one of "
-                f"{model.latents_in_words} here: use importance."
+                f"exact sums over up to {enumeration.LARGEST_NUM_STATES} values of z, and here z is one of "
+                f"{model.latents_in_words}: use importance."
             )
         decoder, standard = model.decoder, type(model).log_prior is LatentVariableModel.log_prior
         gaussian = isinstance(decoder, GaussianDecoder)
         if standard and gaussian and isinstance(decoder.network, (AffineGaussian, AffineLocation)):
             return ""
         return (
-            "exact needs a linear-Gaussian model (--model linear with a Gaussian decoder) or a discrete z, and this one "
-            f"is a {type(decoder).__name__} of {type(decoder.network).__name__}: use quadrature for up to 3 latent "
-            "dimensions, ais or importance for more."
+            "exact needs a linear-Gaussian model (--model linear with a Gaussian decoder) or a discrete z, and this is "
+            f"a {type(decoder).__name__} of {type(decoder.network).__name__} with continuous z: use quadrature for up to "
+            "3 latent dimensions, ais or importance for more."
         )
 
     def log_likelihood(self, model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Estimate:

@@ -61,7 +61,8 @@ class CodeModel(DiscreteModel):
 
     def by_group(self, z: Tensor) -> Tensor:
         """z cut into the dimensions of each group: [..., d] -> [..., G, d/G]."""
-        return z.unflatten(-1, (self.num_groups, -1))
+        parts: Tensor = z.unflatten(-1, (self.num_groups, -1))
+        return parts
 
     def vectors(self, codes: Tensor) -> Tensor:
         """See `DiscreteModel.vectors`."""
