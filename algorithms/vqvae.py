@@ -28,7 +28,7 @@ class VQVAEHyperparameters(Hyperparameters):
     )
     decay: float = option(0.99, "what moving averages keep at an update (gamma)", above=0, maximum=0.9999)
     restart: float = option(
-        0.1, "a code used less than this share of 1/K begins anew at an encoder output; 0: never", minimum=0, maximum=1
+        0.5, "a code used less than this share of 1/K begins anew at an encoder output; 0: never", minimum=0, maximum=1
     )
 
 

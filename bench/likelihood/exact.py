@@ -41,8 +41,8 @@ class Exact(Estimator):
             return ""
         return (
             "exact needs a linear-Gaussian model (--model linear with a Gaussian decoder) or a discrete z, and this is "
-            f"a {type(decoder).__name__} of {type(decoder.network).__name__} with continuous z: use quadrature for up to "
-            "3 latent dimensions, ais or importance for more."
+            f"a {type(decoder).__name__} of {type(decoder.network).__name__} with continuous z: use quadrature for up "
+            "to 3 latent dimensions, ais or importance for more."
         )
 
     def log_likelihood(self, model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Estimate:

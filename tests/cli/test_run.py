@@ -20,7 +20,7 @@ import bench as library
 from bench.store import TrialFolder
 
 PLUGINS = Path(__file__).parent.parent / "plugins"
-BLOBS, MINE, TROUBLE = (str(PLUGINS / f"{name}.py") for name in ("blobs", "mine", "trouble"))
+BLOBS, MINE, TROUBLE, BOUND = (str(PLUGINS / f"{name}.py") for name in ("blobs", "mine", "trouble", "bound"))
 QUICK = (
     "--dataset",
     BLOBS,
@@ -300,8 +300,8 @@ def test_a_run_is_reported_where_the_users_file_is_not(bench: Bench, tmp_path: P
 
 
 def test_an_estimator_that_fails_does_not_cost_the_training(bench: Bench, tmp_path: Path) -> None:
-    estimators = "importance[proposal=encoder],importance[num_samples=20]"
+    estimators = f"{BOUND},importance[num_samples=20]"
     finished = bench("run", *QUICK, "--algos", "mcem", "--likelihood", estimators, "--out", "run")
     likelihoods = library.load(tmp_path / "run").likelihoods
     assert likelihoods["log_likelihood"].isna().tolist() == [True, False, True, False]
-    assert "`proposal` of importance cannot be 'encoder' for a model that has none" in finished.stdout
+    assert "This model has no encoder, so no q(z|x) and no lower bound" in finished.stdout
