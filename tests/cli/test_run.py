@@ -305,3 +305,15 @@ def test_an_estimator_that_fails_does_not_cost_the_training(bench: Bench, tmp_pa
     likelihoods = library.load(tmp_path / "run").likelihoods
     assert likelihoods["log_likelihood"].isna().tolist() == [True, False, True, False]
     assert "This model has no encoder, so no q(z|x) and no lower bound" in finished.stdout
+
+
+def test_each_algorithm_is_judged_by_what_can_judge_it(bench: Bench, tmp_path: Path) -> None:
+    asked = [*QUICK, "--algos", "aevb,vqvae[num_codes=4]", "--seeds", "1", "--out", "run"]
+    asked[asked.index("--likelihood") + 1] = "ais[num_steps=5,num_chains=2],importance[num_samples=20]"
+    finished = bench("run", *asked)
+    assert "is not used for vqvae[num_codes=4]: ais is for continuous z, and here z is one of 4" in finished.stderr
+    found = library.load(tmp_path / "run").likelihoods.set_index(["algorithm", "estimator"])
+    assert len(found) == 3
+    exact = found.loc[("vqvae[num_codes=4]", "importance[num_samples=20]")]
+    assert (exact["bias"], exact["log_likelihood_se"]) == ("consistent", 0)
+    assert "Nothing to do" in bench("run", *asked).stderr
