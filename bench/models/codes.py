@@ -68,6 +68,7 @@ class CodeModel(DiscreteModel):
         """See `DiscreteModel.vectors`."""
         return self.codebook[torch.arange(self.num_groups, device=codes.device), codes].flatten(-2)
 
+    @torch.no_grad()
     def nearest(self, z: Tensor) -> Tensor:
         """The codes whose vectors are the nearest to z, group by group: [N, d] -> [N, G]."""
         parts = self.by_group(z).movedim(1, 0)  # [G, N, d/G]

@@ -124,6 +124,19 @@ def test_a_moving_average_gets_no_gradient() -> None:
     assert not torch.equal(algorithm.model.initial, before)  # the prior learns by its gradient in any case
 
 
+def test_moving_averages_and_groups_go_on_bit_for_bit() -> None:
+    x = binary()
+    batch = Batch(x, torch.arange(M))
+    settings = {"num_codes": 5, "num_groups": 2, "codebook": "ema", "restart": 1.0}
+    one, two = begun(x, **settings), begun(x, **settings)
+    for _ in range(3):
+        one.step(batch)
+    two.load_state_dict(one.state_dict())
+    for _ in range(3):
+        assert torch.equal(one.step(batch).objective, two.step(batch).objective)
+    assert torch.equal(one.model.codebook, two.model.codebook)
+
+
 @pytest.mark.parametrize(
     ("settings", "latent_size"),
     [({"codebook": "gradient"}, 2), ({"codebook": "ema"}, 2), ({"codebook": "gradient", "num_groups": 2}, 4)],
