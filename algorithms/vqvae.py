@@ -38,10 +38,10 @@ class VQVAE(Algorithm):
     It ascends the bound ``log p(x, k)`` at the encoder's codes k, through which the gradient passes straight to the
     encoder, less two squared distances, each with one end held: codes are drawn to the encoder's outputs (weight 1) and
     the outputs to their codes (``commitment``).  The prior is learned with the rest, not afterwards, so that the bound
-    and log p(x) mean something from the first update.  The first codes are encoder outputs, and a code that is hardly
+    and log p(x) mean something from the first update.  The first codes are encoder outputs, and a code that is little
     used begins anew at one: the first updates carry the outputs far away, and without it few codes would follow.
-    Source: van den Oord et al. 2017, equations 2 and 3, and appendix A.1 (ema); Dhariwal et al. 2020, "Jukebox",
-    section 3.3, for the new beginnings.  Cost of a step: 2 M model evaluations.
+    Source: van den Oord et al. 2017, equations 2 and 3, and appendix A.1 (ema); Dhariwal et al. 2020, "Jukebox", for
+    random restarts.  Cost of a step: 2 M model evaluations.
     """
 
     Options = VQVAEHyperparameters
@@ -59,7 +59,7 @@ class VQVAE(Algorithm):
             outputs = self.model.encoder(problem.x[drawn]).mean
             self.model.codebook.copy_(self.model.by_group(outputs).movedim(0, 1))
         self.model.codebook.requires_grad_(settings.codebook == "gradient")
-        self.usage = torch.full_like(self.model.codebook[..., 0], 1 / settings.num_codes, requires_grad=False)  # [G, K]
+        self.usage = torch.full_like(self.model.codebook[..., 0], 1 / settings.num_codes)  # [G, K]
         self.optimiser = adagrad(
             self.model.parameters(), self.learning_rate, num_data=problem.num_data, prior=settings.prior
         )
