@@ -15,10 +15,11 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from bench import environment
 from bench.errors import BenchError, StoreError
-from bench.judging import SIMULATED, Judge, suited
+from bench.judging import SIMULATED, Judge
 from bench.runner import Execution, workers
 from bench.store import Store, TrialFolder
 from bench.study import Choice, TrialSpec, load_data
+from bench.suitability import suited
 from bench.trial import trained_model
 
 Split = Literal["test", "train"]
@@ -64,15 +65,15 @@ def plan(path: Path, likelihood: Sequence[str] = (), points: int = 0, split: Spl
     if not trained:
         raise StoreError(f"{str(path)!r} holds no trained model: `bench run` trains, and keeps the weights.")
     data = load_data(trained[0][0].dataset, study.seeds[0])
-    estimators, notes = suited(choices, [spec for spec, _ in trained], data)
+    estimators = suited(choices, [spec for spec, _ in trained], data)
     todo = []
     for spec, folder in trained:
         available = len(data.x_test) if split == "test" else spec.n_train
-        lacking = [c for c in estimators[spec.z] if not _known(folder, c, split, min(points, available))]
+        lacking = [c for c in estimators.of(spec) if not _known(folder, c, split, min(points, available))]
         if lacking:
             todo.append((spec, lacking))
     return EstimationPlan(
-        store, points, split, todo, [spec for spec, folder in trials if not folder.has_model()], notes
+        store, points, split, todo, [spec for spec, folder in trials if not folder.has_model()], estimators.notes
     )
 
 

@@ -10,40 +10,14 @@ import torch
 from torch import Tensor
 
 from bench import seeds
-from bench.dataset import Data
 from bench.errors import OptionError
 from bench.likelihood.diagnosis import Diagnosis, diagnose
 from bench.likelihood.estimator import Estimate, Estimator
 from bench.models.latent import LatentVariableModel
-from bench.problem import Problem
 from bench.store import TrialFolder
 from bench.study import Choice, TrialSpec
 
 SIMULATED = "simulated"  # the split of estimators that judge data of their own, drawn from the model
-
-
-def suited(
-    estimators: Sequence[Choice], specs: Sequence[TrialSpec], data: Data
-) -> tuple[dict[int, list[Choice]], list[str]]:
-    """The estimators that can judge the models of each latent size, and in words which cannot.
-
-    Raises OptionError where one can judge none of them.
-    """
-    one_of_each = {spec.z: spec for spec in specs}
-    refusals: dict[str, dict[int, str]] = {choice.name: {} for choice in estimators}
-    for z, spec in one_of_each.items():
-        model = Problem(data.x_train[:1], z, spec.model.create(), spec.decoder, data.bounded).model(encoder=True)
-        for choice in estimators:
-            refusal = choice.create().refusal(model)
-            if refusal:
-                refusals[choice.name][z] = refusal
-    for name, refused in refusals.items():
-        if refused and len(refused) == len(one_of_each):
-            raise OptionError(f"`likelihood` {name} cannot be used here: {next(iter(refused.values()))}")
-    notes = [
-        f"{name} is not used at z = {z}: {why}" for name, refused in refusals.items() for z, why in refused.items()
-    ]
-    return {z: [c for c in estimators if z not in refusals[c.name]] for z in one_of_each}, notes
 
 
 class Judge:

@@ -42,7 +42,7 @@ DIAGNOSIS_COLUMNS = [
     *("trial", "algorithm", "dataset", "z", "n_train", "seed", "estimator", "num_gap_points", "log_likelihood"),
     *("best_bound", "bound", "approximation_gap", "approximation_gap_se", "amortisation_gap", "amortisation_gap_se"),
     *("active_units", "kl", "mutual_information", "local_active_units", "local_kl", "local_mutual_information"),
-    *("collapse", "samples"),
+    *("num_states", "states_in_use", "collapse", "samples"),
 ]
 LATENT_COLUMNS = [
     *("trial", "algorithm", "dataset", "z", "n_train", "seed", "dimension", "kl", "variance", "active"),

@@ -16,9 +16,9 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from bench import environment
 from bench.errors import OptionError
-from bench.judging import suited
 from bench.store import ENDED, FINISHED, Store
 from bench.study import Choice, Study, TrialSpec
+from bench.suitability import Suited, suited
 from bench.trial import Settings, code_hashes, execute
 
 Backend = Literal["loky", "threading", "sequential"]
@@ -70,16 +70,15 @@ class Execution:
 class Plan:
     """What is to be done in a run folder: ``todo`` of all ``specs``; ``stale`` are finished, but by other code.
 
-    ``estimators`` are those for each latent size, ``notes`` what the user should know of the choice.
+    ``estimators`` are those that can judge each trial's model.
     """
 
     store: Store
     study: Study
     specs: list[TrialSpec]
     todo: list[TrialSpec]
-    estimators: dict[int, list[Choice]]
+    estimators: Suited
     stale: list[TrialSpec] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
     def statuses(self) -> dict[str, str]:
         """The status of each trial by id; ``waiting`` where it has not begun."""
@@ -93,7 +92,7 @@ def plan(study: Study, out: Path, execution: Execution) -> Plan:
     """
     seed = study.seeds[0]
     data = study.load_data(seed)
-    estimators, notes = suited(study.estimators, study.expand(data), data)
+    estimators = suited(study.estimators, study.expand(data), data)
     environment.choose_device(execution.device)
     store = Store.create(out, study)
     study = store.read_study()  # with the seeds and the budget that the folder has been asked for before
@@ -101,8 +100,8 @@ def plan(study: Study, out: Path, execution: Execution) -> Plan:
     stale = _stale(store, specs, data.fingerprint(), seed)
     for spec in stale if execution.rerun_stale else []:
         store.trial(spec.id).clear()
-    todo = [spec for spec in specs if not _is_finished(store, spec, study.budget, estimators[spec.z])]
-    return Plan(store, study, specs, todo, estimators, [] if execution.rerun_stale else stale, notes)
+    todo = [spec for spec in specs if not _is_finished(store, spec, study.budget, estimators.of(spec))]
+    return Plan(store, study, specs, todo, estimators, [] if execution.rerun_stale else stale)
 
 
 def run(plan: Plan, execution: Execution, ended: Callable[[TrialSpec], object]) -> None:
@@ -186,7 +185,7 @@ def _settings(plan: Plan, execution: Execution) -> Iterator[Settings]:
     for spec in plan.todo:
         yield Settings(
             budget=plan.study.budget,
-            estimators=tuple(plan.estimators[spec.z]),
+            estimators=tuple(plan.estimators.of(spec)),
             eval_points=plan.study.eval_points,
             likelihood_points=plan.study.likelihood_points,
             likelihood_marks=plan.study.likelihood_marks,

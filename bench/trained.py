@@ -15,6 +15,7 @@ from bench.dataset import Data
 from bench.errors import DataError, PluginError
 from bench.likelihood.estimator import frozen
 from bench.mcmc.posterior import sample_posterior
+from bench.models.discrete import DiscreteModel
 from bench.models.latent import LatentVariableModel
 from bench.store import TrialFolder
 from bench.study import Choice, TrialSpec, load_data
@@ -49,8 +50,14 @@ class TrainedModel:
         return images.clamp(0, 1)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Where the model puts x [N, D]: the mean of q(z|x), or of draws from p(z|x) without an encoder; [N, d]."""
+        """Where the model puts x [N, D]: the mean of q(z|x), or of draws from p(z|x) without an encoder; [N, d].
+
+        Where z is discrete, it is the vector of the codes that the encoder chooses.
+        """
         with frozen(self.model):
+            if isinstance(self.model, DiscreteModel):
+                with torch.no_grad():
+                    return self.model.vectors(self.model.encode_codes(x))
             if self.model.encoder is not None:
                 with torch.no_grad():
                     return self.model.encode(x).mean
@@ -121,12 +128,40 @@ def left_out(missing: Mapping[Cell, str], z: int | None = None) -> list[str]:
 def about(models: Sequence[TrainedModel], *, coded: bool = False) -> str:
     """What a figure of these models must say: of which seed they are, and where ``coded`` how x was put into z."""
     told = ["One seed each, the first that is done."]
-    without = dict.fromkeys(each.cell.algorithm for each in models if each.model.encoder is None)
-    if coded and any(each.model.encoder is not None for each in models):
+    continuous = [each for each in models if not isinstance(each.model, DiscreteModel)]
+    without = dict.fromkeys(each.cell.algorithm for each in continuous if each.model.encoder is None)
+    if coded and any(each.model.encoder is not None for each in continuous):
         told.append("z is the mean of q(z|x).")
     if coded and without:
         told.append(f"{', '.join(without)}: no encoder, z is the mean of a Hamiltonian Monte Carlo chain on p(z|x).")
+    if coded and len(continuous) < len(models):
+        told.append(f"{_discrete(models)}: z is the vector of the codes that the encoder chooses.")
     return " ".join(told)
+
+
+def about_prior(models: Sequence[TrainedModel]) -> str:
+    """Where z is drawn from."""
+    told = "E[x|z] for draws of z from the prior, the same for all algorithms"
+    discrete = _discrete(models)
+    return f"{told} but {discrete}, whose priors are over codes of their own." if discrete else f"{told}."
+
+
+def _discrete(models: Sequence[TrainedModel]) -> str:
+    """The algorithms whose z is discrete, in words."""
+    return ", ".join(dict.fromkeys(each.cell.algorithm for each in models if isinstance(each.model, DiscreteModel)))
+
+
+def continuous_planes(
+    models: Sequence[TrainedModel], missing: Mapping[Cell, str]
+) -> tuple[list[TrainedModel], dict[Cell, str]]:
+    """Those with a plane of z to be looked at, and of the other cells why not."""
+    discrete = {
+        each.cell: f"its z is one of {each.model.latents_in_words}, no plane"
+        for each in models
+        if isinstance(each.model, DiscreteModel)
+    }
+    planes = [each for each in models if each.cell.z == 2 and each.cell not in discrete]
+    return planes, {**missing, **discrete}
 
 
 def about_values(models: Sequence[TrainedModel]) -> str:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class LatentDimensions(Figure):
     """KL of each latent dimension, from the one that carries most to the one that carries least, and active units.
 
-    The encoder's, or where there is none that of the Gaussians fitted to each datapoint's posterior.
+    The encoder's, or where there is none that of the Gaussians fitted to each datapoint's posterior.  Where z is
+    discrete, each group of codes is a dimension, and its KL is -log p of its code after those of the groups before.
     """
 
     def figure(self, results: Results) -> MatplotlibFigure | None:
@@ -34,6 +35,7 @@ class LatentDimensions(Figure):
         places = sorted({Place(*cell[:3]) for cell, _ in cells(latents)})
         looked_into = results.diagnosis[results.diagnosis["trial"].isin(done)]
         active = {cell: numbers(rows["active_units"]).mean() for cell, rows in cells(looked_into)}
+        discrete = list(dict.fromkeys(looked_into.loc[looked_into["num_states"].notna(), "algorithm"]))
         with figures.style():
             looks = figures.looks(dict.fromkeys(results.trials["algorithm"]))
             figure, axes = place_panels(places, "latent dimension, sorted", "KL (nats a datapoint)")
@@ -49,6 +51,7 @@ class LatentDimensions(Figure):
             caption = [
                 "Means over seeds; bands: lowest to highest seed. Active units, means over seeds:",
                 *(f"{place.words}: {', '.join(texts)}." for place, texts in told.items()),
+                f"{', '.join(discrete)}: a group of codes is a dimension." if discrete else "",
                 *absentees.not_done(results.trials, "which do not count"),
             ]
             shown = {cell.algorithm for cell in active}

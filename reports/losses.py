@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from bench.results import Results
 
 GAPS = ("approximation_gap", "amortisation_gap")
-MEANS = ("log_likelihood", *GAPS, "bound", "best_bound", "kl", "mutual_information", "active_units")
+MEANS = ("log_likelihood", *GAPS, "bound", "best_bound", "kl", "mutual_information", "active_units", "states_in_use")
 
 
 class Losses(Table):
@@ -24,7 +25,9 @@ class Losses(Table):
     The approximation gap is what the best Gaussian for each datapoint lacks to the posterior, the amortisation gap what
     the encoder lacks to that Gaussian; what is left to the best log-likelihood of all is the decoder's.  Means over the
     seeds that are done.  Active units, KL and mutual information are the encoder's, or those of the Gaussians fitted to
-    each datapoint where there is no encoder.
+    each datapoint where there is no encoder.  Where z is discrete, a single code takes the place of the Gaussian, a
+    group of codes that of a unit, and the information is the entropy of the codes in use: its exponential, the
+    perplexity, is how many they are worth.
     """
 
     ends_run = True
@@ -47,7 +50,8 @@ class Losses(Table):
     def display(self, table: pd.DataFrame) -> pd.DataFrame:
         """Rounded, in the order of the sum."""
         shown = pd.DataFrame([_shown(row) for _, row in table.iterrows()])
-        return shown if shown["collapse"].any() else shown.drop(columns="collapse")
+        unneeded = {"collapse": not shown["collapse"].any(), "codes in use": table["num_states"].isna().all()}
+        return shown.drop(columns=[name for name, drop in unneeded.items() if drop])
 
 
 def _row(own: pd.DataFrame) -> dict[str, Any]:
@@ -58,9 +62,18 @@ def _row(own: pd.DataFrame) -> dict[str, Any]:
         "seeds": len(own),
         "estimator": ", ".join(dict.fromkeys(own["estimator"].dropna().astype(str))),
         "num_gap_points": numbers(own["num_gap_points"]).min(),
+        "num_states": numbers(own["num_states"]).max(),
         "collapsed_seeds": int((told != "").sum()),
         "collapse": next((text for text in told if text), ""),
     }
+
+
+def _codes(row: pd.Series) -> str:
+    """``57 of 128 (perplexity 41)``; over the test points that were looked at."""
+    if math.isnan(row["num_states"]):
+        return tables.MISSING
+    perplexity = math.exp(row["mutual_information"])
+    return f"{row['states_in_use']:.0f} of {row['num_states']:.0f} (perplexity {perplexity:.0f})"
 
 
 def _shown(row: pd.Series) -> dict[str, str]:
@@ -73,6 +86,7 @@ def _shown(row: pd.Series) -> dict[str, str]:
         "approximation gap": tables.number(row["approximation_gap"]),
         "amortisation gap": tables.number(row["amortisation_gap"]),
         "active units": tables.number(row["active_units"], 1),
+        "codes in use": _codes(row),
         "log p(x)": tables.number(row["log_likelihood"]),
         "estimator": row["estimator"] or tables.MISSING,
         "bound": tables.number(row["bound"]),

@@ -34,14 +34,14 @@ class Manifold(Figure):
 
     def figure(self, results: Results) -> MatplotlibFigure | None:
         """See `Figure.figure`."""
-        models, missing = results.models
-        planes = [each for each in models if each.cell.z == 2]
+        from bench.trained import about, about_values, continuous_planes, left_out
+
+        planes, missing = continuous_planes(*results.models)
         if not planes:
             return None
         import torch
 
         from bench.drawing.image_panels import Row, draw, mosaic
-        from bench.trained import about, about_values, left_out
 
         size = self.options.size
         quantiles = torch.special.ndtri((torch.arange(size) + 0.5) / size)

@@ -29,7 +29,7 @@ class SamplesOptions:
 
 
 class Samples(Figure):
-    """Samples of each model: E[x|z] for draws z from the prior, the same draws for all algorithms.
+    """Samples of each model: E[x|z] for draws z from the prior, the same draws for all algorithms of one prior.
 
     Source: Kingma & Welling 2014, figure 5.
     """
@@ -43,7 +43,7 @@ class Samples(Figure):
         if not models:
             return None
         from bench.drawing.image_panels import Row, draw, mosaic
-        from bench.trained import about, about_values, left_out
+        from bench.trained import about, about_prior, about_values, left_out
 
         size = self.options.size
         panels: dict[Place, list[tuple[str, NDArray[np.float32]]]] = {}
@@ -54,8 +54,7 @@ class Samples(Figure):
         rows = [Row(place.words, row) for place, row in panels.items()]
         if all(len(row.panels) == 1 for row in rows):  # one algorithm: its latent sizes side by side, as in the paper
             rows = _side_by_side(panels)
-        told = f"E[x|z] for draws of z from the prior, the same for all algorithms. {about(models)}"
-        return draw(rows, [told, about_values(models), *left_out(missing)])
+        return draw(rows, [f"{about_prior(models)} {about(models)}", about_values(models), *left_out(missing)])
 
 
 def _side_by_side(panels: Mapping[Place, Sequence[tuple[str, NDArray[np.float32]]]]) -> list[Row]:

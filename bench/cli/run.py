@@ -123,7 +123,7 @@ def _announce(plan: Plan, study: Study, execution: Execution, console: Console) 
         console.print(f"{skipped} finished trials are kept, {len(plan.todo)} to do.", highlight=False)
     if not plan.todo:
         console.print("Nothing to do: every trial is finished.", highlight=False)
-    for note in plan.notes:
+    for note in plan.estimators.notes:
         console.print(note, style="yellow", markup=False, highlight=False, soft_wrap=True)
     if plan.stale:
         console.print(

@@ -51,7 +51,7 @@ class AIS(Estimator):
         """See `Estimator.refusal`."""
         if self.options.start == "encoder" and model.encoder is None:
             return "`start` of ais cannot be 'encoder' for a model that has none: use fitted, the default, or prior."
-        return ""
+        return super().refusal(model)
 
     def log_likelihood(self, model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Estimate:
         """See `Estimator.log_likelihood`."""

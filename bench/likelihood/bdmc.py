@@ -45,7 +45,7 @@ class BDMC(Estimator):
         """See `Estimator.refusal`."""
         if self.options.start == "encoder" and model.encoder is None:
             return "`start` of bdmc cannot be 'encoder' for a model that has none: use fitted, the default, or prior."
-        return ""
+        return super().refusal(model)
 
     def log_likelihood(self, model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Estimate:
         """See `Estimator.log_likelihood`; of x only the number of pixels, the dtype and the device are used."""

@@ -1,19 +1,24 @@
-"""Why a model's bound is what it is: what the decoder, the Gaussian family and the encoder each cost.
+"""Why a model's bound is what it is: what the decoder, the family of q and the encoder each cost.
 
 ``log p(x) = L[q] + amortisation gap + approximation gap``: the encoder loses the first gap to the best Gaussian for
-each datapoint, and that one the second to the exact posterior.
+each datapoint, and that one the second to the exact posterior.  Where z is discrete, q is a point mass instead: the
+encoder loses the first gap to the best code for each datapoint.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
+from bench.likelihood import enumeration, gibbs
 from bench.likelihood.estimator import frozen
 from bench.likelihood.local import fit_local_posteriors, lower_bound
+from bench.models.discrete import DiscreteModel
 from bench.models.gaussian import Gaussian
 from bench.models.latent import LatentVariableModel
 
@@ -27,7 +32,10 @@ INFORMATION_SAMPLES = 10  # draws of z a datapoint
 
 @dataclass(frozen=True)
 class Latents:
-    """What the latent dimensions carry under a Gaussian posterior; all in nats a datapoint but for the variance."""
+    """What the latent dimensions carry under q; all in nats a datapoint but for the variance.
+
+    Where z is discrete, a group of codes is a dimension, and its variance that of which code it is (one-hot, summed).
+    """
 
     kl: Tensor  # [d] mean over x of KL(q(z_j|x) || p(z_j))
     variance: Tensor  # [d] of the posterior mean, over x
@@ -62,6 +70,8 @@ class Diagnosis:
     num_gap_points: int
     latents: Latents
     local_latents: Latents
+    num_states: int | None = None  # how many values z can take where it is discrete,
+    states_in_use: int | None = None  # and how many of them the encoder chooses for some datapoint
 
     @property
     def collapse(self) -> str:
@@ -69,10 +79,11 @@ class Diagnosis:
         d, active = len(self.latents.kl), self.latents.num_active
         if active == d:
             return ""
-        said = (
-            f"Posterior collapse: {d - active} of {d} latent dimensions carry nothing of x "
-            f"(the mean of their posterior varies by less than {ACTIVE_VARIANCE})"
-        )
+        if self.num_states is None:
+            units, rule = "latent dimensions", f"the mean of their posterior varies by less than {ACTIVE_VARIANCE}"
+        else:
+            units, rule = "groups of codes", "their code is nearly always the same"
+        said = f"Posterior collapse: {d - active} of {d} {units} carry nothing of x ({rule})"
         other = self.local_latents.num_active
         if other > active:
             said += f"; posteriors fitted to each datapoint use {other}: the encoder lost them, not the decoder"
@@ -90,21 +101,18 @@ def diagnose(
     """The diagnosis of a model on x [N, D], whose log p(x) [N] and its errors have been estimated before.
 
     Datapoints without an estimate are left out of the gaps.
-    Cost: some 1750 model evaluations for each of the first ``num_gap_points``, none for the others.
+    Cost: some 1750 model evaluations for each of the first ``num_gap_points``, none for the others; where z is discrete
+    one for each of its values, or some G K times a few where these are too many to try.
     Source: Cremer et al. 2018; Burda et al. 2016; Hoffman & Johnson 2016, "ELBO surgery".
     """
     first = slice(0, num_gap_points)
-    x_gap, log_p, error = x[first], log_likelihoods[first].double(), standard_errors[first].double()
+    log_p, error = log_likelihoods[first].double(), standard_errors[first].double()
     with frozen(model), torch.no_grad():
-        local = fit_local_posteriors(model, x_gap, generator).posterior
-        best, best_error = lower_bound(model, x_gap, local, generator, BOUND_SAMPLES)
-        local_latents = _latents(local, generator)
-        bound, bound_error = torch.full_like(best, math.nan), torch.full_like(best, math.nan)
-        latents = local_latents
-        if model.encoder is not None:
-            bound, bound_error = lower_bound(model, x_gap, model.encode(x_gap), generator, BOUND_SAMPLES)
-            latents = _latents(model.encode(x), generator)
-    kept = torch.isfinite(log_p) & torch.isfinite(best)
+        if isinstance(model, DiscreteModel):
+            looked = _look_at_codes(model, x, x[first])
+        else:
+            looked = _look_at_gaussians(model, x, x[first], generator)
+    kept = torch.isfinite(log_p) & torch.isfinite(looked.best)
 
     def mean(values: Tensor) -> float:
         return float(values[kept].mean())
@@ -114,15 +122,63 @@ def diagnose(
 
     return Diagnosis(
         log_likelihood=mean(log_p),
-        bound=mean(bound),
-        best_bound=mean(best),
-        approximation_gap=mean(log_p - best),
-        approximation_gap_se=mean_error(error, best_error),
-        amortisation_gap=mean(best - bound),
-        amortisation_gap_se=mean_error(best_error, bound_error),
+        bound=mean(looked.bound),
+        best_bound=mean(looked.best),
+        approximation_gap=mean(log_p - looked.best),
+        approximation_gap_se=mean_error(error, looked.best_error),
+        amortisation_gap=mean(looked.best - looked.bound),
+        amortisation_gap_se=mean_error(looked.best_error, looked.bound_error),
         num_gap_points=int(kept.sum()),
-        latents=latents,
-        local_latents=local_latents,
+        latents=looked.latents,
+        local_latents=looked.local_latents,
+        num_states=model.num_states if isinstance(model, DiscreteModel) else None,
+        states_in_use=looked.states_in_use,
+    )
+
+
+class _Look(NamedTuple):
+    """Bounds of log p(x) and their errors [N], under the best q of its family and under the encoder's."""
+
+    best: Tensor
+    best_error: Tensor
+    bound: Tensor
+    bound_error: Tensor
+    latents: Latents
+    local_latents: Latents
+    states_in_use: int | None = None
+
+
+def _look_at_gaussians(model: LatentVariableModel, x: Tensor, x_gap: Tensor, generator: torch.Generator) -> _Look:
+    local = fit_local_posteriors(model, x_gap, generator).posterior
+    best, best_error = lower_bound(model, x_gap, local, generator, BOUND_SAMPLES)
+    local_latents = _latents(local, generator)
+    if model.encoder is None:
+        unknown = torch.full_like(best, math.nan)
+        return _Look(best, best_error, unknown, unknown, local_latents, local_latents)
+    bound, bound_error = lower_bound(model, x_gap, model.encode(x_gap), generator, BOUND_SAMPLES)
+    return _Look(best, best_error, bound, bound_error, _latents(model.encode(x), generator), local_latents)
+
+
+def _look_at_codes(model: DiscreteModel, x: Tensor, x_gap: Tensor) -> _Look:
+    """A point mass at the best code is found by trying all, or by a climb from the encoder's where they are many."""
+    codes = model.encode_codes(x)
+    chosen = codes[: len(x_gap)]
+    tried = enumeration.is_enumerable(model)
+    best_codes = enumeration.best_codes(model, x_gap) if tried else gibbs.climb(model, x_gap, chosen)
+    best, bound = (model.log_joint_of(x_gap, each).double() for each in (best_codes, chosen))
+    exactly = torch.zeros_like(best)
+    in_use = len(codes.unique(dim=0))
+    return _Look(best, exactly, bound, exactly, _of_codes(model, codes), _of_codes(model, best_codes), in_use)
+
+
+def _of_codes(model: DiscreteModel, codes: Tensor) -> Latents:
+    """What codes [N, G] carry where q is a point mass: I(x; z) is the entropy of their use over the datapoints."""
+    use = codes.unique(dim=0, return_counts=True)[1].double() / len(codes)
+    shares = functional.one_hot(codes, model.num_codes).double().mean(0)  # [G, K]
+    return Latents(
+        kl=-model.log_prior_terms(codes).double().mean(0),
+        variance=1 - shares.square().sum(-1),
+        mutual_information=max(0.0, -float((use * use.log()).sum())),
     )
 
 

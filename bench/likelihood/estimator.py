@@ -14,6 +14,7 @@ from torch import Tensor
 
 from bench import options
 from bench.errors import OptionError
+from bench.models.discrete import DiscreteModel
 from bench.models.latent import LatentVariableModel
 from bench.options import NoOptions
 
@@ -75,13 +76,19 @@ class Estimator(ABC):
     options: Any
 
     simulates: ClassVar[bool] = False  # whether it judges as many datapoints of its own, drawn from the model, not x
+    takes_codes: ClassVar[bool] = False  # whether it can judge models whose z is discrete
 
     def __init__(self, **settings: object) -> None:
         """Settings by name; raises OptionError for an unknown, ill-typed or out-of-range one."""
         self.options = options.build(self.Options, settings, type(self).__name__.lower())
 
     def refusal(self, model: LatentVariableModel) -> str:
-        """Why it cannot judge this model, and what can; empty where it can."""
+        """Why it cannot judge this model, and what can; empty where it can.  Where it is overridden, ask it too."""
+        if isinstance(model, DiscreteModel) and not self.takes_codes:
+            return (
+                f"{type(self).__name__.lower()} is for continuous z, and here z is one of {model.latents_in_words}: "
+                "use exact or importance."
+            )
         return ""
 
     @abstractmethod

@@ -52,8 +52,9 @@ class Quadrature(Estimator):
 
     def refusal(self, model: LatentVariableModel) -> str:
         """See `Estimator.refusal`."""
-        if model.latent_size <= LARGEST_LATENT_SIZE:
-            return ""
+        refused = super().refusal(model)
+        if refused or model.latent_size <= LARGEST_LATENT_SIZE:
+            return refused
         return (
             f"quadrature is for up to {LARGEST_LATENT_SIZE} latent dimensions (got {model.latent_size}): "
             "use ais or importance."

@@ -28,6 +28,12 @@ class Decoder(nn.Module):
         """log p(x|z) in nats, summed over pixels: x [N, D], z [..., N, d] -> [..., N].  Cost: 1 evaluation each."""
         return self.log_likelihood(x, *self.outputs(z))
 
+    def log_prob_pairs(self, x: Tensor, z: Tensor) -> Tensor:
+        """log p(x|z) in nats for every pair: x [N, D], z [S, d] -> [S, N].  Each z passes through the network once."""
+        location, log_variance = self.outputs(z)
+        rows = [None] * len(z) if log_variance is None else log_variance.unbind()
+        return torch.stack([self.log_likelihood(x, *row) for row in zip(location.unbind(), rows, strict=True)])
+
     @abstractmethod
     def log_likelihood(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> Tensor:
         """log p(x|z) at what the network gave for z, in nats: x [N, D], outputs [..., N, D] -> [..., N]."""
@@ -55,6 +61,11 @@ class BernoulliDecoder(Decoder):
     def log_likelihood(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> Tensor:
         """See `Decoder.log_likelihood`; ``x l - log(1 + e^l)`` at the logits l, stable for any l."""
         return (location * x).sum(-1) - functional.softplus(location).sum(-1)
+
+    def log_prob_pairs(self, x: Tensor, z: Tensor) -> Tensor:
+        """See `Decoder.log_prob_pairs`; as one matrix product."""
+        logits, _ = self.outputs(z)
+        return logits @ x.mT - functional.softplus(logits).sum(-1, keepdim=True)
 
     def score(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """See `Decoder.score`; ``x - p`` at the probabilities p."""

@@ -15,7 +15,7 @@ import pytest
 import bench as library
 
 Bench = Callable[..., object]
-BLOBS = Path(__file__).parent.parent / "plugins" / "blobs.py"
+BLOBS, BOUND = (Path(__file__).parent.parent / "plugins" / f"{name}.py" for name in ("blobs", "bound"))
 TRAINED = [
     *("run", "--dataset", BLOBS, "--algos", "aevb[learning_rate=0.05],mcem", "--seeds", 1, "--budget", 1000),
     *("--likelihood", "importance[num_samples=20]", "--likelihood-points", 30, "--out", "run"),
@@ -106,14 +106,22 @@ def test_more_points_and_the_training_data(bench: Bench, trained: Path, tmp_path
 
 
 def test_what_cannot_be_judged_is_a_row_with_its_reason(bench: Bench, trained: Path, tmp_path: Path) -> None:
-    """Monte Carlo EM has no encoder to propose from; its other estimates stay, and so do the others' numbers."""
-    shown = bench("estimate", "run", "--likelihood", "importance[num_samples=20,proposal=encoder]", *IN_PROCESS, code=3)
+    """Monte Carlo EM has no encoder and so no bound; its other estimates stay, and so do the others' numbers."""
+    shown = bench("estimate", "run", "--likelihood", BOUND, *IN_PROCESS, code=3)
     found = likelihoods(tmp_path)
-    rows = found[found["estimator"] == "importance[num_samples=20,proposal=encoder]"].set_index("algorithm")
+    rows = found[found["estimator"] == "bound"].set_index("algorithm")
     assert pd.isna(rows.loc["mcem", "log_likelihood"])
-    assert "cannot be 'encoder' for a model that has none" in rows.loc["mcem", "warnings"]
+    assert "This model has no encoder, so no q(z|x) and no lower bound" in rows.loc["mcem", "warnings"]
     assert pd.notna(rows.loc["aevb[learning_rate=0.05]", "log_likelihood"])
     assert "30 points without estimate" in shown.stdout
+
+
+def test_an_estimator_judges_the_algorithms_that_it_can(bench: Bench, trained: Path, tmp_path: Path) -> None:
+    shown = bench("estimate", "run", "--likelihood", "importance[num_samples=20,proposal=encoder]", *IN_PROCESS)
+    found = likelihoods(tmp_path)
+    judged = found.loc[found["estimator"] == "importance[num_samples=20,proposal=encoder]", "algorithm"]
+    assert judged.tolist() == ["aevb[learning_rate=0.05]"]
+    assert "is not used for mcem: `proposal` of importance cannot be 'encoder' for a model that has" in shown.stderr
 
 
 @pytest.mark.parametrize(
@@ -163,7 +171,7 @@ def test_a_failed_estimate_has_no_bias_and_the_diagnosis_takes_one_that_has_a_nu
     bench: Bench, tmp_path: Path
 ) -> None:
     asked = [*TRAINED]
-    asked[asked.index("--likelihood") + 1] = "importance[proposal=encoder,num_samples=20],importance[num_samples=20]"
+    asked[asked.index("--likelihood") + 1] = f"{BOUND},importance[num_samples=20]"
     bench(*asked, "--z", 2)
     results = library.load(tmp_path / "run")
     failed = results.likelihoods[results.likelihoods["log_likelihood"].isna()]

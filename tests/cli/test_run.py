@@ -20,7 +20,7 @@ import bench as library
 from bench.store import TrialFolder
 
 PLUGINS = Path(__file__).parent.parent / "plugins"
-BLOBS, MINE, TROUBLE = (str(PLUGINS / f"{name}.py") for name in ("blobs", "mine", "trouble"))
+BLOBS, MINE, TROUBLE, BOUND = (str(PLUGINS / f"{name}.py") for name in ("blobs", "mine", "trouble", "bound"))
 QUICK = (
     "--dataset",
     BLOBS,
@@ -305,8 +305,20 @@ def test_a_run_is_reported_where_the_users_file_is_not(bench: Bench, tmp_path: P
 
 
 def test_an_estimator_that_fails_does_not_cost_the_training(bench: Bench, tmp_path: Path) -> None:
-    estimators = "importance[proposal=encoder],importance[num_samples=20]"
+    estimators = f"{BOUND},importance[num_samples=20]"
     finished = bench("run", *QUICK, "--algos", "mcem", "--likelihood", estimators, "--out", "run")
     likelihoods = library.load(tmp_path / "run").likelihoods
     assert likelihoods["log_likelihood"].isna().tolist() == [True, False, True, False]
-    assert "`proposal` of importance cannot be 'encoder' for a model that has none" in finished.stdout
+    assert "This model has no encoder, so no q(z|x) and no lower bound" in finished.stdout
+
+
+def test_each_algorithm_is_judged_by_what_can_judge_it(bench: Bench, tmp_path: Path) -> None:
+    asked = [*QUICK, "--algos", "aevb,vqvae[num_codes=4]", "--seeds", "1", "--out", "run"]
+    asked[asked.index("--likelihood") + 1] = "ais[num_steps=5,num_chains=2],importance[num_samples=20]"
+    finished = bench("run", *asked)
+    assert "is not used for vqvae[num_codes=4]: ais is for continuous z, and here z is one of 4" in finished.stderr
+    found = library.load(tmp_path / "run").likelihoods.set_index(["algorithm", "estimator"])
+    assert len(found) == 3
+    exact = found.loc[("vqvae[num_codes=4]", "importance[num_samples=20]")]
+    assert (exact["bias"], exact["log_likelihood_se"]) == ("consistent", 0)
+    assert "Nothing to do" in bench("run", *asked).stderr

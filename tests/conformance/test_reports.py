@@ -21,8 +21,8 @@ EVERY = list(plugins.find("report").values())
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    """Two algorithms, one of them without a bound, two seeds, and an estimator with bounds on both sides."""
-    asked = {"algos": "aevb,mcem", "dataset": BLOBS, "z": [2], "seeds": 2, "budget": 1e3}
+    """An algorithm without a bound, one whose z is discrete, two seeds, an estimator with bounds on both sides."""
+    asked = {"algos": "aevb,mcem,vqvae[num_codes=5]", "dataset": BLOBS, "z": [2], "seeds": 2, "budget": 1e3}
     asked["likelihood"] = "importance[num_samples=20],bdmc[num_points=4,num_steps=5,num_chains=2]"
     out = tmp_path_factory.mktemp("reports") / "run"
     sequential = Execution(backend="sequential", device="cpu")

@@ -1,0 +1,115 @@
+"""The vector-quantised variational auto-encoder: discrete codes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from bench import Algorithm, Batch, Hyperparameters, Problem, StepInfo, option
+from bench.models.codes import CodeModel
+from bench.optimisation import adagrad
+
+
+@dataclass(frozen=True)
+class VQVAEHyperparameters(Hyperparameters):
+    """What can be set of VQ-VAE."""
+
+    num_codes: int = option(128, "codes of each group (K)", unit="codes", minimum=2)
+    num_groups: int = option(1, "groups of latent dimensions with a code each (G); divides z", minimum=1)
+    codebook: Literal["gradient", "ema"] = option(
+        "gradient", "how codes learn: by the gradient of their loss, or as moving averages of the encoder's outputs"
+    )
+    commitment: float = option(
+        0.25, "weight (beta) of the squared distance of encoder outputs to their codes, summed over z", minimum=0
+    )
+    decay: float = option(0.99, "what moving averages keep at an update (gamma)", above=0, maximum=0.9999)
+    restart: float = option(
+        0.5, "a code used less than this share of 1/K begins anew at an encoder output; 0: never", minimum=0, maximum=1
+    )
+
+
+class VQVAE(Algorithm):
+    """VQ-VAE: the encoder chooses codes from a learned codebook, with a prior over them learned alongside.
+
+    It ascends the bound ``log p(x, k)`` at the encoder's codes k, through which the gradient passes straight to the
+    encoder, less two squared distances, each with one end held: codes are drawn to the encoder's outputs (weight 1) and
+    the outputs to their codes (``commitment``).  The prior is learned with the rest, not afterwards, so that the bound
+    and log p(x) mean something from the first update.  The first codes are encoder outputs, and a code that is little
+    used begins anew at one: the first updates carry the outputs far away, and without it few codes would follow.
+    Source: van den Oord et al. 2017, equations 2 and 3, and appendix A.1 (ema); Dhariwal et al. 2020, "Jukebox", for
+    random restarts.  Cost of a step: 2 M model evaluations.
+    """
+
+    Options = VQVAEHyperparameters
+    hyperparameters: VQVAEHyperparameters
+    model: CodeModel
+
+    def setup(self, problem: Problem, generator: torch.Generator) -> None:
+        """The networks of any algorithm, codes at the encoder's outputs for random datapoints, one Adagrad for all."""
+        settings = self.hyperparameters
+        self.generator = generator
+        networks = problem.model(encoder=True)
+        self.model = CodeModel.around(networks, settings.num_codes, settings.num_groups)
+        drawn = self._draw(problem.num_data, (settings.num_codes,))
+        with torch.no_grad():
+            outputs = self.model.encoder(problem.x[drawn]).mean
+            self.model.codebook.copy_(self.model.by_group(outputs).movedim(0, 1))
+        self.model.codebook.requires_grad_(settings.codebook == "gradient")
+        self.usage = torch.full_like(self.model.codebook[..., 0], 1 / settings.num_codes)  # [G, K]
+        self.optimiser = adagrad(
+            self.model.parameters(), self.learning_rate, num_data=problem.num_data, prior=settings.prior
+        )
+
+    def step(self, batch: Batch) -> StepInfo:
+        """One ascent in theta, phi and the prior; codes follow by their own gradient or by moving averages."""
+        outputs = self.model.encoder(batch.x).mean  # [M, d]
+        codes = self.model.nearest(outputs.detach())  # [M, G]
+        bound = self.bound(batch.x, outputs, codes).mean()
+        self.optimiser.zero_grad()
+        (self.distances(outputs, codes).mean() - bound).backward()
+        self.optimiser.step()
+        self.follow(outputs.detach(), codes)
+        return StepInfo(bound.detach(), model_evaluations=2 * len(batch.x))
+
+    def bound(self, x: Tensor, outputs: Tensor, codes: Tensor) -> Tensor:
+        """log p(x, k) for each datapoint, [M] nats; its gradient in e_k is given to the encoder's outputs [M, d]."""
+        z = outputs + (self.model.vectors(codes) - outputs).detach()
+        return self.model.decoder.log_prob(x, z) + self.model.log_prior_of(codes)
+
+    def distances(self, outputs: Tensor, codes: Tensor) -> Tensor:
+        """The losses of codes and outputs, each for being far from the other: [M]."""
+        vectors = self.model.vectors(codes)
+        of_codes = (vectors - outputs.detach()).square().sum(-1)
+        of_outputs = (outputs - vectors.detach()).square().sum(-1)
+        return of_codes + self.hyperparameters.commitment * of_outputs
+
+    @torch.no_grad()
+    def follow(self, outputs: Tensor, codes: Tensor) -> None:
+        """Count which codes are used, move them to the mean of their outputs (ema), begin anew those hardly used.
+
+        With usage N, the share n of the batch and the sum S of its outputs over M, the moving averages
+        ``N' = gamma N + (1 - gamma) n`` and ``m' = gamma m + (1 - gamma) S`` give
+        ``m'/N' = e + (1 - gamma) (S - n e) / N'``: the codes e = m/N and N are all that needs to be kept.
+        """
+        settings, codebook = self.hyperparameters, self.model.codebook
+        parts = self.model.by_group(outputs)  # [M, G, d/G]
+        chosen = functional.one_hot(codes, settings.num_codes).to(outputs.dtype)  # [M, G, K]
+        share = chosen.mean(0)
+        self.usage.lerp_(share, 1 - settings.decay)
+        if settings.codebook == "ema":
+            total = torch.einsum("mgk,mgc->gkc", chosen, parts) / len(outputs)
+            moved = (1 - settings.decay) * (total - share.unsqueeze(-1) * codebook)
+            codebook.add_(moved / self.usage.clamp_min(torch.finfo(moved.dtype).tiny).unsqueeze(-1))
+        unused = self.usage < settings.restart / settings.num_codes
+        drawn = self._draw(len(outputs), tuple(unused.shape))
+        group = torch.arange(settings.num_groups, device=drawn.device).unsqueeze(-1)
+        codebook.copy_(torch.where(unused.unsqueeze(-1), parts[drawn, group], codebook))
+        self.usage.masked_fill_(unused, 1 / settings.num_codes)
+
+    def _draw(self, below: int, shape: tuple[int, ...]) -> Tensor:
+        """Integers from 0 to ``below``, not included."""
+        return torch.randint(below, shape, generator=self.generator, device=self.generator.device)

@@ -1,0 +1,76 @@
+"""The contract of models whose z is one of finitely many values."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from bench.models.latent import LatentVariableModel
+
+
+class DiscreteModel(LatentVariableModel):
+    """p(k) p(x|z_k): G groups of codes, each of which is one of K, and a vector z in R^d for every combination.
+
+    Estimators that take z for continuous refuse it; those that do not sum over codes, or draw them.
+    """
+
+    @property
+    @abstractmethod
+    def num_codes(self) -> int:
+        """K, the codes of each group."""
+
+    @property
+    @abstractmethod
+    def num_groups(self) -> int:
+        """G."""
+
+    @abstractmethod
+    def vectors(self, codes: Tensor) -> Tensor:
+        """What the decoder is given as z for codes [..., G]: [..., d]."""
+
+    @abstractmethod
+    def log_prior_terms(self, codes: Tensor) -> Tensor:
+        """log p(k_g | k_1 ... k_(g-1)) in nats for each group: [..., G] -> [..., G]."""
+
+    @abstractmethod
+    def sample_codes(self, num_samples: int, generator: torch.Generator) -> Tensor:
+        """Draws from p(k): [num_samples, G]."""
+
+    @abstractmethod
+    def encode_codes(self, x: Tensor) -> Tensor:
+        """The codes that the encoder chooses for each row of x [N, D]: [N, G]."""
+
+    @property
+    def num_states(self) -> int:
+        """How many values z can take: K^G."""
+        return int(self.num_codes**self.num_groups)
+
+    @property
+    def latents_in_words(self) -> str:
+        """As messages name them: ``128 codes`` or ``128^4 codes``."""
+        return f"{self.num_codes}{f'^{self.num_groups}' if self.num_groups > 1 else ''} codes"
+
+    def states(self, chunk: int) -> Iterator[Tensor]:
+        """All K^G combinations of codes, in chunks [S, G] of S at most, the last group's codes going fastest."""
+        bases = self.num_codes ** torch.arange(self.num_groups - 1, -1, -1, device=self.device)
+        for start in range(0, self.num_states, chunk):
+            index = torch.arange(start, min(start + chunk, self.num_states), device=self.device)
+            yield index.unsqueeze(-1) // bases % self.num_codes
+
+    def log_prior_of(self, codes: Tensor) -> Tensor:
+        """log p(k) in nats: [..., G] -> [...]."""
+        return self.log_prior_terms(codes).sum(-1)
+
+    def log_joint_of(self, x: Tensor, codes: Tensor) -> Tensor:
+        """log p(x, k) in nats: x [N, D], codes [..., N, G] -> [..., N].  Cost: 1 model evaluation for each k."""
+        return self.log_prior_of(codes) + self.decoder.log_prob(x, self.vectors(codes))
+
+    def sample_prior(self, num_samples: int, generator: torch.Generator) -> Tensor:
+        """See `LatentVariableModel.sample_prior`: the vectors of `sample_codes`."""
+        return self.vectors(self.sample_codes(num_samples, generator))
+
+    def _forward(self, z: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor | None]]:
+        raise ValueError("z is discrete here: log p(x, z) has no gradient in z.")
