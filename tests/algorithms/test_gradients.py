@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from bench import plugins
 from bench.algorithm import Algorithm
+from bench.models.corruption import Corruption, corrupt
 from bench.problem import Batch, Problem
 
 Array = NDArray[np.float64]
@@ -106,6 +107,59 @@ def test_aevb_ascends_the_stochastic_bound(estimator: str, num_samples: int) -> 
     assert float(info.objective) == pytest.approx(bound(at), rel=1e-9)
     check(algorithm, bound, at, "decoder")
     check(algorithm, bound, at, "encoder")
+
+
+NOISY = [("masking", 0.5), ("salt_and_pepper", 0.5), ("gaussian", 0.5)]
+
+
+@pytest.mark.parametrize(("denoise", "amount"), NOISY)
+def test_aevb_denoises(denoise: Corruption, amount: float) -> None:
+    """q of the corrupted x, bound on the clean one: E_q(z|noisy x)[log p(x|z)] - KL(q(z|noisy x) || p)."""
+    algorithm, batch = begun("aevb", denoise=denoise, corruption=amount)
+    at, x, stream = parameters(algorithm), batch.x.numpy(), torch.Generator().manual_seed(2)
+    noisy = corrupt(batch.x, denoise, amount, stream).numpy()
+    epsilon = torch.randn((M, Z), generator=stream, dtype=torch.float64).numpy()
+    assert not np.array_equal(noisy, x)
+
+    def bound(p: Parameters) -> float:
+        mean, log_variance = encoded(p, noisy)
+        kl = -0.5 * (1 + log_variance - mean**2 - np.exp(log_variance)).sum(-1)
+        return float((log_likelihood(p, x, mean + np.exp(log_variance / 2) * epsilon) - kl).mean())
+
+    info = algorithm.step(batch)
+    assert float(info.objective) == pytest.approx(bound(at), rel=1e-9)
+    check(algorithm, bound, at, "decoder")
+    check(algorithm, bound, at, "encoder")
+
+
+@pytest.mark.parametrize("seen", [0, 3, 20])
+def test_aevb_ascends_an_easier_bound(seen: int) -> None:
+    """With w = min(1, seen / 10), a floor between both KL_j: E[log p(x|z)] - w sum_j max(floor, KL_j)."""
+    start, batch = begun("aevb")
+    at, x = parameters(start), batch.x.numpy()
+    epsilon = torch.randn((M, Z), generator=torch.Generator().manual_seed(2), dtype=torch.float64).numpy()
+
+    def kl(p: Parameters) -> Array:
+        mean, log_variance = encoded(p, x)
+        terms: Array = -0.5 * (1 + log_variance - mean**2 - np.exp(log_variance)).mean(0)
+        return terms
+
+    def expected(p: Parameters) -> float:
+        mean, log_variance = encoded(p, x)
+        return float(log_likelihood(p, x, mean + np.exp(log_variance / 2) * epsilon).mean())
+
+    floor = float(kl(at).mean())
+    assert kl(at).min() < floor - 0.01 < floor + 0.01 < kl(at).max()
+    algorithm, _ = begun("aevb", kl_warmup=10, free_bits=floor)
+    algorithm.samples = seen  # type: ignore[attr-defined]
+    info = algorithm.step(batch)
+    assert float(info.objective) == pytest.approx(expected(at) - kl(at).sum(), rel=1e-9)
+
+    def eased(p: Parameters) -> float:
+        return expected(p) - min(1, seen / 10) * float(np.maximum(floor, kl(p)).sum())
+
+    check(algorithm, eased, at, "decoder")
+    check(algorithm, eased, at, "encoder")
 
 
 def test_wakesleep_ascends_two_objectives() -> None:
