@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -100,17 +101,25 @@ def sample_posterior(
 
 
 def resampled_prior(
-    model: LatentVariableModel, x: Tensor, generator: torch.Generator, num_candidates: int = NUM_CANDIDATES
+    model: LatentVariableModel,
+    x: Tensor,
+    generator: torch.Generator,
+    num_candidates: int = NUM_CANDIDATES,
+    current: Tensor | None = None,
 ) -> Tensor:
     """For each row of x [N, D] one of ``num_candidates`` prior draws, chosen in proportion to p(x|z): [N, d].
 
     Sampling importance resampling (Rubin 1988), one candidate at a time: the largest of ``log p(x|z) + Gumbel noise``.
-    Cost: ``num_candidates`` model evaluations a datapoint.
+    With ``current`` [N, d], where chains are, that is a candidate too, and the choice a Markov transition that leaves
+    p(z|x) as it is: iterated sampling importance resampling (Andrieu, Lee & Vihola 2018, "Uniform ergodicity of the
+    iterated conditional SMC and geometric ergodicity of particle Gibbs samplers").
+    Cost: ``num_candidates`` model evaluations a datapoint, one more with ``current``.
     """
-    chosen, best = model.sample_prior(len(x), generator), x.new_full((len(x),), -torch.inf)
+    start = model.sample_prior(len(x), generator) if current is None else current
+    candidates = (model.sample_prior(len(x), generator) for _ in range(num_candidates))
+    chosen, best = start, x.new_full((len(x),), -torch.inf)
     with torch.no_grad():
-        for _ in range(num_candidates):
-            z = model.sample_prior(len(x), generator)
+        for z in candidates if current is None else chain([current], candidates):
             uniform = torch.rand(best.shape, generator=generator, dtype=best.dtype, device=best.device)
             score = model.decoder.log_prob(x, z) - uniform.log_().neg_().log_()
             better = score > best

@@ -28,6 +28,10 @@ class Decoder(nn.Module):
         """log p(x|z) in nats, summed over pixels: x [N, D], z [..., N, d] -> [..., N].  Cost: 1 evaluation each."""
         return self.log_likelihood(x, *self.outputs(z))
 
+    def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        """`log_prob`, where torch.func.functional_call can put other parameters in."""
+        return self.log_prob(x, z)
+
     @abstractmethod
     def log_likelihood(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> Tensor:
         """log p(x|z) at what the network gave for z, in nats: x [N, D], outputs [..., N, D] -> [..., N]."""

@@ -93,6 +93,22 @@ def test_resampled_prior_draws_lie_in_the_posterior_in_proportion() -> None:
     assert stats.kstest(white.numpy(), "norm").pvalue > FALSE_ALARM
 
 
+@pytest.mark.parametrize("from_the_posterior", [True, False])
+def test_offering_prior_draws_leaves_the_posterior_as_it_is(from_the_posterior: bool) -> None:
+    """Begun with draws of p(z|x), three candidates keep it, and with one mode alone they soon find the other."""
+    model, x = LatentVariableModel(1, GaussianDecoder(Folded())), torch.full((4000, 1), 10.0)
+    generator = seeds.generator("test-posterior-offered")
+    precision = 1 + 100
+    z = 100 / precision + torch.randn(4000, 1, generator=generator) / precision**0.5
+    if from_the_posterior:
+        z *= torch.bernoulli(torch.full_like(z, 0.5), generator=generator) * 2 - 1
+    for _ in range(3 if from_the_posterior else 60):
+        z = resampled_prior(model, x, generator, num_candidates=3, current=z)
+    assert stats.binomtest(int((z > 0).sum()), 4000, 0.5).pvalue > FALSE_ALARM
+    white = (z[:, 0].abs() - 100 / precision) * precision**0.5
+    assert stats.kstest(white.numpy(), "norm").pvalue > FALSE_ALARM
+
+
 def test_the_generator_alone_decides() -> None:
     model, x = LatentVariableModel(1, GaussianDecoder(Folded())), torch.ones(4, 1)
 
