@@ -54,11 +54,10 @@ def test_divergence_of_the_parameters_is_that_of_their_gaussians() -> None:
     fullvb, batch = begun(line(), "mlp[hidden=3,init_scale=0.5]", "gaussian", initial_scale=0.2, learning_rate=0.1)
     for _ in range(10):
         fullvb.step(batch)
-    expected = 0.0
-    for mean, log_variance in zip(fullvb.model.decoder.parameters(), fullvb.log_variances, strict=True):  # type: ignore[attr-defined]
-        mean, log_variance = mean.detach(), log_variance.detach()
-        assert log_variance.std() > 0.01, "no two sigmas differ: nothing has been learned"
-        expected += float(kl_divergence(Normal(mean, (log_variance / 2).exp()), Normal(0.0, 1.0)).sum())
+    sigmas = [(log_variance.detach() / 2).exp() for log_variance in fullvb.log_variances]  # type: ignore[attr-defined]
+    assert all(sigma.std() > 0.001 for sigma in sigmas), "no two sigmas of a layer differ: nothing has been learned"
+    gaussians = map(Normal, (mean.detach() for mean in fullvb.model.decoder.parameters()), sigmas)
+    expected = sum(float(kl_divergence(gaussian, Normal(0.0, 1.0)).sum()) for gaussian in gaussians)
     assert float(fullvb.parameter_kl().detach()) == pytest.approx(expected, rel=1e-9)  # type: ignore[attr-defined]
 
 
@@ -69,11 +68,11 @@ def test_bound_stays_below_the_evidence_and_comes_near() -> None:
     """
     x = line()
     evidence = log_evidence(x)
-    fullvb, batch = begun(x, "linear", "gaussian", learning_rate=0.1)
+    fullvb, batch = begun(x, "linear", "gaussian", learning_rate=0.2)
     start, _ = bound_of_all(fullvb, batch)
     assert start < evidence - 10
-    for _ in range(800):
+    for _ in range(500):
         fullvb.step(batch)
     bound, error = bound_of_all(fullvb, batch)
-    print(f"bound {bound:.3f} ± {error:.3f}, evidence {evidence:.3f} nats")  # noqa: T201  # shown by pytest -rP
-    assert evidence - 3 < bound < bound + 4 * error < evidence
+    print(f"bound {start:.2f} at first, then {bound:.2f} ± {error:.2f}; evidence {evidence:.2f} nats")  # noqa: T201  # shown by pytest -rP
+    assert evidence - 2 < bound < bound + 4 * error < evidence
