@@ -10,11 +10,11 @@ import torch
 from bench import Algorithm, Batch, Hyperparameters, Problem, StepInfo, option
 from bench.mcmc import hmc
 from bench.mcmc.adaptation import DualAveraging
-from bench.mcmc.posterior import LogPosterior, resampled_prior
+from bench.mcmc.posterior import LogPosterior, offered_prior
 from bench.optimisation import adagrad
 
 # Prior draws that a chain is offered at each visit where it is visited once a pass.
-ONLINE_CANDIDATES = 20
+ONLINE_CANDIDATES = 1000
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class MCEMHyperparameters(Hyperparameters):
     )
     num_candidates: int | Literal["auto"] = option(
         "auto",
-        "prior draws that each chain is offered before it moves; auto is 0 with batch_size=all, else 20",
+        "prior draws that each chain is offered before it moves; auto is 0 with batch_size=all, else 1000",
         minimum=0,
     )
     num_leapfrog: int = option(10, "leapfrog steps of a Hamiltonian transition", minimum=1)
@@ -48,12 +48,12 @@ class MCEM(Algorithm):
     Minibatches (``batch_size=100``) go beyond the paper: a step moves the chains of its datapoints alone and updates
     the weights with them, as stochastic approximation EM (Delyon, Lavielle & Moulines 1999; with Markov chains Kuhn &
     Lavielle 2004, with minibatches Kuhn, Matias & Rebafka 2020) and persistent contrastive divergence (Tieleman 2008)
-    do.  A chain waits for a whole pass while the posterior moves on.  So at each visit it is first offered
-    ``num_candidates`` prior draws in exchange for its place, by a transition that leaves the posterior as it is
-    (`bench.mcmc.posterior.resampled_prior`); the paper's algorithm has none.
+    do.  A chain is then visited once a pass, while the posterior moves on without it; so at each visit it is first
+    offered ``num_candidates`` prior draws in exchange for its place, by a transition that leaves the posterior as it
+    is (`bench.mcmc.posterior.offered_prior`).
 
-    Cost of a step on M datapoints: M (2 + 2 leapfrogs + 2 weight updates) model evaluations, with candidates
-    M (1 + candidates) more.
+    Cost of a step on M datapoints: M (2 + 2 leapfrogs + 2 weight updates) model evaluations; with candidates M + their
+    number more, as all chains are offered the same.
     """
 
     Options = MCEMHyperparameters
@@ -93,10 +93,10 @@ class MCEM(Algorithm):
             self.optimiser.zero_grad()
             (-self.model.log_joint(batch.x, state.z).mean()).backward()
             self.optimiser.step()
-        searching = 1 + self.num_candidates if self.num_candidates else 0
+        offering = len(batch.x) + self.num_candidates if self.num_candidates else 0
         return StepInfo(
             objective=state.log_density.mean(),
-            model_evaluations=(2 * (1 + settings.num_leapfrog + settings.num_updates) + searching) * len(batch.x),
+            model_evaluations=2 * (1 + settings.num_leapfrog + settings.num_updates) * len(batch.x) + offering,
             diagnostics={"acceptance": info.acceptance.mean(), "divergences": info.divergent.sum()},
         )
 
@@ -107,7 +107,7 @@ class MCEM(Algorithm):
         """
         z = self.chains[batch.index]
         if self.num_candidates:
-            z = resampled_prior(self.model, batch.x, self.generator, self.num_candidates, current=z)
+            z = offered_prior(self.model, batch.x, z, self.generator, self.num_candidates)
         log_density = LogPosterior(self.model, batch.x)
         state, info = hmc.step(
             log_density,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import chain
 
 import torch
 from torch import Tensor
@@ -101,30 +100,43 @@ def sample_posterior(
 
 
 def resampled_prior(
-    model: LatentVariableModel,
-    x: Tensor,
-    generator: torch.Generator,
-    num_candidates: int = NUM_CANDIDATES,
-    current: Tensor | None = None,
+    model: LatentVariableModel, x: Tensor, generator: torch.Generator, num_candidates: int = NUM_CANDIDATES
 ) -> Tensor:
     """For each row of x [N, D] one of ``num_candidates`` prior draws, chosen in proportion to p(x|z): [N, d].
 
     Sampling importance resampling (Rubin 1988), one candidate at a time: the largest of ``log p(x|z) + Gumbel noise``.
-    With ``current`` [N, d], where chains are, that is a candidate too, and the choice a Markov transition that leaves
-    p(z|x) as it is: iterated sampling importance resampling (Andrieu, Lee & Vihola 2018, "Uniform ergodicity of the
-    iterated conditional SMC and geometric ergodicity of particle Gibbs samplers").
-    Cost: ``num_candidates`` model evaluations a datapoint, one more with ``current``.
+    Cost: ``num_candidates`` model evaluations a datapoint.
     """
-    start = model.sample_prior(len(x), generator) if current is None else current
-    candidates = (model.sample_prior(len(x), generator) for _ in range(num_candidates))
-    chosen, best = start, x.new_full((len(x),), -torch.inf)
+    chosen, best = model.sample_prior(len(x), generator), x.new_full((len(x),), -torch.inf)
     with torch.no_grad():
-        for z in candidates if current is None else chain([current], candidates):
+        for _ in range(num_candidates):
+            z = model.sample_prior(len(x), generator)
             uniform = torch.rand(best.shape, generator=generator, dtype=best.dtype, device=best.device)
             score = model.decoder.log_prob(x, z) - uniform.log_().neg_().log_()
             better = score > best
             chosen, best = torch.where(better.unsqueeze(-1), z, chosen), torch.where(better, score, best)
     return chosen
+
+
+def offered_prior(
+    model: LatentVariableModel, x: Tensor, z: Tensor, generator: torch.Generator, num_candidates: int
+) -> Tensor:
+    """A transition of chains at z [N, d], one a row of x [N, D]: each stays or goes to one of the same prior draws.
+
+    Iterated sampling importance resampling: where it is and ``num_candidates`` prior draws are chosen among in
+    proportion to p(x|z), which leaves p(z|x) as it is.  All chains are offered the same draws, so that a thousand cost
+    as many passes through the decoder's network and a matrix product; each chain by itself moves as if they were its
+    own.  Source: Andrieu, Lee & Vihola 2018, "Uniform ergodicity of the iterated conditional SMC and geometric
+    ergodicity of particle Gibbs samplers".
+    Cost: ``num_candidates`` model evaluations for all chains together, and 1 for each.
+    """
+    candidates = model.sample_prior(num_candidates, generator)  # [K, d]
+    with torch.no_grad():
+        here = model.decoder.log_prob(x, z).unsqueeze(-1)
+        score = torch.cat([here, model.decoder.log_prob_of_pairs(x, candidates)], dim=-1)  # [N, 1 + K]
+    uniform = torch.rand(score.shape, generator=generator, dtype=score.dtype, device=score.device)
+    chosen = (score - uniform.log_().neg_().log_()).argmax(-1)  # the largest after Gumbel noise: a draw by the scores
+    return torch.where((chosen == 0).unsqueeze(-1), z, candidates[(chosen - 1).clamp(min=0)])
 
 
 def _start(model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Tensor:

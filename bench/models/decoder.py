@@ -32,6 +32,14 @@ class Decoder(nn.Module):
         """`log_prob`, where torch.func.functional_call can put other parameters in."""
         return self.log_prob(x, z)
 
+    def log_prob_of_pairs(self, x: Tensor, z: Tensor) -> Tensor:
+        """log p(x|z) in nats of every x [N, D] at every z [K, d]: [N, K].  Cost: K evaluations."""
+        return self.log_likelihood_of_pairs(x, *self.outputs(z))
+
+    @abstractmethod
+    def log_likelihood_of_pairs(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> Tensor:
+        """`log_likelihood` of every x [N, D] at each of K outputs [K, D], by matrix products: [N, K]."""
+
     @abstractmethod
     def log_likelihood(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> Tensor:
         """log p(x|z) at what the network gave for z, in nats: x [N, D], outputs [..., N, D] -> [..., N]."""
@@ -60,6 +68,10 @@ class BernoulliDecoder(Decoder):
         """See `Decoder.log_likelihood`; ``x l - log(1 + e^l)`` at the logits l, stable for any l."""
         return (location * x).sum(-1) - functional.softplus(location).sum(-1)
 
+    def log_likelihood_of_pairs(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> Tensor:
+        """See `Decoder.log_likelihood_of_pairs`."""
+        return x @ location.T - functional.softplus(location).sum(-1)
+
     def score(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """See `Decoder.score`; ``x - p`` at the probabilities p."""
         probability = torch.sigmoid(location)
@@ -84,6 +96,15 @@ class GaussianDecoder(Decoder):
         if log_variance is None:
             return -0.5 * (squares.sum(-1) + x.shape[-1] * LOG_2PI)
         return -0.5 * ((squares * (-log_variance).exp() + log_variance).sum(-1) + x.shape[-1] * LOG_2PI)
+
+    def log_likelihood_of_pairs(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> Tensor:
+        """See `Decoder.log_likelihood_of_pairs`; in float64, as the squares are multiplied out."""
+        values, mean = x.double(), location.double()
+        log_variance = torch.zeros_like(mean) if log_variance is None else log_variance.double()
+        precision = (-log_variance).exp()
+        of_outputs = (mean.square() * precision + log_variance).sum(-1) + x.shape[-1] * LOG_2PI
+        squares = values.square() @ precision.T - 2 * values @ (mean * precision).T
+        return (-0.5 * (squares + of_outputs)).to(x)
 
     def score(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """See `Decoder.score`."""
