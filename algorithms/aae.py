@@ -11,7 +11,6 @@ from torch.nn.functional import softplus
 from torch.nn.utils import skip_init
 
 from bench import Algorithm, Batch, Hyperparameters, Problem, StepInfo, option
-from bench.optimisation import adagrad
 
 
 @dataclass(frozen=True)
@@ -39,16 +38,14 @@ class AAE(Algorithm):
     hyperparameters: AAEHyperparameters
 
     def setup(self, problem: Problem, generator: torch.Generator) -> None:
-        """Decoder and encoder with Adagrad as for all; the discriminator with Adam, since Adagrad cannot follow.
+        """Decoder and encoder as for all; the discriminator always with Adam, since Adagrad cannot follow.
 
         What the discriminator must tell apart changes for as long as the encoder learns, and Adagrad's steps shrink.
         """
         settings = self.hyperparameters
         self.generator = generator
         self.model = problem.model(encoder=True)
-        self.optimiser = adagrad(
-            self.model.parameters(), self.learning_rate, num_data=problem.num_data, prior=settings.prior
-        )
+        self.optimiser = self.make_optimiser(self.model.parameters(), problem)
         sizes = (problem.latent_size, settings.discriminator_hidden, settings.discriminator_hidden, 1)
         self.discriminator = perceptron(sizes, problem.x, generator)
         self.adversary = torch.optim.Adam(

@@ -10,7 +10,6 @@ import torch
 from bench import Algorithm, Batch, Hyperparameters, Problem, StepInfo, option
 from bench.errors import OptionError
 from bench.models.corruption import corrupt
-from bench.optimisation import make_optimiser
 
 
 @dataclass(frozen=True)
@@ -70,13 +69,7 @@ class AEVB(Algorithm):
         self.generator = generator
         self.samples = 0  # training samples seen, which KL warm-up goes by
         self.model = problem.model(encoder=True)
-        self.optimiser = make_optimiser(
-            self.hyperparameters.optimiser,
-            self.model.parameters(),
-            self.learning_rate,
-            num_data=problem.num_data,
-            prior=self.hyperparameters.prior,
-        )
+        self.optimiser = self.make_optimiser(self.model.parameters(), problem)
 
     def step(self, batch: Batch) -> StepInfo:
         """One ascent in theta and phi together, of the bound or of what eases it."""

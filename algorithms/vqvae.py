@@ -11,7 +11,6 @@ from torch.nn import functional
 
 from bench import Algorithm, Batch, Hyperparameters, Problem, StepInfo, option
 from bench.models.codes import CodeModel
-from bench.optimisation import adagrad
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class VQVAE(Algorithm):
     model: CodeModel
 
     def setup(self, problem: Problem, generator: torch.Generator) -> None:
-        """The networks of any algorithm, codes at the encoder's outputs for random datapoints, one Adagrad for all."""
+        """The networks of any algorithm, codes at the encoder's outputs for random datapoints, one optimiser."""
         settings = self.hyperparameters
         self.generator = generator
         networks = problem.model(encoder=True)
@@ -60,9 +59,7 @@ class VQVAE(Algorithm):
             self.model.codebook.copy_(self.model.by_group(outputs).movedim(0, 1))
         self.model.codebook.requires_grad_(settings.codebook == "gradient")
         self.usage = torch.full_like(self.model.codebook[..., 0], 1 / settings.num_codes)  # [G, K]
-        self.optimiser = adagrad(
-            self.model.parameters(), self.learning_rate, num_data=problem.num_data, prior=settings.prior
-        )
+        self.optimiser = self.make_optimiser(self.model.parameters(), problem)
 
     def step(self, batch: Batch) -> StepInfo:
         """One ascent in theta, phi and the prior; codes follow by their own gradient or by moving averages."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 
 from bench import Algorithm, Batch, Hyperparameters, Problem, StepInfo
-from bench.optimisation import make_optimiser
 
 
 class WakeSleep(Algorithm):
@@ -21,13 +20,7 @@ class WakeSleep(Algorithm):
         """Decoder, encoder and one optimiser: each phase gives the gradient of its own half of the parameters."""
         self.generator = generator
         self.model = problem.model(encoder=True)
-        self.optimiser = make_optimiser(
-            self.hyperparameters.optimiser,
-            self.model.parameters(),
-            self.learning_rate,
-            num_data=problem.num_data,
-            prior=self.hyperparameters.prior,
-        )
+        self.optimiser = self.make_optimiser(self.model.parameters(), problem)
 
     def step(self, batch: Batch) -> StepInfo:
         """A wake phase and a sleep phase, both from the parameters as they stand, then one update of both halves."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -19,6 +19,7 @@ from bench.errors import Diverged, OptionError, UsageError
 from bench.likelihood.estimator import Estimate, frozen
 from bench.models.dropout import attach_generator
 from bench.models.latent import LatentVariableModel
+from bench.optimisation import make_optimiser
 from bench.options import option
 from bench.problem import Batch, Problem, StepInfo
 from bench.training import Clocks, Minibatches, Tuning, choose_learning_rate, train
@@ -105,6 +106,24 @@ class Algorithm(ABC):
     def learning_rate(self) -> float:
         """The step size, once ``auto`` has been settled (always so in `setup` and `step`)."""
         return float(self.hyperparameters.learning_rate)
+
+    def make_optimiser(
+        self, parameters: Iterable[nn.Parameter], problem: Problem, *, prior: bool = True, annealing: float = 0.0
+    ) -> torch.optim.Optimizer:
+        """The optimiser that the `Hyperparameters` ask for, on a loss in nats a datapoint, for use in `setup`.
+
+        ``prior`` False leaves out the N(0, I) prior on these parameters, whatever was asked; ``annealing`` a makes the
+        step of update t ``learning_rate / (1 + a t)``.
+        """
+        settings = self.hyperparameters
+        return make_optimiser(
+            settings.optimiser,
+            parameters,
+            self.learning_rate,
+            num_data=problem.num_data,
+            prior=prior and settings.prior,
+            annealing=annealing,
+        )
 
     def begin(
         self, problem: Problem, minibatches: Minibatches, noise: int, learning_rate: float | None = None

@@ -27,7 +27,7 @@ def log_joints(model: DiscreteModel, x: Tensor) -> Iterator[tuple[Tensor, Tensor
     """
     for codes in model.states(CHUNK_STATES):
         log_prior = model.log_prior_of(codes).unsqueeze(-1)
-        yield codes, (log_prior + model.decoder.log_prob_pairs(x, model.vectors(codes))).double()
+        yield codes, (log_prior + model.decoder.log_prob_of_pairs(x, model.vectors(codes)).mT).double()
 
 
 def log_likelihood(model: DiscreteModel, x: Tensor) -> Tensor:

@@ -28,11 +28,17 @@ class Decoder(nn.Module):
         """log p(x|z) in nats, summed over pixels: x [N, D], z [..., N, d] -> [..., N].  Cost: 1 evaluation each."""
         return self.log_likelihood(x, *self.outputs(z))
 
-    def log_prob_pairs(self, x: Tensor, z: Tensor) -> Tensor:
-        """log p(x|z) in nats for every pair: x [N, D], z [S, d] -> [S, N].  Each z passes through the network once."""
-        location, log_variance = self.outputs(z)
-        rows = [None] * len(z) if log_variance is None else log_variance.unbind()
-        return torch.stack([self.log_likelihood(x, *row) for row in zip(location.unbind(), rows, strict=True)])
+    def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        """`log_prob`, where torch.func.functional_call can put other parameters in."""
+        return self.log_prob(x, z)
+
+    def log_prob_of_pairs(self, x: Tensor, z: Tensor) -> Tensor:
+        """log p(x|z) in nats of every x [N, D] at every z [K, d]: [N, K].  Cost: K evaluations."""
+        return self.log_likelihood_of_pairs(x, *self.outputs(z))
+
+    @abstractmethod
+    def log_likelihood_of_pairs(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> Tensor:
+        """`log_likelihood` of every x [N, D] at each of K outputs [K, D], by matrix products: [N, K]."""
 
     @abstractmethod
     def log_likelihood(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> Tensor:
@@ -62,10 +68,9 @@ class BernoulliDecoder(Decoder):
         """See `Decoder.log_likelihood`; ``x l - log(1 + e^l)`` at the logits l, stable for any l."""
         return (location * x).sum(-1) - functional.softplus(location).sum(-1)
 
-    def log_prob_pairs(self, x: Tensor, z: Tensor) -> Tensor:
-        """See `Decoder.log_prob_pairs`; as one matrix product."""
-        logits, _ = self.outputs(z)
-        return logits @ x.mT - functional.softplus(logits).sum(-1, keepdim=True)
+    def log_likelihood_of_pairs(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> Tensor:
+        """See `Decoder.log_likelihood_of_pairs`."""
+        return x @ location.T - functional.softplus(location).sum(-1)
 
     def score(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """See `Decoder.score`; ``x - p`` at the probabilities p."""
@@ -91,6 +96,15 @@ class GaussianDecoder(Decoder):
         if log_variance is None:
             return -0.5 * (squares.sum(-1) + x.shape[-1] * LOG_2PI)
         return -0.5 * ((squares * (-log_variance).exp() + log_variance).sum(-1) + x.shape[-1] * LOG_2PI)
+
+    def log_likelihood_of_pairs(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> Tensor:
+        """See `Decoder.log_likelihood_of_pairs`; in float64, as the squares are multiplied out."""
+        values, mean = x.double(), location.double()
+        log_variance = torch.zeros_like(mean) if log_variance is None else log_variance.double()
+        precision = (-log_variance).exp()
+        of_outputs = (mean.square() * precision + log_variance).sum(-1) + x.shape[-1] * LOG_2PI
+        squares = values.square() @ precision.T - 2 * values @ (mean * precision).T
+        return (-0.5 * (squares + of_outputs)).to(x)
 
     def score(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """See `Decoder.score`."""

@@ -162,6 +162,41 @@ def test_aevb_ascends_an_easier_bound(seen: int) -> None:
     check(algorithm, eased, at, "encoder")
 
 
+@pytest.mark.parametrize("num_samples", [1, 3])
+def test_fullvb_ascends_the_bound_over_parameters_too(num_samples: int) -> None:
+    """Appendix F: gradients in mu, log sigma^2 and phi, through theta = mu + sigma zeta and through z."""
+    algorithm, batch = begun("fullvb", num_samples=num_samples, initial_scale=0.3)
+    at, x, stream = parameters(algorithm), batch.x.numpy(), torch.Generator().manual_seed(2)
+    theta = [name for name in at if name.startswith("decoder")]
+    log_variances = {f"log_variance of {name}": np.full_like(at[name], 2 * np.log(0.3)) for name in theta}
+
+    def noise(*shape: int) -> Array:
+        drawn: Array = torch.randn(shape, generator=stream, dtype=torch.float64).numpy()
+        return drawn
+
+    zetas_and_epsilons = [({name: noise(*at[name].shape) for name in theta}, noise(M, Z)) for _ in range(num_samples)]
+
+    def bound(p: Parameters) -> float:
+        mean, log_variance = encoded(p, x)
+        total = 0.5 * (1 + log_variance - mean**2 - np.exp(log_variance)).sum(-1).mean()
+        sigma = {name: np.exp(p[f"log_variance of {name}"] / 2) for name in theta}
+        for name in theta:  # of N = M = 4 datapoints
+            total -= (-np.log(sigma[name]) + (sigma[name] ** 2 + p[name] ** 2) / 2 - 0.5).sum() / M
+        for zeta, epsilon in zetas_and_epsilons:
+            drawn = {name: p[name] + sigma[name] * zeta[name] for name in theta}
+            z = mean + np.exp(log_variance / 2) * epsilon
+            total += log_likelihood(drawn, x, z).mean() / num_samples
+        return float(total)
+
+    info = algorithm.step(batch)
+    assert float(info.objective) == pytest.approx(bound(at | log_variances), rel=1e-9)
+    check(algorithm, lambda p: bound(p | log_variances), at, "decoder")
+    check(algorithm, lambda p: bound(p | log_variances), at, "encoder")
+    for name, parameter in zip(theta, algorithm.log_variances, strict=True):  # type: ignore[attr-defined]
+        expected = -finite_differences(bound, at | log_variances, f"log_variance of {name}")
+        np.testing.assert_allclose(parameter.grad.numpy(), expected, rtol=1e-5, atol=1e-8, err_msg=name)
+
+
 def test_wakesleep_ascends_two_objectives() -> None:
     """Wake: log p(x, z) in theta at z ~ q.  Sleep: log q(z|x) in phi at a dream; x is a draw of zeros and ones."""
     algorithm, batch = begun("wakesleep")

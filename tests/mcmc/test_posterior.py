@@ -8,7 +8,7 @@ from scipy import stats
 from torch import Tensor, nn
 
 from bench import seeds
-from bench.mcmc.posterior import NUM_CANDIDATES, resampled_prior, sample_posterior
+from bench.mcmc.posterior import NUM_CANDIDATES, offered_prior, resampled_prior, sample_posterior
 from bench.models.architecture import Shape
 from bench.models.decoder import GaussianDecoder
 from bench.models.latent import LatentVariableModel
@@ -90,6 +90,27 @@ def test_resampled_prior_draws_lie_in_the_posterior_in_proportion() -> None:
     assert stats.binomtest(on_the_right, 2000, 0.5).pvalue > FALSE_ALARM
     precision = 1 + 100  # of the posterior on either side, centred at 100 / 101
     white = (z.abs() - 100 / precision) * precision**0.5
+    assert stats.kstest(white.numpy(), "norm").pvalue > FALSE_ALARM
+
+
+@pytest.mark.parametrize(("start", "num_candidates"), [("the posterior", 3), ("one mode", 100)])
+def test_prior_draws_on_offer_leave_the_posterior_as_it_is(start: str, num_candidates: int) -> None:
+    """A few keep draws of p(z|x) what they are; many take chains from the one mode that they know to the other.
+
+    Chain by chain, as those that share candidates are not independent.
+    """
+    model, x = LatentVariableModel(1, GaussianDecoder(Folded())), torch.full((1, 1), 10.0)
+    generator = seeds.generator("test-posterior-offered", start)
+    precision = 1 + 100  # of the posterior on either side, centred at 100 / 101
+    before = 100 / precision + torch.randn(500, 1, generator=generator) / precision**0.5
+    if start == "the posterior":
+        before *= torch.bernoulli(torch.full_like(before, 0.5), generator=generator) * 2 - 1
+    chains = before
+    for _ in range(3):
+        chains = torch.cat([offered_prior(model, x, z, generator, num_candidates) for z in chains.split(1)])
+    assert float((chains != before).float().mean()) > 0.3
+    assert stats.binomtest(int((chains > 0).sum()), 500, 0.5).pvalue > FALSE_ALARM
+    white = (chains[:, 0].abs() - 100 / precision) * precision**0.5
     assert stats.kstest(white.numpy(), "norm").pvalue > FALSE_ALARM
 
 

@@ -113,7 +113,7 @@ def test_all_pairs_are_the_pairs_one_by_one() -> None:
     x, z = torch.rand(6, D, generator=stream), torch.randn(9, 2, generator=stream)
     for likelihood in ("bernoulli", "gaussian", "unit_gaussian"):
         decoder = MLP(hidden=6, init_scale=1.0).decoder(Shape(2, D, likelihood, bounded=True), stream)
-        found = decoder.log_prob_pairs(x, z)
+        found = decoder.log_prob_of_pairs(x, z).mT
         assert found.shape == (9, 6)
         torch.testing.assert_close(found, torch.stack([decoder.log_prob(x, one.expand(6, -1)) for one in z]))
 

@@ -11,7 +11,7 @@ from scipy import stats
 from torch import Tensor
 
 from bench import seeds
-from bench.models.gaussian import Gaussian, standard_normal_log_prob
+from bench.models.gaussian import LOG_VARIANCE_LIMIT, Gaussian, standard_normal_log_prob
 from bench.models.latent import LatentVariableModel
 from bench.models.linear import Linear
 from bench.models.mlp import MLP
@@ -64,6 +64,21 @@ def test_bernoulli_probabilities_sum_to_one() -> None:
     every = torch.tensor(list(itertools.product([0.0, 1.0], repeat=3)), dtype=torch.float64)
     total = decoder.log_prob(every, z.expand(8, 2)).exp().sum()
     assert total.item() == pytest.approx(1, abs=1e-12)
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian", "unit_gaussian"])
+def test_every_x_at_every_z(likelihood: str) -> None:
+    """As one x at one z, in float32 too where a small variance multiplies what cancels."""
+    decoder, z, x = model(likelihood).decoder, normal(7, 2), normal(4, 3, seed=1).sigmoid()
+    expected = torch.stack([decoder.log_prob(x, z[k].expand(4, 2)) for k in range(7)], dim=-1)
+    torch.testing.assert_close(decoder.log_prob_of_pairs(x, z), expected, rtol=1e-12, atol=1e-12)
+    near, narrow = normal(4, 500).float(), torch.full((2, 500), -LOG_VARIANCE_LIMIT)
+    location = near[:2] + 1e-3 * normal(2, 500, seed=1).float()
+    if likelihood == "gaussian":
+        expected = torch.stack([decoder.log_likelihood(near, location[k], narrow[k]) for k in range(2)], dim=-1)
+        torch.testing.assert_close(
+            decoder.log_likelihood_of_pairs(near, location, narrow), expected, rtol=1e-4, atol=0.01
+        )
 
 
 @pytest.mark.parametrize("likelihood", ["gaussian", "unit_gaussian"])
