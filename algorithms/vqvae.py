@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from bench import Algorithm, Batch, Hyperparameters, Problem, StepInfo, option
+from bench.likelihood.estimator import frozen
 from bench.models.codes import CodeModel
 
 
@@ -54,7 +55,7 @@ class VQVAE(Algorithm):
         networks = problem.model(encoder=True)
         self.model = CodeModel.around(networks, settings.num_codes, settings.num_groups)
         drawn = self._draw(problem.num_data, (settings.num_codes,))
-        with torch.no_grad():
+        with frozen(self.model), torch.no_grad():
             outputs = self.model.encoder(problem.x[drawn]).mean
             self.model.codebook.copy_(self.model.by_group(outputs).movedim(0, 1))
         self.model.codebook.requires_grad_(settings.codebook == "gradient")
