@@ -70,10 +70,14 @@ def _differing(base: pd.DataFrame, new: pd.DataFrame, columns: dict[str, str]) -
 
 def _estimation(results: Results, trials: pd.DataFrame) -> set[str]:
     """The first estimator of each trial with what it was asked, in words."""
-    done = _done(trials)["trial"]
-    rows = results.likelihoods
-    own = rows[(rows["split"] == "test") & rows["trial"].isin(done)].drop_duplicates("trial")
+    own = first_estimates(results, trials)
     return {f"{row['estimator']} on {int(row['num_points'])} points" for _, row in own.iterrows()}
+
+
+def first_estimates(results: Results, trials: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the estimates that the log-likelihoods of ``trials`` come from: those that are done and have one."""
+    rows = results.likelihoods
+    return rows[(rows["split"] == "test") & rows["trial"].isin(_done(trials)["trial"])].drop_duplicates("trial")
 
 
 def _done(trials: pd.DataFrame) -> pd.DataFrame:
