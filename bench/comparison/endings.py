@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bench.cells import Cell
+from bench.cells import Cell, numbers
 from bench.comparison import obstacles
 from bench.comparison.verdict import Row, Rules, Verdict
 from bench.store import ENDED
@@ -27,6 +27,8 @@ def compared(
     More of them in NEW are worse where BASE had none, where both runs have the same seeds in common, or where Fisher's
     exact test tells.  The first two are no tests: a seed that diverges is a fact, not an estimate.
     """
+    if all((trials["status"] == "done").all() for trials in (old, fresh)) and not _any_missing(base, new):
+        return []
     waiting = [sorted(trials.loc[~trials["status"].isin(ENDED), "seed"]) for trials in (old, fresh)]
     judged = not obstacles.in_estimation(base, new, old, fresh)
     one, other = (_fates(results, trials, judged) for results, trials in ((base, old), (new, fresh)))
@@ -74,6 +76,11 @@ def _more(one: pd.Series, other: pd.Series, rate: float) -> bool:
         return True
     table = [[worse, len(other) - worse], [bad, len(one) - bad]]
     return float(fisher_exact(table, alternative="greater")[1]) <= rate
+
+
+def _any_missing(*runs: Results) -> bool:
+    """Whether any estimate of these runs lacks a point: most lack none, and nothing need be looked for cell by cell."""
+    return any(bool((numbers(results.likelihoods["num_failed"]) > 0).any()) for results in runs)
 
 
 def _fates(results: Results, trials: pd.DataFrame, judged: bool) -> pd.Series:
