@@ -33,7 +33,7 @@ def compared(
     judged = not obstacles.in_estimation(base, new, old, fresh)
     one, other = (_fates(results, trials, judged) for results, trials in ((base, old), (new, fresh)))
     well = [int((fates == "").sum()) for fates in (one, other)]
-    row = Row(cell, MEASURE, "seeds", *well, seeds_base=len(one), seeds_new=len(other))
+    row = Row(cell, MEASURE, "seeds", base=well[0], new=well[1], seeds_base=len(one), seeds_new=len(other))
     rows = [
         replace(row, verdict="not comparable", why=f"{_listed(seeds)} of {name} did not come to an end")
         for name, seeds in zip(("BASE", "NEW"), waiting, strict=True)
@@ -52,8 +52,8 @@ def _judged(row: Row, one: pd.Series, other: pd.Series, old: pd.DataFrame, fresh
         return replace(row, verdict="not comparable", why=f"no seed ended well in either run: {why}")
     if verdict != "no evidence" and timing:
         # How long a seed may take is a matter of the machine: does the verdict stand without those that took longer?
-        patient = [fates.mask(fates == TIMEOUT, "") for fates in (one, other)]
-        if _verdict(*patient, rules.false_alarms) != verdict:
+        patient, others = (fates.mask(fates == TIMEOUT, "") for fates in (one, other))
+        if _verdict(patient, others, rules.false_alarms) != verdict:
             return replace(row, verdict="not comparable", why=f"{why}; {timing}")
     return replace(row, verdict=verdict, why=why)
 
@@ -89,12 +89,12 @@ def _fates(results: Results, trials: pd.DataFrame, judged: bool) -> pd.Series:
     Where the estimates of both runs can be compared (``judged``), a point of the test set without one counts.
     """
     ended = trials[trials["status"].isin(ENDED)]
-    fates = pd.Series(ended["status"].where(ended["status"] != "done", "").to_numpy(), index=ended["trial"], dtype=str)
+    fates = dict(zip(ended["trial"], ended["status"].where(ended["status"] != "done", ""), strict=True))
     if judged:
-        estimates = obstacles.first_estimates(results, trials).set_index("trial")
-        for trial, row in estimates[estimates["num_failed"] > 0].iterrows():
-            fates[trial] = f"no log p(x) of {row['num_failed']:.0f} of {row['num_points']:.0f} points"
-    return fates.set_axis(ended["seed"].to_numpy())
+        estimates = obstacles.first_estimates(results, trials)
+        for _, row in estimates[numbers(estimates["num_failed"]) > 0].iterrows():
+            fates[row["trial"]] = f"no log p(x) of {row['num_failed']:.0f} of {row['num_points']:.0f} points"
+    return pd.Series([*fates.values()], index=ended["seed"].to_numpy(), dtype=str)
 
 
 def _told(fates: pd.Series) -> str:

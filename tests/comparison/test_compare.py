@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench.cells import Cell
 from bench.comparison import endings, words
-from bench.comparison.compare import Comparison, compare
+from bench.comparison.compare import Comparison, _judge, compare
+from bench.comparison.measure import LOG_LIKELIHOOD
+from bench.comparison.measured import Found
 from bench.comparison.verdict import Row, Rules
 from bench.errors import OptionError
 from bench.report import markdown_table, markdown_text
@@ -133,6 +137,17 @@ def test_false_alarms_stay_at_their_rate(seeds: tuple[int, ...]) -> None:
         base, new = run(random, **SMALL), run(random, seeds=seeds, **SMALL)
         alarms += bool(compare(base, new).of("better", "worse"))
     assert alarms / repeats <= FALSE_ALARMS + 3 * (FALSE_ALARMS * (1 - FALSE_ALARMS) / repeats) ** 0.5
+
+
+def test_the_rate_holds_for_all_cells_together() -> None:
+    """By themselves 30 % of such comparisons would hold a false alarm."""
+    random, repeats, rate = rng(3), 500, 0.01
+    row = Row(Cell("digits", 1500, 3, "aevb"), "log-likelihood", "nats", change=9.0)
+    alarms = 0
+    for _ in range(repeats):
+        found = [Found(LOG_LIKELIHOOD, replace(row, p=float(p))) for p in random.random(36)]
+        alarms += any(one.verdict != "no evidence" for one in _judge(found, rate, Rules()))
+    assert 0 < alarms / repeats <= rate + 3 * (rate * (1 - rate) / repeats) ** 0.5
 
 
 @pytest.mark.slow
