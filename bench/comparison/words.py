@@ -60,7 +60,7 @@ def _unseen(comparison: Comparison) -> list[str]:
         low, high = min(row.least for row in rows), max(row.least for row in rows)
         sizes = f"{low:.2f}" if f"{low:.2f}" == f"{high:.2f}" else f"{low:.2f} to {_large(high)}"
         texts.append(f"{measure} by {sizes} nats" if rows[0].unit == "nats" else f"{measure} by a factor of {sizes}")
-    return [f"To be found with these seeds, a change had to be large: {', '.join(texts)}."] if texts else []
+    return [f"Smaller changes than these would not have been significant here: {', '.join(texts)}."] if texts else []
 
 
 def rules(comparison: Comparison) -> list[str]:

@@ -136,7 +136,7 @@ def test_false_alarms_stay_at_their_rate(seeds: tuple[int, ...]) -> None:
     for _ in range(repeats):
         base, new = run(random, **SMALL), run(random, seeds=seeds, **SMALL)
         alarms += bool(compare(base, new).of("better", "worse"))
-    assert alarms / repeats <= FALSE_ALARMS + 3 * (FALSE_ALARMS * (1 - FALSE_ALARMS) / repeats) ** 0.5
+    assert alarms / repeats <= FALSE_ALARMS
 
 
 def test_the_rate_holds_for_all_cells_together() -> None:
@@ -211,6 +211,8 @@ def test_a_slow_down_is_found_on_one_machine_only() -> None:
     assert {row.why for row in busy.of("not comparable")} == {
         "other machine load: trials got 98% of their cores in BASE, 55% in NEW"
     }
+    crowded = [changed(one, cpu_share=share) for one, share in ((base, 0.2), (slow, 0.15))]  # a quarter less
+    assert not compare(*crowded).of("worse")
     assert not compare(base, slow, Rules(timings="never")).of("worse")
 
 

@@ -1,4 +1,4 @@
-"""What lies between training and a table: evaluations on disk, results read back, drawn and compared (`tox -e perf`)."""
+"""What lies between training and a table: results on disk, read back, drawn, compared (`tox -e perf`)."""
 
 from __future__ import annotations
 
