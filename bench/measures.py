@@ -86,19 +86,31 @@ def times(results: Results, clock: str, aims: Mapping[Place, float] | None = Non
     return pd.DataFrame(rows, columns=[*Cell._fields, "seed", "trial", "target", "time"])
 
 
-def heights(results: Results) -> pd.Series:
-    """The mean of each trial's test bound over log samples, in nats: the area under its curve.
+def stretches(*runs: Results) -> dict[Place, tuple[float, float]]:
+    """The samples from and to which each place is averaged over: the last DECADES that all its curves have in common.
 
-    Over the last DECADES of the stretch that all curves of its place have in common, since before them the first
-    updates throw a bound far down; NaN where there is none.  Indexed by trial.
+    Of all trials of these runs that are done; before those decades the first updates throw a bound far down.
     """
-    bounds = bound_curves(results)
-    found: dict[str, float] = {}
-    trials = results.trials
-    for _, here in trials.groupby(list(Place._fields), sort=False):
-        own = {trial: bounds[trial] for trial in here["trial"] if trial in bounds}
-        if own:
-            high = min(x[-1] for x, _ in own.values())
-            low = max(high / 10**DECADES, *(x[0] for x, _ in own.values()))
-            found.update({trial: convergence.mean_height(curve, low, high) for trial, curve in own.items()})
-    return pd.Series(found, dtype=float).reindex(trials["trial"])
+    found: dict[Place, tuple[float, float]] = {}
+    for results in runs:
+        bounds = bound_curves(results)
+        done = results.trials[results.trials["status"] == "done"]
+        for cell, seeds in cells(done):
+            for x, _ in (bounds[trial] for trial in seeds["trial"] if trial in bounds):
+                low, high = found.get(Place(*cell[:3]), (0.0, math.inf))
+                found[Place(*cell[:3])] = max(low, x[0]), min(high, x[-1])
+    return {place: (max(low, high / 10**DECADES), high) for place, (low, high) in found.items()}
+
+
+def heights(results: Results, along: Mapping[Place, tuple[float, float]] | None = None) -> pd.Series:
+    """The mean of each trial's test bound over log samples, in nats: the area under its curve.  Indexed by trial.
+
+    ``along`` are other `stretches` than the run's own; NaN where a curve does not cover them, or there is none.
+    """
+    along = stretches(results) if along is None else along
+    bounds, found = bound_curves(results), {}
+    for cell, seeds in cells(results.trials):
+        low, high = along.get(Place(*cell[:3]), (math.nan, math.nan))
+        own = {trial: bounds[trial] for trial in seeds["trial"] if trial in bounds}
+        found.update({trial: convergence.mean_height(curve, low, high) for trial, curve in own.items()})
+    return pd.Series(found, dtype=float).reindex(results.trials["trial"])

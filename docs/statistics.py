@@ -1,16 +1,22 @@
-"""How often intervals cover, alarms are false and losses are found, by simulation: prints docs/statistics.md."""
+"""How often intervals cover, alarms are false and losses are found, simulated and real: prints docs/statistics.md."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.comparison.compare import LIKELIHOOD_SHARE
+import bench
+from bench.comparison.compare import LIKELIHOOD_SHARE, Comparison, compare
+from bench.comparison.measure import OTHERS
+from bench.runner import Execution
 from bench.statistics import bootstrap, intervals, moderated
+from bench.study import Study
 
 Array = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, int], Array]
@@ -20,6 +26,15 @@ DISTRIBUTIONS: dict[str, tuple[Draw, float]] = {
     "skewed (log-normal, 0.5)": (lambda rng, n: np.exp(0.5 * rng.normal(size=n)), float(np.exp(0.125))),
     "heavy tails (Student t, 3 degrees)": (lambda rng, n: rng.standard_t(3, size=n), 0.0),
 }
+RERUN: dict[str, Any] = {
+    "algos": ("aevb[learning_rate=0.1]", "wakesleep[learning_rate=0.1]"),
+    "z": (2,),
+    "hidden": 20,
+    "budget": 10_000,
+    "likelihood": ("importance[num_samples=20]",),
+    "likelihood_points": 50,
+}
+TIMINGS = {measure.name for measure in OTHERS if measure.timing}
 NUM_CELLS, NUM_SEEDS, SPREAD, LOSS, RATE = 9, 5, 0.5, 2.0, 0.05
 
 
@@ -67,6 +82,33 @@ def alarms(repeats: int, loss: float, unlike: float = 0.0, shared: float = 0.0) 
     return {name: f"{np.mean(values):.1%}" for name, values in shares.items()}
 
 
+def reruns(folder: Path, count: int) -> list[dict[str, str]]:
+    """A run of digits, compared with itself and with ``count`` runs of the same under other seeds.
+
+    The runs are kept in ``folder``, and made where they are not there yet.
+    """
+    here = Execution(jobs=1, backend="sequential")
+    runs = []
+    for k in range(count + 1):
+        seeds = tuple(range(NUM_SEEDS * k, NUM_SEEDS * (k + 1)))
+        runs.append(bench.run(Study(**RERUN, seeds=seeds), out=folder / f"{k:02d}", execution=here, quiet=True))
+    compared = {"itself": runs[:1], f"each of {count} reruns": runs[1:]}
+    return [
+        {"a run and": name, **_alarms([compare(runs[0], one) for one in others])} for name, others in compared.items()
+    ]
+
+
+def _alarms(found: Sequence[Comparison]) -> dict[str, str]:
+    """In how many comparisons anything is called changed, and in which share timings were judged at all."""
+    timings = [row for one in found for row in one.rows if row.measure in TIMINGS]
+    changed = [{row.measure in TIMINGS for row in one.of("better", "worse")} for one in found]
+    return {
+        "what is learned is called changed": f"{sum(False in one for one in changed)} of {len(found)}",
+        "timings are called changed": f"{sum(True in one for one in changed)} of {len(found)}",
+        "timings that were judged": f"{np.mean([row.verdict != 'not comparable' for row in timings]):.0%}",
+    }
+
+
 def table(rows: Sequence[dict[str, str]]) -> str:
     """As Markdown."""
     return str(pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True))
@@ -76,7 +118,10 @@ def main() -> None:
     """Print the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=4000, help="simulations of each number")
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--reruns", type=int, default=20, help="runs to compare a run with")
+    parser.add_argument("--runs", type=Path, default=Path("runs", "reruns"), help="where those runs are kept")
+    asked = parser.parse_args()
+    repeats = asked.repeats
     coverage = [row for num_seeds in (3, 5, 10) for row in covers(num_seeds, repeats)]
     judged = [
         {"": "no change: anything is called changed", **alarms(repeats, 0.0)},
@@ -96,6 +141,11 @@ def main() -> None:
         f"the {LIKELIHOOD_SHARE:.0%} of it that are for log-likelihoods, in cells whose seeds have nothing in common. "
         "Each cell's variance is moderated by those of the others (Smyth 2004), then Holm's procedure."
     )
+    about_reruns = (
+        f"Digits, {len(RERUN['algos'])} algorithms, {NUM_SEEDS} seeds a run, as `bench compare` judges them by default "
+        f"(rate of false alarms {RATE:.0%}). Every rerun has other seeds and the same code, so that every change is a "
+        "false alarm. Timings are judged only where both runs got as much of their cores."
+    )
     texts = [
         "# How far the statistics can be trusted",
         f"Printed by `make statistics`; {repeats} simulations of each number.",
@@ -105,6 +155,9 @@ def main() -> None:
         "## Comparisons of two runs",
         about_comparisons,
         table(judged),
+        "## Comparisons of runs that were really trained",
+        about_reruns,
+        table(reruns(asked.runs, asked.reruns)),
     ]
     print("\n\n".join(texts))  # noqa: T201
 

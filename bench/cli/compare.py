@@ -71,7 +71,7 @@ def command(
     if form == "json":
         from bench.comparison import words
 
-        click.echo(json.dumps(words.record(found), indent=1))
+        click.echo(json.dumps(words.record(found), indent=1, allow_nan=False))
     elif form == "markdown":
         _print_markdown(found, f"{new} against {base}")
     else:

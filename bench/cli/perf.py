@@ -108,4 +108,4 @@ def _print_json(rows: Sequence[Row], rules: Rules, title: str) -> None:
         "rules": dataclasses.asdict(rules),
         "rows": [{name: plain(value) for name, value in dataclasses.asdict(row).items()} for row in rows],
     }
-    click.echo(json.dumps(record, indent=1))
+    click.echo(json.dumps(record, indent=1, allow_nan=False))

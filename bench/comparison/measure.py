@@ -15,7 +15,21 @@ from bench.measures import Place
 if TYPE_CHECKING:
     from bench.results import Results
 
-Values = Callable[["Results", Mapping[Place, float]], pd.Series]  # by trial; NaN where a trial has none
+
+@dataclass(frozen=True)
+class Common:
+    """What both runs are measured by, by place: a target in nats, the stretch of samples that all curves cover."""
+
+    targets: Mapping[Place, float]
+    stretches: Mapping[Place, tuple[float, float]]
+
+    @classmethod
+    def of(cls, base: Results, new: Results) -> Common:
+        """The targets are those of ``base``."""
+        return cls(measures.targets(base), measures.stretches(base, new))
+
+
+Values = Callable[["Results", Common], pd.Series]  # by trial; NaN where a trial has none
 
 
 @dataclass(frozen=True)
@@ -34,12 +48,12 @@ def _column(name: str) -> Values:
 
 
 def _time(clock: str) -> Values:
-    return lambda results, targets: measures.times(results, clock, targets).set_index("trial")["time"]
+    return lambda results, common: measures.times(results, clock, common.targets).set_index("trial")["time"]
 
 
 LOG_LIKELIHOOD = Measure("log-likelihood", "nats", True, False, _column("log_likelihood_test"))
 OTHERS = (
-    Measure("mean bound", "nats", True, False, lambda results, _: measures.heights(results)),
+    Measure("mean bound", "nats", True, False, lambda results, common: measures.heights(results, common.stretches)),
     Measure("samples to target", "ratio", False, False, _time("samples")),
     Measure("seconds to target", "ratio", False, True, _time("train_seconds")),
     Measure("samples a second", "ratio", True, True, _column("samples_per_second")),

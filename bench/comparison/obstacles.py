@@ -11,7 +11,7 @@ from bench.cells import numbers
 if TYPE_CHECKING:
     from bench.results import Results
 
-# A trial that got this much less of its cores than its counterpart had to share them: its seconds are not its own.
+# Seconds stretch as the share of its cores shrinks that a trial gets: a share smaller by this part is another load.
 LOAD_TOLERANCE = 0.1
 
 SAME = {"pixels": "pixels", "model": "model", "decoder": "decoder"}
@@ -54,7 +54,7 @@ def in_timing(base: pd.DataFrame, new: pd.DataFrame, timings: str) -> str:
     if reason:
         return f"{reason}; --timings always judges all the same"
     shares = [float(numbers(_done(trials)["cpu_share"]).mean()) for trials in (base, new)]
-    if abs(shares[0] - shares[1]) > LOAD_TOLERANCE:
+    if abs(shares[0] - shares[1]) > LOAD_TOLERANCE * max(shares):
         there, here = (f"{share:.0%}" for share in shares)
         return f"other machine load: trials got {there} of their cores in BASE, {here} in NEW"
     return ""
@@ -70,10 +70,14 @@ def _differing(base: pd.DataFrame, new: pd.DataFrame, columns: dict[str, str]) -
 
 def _estimation(results: Results, trials: pd.DataFrame) -> set[str]:
     """The first estimator of each trial with what it was asked, in words."""
-    done = _done(trials)["trial"]
-    rows = results.likelihoods
-    own = rows[(rows["split"] == "test") & rows["trial"].isin(done)].drop_duplicates("trial")
+    own = first_estimates(results, trials)
     return {f"{row['estimator']} on {int(row['num_points'])} points" for _, row in own.iterrows()}
+
+
+def first_estimates(results: Results, trials: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the estimates that the log-likelihoods of ``trials`` come from: those that are done and have one."""
+    rows = results.likelihoods
+    return rows[(rows["split"] == "test") & rows["trial"].isin(_done(trials)["trial"])].drop_duplicates("trial")
 
 
 def _done(trials: pd.DataFrame) -> pd.DataFrame:

@@ -43,7 +43,8 @@ class Row:
     """One measure of one cell in both runs.
 
     ``base`` and ``new`` are means over the seeds that are done (geometric ones of times and speeds), ``change`` is
-    ``new - base`` in nats or ``new / base``, ``low`` to ``high`` its 95 % interval, ``p`` two-sided.
+    ``new - base`` in nats or ``new / base``, ``low`` to ``high`` its 95 % interval, ``p`` two-sided, ``least`` the
+    smallest change upwards that would have been significant.
     """
 
     cell: Cell
@@ -55,6 +56,7 @@ class Row:
     low: float = math.nan
     high: float = math.nan
     p: float = math.nan
+    least: float = math.nan
     seeds_base: int = 0
     seeds_new: int = 0
     paired: bool = False  # whether both runs have the same seeds

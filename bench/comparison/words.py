@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.comparison import endings
 from bench.comparison.compare import Comparison
 from bench.comparison.verdict import Row
 from bench.drawing import tables
@@ -33,16 +34,33 @@ def verdict(comparison: Comparison) -> str:
 
 
 def sentences(comparison: Comparison) -> list[str]:
-    """What is worse, what is better, then what could not be judged and why."""
+    """What is worse, what is better, what could not be judged and why, and what could not have been seen."""
     said = [_sentence(row) for name in ("worse", "better") for row in comparison.of(name)]
     grouped: dict[tuple[str, str], list[Row]] = {}
-    for row in comparison.of("missing", "not comparable"):
-        grouped.setdefault((row.verdict, row.why), []).append(row)
+    for name in ("missing", "not comparable", "no evidence"):
+        for row in comparison.of(name):
+            if row.why:
+                grouped.setdefault((row.verdict, row.why), []).append(row)
     for (name, why), rows in grouped.items():
         measures = ", ".join(dict.fromkeys(row.measure for row in rows if row.measure != "all"))
         places = "; ".join(dict.fromkeys(_place(row) for row in rows))
         said.append(f"{name.capitalize()}{f' ({measures})' if measures else ''}: {places}: {why}.")
-    return said
+    return [*said, *_unseen(comparison)]
+
+
+def _unseen(comparison: Comparison) -> list[str]:
+    """How large a change had to be to be found, where that is more than what counts: no evidence is not no change."""
+    least: dict[str, list[Row]] = {}
+    for row in comparison.of("no evidence"):
+        size = comparison.rules.min_nats if row.unit == "nats" else comparison.rules.min_ratio
+        if row.least > size:
+            least.setdefault(row.measure, []).append(row)
+    texts = []
+    for measure, rows in least.items():
+        low, high = min(row.least for row in rows), max(row.least for row in rows)
+        sizes = f"{low:.2f}" if f"{low:.2f}" == f"{high:.2f}" else f"{low:.2f} to {_large(high)}"
+        texts.append(f"{measure} by {sizes} nats" if rows[0].unit == "nats" else f"{measure} by a factor of {sizes}")
+    return [f"Smaller changes than these would not have been significant here: {', '.join(texts)}."] if texts else []
 
 
 def rules(comparison: Comparison) -> list[str]:
@@ -54,6 +72,12 @@ def rules(comparison: Comparison) -> list[str]:
         f"changed is at most {given.false_alarms:.0%}. Intervals are 95 %, each by itself."
     )
     texts = [judged]
+    if any(row.measure == endings.MEASURE for row in comparison.rows):
+        texts.append(
+            "Seeds that do not end well are counted, beside that chance: more of them in NEW are worse where BASE had "
+            "none or the same seeds, and with other seeds where Fisher's exact test has "
+            f"p of at most {given.false_alarms:g}."
+        )
     if comparison.targets:
         aims = ", ".join(
             f"{target:.2f} ({place.dataset}, z = {place.z})" for place, target in comparison.targets.items()
@@ -75,14 +99,14 @@ def frame(comparison: Comparison) -> pd.DataFrame:
 def record(comparison: Comparison) -> dict[str, Any]:
     """As plain data; numbers that are not finite are None."""
 
-    def plain(value: object) -> object:
+    def plain(value: Any) -> Any:
         return None if isinstance(value, float) and not math.isfinite(value) else value
 
     return {
         "verdict": verdict(comparison),
         "counts": dict(Counter(row.verdict for row in comparison.rows)),
         "rules": dataclasses.asdict(comparison.rules),
-        "targets": [{**place._asdict(), "target": target} for place, target in comparison.targets.items()],
+        "targets": [{**place._asdict(), "target": plain(target)} for place, target in comparison.targets.items()],
         "rows": [
             {**row.cell._asdict(), **{k: plain(v) for k, v in dataclasses.asdict(row).items() if k != "cell"}}
             for row in comparison.rows
@@ -119,6 +143,10 @@ def _shown(row: Row) -> dict[str, str]:
         "training points": str(row.cell.n_train),
         "data set": row.cell.dataset,
     }
+
+
+def _large(value: float) -> str:
+    return f"{value:.2f}" if value < 100 else "more than 100"
 
 
 def _value(value: float, unit: str) -> str:

@@ -62,6 +62,12 @@ class Judged:
         half = float(stdtrit(self.degrees, (1 + confidence) / 2)) * self.error
         return self.difference - half, self.difference + half
 
+    def least(self, level: float) -> float:
+        """The smallest difference above 0 that would be significant at ``level``, two-sided, with this error."""
+        from scipy.special import stdtrit
+
+        return float(stdtrit(self.degrees, 1 - level / 2)) * self.error
+
 
 def judge(samples: Sequence[Sample]) -> list[Judged]:
     """Each difference with its error moderated by those of the others.

@@ -24,6 +24,7 @@ from bench.statistics import moderated
 
 Seconds = Mapping[str, float]  # of one side in one round, by benchmark
 Failures = Mapping[str, str]  # why, by benchmark or by the file that holds it: "test_scaling"
+FAR = 700.0  # the logarithm of a ratio that is as good as infinite
 Verdict = Literal["slower", "faster", "no evidence", "not in base", "fails on base", "fails", "gone"]
 
 
@@ -80,9 +81,8 @@ def judge(base: Sequence[Seconds], new: Sequence[Seconds], rules: Rules) -> list
     significant = moderated.holm([one.p for one in found], rules.alpha)
     rows = {}
     for (name, both), one, clear in zip(timed.items(), found, significant, strict=True):
-        rows[name] = replace(
-            _row(name, both, one, rules, clear=bool(clear)), least=_least(one, rules.alpha / len(timed))
-        )
+        least = math.exp(min(one.least(rules.alpha / len(timed)), FAR))
+        rows[name] = replace(_row(name, both, one, rules, clear=bool(clear)), least=least)
     for name in pairs:
         rows.setdefault(name, Row(name, "not in base", new=_mean(name, new)))
     gone = [name for name in _names(base) if name not in pairs]
@@ -137,10 +137,3 @@ def _row(name: str, both: list[tuple[float, float]], one: moderated.Judged, rule
     why = f"significant, but smaller than a factor of {rules.min_ratio:g}" if clear and not large else ""
     row = Row(name, verdict, float(base), float(new), math.exp(one.difference), p=one.p, rounds=len(both), why=why)
     return replace(row, low=math.exp(low), high=math.exp(high))
-
-
-def _least(one: moderated.Judged, level: float) -> float:
-    """The ratio from which on a benchmark with this error is significant at ``level``, two-sided."""
-    from scipy.special import stdtrit  # scipy.stats takes a second to import
-
-    return math.exp(min(float(stdtrit(one.degrees, 1 - level / 2)) * one.error, 700.0))

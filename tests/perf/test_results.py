@@ -1,4 +1,4 @@
-"""What lies between training and a table: evaluations on disk, results read back, a table drawn (`tox -e perf`)."""
+"""What lies between training and a table: results on disk, read back, drawn, compared (`tox -e perf`)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 import bench
 from bench import api
+from bench.comparison.compare import compare
 from bench.runner import Execution
 from bench.store import TrialFolder
 
@@ -52,3 +53,17 @@ def test_table(benchmark: Any, finished: Path, tmp_path: Path) -> None:
     results = bench.load(finished)
     made = benchmark(lambda: api.report(results, ["log_likelihood"], ["md"], tmp_path))
     assert "aevb" in made["log_likelihood"][0].read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("name", "form"), [("convergence_samples", "png"), ("index", "html")])
+def test_drawn(benchmark: Any, finished: Path, tmp_path: Path, name: str, form: str) -> None:
+    """A figure of that run, and the page with all of them."""
+    made = benchmark.pedantic(lambda: api.report(bench.load(finished), [name], [form], tmp_path), rounds=2)
+    assert made[name][0].stat().st_size > 10_000
+
+
+def test_compare(benchmark: Any, finished: Path) -> None:
+    """That run with itself."""
+    results = bench.load(finished)
+    found = benchmark(lambda: compare(results, results))
+    assert not found.of("better", "worse")
