@@ -36,7 +36,7 @@ class LatentDimensions(Figure):
         active = {cell: numbers(rows["active_units"]).mean() for cell, rows in cells(looked_into)}
         with figures.style():
             looks = figures.looks(dict.fromkeys(results.trials["algorithm"]))
-            figure, axes = place_panels(places, "latent dimension, sorted", "KL (nats a datapoint)")
+            figure, axes = place_panels(places, "latent dimension, sorted", "KL (nats a datapoint)", share_x=False)
             told: dict[Place, list[str]] = {place: [] for place in places}
             for cell, own in cells(latents):
                 by_rank = numbers(own["kl"]).groupby(own["dimension"].astype(int) + 1)
