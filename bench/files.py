@@ -44,14 +44,17 @@ def write_json(path: Path, data: Any) -> None:
     write_text(path, json.dumps(plain(data), indent=1) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """Raises StoreError for a file that is not JSON."""
+def read_json(path: Path, kind: type = object) -> Any:
+    """Raises StoreError for a file that is not JSON, or holds something else than a ``kind``."""
     try:
-        return unplain(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, json.JSONDecodeError) as error:
+        content = unplain(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:  # JSON or UTF-8 that is none
         raise StoreError(
             f"{path} cannot be read ({error}): delete the folder it lies in to run that trial again."
         ) from error
+    if not isinstance(content, kind):
+        raise StoreError(f"{path} holds no {kind.__name__}: delete the folder it lies in to run that trial again.")
+    return content
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:

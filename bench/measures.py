@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
 from bench.cells import Cell, cells, numbers
+from bench.errors import OptionError, did_you_mean
 from bench.statistics import convergence, curves
 from bench.statistics.curves import Points
 
@@ -84,6 +85,12 @@ def times(results: Results, clock: str, aims: Mapping[Place, float] | None = Non
             time = convergence.time_to(aim, bounds[trial]) if ended else math.inf if bounded else math.nan
             rows.append((*cell, seed, trial, aim, time))
     return pd.DataFrame(rows, columns=[*Cell._fields, "seed", "trial", "target", "time"])
+
+
+def check_reference(name: str, known: Iterable[str]) -> None:
+    """Raise OptionError where the algorithm ``name`` that others are to be compared with did not run (empty: none)."""
+    if name and name not in known:
+        raise OptionError(f"`reference` {name!r} is no algorithm of this run.{did_you_mean(name, known)}")
 
 
 def stretches(*runs: Results) -> dict[Place, tuple[float, float]]:

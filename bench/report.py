@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -31,6 +32,11 @@ class Report(ABC):
         """Settings by name; raises OptionError for an unknown, ill-typed or out-of-range one."""
         self.options = options.build(self.Options, settings, type(self).__name__.lower())
 
+    @classmethod
+    def summary(cls) -> str:
+        """The first line of the docstring."""
+        return (cls.__doc__ or "").strip().split("\n")[0]
+
     @abstractmethod
     def save(self, results: Results, folder: Path, name: str, formats: tuple[str, ...]) -> list[Path]:
         """Write ``folder/name.FORMAT`` for each format; returns the paths (none where there is nothing to show)."""
@@ -53,6 +59,8 @@ class Table(Report):
 
     def save(self, results: Results, folder: Path, name: str, formats: tuple[str, ...]) -> list[Path]:
         """See `Report.save`."""
+        from bench.drawing.latex import latex_table
+
         table = self.table(results)
         if table.empty:
             return []
@@ -60,8 +68,8 @@ class Table(Report):
         write: dict[str, Callable[[Path], object]] = {
             "csv": lambda path: path.write_text(csv_text(table), encoding="utf-8"),
             "md": lambda path: path.write_text(markdown_table(shown), encoding="utf-8"),
-            "tex": lambda path: shown.to_latex(path, index=False, escape=True),
-            "html": lambda path: shown.to_html(path, index=False, escape=True),
+            "tex": lambda path: path.write_text(latex_table(shown), encoding="utf-8"),
+            "html": lambda path: path.write_text(html_table(shown, name), encoding="utf-8"),
         }
         folder.mkdir(parents=True, exist_ok=True)
         paths = [folder / f"{name}.{format_}" for format_ in formats]
@@ -77,6 +85,12 @@ def csv_text(table: pd.DataFrame) -> str:
         return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
     return str(table.rename(columns=plain).map(plain).to_csv(index=False, lineterminator="\n"))
+
+
+def html_table(table: pd.DataFrame, title: str) -> str:
+    """As a document: a browser that opens it takes ± and – for what they are."""
+    head = f'<!doctype html>\n<meta charset="utf-8">\n<title>{html.escape(title)}</title>\n'
+    return head + str(table.to_html(index=False, escape=True)) + "\n"
 
 
 def markdown_table(table: pd.DataFrame) -> str:
@@ -110,22 +124,25 @@ class Figure(Report):
         key = (type(self).__module__, type(self).__qualname__, self.options)
         if key not in kept:
             kept[key] = figure = self.figure(results)
-            if figure is not None:  # laid out once, or each time that it is saved it would move a little
-                figure.draw_without_rendering()
-                figure.set_layout_engine("none")
+            if figure is not None:
+                from bench.drawing.figures import fix_layout
+
+                fix_layout(figure)
         return kept[key]
 
     def save(self, results: Results, folder: Path, name: str, formats: tuple[str, ...]) -> list[Path]:
         """See `Report.save`; 200 dots an inch."""
-        import matplotlib as mpl
-
         figure = self.drawn(results)
         if figure is None:
             return []
+        import matplotlib as mpl
+
+        from bench.drawing.figures import extent
+
         folder.mkdir(parents=True, exist_ok=True)
         paths = [folder / f"{name}.{format_}" for format_ in formats]
         undated = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
         with mpl.rc_context({"svg.hashsalt": name}):  # the same results give the same bytes
             for path in paths:
-                figure.savefig(path, dpi=200, bbox_inches="tight", metadata=undated.get(path.suffix[1:]))
+                figure.savefig(path, dpi=200, bbox_inches=extent(figure), metadata=undated.get(path.suffix[1:]))
         return paths

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -67,8 +68,8 @@ class Results:
     ``trials`` has a row for each trial, ``trace`` one for each evaluation, ``likelihoods`` one for each estimate,
     ``likelihood_trace`` one for each estimate made while training was under way,
     ``diagnosis`` one for each trial whose model was looked into, ``latents`` one for each of their latent dimensions.
-    All log-quantities are nats a datapoint.  Where two runs hold the same cell, the run's name stands behind the
-    algorithm's.
+    All log-quantities are nats a datapoint.  Where two runs hold the same cell, the run's name stands behind that
+    algorithm's everywhere.
     """
 
     path: Path
@@ -86,7 +87,21 @@ class Results:
         homes: dict[Cell, set[Path]] = {}
         for path, spec, _ in found:
             homes.setdefault(_cell(spec), set()).add(path)
-        return [Entry(spec, folder, _labels(spec, path, len(homes[_cell(spec)]) > 1)) for path, spec, folder in found]
+        shared = {cell.algorithm for cell, paths in homes.items() if len(paths) > 1}
+        names = self.names
+        return [
+            Entry(spec, folder, _labels(spec, names[path] if spec.algorithm.name in shared else ""))
+            for path, spec, folder in found
+        ]
+
+    @property
+    def names(self) -> dict[Path, str]:
+        """What each run is called: its folder's name, or its path where two folders are of one name."""
+        counts = Counter(path.resolve().name for path in (self.path, *self.others))
+        return {
+            path: path.resolve().name if counts[path.resolve().name] == 1 else str(path)
+            for path in (self.path, *self.others)
+        }
 
     @cached_property
     def trials(self) -> pd.DataFrame:
@@ -169,11 +184,10 @@ def _cell(spec: TrialSpec) -> Cell:
     return Cell(spec.dataset.name, spec.n_train, spec.z, spec.algorithm.name)
 
 
-def _labels(spec: TrialSpec, path: Path, shared: bool) -> dict[str, Any]:
-    """The trial's own, with the name of its run where another run has the same cell."""
+def _labels(spec: TrialSpec, run: str) -> dict[str, Any]:
+    """The trial's own, with the name of its ``run`` where another run has the same algorithm at the same place."""
     labels = spec.labels()
-    if shared:
-        run = path.resolve().name
+    if run:
         labels |= {"trial": f"{run}/{labels['trial']}", "algorithm": f"{labels['algorithm']} ({run})"}
     return labels
 
@@ -197,6 +211,7 @@ def _trial_row(entry: Entry) -> dict[str, Any]:
     status, trace, likelihoods = folder.read_status(), folder.read_trace(), folder.read_likelihoods()
     last = trace[-1] if trace else {}
     first = next((row for row in likelihoods if row["split"] == "test"), {})
+    whole = not first.get("num_failed")  # a mean over some of the points cannot stand beside one over all
     clocks = status.get("clocks", {})
     seconds = clocks.get("train_seconds", 0.0) - status.get("tuning", {}).get("seconds", 0.0)
     return {
@@ -209,8 +224,8 @@ def _trial_row(entry: Entry) -> dict[str, Any]:
         },
         "elbo_train": last.get("elbo_train"),
         "elbo_test": last.get("elbo_test"),
-        "log_likelihood_test": first.get("log_likelihood"),
-        "log_likelihood_test_se": first.get("log_likelihood_se"),
+        "log_likelihood_test": first.get("log_likelihood") if whole else None,
+        "log_likelihood_test_se": first.get("log_likelihood_se") if whole else None,
         "estimator": first.get("estimator"),
         "samples_per_second": clocks["samples"] / seconds if seconds > 0 else None,
         "learning_rate": status.get("learning_rate"),

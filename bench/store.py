@@ -58,7 +58,7 @@ class TrialFolder:
     def read_status(self) -> dict[str, Any]:
         """Empty where the trial has not begun."""
         path = self.path / "status.json"
-        return read_json(path) if path.exists() else {}
+        return read_json(path, dict) if path.exists() else {}
 
     def append_trace(self, row: Mapping[str, Any]) -> None:
         """One evaluation more, on disk when this returns."""
@@ -67,14 +67,17 @@ class TrialFolder:
             file.flush()
 
     def read_trace(self) -> list[dict[str, Any]]:
-        """All evaluations; a half-written last line is left out."""
+        """All evaluations, up to the first line that is none: a half-written one, or what a power cut has left."""
         path = self.path / "trace.jsonl"
-        rows = []
-        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        rows: list[dict[str, Any]] = []
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []:
             try:
-                rows.append(unplain(json.loads(line)))
+                row = unplain(json.loads(line))
             except json.JSONDecodeError:
                 break
+            if not isinstance(row, dict):
+                break
+            rows.append(row)
         return rows
 
     def trim_trace(self, samples: int) -> None:
@@ -90,7 +93,7 @@ class TrialFolder:
     def read_likelihoods(self) -> list[dict[str, Any]]:
         """The summaries, in the order in which the estimators were asked for."""
         path = self.path / "likelihoods.json"
-        return read_json(path) if path.exists() else []
+        return read_json(path, list) if path.exists() else []
 
     def read_likelihood_values(self) -> dict[str, Tensor]:
         """The values a datapoint, under ``ESTIMATOR/SPLIT/QUANTITY``."""
@@ -104,7 +107,7 @@ class TrialFolder:
     def read_diagnosis(self) -> dict[str, Any]:
         """The inverse of `write_diagnosis`; empty where there is none."""
         path = self.path / "diagnosis.json"
-        return read_json(path) if path.exists() else {}
+        return read_json(path, dict) if path.exists() else {}
 
     def write_model(self, weights: Mapping[str, Tensor]) -> None:
         """The weights at the end."""

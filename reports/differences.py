@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bench.cells import numbers
-from bench.drawing import tables
+from bench import measures
+from bench.drawing import caveats, tables
 from bench.measures import Place
 from bench.options import option
 from bench.report import Table
@@ -36,7 +36,7 @@ class Differences(Table):
 
     The interval is a bootstrap over seeds from 5 seeds on, Student's t below (docs/statistics.md says how often each
     covers).  P(better) is the probability that a seed of the one ends above a seed of the other.  The rows for all
-    places are means over them.  Intervals are each by itself.
+    places are means over them.  Intervals are each by itself.  Seeds that did not end well are counted, in no pair.
     """
 
     Options = DifferencesOptions
@@ -44,16 +44,17 @@ class Differences(Table):
 
     def table(self, results: Results) -> pd.DataFrame:
         """A row for each pair of algorithms at each place, and over all places where there are several; nats."""
-        done = results.trials[(results.trials["status"] == "done") & results.trials["log_likelihood_test"].notna()]
-        values = done.assign(value=numbers(done["log_likelihood_test"]))
-        names = list(dict.fromkeys(results.trials["algorithm"]))
+        trials = caveats.judged(results)
+        names = list(dict.fromkeys(trials["algorithm"]))
+        measures.check_reference(self.options.reference, names)
         rows = []
         for one, other in _pairs(names, self.options.reference):
-            places = list(_places(values, one, other))
-            rows += [{**place._asdict(), **_row(one, other, [pair])} for place, pair in places]
+            places = list(_places(trials, one, other))
+            rows += [{**place._asdict(), **_row(one, other, [seeds], why)} for place, seeds, why in places]
             if len(places) > 1:
-                whole = {**dict.fromkeys(Place._fields, ALL), **_row(one, other, [pair for _, pair in places])}
-                rows.append(whole)
+                obstacles = "; ".join(dict.fromkeys(why for *_, why in places if why))
+                whole = _row(one, other, [seeds for _, seeds, _ in places], obstacles)
+                rows.append({**dict.fromkeys(Place._fields, ALL), **whole})
         return pd.DataFrame(rows)
 
     def display(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -63,6 +64,10 @@ class Differences(Table):
 
 def verdict(row: pd.Series) -> str:
     """In words: who is better, or why that is not known."""
+    if row["obstacle"]:
+        return f"not comparable: {row['obstacle']}"
+    if not row["seeds"]:
+        return "no pair of seeds has ended well"
     if math.isnan(row["low"]):
         return "too few seeds to say"
     if row["low"] > 0:
@@ -72,23 +77,27 @@ def verdict(row: pd.Series) -> str:
 
 def _pairs(names: list[str], reference: str) -> Iterator[tuple[str, str]]:
     if reference:
-        yield from ((name, reference) for name in names if name != reference and reference in names)
+        yield from ((name, reference) for name in names if name != reference)
     else:
         yield from combinations(names, 2)
 
 
-def _places(values: pd.DataFrame, one: str, other: str) -> Iterator[tuple[Place, tuple[Any, Any]]]:
-    """Each place where both have seeds in common, with their values [S] in the order of the seeds."""
-    for key, here in values.groupby(list(Place._fields), sort=False):
-        mine, theirs = (here[here["algorithm"] == name].set_index("seed")["value"] for name in (one, other))
-        shared = mine.index.intersection(theirs.index).sort_values()
-        if len(shared):
-            yield Place._make(key), (mine[shared].to_numpy(), theirs[shared].to_numpy())
+def _places(trials: pd.DataFrame, one: str, other: str) -> Iterator[tuple[Place, pd.DataFrame, str]]:
+    """Each place where both have seeds in common, the values of both [S, 2], and why they cannot be compared, if so."""
+    for key, here in trials.groupby(list(Place._fields), sort=False):
+        both = here[here["algorithm"].isin([one, other])]
+        mine, theirs = (both[both["algorithm"] == name].set_index("seed")["value"] for name in (one, other))
+        seeds = mine.index.intersection(theirs.index).sort_values()
+        if len(seeds):
+            values = pd.DataFrame({"mine": mine[seeds], "theirs": theirs[seeds]})
+            yield Place._make(key), values, caveats.not_comparable(both)
 
 
-def _row(one: str, other: str, places: list[tuple[Any, Any]]) -> dict[str, Any]:
-    found = paired.difference([mine - theirs for mine, theirs in places])
-    low, high = paired.improvement_interval(places)
+def _row(one: str, other: str, places: list[pd.DataFrame], obstacle: str) -> dict[str, Any]:
+    whole = [seeds.dropna() for seeds in places]
+    pairs = [(seeds["mine"].to_numpy(), seeds["theirs"].to_numpy()) for seeds in whole if len(seeds)]
+    found = paired.difference([mine - theirs for mine, theirs in pairs])
+    low, high = paired.improvement_interval(pairs)
     return {
         "algorithm": one,
         "other": other,
@@ -96,11 +105,13 @@ def _row(one: str, other: str, places: list[tuple[Any, Any]]) -> dict[str, Any]:
         "low": found.low,
         "high": found.high,
         "method": found.method,
-        "p_better": paired.probability_of_improvement(places),
+        "p_better": paired.probability_of_improvement(pairs),
         "p_better_low": low,
         "p_better_high": high,
         "seeds": found.num_seeds,
-        "places": len(places),
+        "seeds_not_counted": sum(map(len, places)) - sum(map(len, whole)),
+        "places": len(pairs),
+        "obstacle": obstacle,
     }
 
 
@@ -108,16 +119,17 @@ def _shown(row: pd.Series) -> dict[str, str]:
     interval = (
         f"{row['low']:+.2f} to {row['high']:+.2f} ({row['method']})" if np.isfinite(row["low"]) else "needs 2 seeds"
     )
+    lost = f" ({row['seeds_not_counted']} not done)" if row["seeds_not_counted"] else ""
     known = np.isfinite(row["p_better_low"])
     return {
         "data set": row["dataset"],
         "training points": str(row["n_train"]),
         "z": str(row["z"]),
         "difference": f"{row['algorithm']} - {row['other']}",
-        "nats": f"{row['difference']:+.2f}",
+        "nats": f"{row['difference']:+.2f}" if row["seeds"] else tables.MISSING,
         "95 % interval": interval,
-        "P(better)": f"{row['p_better']:.2f}",
+        "P(better)": tables.number(row["p_better"]),
         "its 95 % interval": f"{row['p_better_low']:.2f} to {row['p_better_high']:.2f}" if known else tables.MISSING,
         "verdict": verdict(row),
-        "pairs of seeds": str(row["seeds"]),
+        "pairs of seeds": f"{row['seeds']}{lost}",
     }

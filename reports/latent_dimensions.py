@@ -38,7 +38,7 @@ class LatentDimensions(Figure):
         discrete = list(dict.fromkeys(looked_into.loc[looked_into["num_states"].notna(), "algorithm"]))
         with figures.style():
             looks = figures.looks(dict.fromkeys(results.trials["algorithm"]))
-            figure, axes = place_panels(places, "latent dimension, sorted", "KL (nats a datapoint)")
+            figure, axes = place_panels(places, "latent dimension, sorted", "KL (nats a datapoint)", share_x=False)
             told: dict[Place, list[str]] = {place: [] for place in places}
             for cell, own in cells(latents):
                 by_rank = numbers(own["kl"]).groupby(own["dimension"].astype(int) + 1)

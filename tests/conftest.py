@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -29,3 +30,20 @@ def one_thread() -> None:
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the user's cache of downloads."""
     monkeypatch.setenv("BENCH_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture(scope="session")
+def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run for all tests of reports, in a folder with a hostile name: two algorithms, two latent sizes, five seeds.
+
+    It is not to be changed: take a copy.
+    """
+    import bench
+    from bench.runner import Execution
+
+    out = tmp_path_factory.mktemp("trained") / "<b>run & 'co'"
+    asked: dict[str, Any] = {"algos": "aevb[learning_rate=0.05],mcem", "z": [2, 3], "seeds": 5, "budget": 2000}
+    asked |= {"dataset": str(Path(__file__).parent / "plugins" / "blobs.py")}
+    asked |= {"likelihood": "importance[num_samples=20]", "likelihood_points": 60}
+    bench.run(out=out, execution=Execution(backend="sequential", device="cpu"), quiet=True, **asked)
+    return out

@@ -28,8 +28,12 @@ if TYPE_CHECKING:
 )
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="File to write  [default: standard output]")
 def command(run: Path, what: str, format_: str | None, out: Path | None) -> None:
-    """Write a run's results as one tidy table: a row a trial, an evaluation, an estimate or a model."""
+    """Write a run's results as one tidy table: a row a trial, an evaluation, an estimate or a model.
+
+    In CSV a text that a spreadsheet would take for a formula begins with an apostrophe.
+    """
     from bench import api
+    from bench.report import csv_text
 
     frame: pd.DataFrame = getattr(api.load(run), what)
     chosen = format_ or (out.suffix[1:] if out and out.suffix[1:] in ("csv", "parquet", "json") else "csv")
@@ -39,7 +43,8 @@ def command(run: Path, what: str, format_: str | None, out: Path | None) -> None
                 raise StoreError("Parquet is not text: name a file with -o FILE.")
             frame.to_parquet(out, index=False)
         elif chosen == "csv":
-            frame.to_csv(out or sys.stdout, index=False)
+            text = csv_text(frame)
+            out.write_text(text, encoding="utf-8") if out else sys.stdout.write(text)
         else:
             (out.write_text if out else sys.stdout.write)(
                 frame.to_json(orient="records", indent=1, double_precision=15) + "\n"

@@ -15,6 +15,7 @@ def command(kind: str | None) -> None:
     KIND is algorithms, datasets, models, estimators, reports or studies; all of them without it.
     """
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from bench.plugins import KINDS, find
@@ -33,7 +34,7 @@ def command(kind: str | None) -> None:
                 summary = plugin.summary()
             except PluginError as error:
                 summary = f"broken: {error}"
-            table.add_row(f"  {plugin.name}", summary)
+            table.add_row(f"  {escape(plugin.name)}", escape(summary))
     if "study" in wanted:
         from bench import study_file
 

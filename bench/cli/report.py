@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import webbrowser
 from pathlib import Path
 
 import click
@@ -9,6 +10,7 @@ import click
 from bench.cli.values import names
 
 EXIT_SOME_FAILED = 3
+PAGE = "index"
 
 
 @click.command("report")
@@ -20,7 +22,7 @@ EXIT_SOME_FAILED = 3
     "--format", "formats", type=names, default=None, help="csv, md, tex, html; png, svg, pdf  [default: all of them]"
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write to  [default: RUN/report]")
-@click.option("--open", "open_page", is_flag=True, help="Open the page in a browser")
+@click.option("--open", "open_page", is_flag=True, help="Make the page too, and open it in a browser")
 def command(
     run: tuple[Path, ...],
     only: tuple[str, ...] | None,
@@ -35,19 +37,22 @@ def command(
     from rich.console import Console
 
     from bench import api
-    from bench.cli.terminal import show_reports
+    from bench.cli.terminal import make_reports
 
-    console, failures = Console(), []
-
-    def failed(name: str, error: Exception) -> None:
-        failures.append(name)
-        text = f"{name} could not be made: {type(error).__name__}: {error}"
-        console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
-
+    console = Console()
     results = api.load(*run)
-    made = api.report(results, only or (), formats or (), out, failed)
-    show_reports(results, made, console, whole=only is not None)
-    pages = [path for path in made.get("index", []) if path.suffix == ".html"]
-    if open_page and pages:
-        click.launch(pages[0].resolve().as_uri())
+    made, failures = make_reports(results, console, only or (), formats or (), out, whole=only is not None)
+    if open_page and not made.get(PAGE) and PAGE not in failures:  # --only or --format have left it out
+        made, more = make_reports(results, console, [PAGE], ["html"], out)
+        failures += more
+    if open_page:
+        _open(made.get(PAGE, []))
     return EXIT_SOME_FAILED if failures else 0
+
+
+def _open(pages: list[Path]) -> None:
+    """In the browser that the environment variable BROWSER names, or the system's."""
+    if not pages:
+        click.echo("There is no page to open.", err=True)
+    elif not webbrowser.open(pages[0].resolve().as_uri()):
+        click.echo(f"No browser was found (BROWSER names one): open {pages[0]} yourself.", err=True)

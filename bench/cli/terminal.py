@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import plugins
-from bench.drawing import tables
+from bench.drawing import caveats, tables
 from bench.report import Table
 
 QUICK_FORMATS = ("csv", "md", "png")  # `bench report` makes all reports in all formats
@@ -18,29 +17,59 @@ if TYPE_CHECKING:
     from bench.results import Results
 
 
-def show_reports(results: Results, made: Mapping[str, list[Path]], console: Console, *, whole: bool = True) -> None:
-    """Every table that was made (long ones only where ``whole``), then where each report was written."""
-    known = plugins.find("report")
+def make_reports(
+    results: Results,
+    console: Console,
+    names: Sequence[str] = (),
+    formats: Sequence[str] = (),
+    folder: Path | None = None,
+    *,
+    whole: bool = False,
+    empty: bool = True,
+) -> tuple[dict[str, list[Path]], list[str]]:
+    """Make reports and show them: tables (long ones only where ``whole``), then where each was written.
+
+    Those with nothing to show are named where ``empty``.  Returns the files of each, and the names of those that could
+    not be made.
+    """
+    from bench import api
+
+    failures: dict[str, None] = {}
+
+    def failed(name: str, error: Exception) -> None:
+        if name not in failures:
+            failures[name] = None
+            text = f"{name} could not be made: {type(error).__name__}: {error}"
+            console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+    made = api.report(results, names, formats, folder, failed)
+    makers = api.reports(names, failed)
+    data = ", ".join(results.trials["dataset"].unique())
     for name, paths in made.items():
-        maker = known[name].load()()
+        maker = makers[name]
         if paths and isinstance(maker, Table) and (whole or maker.printed):
-            datasets = ", ".join(map(str, results.trials["dataset"].unique()))
-            title = f"{known[name].summary().partition(',')[0].rstrip('.')} ({datasets})"
+            title = f"{maker.summary().partition(',')[0].rstrip('.')} ({data})"
             console.print()
             console.print(tables.render_table(maker.display(maker.table(results)), title))
     for name, paths in made.items():
         endings = ", ".join(path.suffix[1:] for path in paths[1:])
-        where = f"{paths[0]}{f' (and {endings})' if endings else ''}" if paths else "nothing to show yet"
-        console.print(f"{name}: {where}", markup=False, highlight=False, soft_wrap=True)
+        if paths:
+            where = f"{paths[0]}{f' (and {endings})' if endings else ''}"
+        elif formats and not {*formats} & {*makers[name].formats}:
+            where = f"is made as {', '.join(makers[name].formats)} alone"
+        else:
+            where = "nothing to show yet"
+        if paths or empty:
+            console.print(f"{name}: {where}", markup=False, highlight=False, soft_wrap=True)
+    return made, [*failures]
 
 
 def summarise(results: Results, console: Console) -> None:
     """The table, where the figures are, and what did not end well."""
     from bench import api
 
-    closing = [name for name, plugin in plugins.find("report").items() if plugin.load().ends_run]
-    made = api.report(results, closing, QUICK_FORMATS)
-    show_reports(results, {name: paths for name, paths in made.items() if paths}, console)
+    closing = [name for name, maker in api.reports(failed=lambda *_: None).items() if maker.ends_run]
+    make_reports(results, console, closing, QUICK_FORMATS, empty=False)
     trials = results.trials
     for _, trial in trials[trials["status"] != "done"].iterrows():
         label = f"{trial['algorithm']} z={trial['z']} n={trial['n_train']} seed={trial['seed']}"
@@ -51,15 +80,5 @@ def summarise(results: Results, console: Console) -> None:
             highlight=False,
             soft_wrap=True,
         )
-    for text in _warnings(results):
+    for text in caveats.warnings(results):
         console.print(f"Warning: {text}", style="yellow", markup=False, highlight=False, soft_wrap=True)
-
-
-def _warnings(results: Results) -> Iterator[str]:
-    """What the estimators and the diagnosis warn of, once for all the seeds of a cell."""
-    for frame, column, what in ((results.likelihoods, "warnings", "estimator"), (results.diagnosis, "collapse", None)):
-        warned = frame[frame[column].fillna("") != ""]
-        keys = ["algorithm", "z", *([what] if what else [])]
-        for key, group in warned.groupby(keys, sort=False):
-            who = f"{key[2]} of {key[0]}" if what else key[0]
-            yield f"{who}, z={key[1]}, {tables.quantity(len(group), 'seed')}: {group[column].iloc[0]}"

@@ -12,12 +12,14 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import accumulate
+from weakref import WeakKeyDictionary
 
 import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogFormatterSciNotation
+from matplotlib.ticker import FuncFormatter, LogFormatterSciNotation, LogLocator
+from matplotlib.transforms import Bbox
 
 COLUMNS = 4  # panels side by side, at most
 PANEL_SIZE = (3.0, 2.5)  # inches
@@ -25,6 +27,7 @@ GREY = "0.35"
 LEGEND_LINE, CAPTION_LINE = 0.18, 0.165  # inches
 CAPTION_CHARACTERS = 17  # an inch
 _MARKERS = "osD^vPX*<>"
+_EXTENTS: WeakKeyDictionary[Figure, Bbox] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,8 @@ def style() -> AbstractContextManager[None]:
     return matplotlib.style.context(["default", changes])
 
 
-def panel_grid(groups: Sequence[int], most: int = COLUMNS) -> tuple[Figure, list[list[Axes]]]:
-    """A figure with ``groups[g]`` panels for each group: a group begins a new row and shares its axes.
+def panel_grid(groups: Sequence[int], most: int = COLUMNS, *, share_x: bool = True) -> tuple[Figure, list[list[Axes]]]:
+    """A figure with ``groups[g]`` panels for each group: a group begins a new row and shares its axes (or y alone).
 
     Rows hold at most ``most`` panels; longer groups are broken into rows that are nearly equally long.
     """
@@ -66,7 +69,9 @@ def panel_grid(groups: Sequence[int], most: int = COLUMNS) -> tuple[Figure, list
         axes: list[Axes] = []
         for i in range(count):
             shared = axes[0] if axes else None
-            ax = figure.add_subplot(grid[row + i // columns, i % columns], sharex=shared, sharey=shared)
+            ax = figure.add_subplot(
+                grid[row + i // columns, i % columns], sharex=shared if share_x else None, sharey=shared
+            )
             ax.tick_params(colors=GREY, labelcolor="black", labelleft=i % columns == 0)
             ax.grid(True, color="0.9", linewidth=0.6)
             ax.set_axisbelow(True)
@@ -95,6 +100,20 @@ def add_legends_and_caption(figure: Figure, legends: Sequence[dict[str, Line2D]]
         figure.text(0.1 / width, y, line, size=8, color=GREY, va="top", parse_math=False)
 
 
+def fix_layout(figure: Figure) -> None:
+    """Lay it out once: each time that it is saved it would move a little, and take its time."""
+    figure.draw_without_rendering()
+    with style():  # in which no layout engine is the default
+        figure.set_layout_engine(None)
+
+
+def extent(figure: Figure) -> Bbox:
+    """What a figure whose layout is fixed has drawn, in inches with a margin: what to save of it, found once."""
+    if figure not in _EXTENTS:
+        _EXTENTS[figure] = figure.get_tightbbox().padded(0.1)
+    return _EXTENTS[figure]
+
+
 def set_logarithmic(axes: Axes, values: Iterable[float], right: float = 0.04) -> tuple[float, float]:
     """A logarithmic x axis around ``values``, with a share of ``right`` beyond the largest; returns its ends.
 
@@ -114,16 +133,20 @@ def set_logarithmic(axes: Axes, values: Iterable[float], right: float = 0.04) ->
 def label_logarithmic(axes: Axes) -> None:
     """Label the x axis, once it has its range, between powers of ten only where there is too little without."""
     left, right = axes.get_xlim()
-    labelled = (2, 3, 4, 5, 6, 8) if right / left < 4 else (2, 5) if right / left < 30 else ()
-    plain = left > 1e-3 and right < 1e4
+    ratio, plain = right / left, left > 1e-3 and right < 1e4
+    labelled: tuple[float, ...] = (1.5, 2, 3, 4, 5, 6, 8) if plain else (1.5, 3, 5, 7)  # powers of ten need more room
+    if ratio >= 4:
+        labelled = (2, 5) if ratio < 30 else (3,) if ratio < 100 else ()
     scientific = LogFormatterSciNotation(minor_thresholds=(math.inf, math.inf))
 
     def label(x: float, _: object = None) -> str:
         return f"{x:g}" if plain else scientific(x)
 
     def label_some(x: float, _: object = None) -> str:
-        return label(x) if round(x / 10 ** math.floor(math.log10(x) + 1e-9)) in labelled else ""
+        mantissa = x / 10 ** math.floor(math.log10(x) + 1e-9)
+        return label(x) if any(math.isclose(mantissa, each, rel_tol=1e-6) for each in labelled) else ""
 
+    axes.xaxis.set_minor_locator(LogLocator(subs=(1.5, *range(2, 10)) if ratio < 4 else "auto", numticks=99))
     axes.xaxis.set_major_formatter(FuncFormatter(label))
     axes.xaxis.set_minor_formatter(FuncFormatter(label_some))
     axes.tick_params(axis="x", which="minor", pad=5)  # shorter ticks, labels at the height of the others

@@ -50,7 +50,7 @@ def draw(rows: Sequence[Row], caption: Sequence[str], width: float = PANEL) -> F
         for i, row in enumerate(rows):
             for j, (title, (_, sheet)) in enumerate(zip(titles[i], row.panels, strict=True)):
                 ax = figure.add_subplot(grid[i, j])
-                ax.imshow(sheet, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+                ax.imshow(sheet, cmap="gray", vmin=0, vmax=1, interpolation="antialiased")  # where shrunk
                 ax.set_title(title, loc="left", fontsize=8, parse_math=False)
                 ax.set_axis_off()
         figures.add_legends_and_caption(figure, [], [text for text in caption if text])

@@ -55,6 +55,7 @@ def about_lines(competitors: Sequence[Competitor]) -> str:
         texts.append("Bands: lowest to highest seed, test data." * spread)
         texts.append("The first marks may lie below the axis.")
     if any(c.likelihood for c in competitors):
+        texts.append("Hollow marks are of the end of training, drawn to its right, side by side.")
         texts.append("Error bars: standard deviation over seeds." * spread)
     return " ".join(text for text in texts if text)
 
@@ -78,7 +79,7 @@ def _about_absentees(competitors: Sequence[Competitor]) -> list[str]:
     for name in dict.fromkeys(c.algorithm for c in competitors):
         own = [c for c in competitors if c.algorithm == name]
         if any(c.num_done for c in own) and not any(c.bands or c.strays for c in own):
-            fate = "is in the table" if any(c.likelihood for c in own) else "was not estimated"
+            fate = "is its mark" if any(c.likelihood for c in own) else "was not estimated"
             texts.append(f"{name} has no encoder and so no lower bound; its log-likelihood {fate}.")
         apart = _listed(c.z for c in own if c.apart)
         if apart:

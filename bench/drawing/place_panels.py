@@ -14,10 +14,12 @@ from bench.drawing.figures import Look
 from bench.measures import Place
 
 
-def place_panels(places: Iterable[Place], xlabel: str, ylabel: str) -> tuple[Figure, dict[Place, Axes]]:
-    """The figure, and each place's axes with its title; axes of a row share their ranges."""
+def place_panels(
+    places: Iterable[Place], xlabel: str, ylabel: str, *, share_x: bool = True
+) -> tuple[Figure, dict[Place, Axes]]:
+    """The figure, and each place's axes with its title; axes of a row share their ranges (or that of y alone)."""
     groups = [list(group) for _, group in groupby(places, key=lambda place: place[:2])]
-    figure, panels = figures.panel_grid([len(group) for group in groups])
+    figure, panels = figures.panel_grid([len(group) for group in groups], share_x=share_x)
     found = {}
     for group, row in zip(groups, panels, strict=True):
         columns = row[0].get_subplotspec().get_gridspec().ncols  # type: ignore[union-attr]  # made by a grid

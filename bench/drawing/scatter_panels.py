@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from bench.drawing import figures
@@ -16,6 +18,7 @@ from bench.drawing.figures import Look
 from bench.drawing.tables import broken, with_heading
 
 TITLE_CHARACTERS = 32
+PORTIONS = 10
 
 
 @dataclass(frozen=True)
@@ -42,17 +45,25 @@ def draw(scatters: Sequence[Scatter], caption: Sequence[str]) -> Figure:
             furthest = max([2.0, *(float(np.abs(s.z[np.isfinite(s.z)]).max(initial=0)) for s in group)]) * 1.05
             columns = row[0].get_subplotspec().get_gridspec().ncols  # type: ignore[union-attr]  # made by a grid
             for i, (scatter, ax) in enumerate(zip(group, row, strict=True)):
-                for name, look in looks.items():
-                    own = scatter.z[[other == name for other in scatter.names]]
-                    ax.scatter(
-                        own[:, 0], own[:, 1], s=9, color=look.colour, marker=look.marker, linewidths=0, alpha=0.7
-                    )
+                _draw_points(ax, scatter, looks)
                 ax.set_title(titles[i], loc="left", fontsize=9, parse_math=False)
                 ax.set(xlim=(-furthest, furthest), ylim=(-furthest, furthest), xlabel="z1", aspect="equal")
+                for axis in (ax.xaxis, ax.yaxis):
+                    axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
                 if i % columns == 0:
                     ax.set_ylabel("z2")
         figures.add_legends_and_caption(figure, _legends(looks), [text for text in caption if text])
     return figure
+
+
+def _draw_points(ax: Axes, scatter: Scatter, looks: Mapping[str, Look]) -> None:
+    """In portions, each with points of all labels, so that the last label does not cover the others."""
+    names = np.asarray(scatter.names, dtype=object)
+    for portion in np.array_split(np.arange(len(names)), PORTIONS):
+        for name, look in looks.items():
+            x, y = scatter.z[portion[names[portion] == name]].T
+            if len(x):
+                ax.scatter(x, y, s=9, color=look.colour, marker=look.marker, linewidths=0, alpha=0.7)
 
 
 def _legends(looks: Mapping[str, Look]) -> list[dict[str, Line2D]]:

@@ -65,9 +65,9 @@ def with_range(value: float, low: float, high: float) -> str:
     return time(value) if low == high or math.isnan(value) else f"{time(value)} ({time(low)} to {time(high)})"
 
 
-def factor(value: float) -> str:
+def factor(value: float, sign: str = "x ") -> str:
     """``x 2.50``; ``x inf`` and ``x 0`` where one side never gets there."""
-    return MISSING if math.isnan(value) else f"x {value:.3g}"
+    return MISSING if math.isnan(value) else f"{sign}{value:.3g}"
 
 
 def seeds_in_words(done: int, others: Iterable[str]) -> str:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bench.cells import cells, numbers
-from bench.drawing import tables
+from bench.cells import cells
+from bench.drawing import caveats, tables
 from bench.measures import Place
 from bench.statistics import paired
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answer:
-    """What is to be said of one place; ``winner`` is empty where nobody has a log-likelihood."""
+    """What is to be said of one place; ``winner`` is empty where nobody can be named."""
 
     place: Place
     winner: str
@@ -30,33 +30,36 @@ class Answer:
 
 def answers(results: Results) -> list[Answer]:
     """One for each place of the grid."""
-    trials = results.trials
+    trials = caveats.judged(results)
     places = list(dict.fromkeys(Place(*cell[:3]) for cell, _ in cells(trials)))
     return [_answer(place, trials[(trials[list(Place._fields)] == list(place)).all(axis=1)]) for place in places]
 
 
 def _answer(place: Place, here: pd.DataFrame) -> Answer:
-    done = here[here["status"] == "done"].assign(value=lambda rows: numbers(rows["log_likelihood_test"]))
-    done = done.dropna(subset="value")
+    done, not_done = here.dropna(subset="value"), here[here["value"].isna()]
+    lost, obstacle = _lost(not_done), caveats.not_comparable(here)
+    if obstacle:
+        return Answer(place, "", False, f"The log-likelihoods cannot be compared: {obstacle}.{lost}")
     means = done.groupby("algorithm", sort=False)["value"].mean().sort_values(ascending=False)
-    lost = _lost(here)
     if means.empty:
         return Answer(place, "", False, f"No seed has a log-likelihood.{lost}")
-    winner = str(means.index[0])
+    winner, *others = map(str, means.index)
     level = f"{winner} has the highest log-likelihood: {means.iloc[0]:.2f} nats"
-    if len(means) == 1:
-        return Answer(place, winner, False, f"{level}; there is nothing to compare it with.{lost}")
-    gaps = {str(name): _difference(done, winner, str(name)) for name in means.index[1:]}
+    notes = " ".join(["", *filter(None, [caveats.budgets(done)])]) + lost
+    if not others:
+        return Answer(place, winner, False, f"{level}; there is nothing to compare it with.{notes}")
+    gaps = {name: _difference(done, winner, name) for name in others}
     unsure = [name for name, gap in gaps.items() if not gap.low > 0]
     if all(math.isnan(gap.low) for gap in gaps.values()):
         return Answer(
-            place, winner, False, f"{level}, but there are too few seeds to say whether that is chance.{lost}"
+            place, winner, False, f"{level}, but there are too few seeds to say whether that is chance.{notes}"
         )
-    said = "; ".join(f"{_size(gap)} above {name}" for name, gap in gaps.items())
-    if not unsure:
-        return Answer(place, winner, True, f"{level}, {said}. That is more than chance.{lost}")
-    names = " and ".join(unsure)
-    return Answer(place, winner, False, f"{level}, {said}. Over {names} that may be chance.{lost}")
+    said = "; ".join(_size(gap, name) for name, gap in gaps.items())
+    if unsure:
+        return Answer(place, winner, False, f"{level}, {said}. Over {' and '.join(unsure)} that may be chance.{notes}")
+    if winner in set(not_done["algorithm"]):  # who loses the worst seeds has a better mean
+        return Answer(place, winner, False, f"{level}, {said}. That is more than chance where it ends well.{notes}")
+    return Answer(place, winner, True, f"{level}, {said}. That is more than chance.{notes}")
 
 
 def _difference(done: pd.DataFrame, one: str, other: str) -> paired.Difference:
@@ -66,17 +69,21 @@ def _difference(done: pd.DataFrame, one: str, other: str) -> paired.Difference:
     return paired.difference([mine[shared].to_numpy() - theirs[shared].to_numpy()])
 
 
-def _size(gap: paired.Difference) -> str:
-    """``0.87 nats (95 % interval 0.52 to 1.20, 5 seeds)``."""
+def _size(gap: paired.Difference, name: str) -> str:
+    """``0.87 nats above mcem (95 % interval 0.52 to 1.20, 5 pairs of seeds, bootstrap)``."""
+    if not gap.num_seeds:
+        return f"{name} has no seed in common with it"
+    side = "above" if gap.mean >= 0 else "below"  # on the seeds that both have
+    size = f"{abs(gap.mean):.2f} nats {side} {name}"
     if math.isnan(gap.low):
-        return f"{tables.number(gap.mean)} nats (too few seeds for an interval)"
-    return f"{gap.mean:.2f} nats (95 % interval {gap.low:.2f} to {gap.high:.2f}, {gap.num_seeds} seeds, {gap.method})"
+        return f"{size} (too few seeds for an interval)"
+    return f"{size} (95 % interval {gap.low:.2f} to {gap.high:.2f}, {gap.num_seeds} pairs of seeds, {gap.method})"
 
 
-def _lost(here: pd.DataFrame) -> str:
+def _lost(others: pd.DataFrame) -> str:
     """Which seeds are not in it."""
-    others = here[here["status"] != "done"]
-    fates = Counter(zip(others["algorithm"], others["status"], strict=True))
+    fates = ["not estimated" if status == "done" else status for status in others["status"]]
+    counts = Counter(zip(others["algorithm"], fates, strict=True))
     return "".join(
-        f" Not in it: {tables.quantity(count, 'seed')} of {name} ({status})." for (name, status), count in fates.items()
+        f" Not in it: {tables.quantity(count, 'seed')} of {name} ({fate})." for (name, fate), count in counts.items()
     )

@@ -6,7 +6,7 @@ import base64
 import io
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -14,17 +14,21 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
-from bench.drawing import tables
+from bench.drawing import caveats, tables
+from bench.drawing.figures import extent
+from bench.drawing.latex import latex_table
 from bench.page.answer import answers
 from bench.page.curves import curves
 from bench.report import csv_text, markdown_table
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from matplotlib.figure import Figure
 
     from bench.results import Results
 
-DOTS = 110  # an inch: sharp on a screen, a third of the size of what is for print
+DOTS = 110, 200  # an inch, at least and at most: sharp on a screen, and smaller than what is for print
 
 
 @dataclass(frozen=True)
@@ -48,22 +52,35 @@ class FigureOnPage:
     figure: Figure
 
 
-def build(results: Results, tables_: Sequence[TableOnPage], figures: Sequence[FigureOnPage]) -> str:
-    """The page as HTML.  Everything that comes from users is escaped; nothing is loaded from anywhere."""
+def build(
+    results: Results,
+    tables_: Sequence[TableOnPage],
+    figures: Sequence[FigureOnPage],
+    drawn: Mapping[str, str],
+    failures: Sequence[str] = (),
+    out: Path | None = None,
+) -> str:
+    """The page as HTML.  Everything that comes from users is escaped; nothing is loaded from anywhere.
+
+    ``drawn`` names the figure of the learning curves against each clock, ``failures`` say which reports could not be
+    made and why, ``out`` is the report folder.
+    """
     from plotly.offline import get_plotlyjs
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(_asset("page.html.j2"))
     runs = results.given or (results.path, *results.others)
     return template.render(
-        title=", ".join(path.resolve().name for path in runs),
-        command=f"bench report {' '.join(shlex.quote(str(path)) for path in runs)}",
+        title=", ".join(results.names[path] for path in runs),
+        command=_command(runs, out),
         answers=answers(results),
+        judge=_judge(results),
+        costs=caveats.costs(results),
         status=_status(results),
-        warnings=_warnings(results),
+        warnings=[*_warnings(results), *failures],
         tables=[_table(table) for table in tables_],
         figures=[_figure(figure) for figure in figures],
-        curves=_script(curves(results)),
+        curves=_script({**curves(results), "figures": dict(drawn)}),
         copies=_script({table.name: _copies(table) for table in tables_}),
         style=_asset("page.css"),
         script=_asset("page.js"),
@@ -87,17 +104,34 @@ def _status(results: Results) -> str:
     return f"{len(results.trials)} trials: {', '.join(f'{count} {status}' for status, count in counts.items())}"
 
 
+def _command(runs: Sequence[Path], out: Path | None) -> str:
+    """What makes this report again; the folder is named where it is not the run's own."""
+    elsewhere = out is not None and (len(runs) > 1 or out.resolve() != (runs[0] / "report").resolve())
+    arguments = [*runs, *(["--out", out] if elsewhere else [])]
+    return f"bench report {' '.join(shlex.quote(str(argument)) for argument in arguments)}"
+
+
+def _judge(results: Results) -> str:
+    """``importance, lower bound, on 300 test points``: by what the answers are."""
+    estimates = results.likelihoods
+    first = estimates[estimates["split"] == "test"].drop_duplicates("trial")
+    judges = first[["estimator", "bias", "num_points"]].drop_duplicates()
+    words = {"lower": "a lower bound", "upper": "an upper bound", "upward": "biased upward", "": "without estimate"}
+    return "; ".join(
+        f"{estimator} ({words.get(bias, bias)}) on {tables.quantity(int(count), 'test point')}"
+        for estimator, bias, count in judges.itertuples(index=False)
+    )
+
+
 def _warnings(results: Results) -> list[str]:
     """What must be known before a number is believed."""
-    found = []
-    trials = results.trials
-    for column, noun in (("pixels", "pixels"), ("estimator", "estimators of log p(x)"), ("device", "devices")):
-        values = [str(value) for value in trials[column].dropna().unique()]
-        if len(values) > 1:
-            found.append(f"Several {noun}, which are not comparable: {', '.join(values)}.")
+    found = caveats.warnings(results)
+    devices = [str(value) for value in results.trials["device"].dropna().unique()]
+    if len(devices) > 1:
+        found.append(f"Several devices, whose seconds are not comparable: {', '.join(devices)}.")
     if results.changed_since:
         found.append(
-            f"{len(results.changed_since)} trials were made by other code than today's (see what ran): "
+            f"{tables.quantity(len(results.changed_since), 'trial')} made by other code than today's (see what ran): "
             "bench run --rerun-stale makes them again."
         )
     return found
@@ -116,14 +150,27 @@ def _table(table: TableOnPage) -> dict[str, Any]:
 
 def _copies(table: TableOnPage) -> dict[str, str]:
     return {
-        "LaTeX": table.shown.to_latex(index=False, escape=True),
+        "LaTeX": latex_table(table.shown),
         "Markdown": markdown_table(table.shown),
         "CSV": csv_text(table.unrounded),
     }
 
 
 def _figure(found: FigureOnPage) -> dict[str, Any]:
-    content = io.BytesIO()
-    found.figure.savefig(content, format="png", dpi=DOTS, bbox_inches="tight")
-    encoded = base64.b64encode(content.getvalue()).decode("ascii")
+    from PIL import Image
+
+    content, small = io.BytesIO(), io.BytesIO()
+    found.figure.savefig(content, format="png", dpi=_dots(found.figure), bbox_inches=extent(found.figure))
+    with Image.open(content) as image:  # 256 colours are as good, and a third of the size
+        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(small, format="png", optimize=True)
+    encoded = base64.b64encode(small.getvalue()).decode("ascii")
     return {"name": found.name, "title": found.title, "about": found.about, "png": encoded}
+
+
+def _dots(figure: Figure) -> float:
+    """An inch: enough that each pixel of an image in the figure has one, within limits."""
+    needed = [DOTS[0]]
+    for axes in figure.axes:
+        width = axes.get_position().width * figure.get_size_inches()[0]
+        needed += [image.get_size()[1] / width for image in axes.get_images()]
+    return min(max(needed), DOTS[1])

@@ -8,33 +8,51 @@ from numpy.typing import ArrayLike
 
 from bench.drawing import figures
 from bench.drawing.competitors import Competitor, read
-from bench.measures import CLOCKS
+from bench.measures import CLOCKS, Place
 
 if TYPE_CHECKING:
     from bench.results import Results
 
 LABELS = {"samples": "training samples", "model_evaluations": "model evaluations", "train_seconds": "training seconds"}
+# What Plotly and text have for matplotlib's markers: a competitor looks the same in all figures of the page.
+MARKS = {
+    "o": ("circle", "●"),
+    "s": ("square", "■"),
+    "D": ("diamond", "◆"),
+    "^": ("triangle-up", "▲"),
+    "v": ("triangle-down", "▼"),
+    "P": ("cross", "✚"),
+    "X": ("x", "✖"),
+    "*": ("star", "★"),
+    "<": ("triangle-left", "◀"),
+    ">": ("triangle-right", "▶"),
+}
 
 
 def curves(results: Results) -> dict[str, Any]:
-    """``places`` in their order; ``algorithms`` with colour and dash; ``lines`` of each place, clock and algorithm."""
+    """``places`` in their order; ``algorithms`` with colour and marks; ``lines`` of each place, clock and algorithm."""
     looks = figures.looks(dict.fromkeys(results.trials["algorithm"]))
-    lines = [line for clock in CLOCKS for found in read(results, clock) for line in _lines(found, clock)]
-    places = list(dict.fromkeys(_place(found) for found in read(results, CLOCKS[0])))
+    found = {clock: read(results, clock) for clock in CLOCKS}
+    places = dict.fromkeys(_place(each) for each in found[CLOCKS[0]])
+    algorithms = [
+        {"name": name, "colour": _hexadecimal(look.colour), "symbol": symbol, "glyph": glyph}
+        for name, look in looks.items()
+        for symbol, glyph in [MARKS[look.marker]]
+    ]
     return {
         "clocks": LABELS,
-        "places": places,
-        "algorithms": [{"name": name, "colour": _hexadecimal(look.colour)} for name, look in looks.items()],
-        "lines": lines,
+        "places": [{"name": place.words, **place._asdict()} for place in places],
+        "algorithms": algorithms,
+        "lines": [line for clock in CLOCKS for each in found[clock] for line in _lines(each, clock)],
     }
 
 
-def _place(found: Competitor) -> str:
-    return f"{found.dataset}, {found.n_train} training points, z = {found.z}"
+def _place(found: Competitor) -> Place:
+    return Place(found.dataset, found.n_train, found.z)
 
 
 def _lines(found: Competitor, clock: str) -> list[dict[str, Any]]:
-    about = {"place": _place(found), "algorithm": found.algorithm, "clock": clock}
+    about = {"place": _place(found).words, "algorithm": found.algorithm, "clock": clock}
     lines = [
         {
             **about,

@@ -22,22 +22,41 @@ function fill(select, entries) {
   for (const [value, text] of entries) select.add(new Option(text, value));
 }
 
+// Data set, training points and z: a choice that does not exist together changes the others.
+const coordinates = ["dataset", "n_train", "z"];
+let place = curves.places[0];
+
+function preparePlaces() {
+  for (const key of coordinates) {
+    const select = byId(key), values = [...new Set(curves.places.map((each) => String(each[key])))];
+    fill(select, values.map((value) => [value, value]));
+    select.parentElement.hidden = values.length < 2;
+    select.addEventListener("change", () => {
+      const agreeing = (other) => coordinates.filter((each) => other[each] === place[each]).length;
+      const found = curves.places.filter((other) => String(other[key]) === select.value);
+      place = found.reduce((best, other) => (agreeing(other) > agreeing(best) ? other : best));
+      for (const each of coordinates) byId(each).value = String(place[each]);
+      drawCurves();
+    });
+  }
+}
+
 function prepareCurves() {
-  fill(byId("place"), curves.places.map((name) => [name, name]));
+  preparePlaces();
   fill(byId("clock"), Object.entries(curves.clocks));
-  for (const { name, colour } of curves.algorithms) {
+  for (const { name, colour, glyph } of curves.algorithms) {
     const label = document.createElement("label");
     const box = Object.assign(document.createElement("input"), { type: "checkbox", checked: true, value: name });
-    const swatch = Object.assign(document.createElement("span"), { className: "swatch" });
-    swatch.style.background = colour;
+    const swatch = Object.assign(document.createElement("span"), { textContent: glyph, ariaHidden: "true" });
+    swatch.style.color = colour;
     box.addEventListener("change", () => { box.checked ? hidden.delete(name) : hidden.add(name); drawCurves(); });
     label.append(box, " ", swatch, ` ${name}`);
     byId("algorithms").append(label);
   }
-  for (const id of ["place", "clock", "scale", "test", "train", "likelihood"]) byId(id).addEventListener("change", drawCurves);
+  for (const id of ["clock", "scale", "test", "train", "likelihood"]) byId(id).addEventListener("change", drawCurves);
 }
 
-function tracesOf(line, colour) {
+function tracesOf(line, { colour, symbol }) {
   const name = escaped(line.algorithm);
   const about = { name, legendgroup: line.algorithm, showlegend: false };
   const hover = `${name}<br>%{x:.4~s}: %{y:.2f} nats`;
@@ -46,21 +65,21 @@ function tracesOf(line, colour) {
   }
   if (line.kind === "likelihood") {
     const error_y = { type: "data", array: [line.spread ?? 0], visible: true, color: colour };
-    return [{ ...about, x: line.x, y: line.y, mode: "markers", error_y, marker: { color: colour, size: 10, symbol: "diamond-open", line: { width: 2 } }, hovertemplate: `${hover}<extra>log-likelihood</extra>` }];
+    return [{ ...about, x: line.x, y: line.y, mode: "markers", error_y, marker: { color: colour, size: 10, symbol: `${symbol}-open`, line: { width: 2 } }, hovertemplate: `${hover}${line.spread === null ? "" : ` ± ${line.spread.toPrecision(2)} over seeds`}<extra>log-likelihood</extra>` }];
   }
   const band = line.kind === "test"
     ? [{ ...about, x: line.x.concat([...line.x].reverse()), y: line.high.concat([...line.low].reverse()), fill: "toself", fillcolor: `${colour}33`, line: { width: 0 }, mode: "lines", hoverinfo: "skip" }]
     : [];
   const dash = line.kind === "test" ? "solid" : "dash";
-  return [...band, { ...about, x: line.x, y: line.y, mode: "lines+markers", marker: { size: 4 }, line: { color: colour, dash, width: 2 }, hovertemplate: `${hover}<extra>${line.kind}, ${line.seeds} seeds</extra>` }];
+  return [...band, { ...about, x: line.x, y: line.y, mode: "lines+markers", marker: { size: 5, symbol }, line: { color: colour, dash, width: 2 }, hovertemplate: `${hover}<extra>${line.kind}, ${line.seeds} seeds</extra>` }];
 }
 
 function drawCurves() {
-  const [place, clock, scale] = ["place", "clock", "scale"].map((id) => byId(id).value);
-  const colours = Object.fromEntries(curves.algorithms.map(({ name, colour }) => [name, colour]));
+  const [clock, scale] = ["clock", "scale"].map((id) => byId(id).value);
+  const looks = new Map(curves.algorithms.map((look) => [look.name, look]));
   const kinds = new Set(["test", "train", "likelihood"].filter((id) => byId(id).checked));
   if (kinds.has("test")) kinds.add("stray");
-  const shown = curves.lines.filter((line) => line.place === place && line.clock === clock && kinds.has(line.kind) && !hidden.has(line.algorithm));
+  const shown = curves.lines.filter((line) => line.place === place?.name && line.clock === clock && kinds.has(line.kind) && !hidden.has(line.algorithm));
   const style = getComputedStyle(document.documentElement);
   const [ink, grid] = ["--ink", "--line"].map((name) => style.getPropertyValue(name).trim());
   const axis = { gridcolor: grid, linecolor: grid, zeroline: false, automargin: true };
@@ -70,7 +89,8 @@ function drawCurves() {
     yaxis: { ...axis, title: { text: "nats a datapoint" }, range: visibleRange(shown) },
     hovermode: "closest", dragmode: "zoom",
   };
-  Plotly.react("chart", shown.flatMap((line) => tracesOf(line, colours[line.algorithm])), layout, { responsive: true, displaylogo: false });
+  byId("figure-of-clock").textContent = curves.figures[clock] ?? "";
+  Plotly.react("chart", shown.flatMap((line) => tracesOf(line, looks.get(line.algorithm))), layout, { responsive: true, displaylogo: false });
 }
 
 // An untrained model lies hundreds of nats below a trained one: the lower half of each curve is left out at first.
@@ -91,7 +111,7 @@ const escaped = (text) => text.replace(/[&<>"']/g, (char) => `&#${char.charCodeA
 // "-24.56 ± 0.14" is a number, "never" an infinite one, "–" none at all.
 function sortKey(text) {
   if (text === "–" || text === "") return null;
-  if (text.startsWith("never")) return Infinity;
+  if (text.startsWith("never") || text === "x inf") return Infinity;
   const number = /^(?:x )?([-+<]?\d[\d.]*(?:e[-+]?\d+)?)/.exec(text);
   return number ? parseFloat(number[1].replace("<", "")) : text;
 }

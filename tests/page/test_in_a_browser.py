@@ -42,6 +42,15 @@ def test_the_axis_is_switched(page: Page) -> None:
         assert lines(page)[0]["x"] != before
 
 
+def test_the_curves_name_the_command_of_their_figure(page: Page) -> None:
+    command = page.locator("#curves .command")
+    assert command.inner_text().endswith("--only convergence_samples")
+    page.select_option("#clock", "train_seconds")
+    assert command.inner_text().endswith("--only convergence_seconds")
+    figures = page.locator(".gallery figure")
+    assert figures.locator(".command").count() == figures.count()
+
+
 def test_the_scale_is_switched(page: Page) -> None:
     assert chart(page)["layout"]["xaxis"]["type"] == "log"
     page.select_option("#scale", "linear")
@@ -63,8 +72,24 @@ def test_the_place_and_the_split_are_chosen(page: Page) -> None:
     page.check("#train")
     assert [line["line"]["dash"] for line in lines(page)] == ["solid", "dash"]
     page.uncheck("#train")
-    page.select_option("#place", index=1)
+    page.select_option("#z", "3")
     assert lines(page)[0]["y"] != before["y"]
+    assert not page.locator("#n_train").is_visible()  # there is but one to choose
+
+
+def test_a_choice_that_does_not_exist_changes_the_others(page: Page) -> None:
+    """As where one of two runs has more training points and another z."""
+    page.evaluate(
+        """() => {
+          curves.places.push({ name: "other", dataset: "blobs", n_train: 999, z: 7 });
+          for (const id of coordinates) byId(id).replaceWith(byId(id).cloneNode(false));
+          preparePlaces();
+        }"""
+    )
+    page.select_option("#z", "7")
+    assert page.locator("#n_train").input_value() == "999"
+    page.select_option("#n_train", "200")
+    assert page.locator("#z").input_value() in {"2", "3"}
 
 
 def test_a_table_is_sorted_both_ways(page: Page) -> None:
@@ -82,10 +107,10 @@ def test_a_table_is_sorted_both_ways(page: Page) -> None:
 
 def test_numbers_are_sorted_as_numbers(page: Page) -> None:
     order = page.evaluate(
-        """["never (1 to 2)", "-9.50 ± 0.10", "–", "-24.56 ± 0.14", "x 316", "0.3", "1e5"]
+        """["never (1 to 2)", "-9.50 ± 0.10", "–", "-24.56 ± 0.14", "x inf", "x 316", "0.3", "1e5"]
         .sort((a, b) => compare(sortKey(a), sortKey(b)))"""
     )
-    assert order == ["-24.56 ± 0.14", "-9.50 ± 0.10", "0.3", "x 316", "1e5", "never (1 to 2)", "–"]
+    assert order == ["-24.56 ± 0.14", "-9.50 ± 0.10", "0.3", "x 316", "1e5", "never (1 to 2)", "x inf", "–"]
 
 
 @pytest.mark.parametrize(("form", "begins"), [("LaTeX", "\\begin{tabular}"), ("Markdown", "| "), ("CSV", "dataset,")])
@@ -106,6 +131,17 @@ def test_a_figure_is_enlarged_and_closed_with_the_keyboard(page: Page) -> None:
     page.keyboard.press("Escape")
     assert not page.locator("#enlarged").is_visible()
     assert page.locator(".gallery figure").count() >= 8
+
+
+def test_everything_is_reached_with_the_keyboard(page: Page) -> None:
+    reached = set()
+    for _ in range(25):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.id || document.activeElement.value"))
+    assert {"theme", "z", "clock", "scale", "train", "mcem"} <= reached
+    page.focus("#clock")
+    page.keyboard.press("ArrowDown")
+    assert chart(page)["layout"]["xaxis"]["title"]["text"] == "model evaluations"
 
 
 def test_light_and_dark(page: Page) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bench import plugins
+from bench.errors import OptionError
 
 Differences = plugins.find("report")["differences"].load()
 
@@ -56,5 +57,40 @@ def test_only_seeds_that_both_have_count(rows: Any) -> None:
     add(rows, "aevb", [-20.0, -21.0, -22.0])
     add(rows, "mcem", [-21.0])
     rows.add("mcem", 1, status="diverged", likelihoods={"importance": -1e9})
-    (row,) = Differences().table(rows.results()).to_dict("records")
-    assert (row["difference"], row["seeds"]) == (1.0, 1)
+    report = Differences()
+    table = report.table(rows.results())
+    (row,) = table.to_dict("records")
+    assert (row["difference"], row["seeds"], row["seeds_not_counted"]) == (1.0, 1, 1)
+    assert report.display(table)["pairs of seeds"].tolist() == ["1 (1 not done)"]
+
+
+def test_a_place_where_nobody_is_left_stays_in(rows: Any) -> None:
+    add(rows, "aevb", [-20.0, -21.0])
+    for seed in range(2):
+        rows.add("mcem", seed, status="failed")
+    report = Differences()
+    shown = report.display(report.table(rows.results()))
+    assert shown["verdict"].tolist() == ["no pair of seeds has ended well"]
+    assert shown["pairs of seeds"].tolist() == ["0 (2 not done)"]
+    assert shown["nats"].tolist() == ["–"]
+
+
+def test_other_estimators_pixels_and_points_are_not_compared(rows: Any) -> None:
+    add(rows, "aevb", [-20.0, -21.0, -22.0])
+    for seed in range(3):
+        rows.add("mcem", seed, likelihoods={"ais": -30.0 - seed})
+    report = Differences()
+    verdicts = report.display(report.table(rows.results()))["verdict"]
+    assert verdicts.tolist() == ["not comparable: estimators differ (importance, ais)"]
+    for row in rows.trials:
+        row["estimator"] = "importance"
+    for row in rows.likelihoods[3:]:
+        row["num_points"] = 30
+    verdicts = report.display(report.table(rows.results()))["verdict"]
+    assert verdicts.tolist() == ["not comparable: numbers of test points differ (360, 30)"]
+
+
+def test_an_unknown_reference_is_refused(rows: Any) -> None:
+    add(rows, "aevb", [-20.0])
+    with pytest.raises(OptionError, match="is no algorithm of this run"):
+        Differences(reference="nobody").table(rows.results())

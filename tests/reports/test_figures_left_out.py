@@ -134,12 +134,20 @@ def test_a_label_looks_the_same_in_every_panel() -> None:
     figure = draw_scatters([Scatter("", "a", z, ["1", "10"]), Scatter("", "b", z, ["10", "2"])], [])
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["1", "2", "10"]
 
-    def colours(ax: Axes) -> list[Any]:
-        return [tuple(marks.get_facecolor()[0]) for marks in ax.collections if len(np.asarray(marks.get_offsets()))]
+    def colours(ax: Axes) -> dict[tuple[float, ...], Any]:
+        return {tuple(marks.get_offsets()[0]): tuple(marks.get_facecolor()[0]) for marks in ax.collections}
 
     one, two = (colours(ax) for ax in figure.axes)
-    assert one[1] == two[1]  # "10"
-    assert one[0] != two[0]
+    assert one[0.0, 1.0] == two[1.0, 0.0]  # "10"
+    assert one[1.0, 0.0] != two[0.0, 1.0]
+
+
+def test_no_label_covers_all_others() -> None:
+    z = np.zeros((100, 2), dtype=np.float32)
+    figure = draw_scatters([Scatter("", "a", z, ["1", "2"] * 50)], [])
+    colours = [tuple(marks.get_facecolor()[0]) for marks in figure.axes[0].collections]
+    assert len(set(colours)) == 2
+    assert sum(one != two for one, two in pairwise(colours)) > 10  # they take turns
 
 
 @pytest.mark.parametrize(("low", "high"), [(1255, 1490), (0.0096, 0.0121), (1.0, 1.0), (300, 5e6), (7, 7.5)])

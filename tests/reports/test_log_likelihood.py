@@ -199,7 +199,7 @@ def test_names_and_numbers_are_text_in_markdown(saved: dict[str, Path]) -> None:
 
 def test_names_are_text_in_latex(saved: dict[str, Path]) -> None:
     text = saved["tex"].read_text()
-    assert r"<b>\_\&\%\$\#" in text
+    assert r"\textless{}b\textgreater{}\_\&\%\$\#" in text
     assert r"aevb[learning\_rate=0.02]" in text
     assert r"95 \% interval of the mean" in text
     assert not re.findall(r"(?<!\\)[%$#]", text)

@@ -17,25 +17,13 @@ import bench
 from bench import plugins
 from bench.drawing.image_panels import mosaic
 from bench.results import Results
-from bench.runner import Execution
 
-BLOBS = str(Path(__file__).parent.parent / "plugins" / "blobs.py")
 OF_MODELS = ("manifold", "samples", "reconstructions", "latent_space")
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """aevb and mcem, z = 2 and 3, two seeds."""
-    out = tmp_path_factory.mktemp("models") / "run"
-    asked: dict[str, Any] = {"algos": "aevb[learning_rate=0.05],mcem", "dataset": BLOBS, "z": [2, 3], "seeds": 2}
-    asked |= {"budget": 2000, "likelihood": "importance[num_samples=20]", "likelihood_points": 60}
-    bench.run(out=out, execution=Execution(backend="sequential", device="cpu"), quiet=True, **asked)
-    return out
-
-
 @pytest.fixture
-def results(folder: Path, tmp_path: Path) -> Results:
-    return bench.load(shutil.copytree(folder, tmp_path / "run"))
+def results(trained_run: Path, tmp_path: Path) -> Results:
+    return bench.load(shutil.copytree(trained_run, tmp_path / "run"))
 
 
 def drawn(name: str, results: Any, **settings: object) -> Figure:

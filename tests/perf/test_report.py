@@ -1,0 +1,48 @@
+"""A report of 3 algorithms, 3 latent sizes and 5 seeds: `tox -e perf -- -m slow -rP tests/perf/test_report.py`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bench
+from bench import api
+from bench.runner import Execution
+
+ASKED: dict[str, Any] = {
+    "algos": "aevb,wakesleep,mcem",
+    "z": [2, 3, 5],
+    "seeds": 5,
+    "hidden": 30,
+    "budget": 20_000,
+    "likelihood": "importance[num_samples=20]",
+    "likelihood_points": 30,
+}
+
+
+@pytest.mark.slow
+def test_every_table_and_figure_is_made_in_30_seconds_and_the_page_has_8_megabytes(
+    benchmark: Any, tmp_path: Path
+) -> None:
+    """In every format; the run itself takes some minutes and is not counted."""
+    folder = bench.run(out=tmp_path / "run", execution=Execution(device="cpu"), quiet=True, **ASKED).path
+
+    def everything() -> dict[str, float]:
+        results, seconds = bench.load(folder), {}
+        for name in api.reports():
+            started = time.process_time()
+            api.report(results, [name])
+            seconds[name] = time.process_time() - started
+        return seconds
+
+    seconds = benchmark.pedantic(everything, rounds=1)
+    size = (folder / "report" / "index.html").stat().st_size / 1e6
+    benchmark.extra_info.update(seconds=seconds, page_megabytes=size)
+    for name, each in seconds.items():
+        print(f"{name:24s} {each:5.1f} s")  # noqa: T201  # shown by pytest -rP
+    print(f"together {sum(seconds.values()):.1f} s of one core, the page {size:.1f} MB")  # noqa: T201
+    assert sum(seconds.values()) < 30
+    assert size < 8

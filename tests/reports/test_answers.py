@@ -1,0 +1,94 @@
+"""What the page says in sentences, on results in which every number is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bench.drawing import caveats
+from bench.page.answer import Answer, answers
+
+FIVE = [-20.0, -20.2, -19.8, -20.1, -19.9]
+
+
+def add(rows: Any, name: str, values: list[float], **about: Any) -> None:
+    for seed, value in enumerate(values):
+        rows.add(name, seed, likelihoods={"importance": value}, bound=[(1000, -30)], **about)
+
+
+def answer(rows: Any) -> Answer:
+    (found,) = answers(rows.results())
+    return found
+
+
+def test_more_than_chance(rows: Any) -> None:
+    add(rows, "good", FIVE)
+    add(rows, "bad", [value - 3 for value in FIVE])
+    found = answer(rows)
+    assert (found.winner, found.sure) == ("good", True)
+    size = "3.00 nats above bad (95 % interval 3.00 to 3.00, 5 pairs of seeds, bootstrap)"
+    assert found.sentence == f"good has the highest log-likelihood: -20.00 nats, {size}. That is more than chance."
+
+
+def test_chance(rows: Any) -> None:
+    add(rows, "good", FIVE)
+    add(rows, "same", [-19.0, -21.5, -19.0, -21.0, -19.9])
+    assert "Over same that may be chance." in answer(rows).sentence
+    assert not answer(rows).sure
+
+
+def test_who_loses_seeds_is_not_surely_better(rows: Any) -> None:
+    add(rows, "fragile", FIVE)
+    rows.add("fragile", 5, status="diverged")
+    add(rows, "sound", [value - 3 for value in FIVE])
+    found = answer(rows)
+    assert (found.winner, found.sure) == ("fragile", False)
+    assert found.sentence.endswith("more than chance where it ends well. Not in it: 1 seed of fragile (diverged).")
+
+
+def test_a_model_that_was_not_estimated_is_named(rows: Any) -> None:
+    add(rows, "good", FIVE)
+    add(rows, "mine", [])
+    rows.add("mine", 0)
+    assert "Not in it: 1 seed of mine (not estimated)." in answer(rows).sentence
+
+
+def test_a_better_mean_on_other_seeds_is_no_better_on_the_same(rows: Any) -> None:
+    """The winner by its mean lies below on the seeds that both have."""
+    add(rows, "good", [-20.0, -20.1, -10.0])
+    add(rows, "other", [-19.0, -19.0])
+    assert "1.05 nats below other" in answer(rows).sentence
+
+
+def test_other_budgets_are_told(rows: Any) -> None:
+    add(rows, "good", FIVE)
+    for seed, value in enumerate(FIVE):
+        rows.add("short", seed, likelihoods={"importance": value - 3}, bound=[(500, -30)])
+    assert "Other budgets: good 1,000, short 500 training samples." in answer(rows).sentence
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("pixels", "binary", "pixels differ (grey values, binary)"),
+        ("estimator", "ais", "estimators differ (importance"),
+    ],
+)
+def test_what_is_not_on_one_scale_is_not_compared(rows: Any, column: str, value: str, words: str) -> None:
+    add(rows, "one", FIVE)
+    add(rows, "other", [value - 3 for value in FIVE])
+    for row in rows.trials[5:]:
+        row[column] = value
+    found = answer(rows)
+    assert (found.winner, found.sure) == ("", False)
+    assert f"The log-likelihoods cannot be compared: {words}" in found.sentence
+
+
+def test_what_a_sample_costs_is_told_where_it_differs(rows: Any) -> None:
+    add(rows, "one", FIVE)
+    assert caveats.costs(rows.results()) == ""
+    add(rows, "dear", FIVE)
+    for row in rows.trials[5:]:
+        row["model_evaluations"] *= 16
+    assert "in model evaluations: one 2, dear 32." in caveats.costs(rows.results())
