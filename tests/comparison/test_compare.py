@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench import measures
 from bench.cells import Cell
 from bench.comparison import endings, words
 from bench.comparison.compare import Comparison, _judge, compare
@@ -362,6 +363,7 @@ def test_a_trial_that_diverged_early_does_not_touch_its_neighbours() -> None:
     trace = base.trace[(base.trace["trial"] != "aevb3-0") | (base.trace["samples"] <= 100)]
     new = ends(base, (0, "diverged"))
     new = results(trials=new.trials, trace=trace, likelihoods=new.likelihoods)
+    assert measures.stretches(new) == measures.stretches(base)
     found = compare(base, new)
     assert {row.measure for row in found.of("worse")} == {endings.MEASURE}
     assert {row.p for row in found.rows if row.unit != "seeds"} == {1.0}
