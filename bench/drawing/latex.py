@@ -37,14 +37,13 @@ def latex_text(text: str) -> str:
 def latex_table(frame: pd.DataFrame) -> str:
     """A tabular of the columns that differ between rows, numbers to the right; the others are named below it."""
     columns = {str(name): [tables.text(value) for value in frame[name]] for name in frame.columns}
-    notes = {name: cells[0] for name, cells in columns.items() if len(cells) > 1 and len(set(cells)) == 1}
-    shown = {name: cells for name, cells in columns.items() if name not in notes} or columns
+    shown, notes = tables.without_common(columns)
     rows = [[*shown], *zip(*shown.values(), strict=True)]
     heading, *body = [f"{' & '.join(map(latex_text, row))} \\\\" for row in rows]
     lines = [f"\\begin{{tabular}}{{{''.join(map(_alignment, shown.values()))}}}", "\\toprule", heading, "\\midrule"]
     lines += [*body, "\\bottomrule", "\\end{tabular}"]
-    if notes and shown is not columns:
-        told = "; ".join(f"{latex_text(name)}: {latex_text(cell)}" for name, cell in notes.items() if cell)
+    told = "; ".join(f"{latex_text(name)}: {latex_text(cell)}" for name, cell in notes.items() if cell)
+    if told:
         lines += ["", f"\\smallskip\\noindent{{\\footnotesize {told}.\\par}}"]
     return "\n".join(lines) + "\n"
 

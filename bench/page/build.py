@@ -138,13 +138,14 @@ def _warnings(results: Results) -> list[str]:
 
 
 def _table(table: TableOnPage) -> dict[str, Any]:
-    rows = [[tables.text(value) for value in row] for row in table.shown.itertuples(index=False)]
-    headings = [str(name) for name in table.shown.columns]
-    numeric = [tables.is_numeric([row[i] for row in rows]) for i in range(len(headings))]
+    """For the template; what all rows have in common stands above them, so that the rest has room."""
+    columns = {str(name): [tables.text(value) for value in table.shown[name]] for name in table.shown.columns}
+    shown, common = tables.without_common(columns)
     return {"name": table.name, "title": table.title, "about": table.about} | {
-        "headings": headings,
-        "rows": rows,
-        "numeric": numeric,
+        "common": [f"{name}: {text}" for name, text in common.items() if text],
+        "headings": [*shown],
+        "rows": [*zip(*shown.values(), strict=True)],
+        "numeric": [tables.is_numeric(cells) for cells in shown.values()],
     }
 
 

@@ -83,10 +83,11 @@ function drawCurves() {
   const style = getComputedStyle(document.documentElement);
   const [ink, grid] = ["--ink", "--line"].map((name) => style.getPropertyValue(name).trim());
   const axis = { gridcolor: grid, linecolor: grid, zeroline: false, automargin: true };
+  const y = visibleRange(shown);
   const layout = {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: ink }, margin: { l: 60, r: 15, t: 10, b: 50 },
-    xaxis: { ...axis, type: scale, title: { text: curves.clocks[clock] }, exponentformat: "power" },
-    yaxis: { ...axis, title: { text: "nats a datapoint" }, range: visibleRange(shown) },
+    xaxis: { ...axis, type: scale, title: { text: curves.clocks[clock] }, exponentformat: "power", ...reach(shown, y, scale) },
+    yaxis: { ...axis, title: { text: "nats a datapoint" }, range: y },
     hovermode: "closest", dragmode: "zoom",
   };
   byId("figure-of-clock").textContent = curves.figures[clock] ?? "";
@@ -101,6 +102,15 @@ function visibleRange(lines) {
   const high = Math.max(...halves.map((y) => y[y.length - 1]), ...lines.filter(({ kind }) => kind === "likelihood").map(({ y, spread }) => y[0] + (spread ?? 0)));
   const margin = 0.07 * (high - low) || 1;
   return [low - margin, high + margin];
+}
+
+// From where the first line comes into that range to the end; fewer labels where Plotly would number every tick.
+function reach(lines, range, scale) {
+  const marks = range ? lines.flatMap(({ x, y }) => x.filter((_, i) => y[i] !== null && y[i] >= range[0])) : [];
+  if (!marks.length) return {};
+  const first = Math.min(...marks), last = Math.max(...marks);
+  if (scale === "linear") return { range: [0, 1.04 * last] };
+  return { range: [Math.log10(first) - 0.15, Math.log10(last) + 0.08], ...(last < 1000 * first && { dtick: "D2" }) };
 }
 
 // Plotly reads names as HTML.

@@ -113,6 +113,12 @@ def test_numbers_are_sorted_as_numbers(page: Page) -> None:
     assert order == ["-24.56 ± 0.14", "-9.50 ± 0.10", "0.3", "x 316", "1e5", "never (1 to 2)", "x inf", "–"]
 
 
+def test_what_all_rows_share_stands_above_them(page: Page) -> None:
+    table = page.locator("#table-log_likelihood")
+    assert "In all rows: data set: blobs; training points: 200; " in table.inner_text()
+    assert "data set" not in table.locator("th").all_inner_texts()
+
+
 @pytest.mark.parametrize(("form", "begins"), [("LaTeX", "\\begin{tabular}"), ("Markdown", "| "), ("CSV", "dataset,")])
 def test_a_table_is_copied(page: Page, form: str, begins: str) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])

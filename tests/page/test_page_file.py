@@ -94,7 +94,9 @@ def test_whatever_there_is_is_shown(run: Path, tmp_path: Path, what: str) -> Non
     )
     assert all(made[name] for name in ("index", "what_ran", "log_likelihood"))
     assert bool(made["convergence_samples"]) == (what != "all failed" or bool(bench.load(copy).trace.size))
-    assert "could not be made" not in made["index"][0].read_text()
+    text = made["index"][0].read_text()
+    assert "could not be made" not in text
+    assert 'id="figure-convergence_samples"' in text  # at least the log-likelihoods, or what failed seeds have left
 
 
 def test_a_newer_format_is_one_message(run: Path, tmp_path: Path) -> None:

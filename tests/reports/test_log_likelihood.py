@@ -202,7 +202,7 @@ def test_names_are_text_in_latex(saved: dict[str, Path]) -> None:
     assert r"\textless{}b\textgreater{}\_\&\%\$\#" in text
     assert r"aevb[learning\_rate=0.02]" in text
     assert r"95 \% interval of the mean" in text
-    assert not re.findall(r"(?<!\\)[%$#]", text)
+    assert not re.findall(r"(?<!\\)[%$#]", text.replace("$-$", "").replace(r"$\pm$", ""))
 
 
 def test_trailing_zeros_survive_in_markdown(rows: Any, tmp_path: Path) -> None:
