@@ -27,9 +27,10 @@ class AAEHyperparameters(Hyperparameters):
 class AAE(Algorithm):
     """Adversarial auto-encoder: a discriminator's game, not a KL divergence, brings the encoder's draws to the prior.
 
-    The best discriminator's log odds are log p(z) - log q(z) with q(z) the mean of q(z|x) over the data, so that what
-    is ascended is near E[log p(x|z)] - KL(q(z) || p(z)): the lower bound without the information I(x; z) that it
-    charges for.  Nothing keeps q(z|x) wide, hence the bound is a diagnostic here, as in wake-sleep, and may be loose.
+    The best discriminator's log odds are log p(z) - log q(z), with q(z) the mean of q(z|x) over the data.  So the
+    objective that is reported, log p(x|z) plus log odds, estimates E[log p(x|z)] - KL(q(z) || p(z)): the lower bound
+    without the information I(x; z), which the bound charges for and this algorithm does not.  It leaves q(z|x) as
+    narrow as it likes; the bound is a diagnostic here, as in wake-sleep, and a loose one.
     Source: Makhzani et al. 2015; its reconstruction and regularisation phases make one update of the encoder here.
     Cost of a step: 2 M model evaluations; passes through encoder and discriminator are none.
     """
@@ -57,13 +58,14 @@ class AAE(Algorithm):
         posterior = self.model.encode(batch.x)
         z = posterior.rsample(self.generator)  # [M, d]
         discriminator_loss = self.discriminate(z.detach())
-        log_likelihood = self.model.decoder.log_prob(batch.x, z)
-        loss = (self.hyperparameters.adversarial_weight * self.suspicion(z) - log_likelihood).mean()
+        log_likelihood, log_odds = self.model.decoder.log_prob(batch.x, z), self.log_odds(z)
+        not_fooled = softplus(-log_odds)  # -log D(z): the non-saturating loss, with a slope where D is sure
+        loss = (self.hyperparameters.adversarial_weight * not_fooled - log_likelihood).mean()
         self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
-        bound = (log_likelihood - posterior.kl_to_standard_normal()).detach().mean()
-        return StepInfo(bound, 2 * len(batch.x), {"discriminator_loss": discriminator_loss})
+        objective = (log_likelihood + log_odds).detach().mean()
+        return StepInfo(objective, 2 * len(batch.x), {"discriminator_loss": discriminator_loss})
 
     def discriminate(self, z: Tensor) -> Tensor:
         """One update of the discriminator, from as many draws of the prior as there are z [M, d]; its loss in nats.
@@ -71,23 +73,28 @@ class AAE(Algorithm):
         The loss is -log D(prior's) - log(1 - D(z)): 2 log 2 where the two cannot be told apart.
         """
         from_prior = self.model.sample_prior(len(z), self.generator)
-        loss = (self.suspicion(from_prior) + softplus(self.discriminator(z).squeeze(-1))).mean()
+        loss = (softplus(-self.log_odds(from_prior)) + softplus(self.log_odds(z))).mean()
         self.adversary.zero_grad()
         loss.backward()
         self.adversary.step()
         return loss.detach()
 
-    def suspicion(self, z: Tensor) -> Tensor:
-        """-log D(z) for each z [M, d], in nats: [M].  To lower it is the encoder's (non-saturating) aim."""
-        return softplus(-self.discriminator(z).squeeze(-1))
+    def log_odds(self, z: Tensor) -> Tensor:
+        """log D(z) - log(1 - D(z)), that z [M, d] came from the prior and not from the encoder: [M] nats."""
+        log_odds: Tensor = self.discriminator(z).squeeze(-1)
+        return log_odds
 
 
 def perceptron(sizes: tuple[int, ...], like: Tensor, generator: torch.Generator) -> nn.Sequential:
-    """Affine layers with leaky ReLUs between, He's initial weights, on the device and in the precision of ``like``."""
+    """Affine layers with leaky ReLUs between, on the device and in the precision of ``like``; it begins as zero.
+
+    Initial weights are He's, those of the last layer zero: a discriminator begins undecided.
+    """
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes):
         affine = skip_init(nn.Linear, inputs, outputs, device=like.device, dtype=like.dtype)
         nn.init.kaiming_normal_(affine.weight, a=0.2, generator=generator)
         nn.init.zeros_(affine.bias)
         layers += [affine, nn.LeakyReLU(0.2)]
+    nn.init.zeros_(affine.weight)
     return nn.Sequential(*layers[:-1])
