@@ -128,7 +128,8 @@ def offered_prior(
     as many passes through the decoder's network and a matrix product; each chain by itself moves as if they were its
     own.  Source: Andrieu, Lee & Vihola 2018, "Uniform ergodicity of the iterated conditional SMC and geometric
     ergodicity of particle Gibbs samplers".
-    Cost: ``num_candidates`` model evaluations for all chains together, and 1 for each.
+    Cost: ``num_candidates`` model evaluations for all chains together, and 1 for each; the matrix product of N rows and
+    ``num_candidates`` outputs comes on top and is counted as none.
     """
     candidates = model.sample_prior(num_candidates, generator)  # [K, d]
     with torch.no_grad():
