@@ -111,6 +111,21 @@ def test_the_smallest_deviation_is_finite_with_finite_gradients_in_float32() -> 
     assert all(torch.isfinite(p.grad).all() for p in judged.decoder.parameters() if p.grad is not None)
 
 
+def test_the_least_deviation_is_of_pixels_alone() -> None:
+    x = torch.zeros(5, 3, dtype=torch.float64)
+    judged = Problem(x, 2, Deep(hidden=6, min_deviation=0.5), "gaussian").model(encoder=True).eval()
+    assert judged.encoder is not None
+    with torch.no_grad():
+        for network in (judged.encoder, judged.decoder):
+            last = linear_layers(network)[-1]
+            last.bias[last.out_features // 2 :] = -50.0
+    _, log_variance = judged.decoder.outputs(normal(4, 2))
+    assert log_variance is not None
+    torch.testing.assert_close((log_variance / 2).exp(), torch.full_like(log_variance, 0.5))
+    deviation = (judged.encode(normal(4, 3)).log_variance / 2).exp()
+    torch.testing.assert_close(deviation, torch.full_like(deviation, 1e-6))
+
+
 @pytest.mark.parametrize("spread", [-4.0, -8.0, -12.0])
 def test_an_encoder_thrown_to_tiny_deviations_is_led_back(spread: float) -> None:
     """The divergence's gradient in the spread v is (s^2 - 1) sigmoid(v) / s, also where s is 1e-5.
