@@ -41,7 +41,10 @@ class Architecture(ABC):
 
     @abstractmethod
     def encoder_network(self, shape: Shape, generator: torch.Generator) -> nn.Module:
-        """The network x [..., D] -> (mean [..., d], log-variance [..., d])."""
+        """The network x [..., D] -> (mean [..., d], log-variance [..., d]).
+
+        It keeps its log-variances within bounds, as the decoder's does: without, exp() of one overflows some day.
+        """
 
     def decoder(self, shape: Shape, generator: torch.Generator) -> Decoder:
         """p(x|z) with initial weights drawn from ``generator``."""

@@ -25,21 +25,25 @@ class DeepOptions:
 
     hidden: int = option(500, "units in each hidden layer of encoder and decoder", unit="units", minimum=1)
     keep: float = option(0.9, "share of the hidden units that dropout keeps in training", above=0, maximum=1)
+    min_deviation: float = option(
+        SMALLEST_DEVIATION, "least standard deviation of a pixel under a Gaussian decoder", above=0
+    )
 
 
 class GaussianHead(nn.Module):
-    """hidden -> (affine mean, log-variance), where the standard deviation is 1e-6 + softplus(affine)."""
+    """hidden -> (affine mean, log-variance), where the standard deviation is ``least`` + softplus(affine)."""
 
-    def __init__(self, hidden: int, outputs: int, *, squash: bool = False) -> None:
+    def __init__(self, hidden: int, outputs: int, *, least: float = SMALLEST_DEVIATION, squash: bool = False) -> None:
         """``squash`` passes the mean through a sigmoid."""
         super().__init__()
         self.affine = nn.Linear(hidden, 2 * outputs)  # both maps in one product
+        self.least = least
         self.squash = squash
 
     def forward(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """[..., hidden] -> mean [..., outputs], log-variance [..., outputs]."""
         mean, spread = self.affine(hidden).chunk(2, dim=-1)
-        log_variance = 2 * (SMALLEST_DEVIATION + functional.softplus(spread)).log()
+        log_variance = 2 * (self.least + functional.softplus(spread)).log()
         return torch.sigmoid(mean) if self.squash else mean, log_variance
 
 
@@ -64,6 +68,8 @@ class Deep(Architecture):
 
     For a Bernoulli decoder (probabilities clipped to [1e-8, 1 - 1e-8]), a Gaussian one, and one of identity
     covariance.  Dropout is part of training alone: bounds and estimates are of the networks without it.
+    The Gaussian density of pixels that hardly ever vary, as at the borders of MNIST, has no bound, and training runs
+    after it: raise ``min_deviation`` there.
     Sources: Clevert et al. 2016 (elu), Srivastava et al. 2014 (dropout), He et al. 2015, equation 10 (weights start at
     N(0, 2 / inputs), biases at 0).
     """
@@ -76,7 +82,7 @@ class Deep(Architecture):
         hidden, outputs = self.options.hidden, shape.num_pixels
         head: nn.Module
         if shape.likelihood == "gaussian":
-            head = GaussianHead(hidden, outputs, squash=shape.bounded)
+            head = GaussianHead(hidden, outputs, least=self.options.min_deviation, squash=shape.bounded)
         elif shape.likelihood == "unit_gaussian":
             head = LocationHead(hidden, outputs, squash=shape.bounded)
         else:

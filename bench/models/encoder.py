@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from bench.models.gaussian import LOG_VARIANCE_LIMIT, Gaussian
+from bench.models.gaussian import Gaussian
 
 
 class Encoder(nn.Module):
     """q(z|x) = N(mean(x), diag(exp(log_variance(x)))), the recognition model of the paper (appendix C.2)."""
 
     def __init__(self, network: nn.Module) -> None:
-        """``network`` maps x [..., D] to (mean [..., d], log-variance [..., d])."""
+        """``network`` maps x [..., D] to (mean [..., d], log-variance [..., d], within bounds of its own)."""
         super().__init__()
         self.network = network
 
     def forward(self, x: Tensor) -> Gaussian:
         """The posterior approximation for each row of x: [..., D] -> Gaussian over [..., d]."""
-        mean, log_variance = self.network(x)
-        return Gaussian(mean, log_variance.clamp(-LOG_VARIANCE_LIMIT, LOG_VARIANCE_LIMIT))
+        return Gaussian(*self.network(x))

@@ -111,6 +111,41 @@ def test_the_smallest_deviation_is_finite_with_finite_gradients_in_float32() -> 
     assert all(torch.isfinite(p.grad).all() for p in judged.decoder.parameters() if p.grad is not None)
 
 
+def test_the_least_deviation_is_of_pixels_alone() -> None:
+    x = torch.zeros(5, 3, dtype=torch.float64)
+    judged = Problem(x, 2, Deep(hidden=6, min_deviation=0.5), "gaussian").model(encoder=True).eval()
+    assert judged.encoder is not None
+    with torch.no_grad():
+        for network in (judged.encoder, judged.decoder):
+            last = linear_layers(network)[-1]
+            last.bias[last.out_features // 2 :] = -50.0
+    _, log_variance = judged.decoder.outputs(normal(4, 2))
+    assert log_variance is not None
+    torch.testing.assert_close((log_variance / 2).exp(), torch.full_like(log_variance, 0.5))
+    deviation = (judged.encode(normal(4, 3)).log_variance / 2).exp()
+    torch.testing.assert_close(deviation, torch.full_like(deviation, 1e-6))
+
+
+@pytest.mark.parametrize("spread", [-4.0, -8.0, -12.0])
+def test_an_encoder_thrown_to_tiny_deviations_is_led_back(spread: float) -> None:
+    """The divergence's gradient in the spread v is (s^2 - 1) sigmoid(v) / s, also where s is 1e-5.
+
+    A first update of Adagrad or Adam may throw s that far; a latent dimension without a gradient would stay there.
+    """
+    judged = model("bernoulli")
+    assert judged.encoder is not None
+    head = linear_layers(judged.encoder)[-1]
+    with torch.no_grad():
+        head.weight.zero_()
+        head.bias[2:] = spread
+    judged.encode(normal(1, 3)).kl_to_standard_normal().sum().backward()
+    deviation = 1e-6 + math.log1p(math.exp(spread))
+    expected = (deviation - 1 / deviation) / (1 + math.exp(-spread))
+    assert head.bias.grad is not None
+    torch.testing.assert_close(head.bias.grad[2:], torch.full((2,), expected, dtype=torch.float64))
+    assert expected < -0.8  # descent raises the spread
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_probabilities_are_clipped_also_where_floats_cannot_say_so(dtype: torch.dtype) -> None:
     """A certain pixel that is wrong costs log 1e8 nats, not infinitely many, and one that is right 1e-8."""
