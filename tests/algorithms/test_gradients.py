@@ -224,6 +224,37 @@ def test_wakesleep_ascends_two_objectives() -> None:
     )
 
 
+def test_aae_reconstructs_and_fools_the_discriminator() -> None:
+    """E_q[log p(x|z)] + w log D(z), through z; the discriminator is the one that has just learned, held still."""
+    algorithm, batch = begun("aae", adversarial_weight=2.0, discriminator_hidden=4)
+    discriminator: torch.nn.Module = algorithm.discriminator  # type: ignore[attr-defined]
+    for parameter in discriminator.parameters():
+        torch.nn.init.normal_(parameter, generator=torch.Generator().manual_seed(3))
+    at, x = parameters(algorithm), batch.x.numpy()
+    epsilon = torch.randn((M, Z), generator=algorithm.generator.clone_state(), dtype=torch.float64).numpy()  # type: ignore[attr-defined]
+    info = algorithm.step(batch)
+    w = [parameter.detach().numpy() for parameter in discriminator.parameters()]
+
+    def log_odds(z: Array) -> Array:
+        for weight, bias in ((w[0], w[1]), (w[2], w[3])):
+            z = z @ weight.T + bias
+            z = np.maximum(z, 0.2 * z)
+        odds: Array = (z @ w[4].T + w[5])[:, 0]
+        return odds
+
+    def objective(p: Parameters) -> float:
+        mean, log_variance = encoded(p, x)
+        z = mean + np.exp(log_variance / 2) * epsilon
+        return float((log_likelihood(p, x, z) - 2.0 * np.log1p(np.exp(-log_odds(z)))).mean())
+
+    check(algorithm, objective, at, "decoder")
+    check(algorithm, objective, at, "encoder")
+    mean, log_variance = encoded(at, x)
+    z = mean + np.exp(log_variance / 2) * epsilon
+    assert float(info.objective) == pytest.approx(float((log_likelihood(at, x, z) + log_odds(z)).mean()), rel=1e-9)
+    assert info.model_evaluations == 2 * M
+
+
 def test_mcem_ascends_the_complete_data_likelihood() -> None:
     """One weight update: the gradient of log p(x, z) in theta where the chains have come to."""
     algorithm, batch = begun("mcem", num_updates=1)
