@@ -91,7 +91,9 @@ function drawCurves() {
     hovermode: "closest", dragmode: "zoom",
   };
   byId("figure-of-clock").textContent = curves.figures[clock] ?? "";
-  Plotly.react("chart", shown.flatMap((line) => tracesOf(line, looks.get(line.algorithm))), layout, { responsive: true, displaylogo: false });
+  const traces = shown.flatMap((line) => tracesOf(line, looks.get(line.algorithm)));
+  traces.sort((a, b) => ("fill" in b) - ("fill" in a));  // all bands below all lines
+  Plotly.react("chart", traces, layout, { responsive: true, displaylogo: false });
 }
 
 // An untrained model lies hundreds of nats below a trained one: the lower half of each curve is left out at first.

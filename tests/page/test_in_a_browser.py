@@ -33,6 +33,12 @@ def test_the_curves_are_those_of_the_run(page: Page, run: Path) -> None:
     assert line["y"] == pytest.approx(list(expected), rel=1e-5)
 
 
+def test_no_band_covers_a_line(page: Page) -> None:
+    filled = page.evaluate("chart.data.map((trace) => 'fill' in trace)")
+    assert filled == sorted(filled, reverse=True)
+    assert any(filled)
+
+
 def test_the_axis_is_switched(page: Page) -> None:
     assert chart(page)["layout"]["xaxis"]["title"]["text"] == "training samples"
     before = lines(page)[0]["x"]

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import bench
 from bench.api import report
+from bench.drawing import figures
+from bench.drawing.image_panels import Row, draw
 from bench.page.answer import answers
+from bench.page.build import FigureOnPage, _figure
 from bench.results import Results
 
 HOSTILE = "aevb[x=</script><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}]"
@@ -23,6 +30,28 @@ def test_it_is_one_small_file_that_loads_nothing(page_file: Path) -> None:
     assert not re.search(r"<(?:script|img|link|iframe)[^>]+(?:src|href)=[\"'](?!data:)", text.split("<script>", 1)[0])
     assert "default-src 'none'" in text
     assert page_file.stat().st_mode & 0o044 or not page_file.parent.stat().st_mode & 0o044
+
+
+def test_a_figure_on_the_page_shows_each_pixel_and_its_colour() -> None:
+    grey = np.linspace(0, 1, 300 * 300, dtype=np.float32).reshape(300, 300)
+    figure = draw([Row("", [("a", grey)])], [])
+    figures.fix_layout(figure)
+    found = _figure(FigureOnPage("name", "title", "about", figure))
+    with Image.open(io.BytesIO(base64.b64decode(found["png"]))) as image:
+        shown = np.asarray(image.convert("L"))
+    assert len(np.unique(shown)) > 250
+    assert (shown[:, shown.shape[1] // 2] < 250).sum() == pytest.approx(300 * 250 / 256, abs=3)  # the rest is white
+
+
+def test_thin_lines_keep_their_colour() -> None:
+    figure, ((ax,),) = figures.panel_grid([1])
+    ax.imshow(np.linspace(0, 1, 3600).reshape(60, 60), cmap="gray")  # with as many greys as the page keeps colours
+    ax.axhline(30, color="#0173b2", linewidth=3)
+    figures.fix_layout(figure)
+    found = _figure(FigureOnPage("name", "title", "about", figure))
+    with Image.open(io.BytesIO(base64.b64decode(found["png"]))) as image:
+        far = np.abs(np.asarray(image.convert("RGB")).astype(int) - [0x01, 0x73, 0xB2]).max(axis=-1)
+    assert (far < 20).sum() > 100
 
 
 def test_hostile_names_stay_text(run: Path, tmp_path: Path) -> None:
