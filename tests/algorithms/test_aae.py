@@ -99,7 +99,7 @@ def binary(n: int = 40, pixels: int = 6) -> Tensor:
 
 
 def test_the_discriminator_begins_undecided_and_learns_to_tell() -> None:
-    """Its loss begins at 2 log 2, its gradient is that of binary cross-entropy, and its odds part to the right sides."""
+    """Its loss begins at 2 log 2, its gradient is that of binary cross-entropy, and its odds take the right sides."""
     algorithm, _ = begun(binary(), 2, "mlp[hidden=3]", "bernoulli", learning_rate=0.01)
     far = 2 + 0.5 * torch.randn(40, 2, generator=seeds.generator("far"))
     near = algorithm.model.sample_prior(40, seeds.generator("near"))
