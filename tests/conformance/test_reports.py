@@ -17,27 +17,31 @@ from bench.study import Study
 
 BLOBS = str(Path(__file__).parent.parent / "plugins" / "blobs.py")
 EVERY = list(plugins.find("report").values())
+OF_OTHER_DATA = {"aevb_fig2"}  # tests/reports/test_aevb_fig2.py
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     """An algorithm without a bound, one whose z is discrete, two seeds, an estimator with bounds on both sides."""
     asked = {"algos": "aevb,mcem,vqvae[num_codes=5]", "dataset": BLOBS, "z": [2], "seeds": 2, "budget": 1e3}
+    asked["likelihood_marks"] = [500]
     asked["likelihood"] = "importance[num_samples=20],bdmc[num_points=4,num_steps=5,num_chains=2]"
     out = tmp_path_factory.mktemp("reports") / "run"
     sequential = Execution(backend="sequential", device="cpu")
     return bench.run(out=out, execution=sequential, quiet=True, **asked)
 
 
-@pytest.mark.parametrize("plugin", EVERY, ids=lambda plugin: plugin.name)
+@pytest.mark.parametrize(
+    "plugin", [plugin for plugin in EVERY if plugin.name not in OF_OTHER_DATA], ids=lambda plugin: plugin.name
+)
 def test_is_saved_in_every_format_and_the_same_twice(plugin: PluginRef, results: Results, tmp_path: Path) -> None:
     report: Report = plugin.load()()
-    first = report.save(results, tmp_path / "one", plugin.name, report.formats)
-    again = report.save(results, tmp_path / "two", plugin.name, report.formats)
-    assert [path.suffix[1:] for path in first] == list(report.formats)
-    assert all(path.stat().st_size > 100 for path in first)
-    for one, two in zip(first, again, strict=True):
-        assert one.read_bytes() == two.read_bytes()
+    paths = report.save(results, tmp_path / "report", plugin.name, report.formats)
+    assert [path.suffix[1:] for path in paths] == list(report.formats)
+    first = [path.read_bytes() for path in paths]
+    assert all(len(content) > 100 for content in first)
+    report.save(results, tmp_path / "report", plugin.name, report.formats)  # the page names the folder it is in
+    assert [path.read_bytes() for path in paths] == first
 
 
 @pytest.mark.parametrize("plugin", EVERY, ids=lambda plugin: plugin.name)

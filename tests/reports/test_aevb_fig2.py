@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,8 +25,10 @@ def paper(rows: Any) -> Any:
     return rows
 
 
-def test_a_row_for_each_data_set_on_the_papers_axes(paper: Any) -> None:
-    figure = AEVBFig2().figure(paper.results())
+def test_a_row_for_each_data_set_on_the_papers_axes(paper: Any, tmp_path: Path) -> None:
+    report, results = AEVBFig2(), paper.results()
+    assert all(path.stat().st_size > 100 for path in report.save(results, tmp_path, "fig2", report.formats))
+    figure = report.drawn(results)
     assert isinstance(figure, Figure)
     titles = [ax.get_title(loc="left").splitlines()[-1] for ax in figure.axes]
     assert titles == [*(f"z = {z}" for z in (3, 5, 10, 20, 200)), *(f"z = {z}" for z in (2, 5, 10, 20))]
