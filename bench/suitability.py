@@ -38,7 +38,8 @@ def suited(estimators: Sequence[Choice], specs: Sequence[TrialSpec], data: Data)
     Raises OptionError where an estimator can judge no algorithm at all.
     """
     kinds = list(dict.fromkeys(map(_kind, specs)))
-    models = {kind: model for kind in kinds if (model := _model(kind, data)) is not None}
+    needed = kinds if any(choice.create().may_refuse for choice in estimators) else []
+    models = {kind: model for kind in needed if (model := _model(kind, data)) is not None}
     refusals = {
         choice: {kind: why for kind, model in models.items() if (why := choice.create().refusal(model))}
         for choice in estimators

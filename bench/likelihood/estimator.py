@@ -82,6 +82,11 @@ class Estimator(ABC):
         """Settings by name; raises OptionError for an unknown, ill-typed or out-of-range one."""
         self.options = options.build(self.Options, settings, type(self).__name__.lower())
 
+    @property
+    def may_refuse(self) -> bool:
+        """Whether there are models that it cannot judge; if not, none is built to ask about."""
+        return True
+
     def refusal(self, model: LatentVariableModel) -> str:
         """Why it cannot judge this model, and what can; empty where it can.  Where it is overridden, ask it too."""
         if isinstance(model, DiscreteModel) and not self.takes_codes:

@@ -49,6 +49,11 @@ class Importance(Estimator):
     options: ImportanceOptions
     takes_codes: ClassVar[bool] = True
 
+    @property
+    def may_refuse(self) -> bool:
+        """See `Estimator.may_refuse`."""
+        return self.options.proposal != "hmc"
+
     def refusal(self, model: LatentVariableModel) -> str:
         """See `Estimator.refusal`."""
         if self.options.proposal == "encoder" and model.encoder is None:

@@ -179,13 +179,13 @@ def test_trouble_is_a_row_with_its_reason_and_the_others_go_on(
 
 
 def test_a_trial_that_takes_too_long_is_stopped_and_goes_on_later(bench: Bench, tmp_path: Path) -> None:
-    asked = ("run", *QUICK, "--seeds", "1", "--algos", f"{TROUBLE}[how=slow]", "--budget", "5e4", "--out", "run")
+    asked = ("run", *QUICK, "--seeds", "1", "--algos", f"{TROUBLE}[how=slow]", "--budget", "4e4", "--out", "run")
     started = time.monotonic()
-    bench(*asked, "--timeout", "2s", code=3)
-    assert time.monotonic() - started < 30  # 500 updates of 10 ms and more would not fit into 2 s
+    bench(*asked, "--timeout", "6s", code=3)
+    assert time.monotonic() - started < 60  # 400 updates of 30 ms and more would not fit into 6 s
     trial = library.load(tmp_path / "run").trials.iloc[0]
     assert trial["status"] == "timeout"
-    assert 0 < trial["samples"] < 5e4
+    assert 0 < trial["samples"] < 4e4
     bench(*asked)
     assert library.load(tmp_path / "run").trials.iloc[0]["status"] == "done"
 

@@ -42,7 +42,7 @@ class Trouble(Algorithm):
         """Nothing, until it is time."""
         how = self.hyperparameters.how
         if how == "slow":
-            time.sleep(0.01)
+            time.sleep(0.03)
         elif self.count == self.hyperparameters.when:
             if how == "raise":
                 raise RuntimeError("boom <b>&% 100 $")
