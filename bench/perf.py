@@ -149,7 +149,7 @@ def _run(side: str, folder: Path, only: str) -> Side:
     root, tests, timings, outcomes = folder / side, folder / "new", folder / "timings.json", folder / "outcomes.xml"
     for path in (timings, outcomes):
         path.unlink(missing_ok=True)
-    inherited = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     paths = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH", "")]))
     finished = subprocess.run(  # noqa: S603  # this Python, on files of the checkout
         [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -88,20 +89,11 @@ class Results:
         for path, spec, _ in found:
             homes.setdefault(_cell(spec), set()).add(path)
         shared = {cell.algorithm for cell, paths in homes.items() if len(paths) > 1}
-        names = self.names
+        names = folder_names((self.path, *self.others))
         return [
             Entry(spec, folder, _labels(spec, names[path] if spec.algorithm.name in shared else ""))
             for path, spec, folder in found
         ]
-
-    @property
-    def names(self) -> dict[Path, str]:
-        """What each run is called: its folder's name, or its path where two folders are of one name."""
-        counts = Counter(path.resolve().name for path in (self.path, *self.others))
-        return {
-            path: path.resolve().name if counts[path.resolve().name] == 1 else str(path)
-            for path in (self.path, *self.others)
-        }
 
     @cached_property
     def trials(self) -> pd.DataFrame:
@@ -178,6 +170,12 @@ class Results:
     @cached_property
     def _diagnoses(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
         return [(entry.labels, found) for entry in self._entries if (found := entry.folder.read_diagnosis())]
+
+
+def folder_names(paths: Sequence[Path]) -> dict[Path, str]:
+    """What each folder is called: by its name, or by its path where two are of one name."""
+    counts = Counter(path.resolve().name for path in paths)
+    return {path: path.resolve().name if counts[path.resolve().name] == 1 else str(path) for path in paths}
 
 
 def _cell(spec: TrialSpec) -> Cell:

@@ -20,6 +20,7 @@ from bench.drawing.latex import latex_table
 from bench.page.answer import answers
 from bench.page.curves import curves
 from bench.report import csv_text, markdown_table
+from bench.results import folder_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,7 +72,7 @@ def build(
     template = environment.from_string(_asset("page.html.j2"))
     runs = results.given or (results.path, *results.others)
     return template.render(
-        title=", ".join(results.names[path] for path in runs),
+        title=", ".join(folder_names(runs).values()),
         command=_command(runs, out),
         answers=answers(results),
         judge=_judge(results),

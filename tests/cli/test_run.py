@@ -52,6 +52,11 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
     }
 
 
+def heed_interrupts() -> None:
+    """In a new process: SIGINT as at a terminal, though these tests may run in the background, where it is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def same(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> bool:
     """Bit for bit."""
     return one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
@@ -203,7 +208,12 @@ def test_a_failed_trial_is_tried_again(bench: Bench, tmp_path: Path) -> None:
 def test_ctrl_c_keeps_what_is_done_and_the_same_command_does_the_rest(bench: Bench, tmp_path: Path) -> None:
     asked = ["run", *QUICK, "--algos", f"aevb,{TROUBLE}[how=slow]", "--budget", "2e4", "--seeds", "1", "--out", "run"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "bench", *asked], cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, "-m", "bench", *asked],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=heed_interrupts,  # noqa: PLW1509  # no other thread holds a lock that the new process would want
     )
     until(lambda: statuses(tmp_path / "run").get("aevb") == "done")
     os.killpg(process.pid, signal.SIGINT)  # what a terminal does: parent and workers all get it
