@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from joblib import Parallel, delayed, parallel_config
 from joblib.externals.loky import get_reusable_executor
@@ -171,7 +171,10 @@ def _execute(path: Path, spec: TrialSpec, settings: Settings) -> TrialSpec:
 @contextmanager
 def workers(execution: Execution, num_tasks: int) -> Iterator[Parallel]:
     """A joblib pool for so many tasks, that yields their results as they come."""
-    limits = {"inner_max_num_threads": execution.threads} if execution.backend == "loky" else {}
+    limits: dict[str, Any] = {}
+    if execution.backend == "loky":
+        # joblib keeps its processes for the next call, and makes new ones where these arguments differ.
+        limits = {"inner_max_num_threads": execution.threads, "initializer": os.chdir, "initargs": (Path.cwd(),)}
     at_once = max(1, min(execution.workers, num_tasks))
     # Asked for one job, joblib would run it in this process, where a crash or a Ctrl-C hits the whole run.
     num_jobs = max(2, at_once) if execution.backend == "loky" else at_once

@@ -15,9 +15,43 @@ from bench.cli import main
 Bench = Callable[..., subprocess.CompletedProcess[str]]
 
 
+def call(folder: Path, *arguments: object) -> object:
+    """Call ``bench`` in a folder, in this process, which saves the seconds that one takes to start; gives its code."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("COLUMNS", "200")
+        patch.setattr(sys, "argv", ["bench", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            main()
+    return left.value.code
+
+
+@pytest.fixture(scope="session")
+def train() -> Callable[..., None]:
+    """``train(folder, "run", ...)``, for runs that the tests of a file share."""
+
+    def finished(folder: Path, *arguments: object) -> None:
+        assert call(folder, *arguments) == 0
+
+    return finished
+
+
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    """Call ``bench`` with arguments in ``tmp_path``; it must not show a traceback, whatever happens."""
+def bench(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Bench:
+    """Call ``bench`` with arguments in ``tmp_path``, and get what it showed."""
+
+    def shown(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+        ended = call(tmp_path, *arguments)
+        out, err = capsys.readouterr()
+        assert ended == code, f"exit code {ended}\n{out}\n{err}"
+        return subprocess.CompletedProcess(["bench", *map(str, arguments)], code, out, err)
+
+    return shown
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Bench:
+    """The same in a process of its own, as users do; it must not show a traceback, whatever happens."""
 
     def call(*arguments: object, code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
         finished = subprocess.run(
@@ -32,22 +66,5 @@ def bench(tmp_path: Path) -> Bench:
         assert "Traceback" not in finished.stderr, finished.stderr
         assert finished.returncode == code, f"exit code {finished.returncode}\n{finished.stdout}\n{finished.stderr}"
         return finished
-
-    return call
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Bench:
-    """The same in this process, for requests that end before anything is trained: it saves the start of a process."""
-
-    def call(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setenv("COLUMNS", "200")
-        monkeypatch.setattr(sys, "argv", ["bench", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        shown = capsys.readouterr()
-        assert left.value.code == code, f"exit code {left.value.code}\n{shown.out}\n{shown.err}"
-        return subprocess.CompletedProcess(sys.argv, code, shown.out, shown.err)
 
     return call

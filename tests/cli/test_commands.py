@@ -23,14 +23,14 @@ Bench = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished(tmp_path_factory: pytest.TempPathFactory, train: Callable[..., None]) -> Path:
     """A small finished run, made once."""
     asked = (
         *("run", "--dataset", BLOBS, "--z", "2", "--budget", "1000", "--seeds", "1"),
         *("--algos", "aevb[learning_rate=0.05],mcem", "--likelihood", "importance[num_samples=20]", "--out", "run"),
     )
     folder = tmp_path_factory.mktemp("finished")
-    subprocess.run([sys.executable, "-m", "bench", *asked], cwd=folder, check=True, capture_output=True)
+    train(folder, *asked, "--backend", "sequential")
     return folder / "run"
 
 
@@ -58,13 +58,13 @@ def _seconds(command: list[str]) -> float:
 
 
 @pytest.mark.parametrize("command", ["run", "report", "list", "show", "export"])
-def test_every_command_has_help(here: Bench, command: str) -> None:
-    assert "Usage: " in here(command, "--help").stdout
-    assert command in here("--help").stdout
+def test_every_command_has_help(bench: Bench, command: str) -> None:
+    assert "Usage: " in bench(command, "--help").stdout
+    assert command in bench("--help").stdout
 
 
-def test_list_names_everything_with_a_line_of_help(here: Bench) -> None:
-    shown = here("list").stdout
+def test_list_names_everything_with_a_line_of_help(bench: Bench) -> None:
+    shown = bench("list").stdout
     for name in (
         "aevb",
         "wakesleep",
@@ -82,15 +82,15 @@ def test_list_names_everything_with_a_line_of_help(here: Bench) -> None:
     ):
         (line,) = [line for line in shown.splitlines() if line.split()[:1] == [name]]
         assert len(line.split()) > 4
-    assert "aevb" not in here("list", "datasets").stdout
+    assert "aevb" not in bench("list", "datasets").stdout
 
 
-def test_show_tells_options_units_defaults_and_source(here: Bench) -> None:
-    shown = here("show", "mcem").stdout
+def test_show_tells_options_units_defaults_and_source(bench: Bench) -> None:
+    shown = bench("show", "mcem").stdout
     for words in ("num_leapfrog", "10", "0.9", "datapoints", "0.01, 0.02, 0.1", "appendix E", "Cost"):
         assert words in shown
-    assert "importance samples" in here("show", str(PLUGINS / "mine.py")).stdout
-    assert "dropout keeps" in here("show", "deep").stdout
+    assert "importance samples" in bench("show", str(PLUGINS / "mine.py")).stdout
+    assert "dropout keeps" in bench("show", "deep").stdout
 
 
 def test_export_gives_the_same_table_in_every_format(bench: Bench, run: Path, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,13 +17,12 @@ BLOBS = Path(__file__).parent.parent / "plugins" / "blobs.py"
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def runs(tmp_path_factory: pytest.TempPathFactory, train: Callable[..., None]) -> Path:
     """`base`; `poor`, the same algorithm name trained from a poorer step size; `short`, with another budget."""
     folder = tmp_path_factory.mktemp("compared")
     asked = ["run", "--dataset", BLOBS, "--algos", "aevb", "--z", 2, "--seeds", 5, "--likelihood-points", 30]
     for name, more in (("base", ["--budget", 3000]), ("short", ["--budget", 1000])):
-        command = [*asked, *more, "--backend", "sequential", "--out", name]
-        subprocess.run([sys.executable, "-m", "bench", *map(str, command)], cwd=folder, check=True, capture_output=True)
+        train(folder, *asked, *more, "--backend", "sequential", "--out", name)
     shutil.copytree(folder / "base", folder / "poor")
     for path in (folder / "poor").glob("trials/*/likelihoods.json"):
         rows = json.loads(path.read_text())
@@ -34,24 +32,24 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_with_itself(here: Bench, runs: Path) -> None:
-    shown = here("compare", runs / "base", runs / "base").stdout
+def test_with_itself(bench: Bench, runs: Path) -> None:
+    shown = bench("compare", runs / "base", runs / "base").stdout
     assert "No evidence of any change in 5 comparisons." in shown
     assert "The target is the test bound at 95 %" in " ".join(shown.split())
 
 
-def test_a_loss_ends_in_exit_code_1_and_a_gain_does_not(here: Bench, runs: Path) -> None:
-    shown = " ".join(here("compare", runs / "base", runs / "poor", code=1).stdout.split())
+def test_a_loss_ends_in_exit_code_1_and_a_gain_does_not(bench: Bench, runs: Path) -> None:
+    shown = " ".join(bench("compare", runs / "base", runs / "poor", code=1).stdout.split())
     assert "Worse: log-likelihood of aevb, z = 2 (" in shown
     assert "by 2.00 nats (95 % interval -2.00 to -2.00; 5 pairs of seeds; p = " in shown
     assert "1 worse, 0 better, 4 without evidence of a change." in shown
-    assert "0 worse, 1 better" in here("compare", runs / "poor", runs / "base").stdout
-    here("compare", runs / "base", runs / "poor", "--min-nats", 3)
-    assert "log-likelihood" in here("compare", runs / "base", runs / "base", "--all").stdout
+    assert "0 worse, 1 better" in bench("compare", runs / "poor", runs / "base").stdout
+    bench("compare", runs / "base", runs / "poor", "--min-nats", 3)
+    assert "log-likelihood" in bench("compare", runs / "base", runs / "base", "--all").stdout
 
 
-def test_json_is_for_programs(here: Bench, runs: Path) -> None:
-    told = json.loads(here("compare", runs / "base", runs / "poor", "--format", "json", code=1).stdout)
+def test_json_is_for_programs(bench: Bench, runs: Path) -> None:
+    told = json.loads(bench("compare", runs / "base", runs / "poor", "--format", "json", code=1).stdout)
     worse = [row for row in told["rows"] if row["verdict"] == "worse"]
     assert [(row["algorithm"], row["z"], row["measure"], round(row["change"], 6)) for row in worse] == [
         ("aevb", 2, "log-likelihood", -2.0)
@@ -60,21 +58,21 @@ def test_json_is_for_programs(here: Bench, runs: Path) -> None:
     assert told["rules"]["false_alarms"] == 0.05
 
 
-def test_markdown_is_for_pull_requests(here: Bench, runs: Path) -> None:
-    text = here("compare", runs / "base", runs / "poor", "--format", "markdown", code=1).stdout
+def test_markdown_is_for_pull_requests(bench: Bench, runs: Path) -> None:
+    text = bench("compare", runs / "base", runs / "poor", "--format", "markdown", code=1).stdout
     page = markdown_it.MarkdownIt("commonmark").enable("table").render(text)
     assert "<strong>1 worse, 0 better, 4 without evidence of a change.</strong>" in page
     assert page.count("<tr>") == 6
     assert "<li>Worse: log-likelihood of aevb" in page
 
 
-def test_nothing_to_compare_is_an_error(here: Bench, runs: Path) -> None:
-    failed = here("compare", runs / "base", runs / "short", code=2)
+def test_nothing_to_compare_is_an_error(bench: Bench, runs: Path) -> None:
+    failed = bench("compare", runs / "base", runs / "short", code=2)
     assert "other budget: 3,000 training samples in BASE, 1,000 in NEW" in " ".join(failed.stdout.split())
     assert "can be compared with" in failed.stderr
 
 
-def test_missing_cells_are_named_and_strict_fails(here: Bench, runs: Path, tmp_path: Path) -> None:
+def test_missing_cells_are_named_and_strict_fails(bench: Bench, runs: Path, tmp_path: Path) -> None:
     wide = tmp_path / "wide"
     shutil.copytree(runs / "base", wide)
     for path in (runs / "base").glob("trials/*"):
@@ -82,10 +80,10 @@ def test_missing_cells_are_named_and_strict_fails(here: Bench, runs: Path, tmp_p
         shutil.copytree(path, made)
         spec = json.loads((made / "spec.json").read_text())
         (made / "spec.json").write_text(json.dumps({**spec, "z": 7}))
-    shown = " ".join(here("compare", runs / "base", wide).stdout.split())
+    shown = " ".join(bench("compare", runs / "base", wide).stdout.split())
     assert "Missing: aevb, z = 7" in shown
     assert "only in NEW" in shown
-    here("compare", runs / "base", wide, "--strict", code=1)
+    bench("compare", runs / "base", wide, "--strict", code=1)
 
 
 @pytest.mark.parametrize(
@@ -96,9 +94,9 @@ def test_missing_cells_are_named_and_strict_fails(here: Bench, runs: Path, tmp_p
         (["--false-alarms", "5"], "`false_alarms` must lie between 0 and 1 (got 5)"),
     ],
 )
-def test_rules_that_could_not_be_meant(here: Bench, runs: Path, arguments: list[str], message: str) -> None:
-    assert message in here("compare", runs / "base", runs / "base", *arguments, code=2).stderr
+def test_rules_that_could_not_be_meant(bench: Bench, runs: Path, arguments: list[str], message: str) -> None:
+    assert message in bench("compare", runs / "base", runs / "base", *arguments, code=2).stderr
 
 
-def test_a_folder_without_a_run(here: Bench, runs: Path, tmp_path: Path) -> None:
-    assert "is not a run folder" in here("compare", runs / "base", tmp_path, code=2).stderr
+def test_a_folder_without_a_run(bench: Bench, runs: Path, tmp_path: Path) -> None:
+    assert "is not a run folder" in bench("compare", runs / "base", tmp_path, code=2).stderr

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,12 +22,11 @@ TRAINED = [
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished(tmp_path_factory: pytest.TempPathFactory, train: Callable[..., None]) -> Path:
     """Runs with z = 2, and with z = 2 and 4, made once."""
     folder = tmp_path_factory.mktemp("finished")
     for name, z in (("two", "2"), ("both", "2,4")):
-        asked = [*TRAINED[:-3], name, *TRAINED[-2:], "--z", z]
-        subprocess.run([sys.executable, "-m", "bench", *map(str, asked)], cwd=folder, check=True, capture_output=True)
+        train(folder, *TRAINED, "--out", name, "--z", z)
     return folder
 
 
@@ -140,11 +137,11 @@ def test_an_estimator_judges_the_algorithms_that_it_can(bench: Bench, trained: P
     ],
 )
 def test_requests_that_cannot_be_met(
-    here: Bench, trained: Path, tmp_path: Path, arguments: tuple[str, ...], words: str
+    bench: Bench, trained: Path, tmp_path: Path, arguments: tuple[str, ...], words: str
 ) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "study.toml").write_text((tmp_path / "run" / "study.toml").read_text())
-    assert words in here(*arguments, code=2).stderr
+    assert words in bench(*arguments, code=2).stderr
 
 
 def test_the_diagnosis_of_every_model(bench: Bench, trained: Path, tmp_path: Path) -> None:

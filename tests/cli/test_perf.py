@@ -84,31 +84,36 @@ def rows(shown: str) -> dict[str, dict[str, object]]:
 
 
 @pytest.mark.slow
-def test_a_planted_slow_down_of_30_percent_is_found(bench: Bench, repository: Path) -> None:
+@pytest.mark.timing
+def test_a_planted_slow_down_of_30_percent_is_found(process: Bench, repository: Path) -> None:
     append(repository / "algorithms" / "aevb.py", STRETCHED.format(share=0.3))
     commit(repository)
-    shown = bench("perf", "--against", "HEAD~1", "--only", "update and aevb-digits", code=1).stdout
+    asked = ("perf", "--against", "HEAD~1", "--only", "update and aevb-digits", "--rounds", "8")
+    shown = process(*asked, code=1).stdout
     assert "update[aevb-digits]  slower" in shown
     assert "1 slower, 0 faster" in shown
 
 
 @pytest.mark.slow
-def test_a_planted_slow_down_of_3_percent_is_none(bench: Bench, repository: Path) -> None:
+@pytest.mark.timing
+def test_a_planted_slow_down_of_3_percent_is_none(process: Bench, repository: Path) -> None:
     """In the working tree, not yet committed."""
     append(repository / "algorithms" / "aevb.py", STRETCHED.format(share=0.03))
     asked = ("--against", "HEAD", "--only", "update and aevb-digits", "--rounds", "3")
-    assert "update[aevb-digits]  no evidence" in bench("perf", *asked).stdout
+    assert "update[aevb-digits]  no evidence" in process("perf", *asked).stdout
 
 
 @pytest.mark.slow
-def test_what_one_side_does_not_have_or_cannot_run_is_told(bench: Bench, repository: Path) -> None:
+def test_what_one_side_does_not_have_or_cannot_run_is_told(process: Bench, repository: Path) -> None:
     """An algorithm that the base lacks, a file of benchmarks that it cannot import, a benchmark that fails."""
     shutil.copy(repository / "algorithms" / "aevb.py", repository / "algorithms" / "newcomer.py")
     append(repository / "bench" / "errors.py", "\n\nclass Newer(BenchError):\n    pass\n")
     (repository / "tests" / "perf" / "test_newer.py").write_text(NEWER, encoding="utf-8")
     append(repository / "tests" / "perf" / "test_results.py", FAILING)
     only = "newer or trouble or newcomer-digits or append"
-    found = rows(bench("perf", "--against", "HEAD", "--only", only, "--rounds", "2", "--format", "json", code=3).stdout)
+    found = rows(
+        process("perf", "--against", "HEAD", "--only", only, "--rounds", "2", "--format", "json", code=3).stdout
+    )
     assert {name: row["verdict"] for name, row in found.items()} == {
         "test_results.test_trouble": "fails",
         "test_newer.test_newer": "fails on base",
@@ -119,11 +124,11 @@ def test_what_one_side_does_not_have_or_cannot_run_is_told(bench: Bench, reposit
     assert "ImportError" in str(found["test_newer.test_newer"]["why"])
 
 
-def test_a_wrong_import_is_refused(bench: Bench, repository: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_wrong_import_is_refused(process: Bench, repository: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Something that runs at the start of Python brings its own `bench`, as an editable install can."""
     hook = tmp_path_factory.mktemp("hook")
     (hook / "sitecustomize.py").write_text(f"import sys\nsys.path.insert(0, {str(CHECKOUT)!r})\nimport bench\n")
-    said = bench("perf", "--against", "HEAD", code=2, PYTHONPATH=str(hook)).stderr
+    said = process("perf", "--against", "HEAD", code=2, PYTHONPATH=str(hook)).stderr
     assert "do not run on the base" in said
     assert f"finds {CHECKOUT} in place of" in said
 
@@ -139,24 +144,24 @@ def test_a_wrong_import_is_refused(bench: Bench, repository: Path, tmp_path_fact
         ([], "Missing option '--against'"),
     ],
 )
-def test_refusals(here: Bench, repository: Path, arguments: list[str], words: str) -> None:
-    assert words in here("perf", *arguments, code=2).stderr
+def test_refusals(bench: Bench, repository: Path, arguments: list[str], words: str) -> None:
+    assert words in bench("perf", *arguments, code=2).stderr
 
 
-def test_nothing_to_run_is_refused(bench: Bench, repository: Path) -> None:
-    said = bench("perf", "--against", "HEAD", "--only", "nonesuch", code=2).stderr
+def test_nothing_to_run_is_refused(process: Bench, repository: Path) -> None:
+    said = process("perf", "--against", "HEAD", "--only", "nonesuch", code=2).stderr
     assert "No benchmark matches `only` 'nonesuch'" in said
 
 
-def test_outside_a_checkout(here: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outside_a_checkout(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert "is not in a git checkout" in here("perf", "--against", "HEAD", code=2).stderr
+    assert "is not in a git checkout" in bench("perf", "--against", "HEAD", code=2).stderr
     git(tmp_path, "init", "--quiet")
-    assert "holds no benchmarks" in here("perf", "--against", "HEAD", code=2).stderr
+    assert "holds no benchmarks" in bench("perf", "--against", "HEAD", code=2).stderr
     monkeypatch.setenv("PATH", "")
-    assert "git is not installed" in here("perf", "--against", "HEAD", code=2).stderr
+    assert "git is not installed" in bench("perf", "--against", "HEAD", code=2).stderr
 
 
-def test_without_pytest_benchmark(here: Bench, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pytest_benchmark(bench: Bench, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.perf.find_spec", lambda name: None)
-    assert "pip install --group test" in here("perf", "--against", "HEAD", code=2).stderr
+    assert "pip install --group test" in bench("perf", "--against", "HEAD", code=2).stderr

@@ -79,7 +79,7 @@ def written(folder: Path) -> list[str]:
         (["--model", "linear", "--hidden", "7"], "linear has no option 'hidden'"),
     ],
 )
-def test_run_refuses(here: Bench, tmp_path: Path, arguments: list[str], words: str) -> None:
+def test_run_refuses(bench: Bench, tmp_path: Path, arguments: list[str], words: str) -> None:
     (tmp_path / "empty.py").write_text("x = 1\n")
     (tmp_path / "raises.py").write_text("1 / 0\n")
     (tmp_path / "a_file").write_text("")
@@ -103,7 +103,7 @@ def test_run_refuses(here: Bench, tmp_path: Path, arguments: list[str], words: s
         if ".toml" not in arguments[0]
         else arguments
     )
-    finished = here("run", *given, code=2)
+    finished = bench("run", *given, code=2)
     assert words in finished.stderr
     assert "Error" in finished.stderr
     assert len(finished.stderr.strip().splitlines()) <= 4  # with click's usage lines
@@ -125,13 +125,13 @@ def test_run_refuses(here: Bench, tmp_path: Path, arguments: list[str], words: s
         (["export", "other", "--what", "weights"], "weights"),
     ],
 )
-def test_other_commands_refuse(here: Bench, tmp_path: Path, arguments: list[str], words: str) -> None:
+def test_other_commands_refuse(bench: Bench, tmp_path: Path, arguments: list[str], words: str) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "study.toml").write_text("z = [7]\n")
-    assert words in here(*arguments, code=2).stderr
+    assert words in bench(*arguments, code=2).stderr
 
 
-def test_a_refusal_shows_no_traceback_and_is_quick(bench: Bench) -> None:
-    finished = bench("run", "--algos", "wakeslep", "--dataset", BLOBS, code=2)
+def test_a_refusal_shows_no_traceback(process: Bench) -> None:
+    finished = process("run", "--algos", "wakeslep", "--dataset", BLOBS, code=2)
     assert finished.stdout == ""
     assert finished.stderr.startswith("Error: Unknown algorithm 'wakeslep'. Did you mean 'wakesleep'?")

@@ -45,36 +45,36 @@ def few(monkeypatch: pytest.MonkeyPatch) -> dict[str, PluginRef]:
 
 @pytest.mark.usefixtures("few")
 def test_a_browser_is_opened_with_the_page(
-    here: Bench, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though --only and --format have left the page out."""
     browser, asked = tmp_path / "browser.py", tmp_path / "asked"
     browser.write_text(f"import sys\nopen({str(asked)!r}, 'w').write(sys.argv[1])\n")
     monkeypatch.setenv("BROWSER", f"{sys.executable} {browser} %s")
     monkeypatch.setattr("webbrowser._tryorder", None)  # it may have read BROWSER already
-    here("report", "run", "--only", "log_likelihood", "--format", "csv", "--open")
+    bench("report", "run", "--only", "log_likelihood", "--format", "csv", "--open")
     page = run / "report" / "index.html"
     assert asked.read_text() == page.resolve().as_uri()
     assert "Which is better" in page.read_text()
 
 
 @pytest.mark.usefixtures("few")
-def test_without_a_browser_the_page_is_named(here: Bench, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_browser_the_page_is_named(bench: Bench, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("webbrowser._tryorder", [])
     monkeypatch.setattr("webbrowser._browsers", {})
-    shown = here("report", "run", "--only", "index", "--open").stderr
+    shown = bench("report", "run", "--only", "index", "--open").stderr
     assert f"open {Path('run/report/index.html')} yourself" in shown
 
 
-def test_an_empty_run_has_no_page_to_open(here: Bench, run: Path) -> None:
+def test_an_empty_run_has_no_page_to_open(bench: Bench, run: Path) -> None:
     shutil.rmtree(run / "trials")
-    shown = here("report", "run", "--open")
+    shown = bench("report", "run", "--open")
     assert "index: nothing to show yet" in shown.stdout
     assert "There is no page to open." in shown.stderr
 
 
-def test_options_of_a_report_are_in_what_is_printed_and_in_its_name(here: Bench, run: Path) -> None:
-    shown = here("report", "run", "--only", "convergence[target=-7.25],convergence", "--format", "csv").stdout
+def test_options_of_a_report_are_in_what_is_printed_and_in_its_name(bench: Bench, run: Path) -> None:
+    shown = bench("report", "run", "--only", "convergence[target=-7.25],convergence", "--format", "csv").stdout
     assert "-7.25" in shown
     tables = {
         name: pd.read_csv(run / f"report/tables/{name}.csv") for name in ("convergence-target-7.25", "convergence")
@@ -83,33 +83,33 @@ def test_options_of_a_report_are_in_what_is_printed_and_in_its_name(here: Bench,
     assert set(tables["convergence"]["target"]) != {-7.25}
 
 
-def test_a_report_of_ones_own(here: Bench, run: Path, tmp_path: Path) -> None:
+def test_a_report_of_ones_own(bench: Bench, run: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(MINE)
-    shown = here("report", "run", "--only", "./mine.py", "--format", "csv").stdout
+    shown = bench("report", "run", "--only", "./mine.py", "--format", "csv").stdout
     assert "Algorithms and seeds" in shown
     assert len(pd.read_csv(run / "report" / "tables" / "mine.csv")) == 20
 
 
 def test_a_report_that_cannot_be_loaded_leaves_the_others(
-    here: Bench, run: Path, tmp_path: Path, few: dict[str, PluginRef]
+    bench: Bench, run: Path, tmp_path: Path, few: dict[str, PluginRef]
 ) -> None:
     (tmp_path / "broken.py").write_text("1 / 0\n")
     few["broken"] = PluginRef("report", "broken", str(tmp_path / "broken.py"))
-    shown = here("report", "run", "--format", "html", code=3).stdout
+    shown = bench("report", "run", "--format", "html", code=3).stdout
     assert shown.count("broken could not be made") == 1
     assert "what_ran: run/report/tables/what_ran.html" in shown
     assert "broken could not be loaded: The report file" in (run / "report" / "index.html").read_text()
 
 
-def test_a_table_is_not_said_to_be_empty_where_another_format_was_asked_for(here: Bench, run: Path) -> None:
-    shown = here("report", "run", "--only", "what_ran,time_to_target", "--format", "png").stdout
+def test_a_table_is_not_said_to_be_empty_where_another_format_was_asked_for(bench: Bench, run: Path) -> None:
+    shown = bench("report", "run", "--only", "what_ran,time_to_target", "--format", "png").stdout
     assert "what_ran: is made as csv, md, tex, html alone" in shown
 
 
 @pytest.mark.usefixtures("few")
-def test_several_runs_name_the_folder_in_their_command(here: Bench, run: Path, tmp_path: Path) -> None:
+def test_several_runs_name_the_folder_in_their_command(bench: Bench, run: Path, tmp_path: Path) -> None:
     shutil.copytree(run, tmp_path / "other" / "run")
-    here("report", "run", "other/run", "run", "--only", "index", "--out", "both")
+    bench("report", "run", "other/run", "run", "--only", "index", "--out", "both")
     text = (tmp_path / "both" / "index.html").read_text()
     assert "bench report run other/run --out both --only what_ran" in text
     assert "mcem (other/run)" in text  # two folders of one name are told apart by their paths
@@ -124,36 +124,36 @@ def test_several_runs_name_the_folder_in_their_command(here: Bench, run: Path, t
         ("likelihoods.json", "{}", "holds no list"),
     ],
 )
-def test_a_damaged_file_is_one_message(here: Bench, run: Path, name: str, content: str, words: str) -> None:
+def test_a_damaged_file_is_one_message(bench: Bench, run: Path, name: str, content: str, words: str) -> None:
     next(run.glob(f"trials/*/{name}")).write_text(content)
-    shown = here("report", "run", "--only", "what_ran", code=2).stderr
+    shown = bench("report", "run", "--only", "what_ran", code=2).stderr
     assert words in shown
     assert name in shown
 
 
 @pytest.mark.parametrize("tail", [b'{"samples": 30', b"\0\0\377\n", b"3\n"])
-def test_a_trace_ends_where_it_is_damaged(here: Bench, run: Path, tail: bytes) -> None:
+def test_a_trace_ends_where_it_is_damaged(bench: Bench, run: Path, tail: bytes) -> None:
     path = next(run.glob("trials/*/trace.jsonl"))
     whole = len(path.read_bytes().splitlines())
     path.write_bytes(path.read_bytes() + tail)
     identity = path.parent.name
-    shown = json.loads(here("export", "run", "--what", "trace", "--format", "json").stdout)
+    shown = json.loads(bench("export", "run", "--what", "trace", "--format", "json").stdout)
     assert sum(row["trial"] == identity for row in shown) == whole
 
 
-def test_an_estimate_of_some_of_the_points_stands_beside_no_other(here: Bench, run: Path) -> None:
+def test_an_estimate_of_some_of_the_points_stands_beside_no_other(bench: Bench, run: Path) -> None:
     path = next(run.glob("trials/*/likelihoods.json"))
     (row,) = json.loads(path.read_text())
     path.write_text(json.dumps([{**row, "num_failed": 1}]))
-    trials = pd.DataFrame(json.loads(here("export", "run", "--format", "json").stdout))
+    trials = pd.DataFrame(json.loads(bench("export", "run", "--format", "json").stdout))
     assert trials.loc[trials["log_likelihood_test"].isna(), "trial"].tolist() == [path.parent.name]
 
 
-def test_no_text_in_an_exported_file_is_a_formula(here: Bench, run: Path) -> None:
+def test_no_text_in_an_exported_file_is_a_formula(bench: Bench, run: Path) -> None:
     path = next(run.glob("trials/*/status.json"))
     path.write_text(json.dumps({**json.loads(path.read_text()), "reason": "=1+1"}))
-    assert ",'=1+1," in here("export", "run").stdout
+    assert ",'=1+1," in bench("export", "run").stdout
 
 
-def test_a_line_of_help_keeps_its_brackets(here: Bench) -> None:
-    assert "E[x|z]" in here("list", "reports").stdout
+def test_a_line_of_help_keeps_its_brackets(bench: Bench) -> None:
+    assert "E[x|z]" in bench("list", "reports").stdout

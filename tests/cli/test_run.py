@@ -33,6 +33,7 @@ QUICK = (
     "--seeds",
     "2",
 )
+HERE = (*QUICK, "--backend", "sequential")  # in the process of the tests
 
 Bench = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -62,8 +63,8 @@ def same(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> bool:
     return one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
 
 
-def test_leaves_tables_figures_and_every_trial(bench: Bench, tmp_path: Path) -> None:
-    finished = bench("run", *QUICK, "--algos", f"aevb,wakesleep,mcem,{MINE}[rate=0.02]", "--out", "run")
+def test_leaves_tables_figures_and_every_trial(process: Bench, tmp_path: Path) -> None:
+    finished = process("run", *QUICK, "--algos", f"aevb,wakesleep,mcem,{MINE}[rate=0.02]", "--out", "run")
     run = library.load(tmp_path / "run")
     assert list(run.trials["algorithm"].unique()) == ["aevb", "wakesleep", "mcem", "mine[rate=0.02]"]
     assert (run.trials["status"] == "done").all()
@@ -81,7 +82,7 @@ def test_leaves_tables_figures_and_every_trial(bench: Bench, tmp_path: Path) -> 
 
 
 def test_learning_is_seen_and_the_clocks_go_forward(bench: Bench, tmp_path: Path) -> None:
-    bench("run", *QUICK, "--algos", "aevb,wakesleep", "--budget", "2e4", "--out", "run")
+    bench("run", *HERE, "--algos", "aevb,wakesleep", "--budget", "2e4", "--out", "run")
     for _, one in library.load(tmp_path / "run").trace.groupby("trial"):
         assert one["elbo_test"].iloc[-1] > one["elbo_test"].iloc[0] + 0.5
         for clock in ("samples", "updates", "model_evaluations", "train_seconds", "eval_seconds"):
@@ -89,10 +90,10 @@ def test_learning_is_seen_and_the_clocks_go_forward(bench: Bench, tmp_path: Path
         assert one["samples"].iloc[0] == 0
 
 
-def test_workers_backends_and_order_do_not_change_a_result(bench: Bench, tmp_path: Path) -> None:
+def test_workers_backends_and_order_do_not_change_a_result(bench: Bench, process: Bench, tmp_path: Path) -> None:
     algos = ("--algos", f"aevb,wakesleep,mcem,{MINE}")
-    bench("run", *QUICK, *algos, "--jobs", "1", "--out", "one")
-    bench("run", *QUICK, *algos, "--jobs", "2", "--out", "two")
+    process("run", *QUICK, *algos, "--jobs", "1", "--out", "one")
+    process("run", *QUICK, *algos, "--jobs", "2", "--out", "two")
     bench("run", *QUICK, *algos, "--backend", "sequential", "--out", "three")
     bench("run", *QUICK, "--algos", f"{MINE},mcem,wakesleep,aevb", "--backend", "threading", "--out", "four")
     for other in ("two", "three", "four"):
@@ -105,10 +106,23 @@ def test_workers_backends_and_order_do_not_change_a_result(bench: Bench, tmp_pat
     pd.testing.assert_series_equal(*estimates, check_exact=True)
 
 
+def test_workers_are_where_the_caller_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one process, as in a notebook, where joblib keeps the workers of the last call."""
+    asked: dict[str, Any] = {"algos": "aevb[learning_rate=0.1]", "z": 2, "seeds": 1, "budget": 200}
+    asked |= {"dataset": "file[path=x.npy]", "likelihood": "importance[num_samples=5]", "likelihood_points": 5}
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        np.save("x.npy", np.random.default_rng(0).random((60, 12), dtype=np.float32))
+        found = library.run(out="run", quiet=True, **asked)
+        assert found.trials["status"].tolist() == ["done"]
+        assert (tmp_path / name / "run" / "study.toml").is_file()
+
+
 def test_a_second_time_there_is_nothing_to_do(bench: Bench, tmp_path: Path) -> None:
-    bench("run", *QUICK, "--algos", "aevb", "--out", "run")
+    bench("run", *HERE, "--algos", "aevb", "--out", "run")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "trials").rglob("*")}
-    finished = bench("run", *QUICK, "--algos", "aevb", "--out", "run")
+    finished = bench("run", *HERE, "--algos", "aevb", "--out", "run")
     assert "Nothing to do" in finished.stderr
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "trials").rglob("*")} == before
 
@@ -117,10 +131,10 @@ def test_a_larger_budget_extends_and_ends_where_one_long_run_does(bench: Bench, 
     """With dropout, which draws at every update, and with Adam's state: bit for bit."""
     algos = ("--model", "deep", "--hidden", "8", "--algos", f"aevb[optimiser=adam],wakesleep,mcem,{MINE}")
     algos += ("--seeds", "1", "--likelihood-points", "10")
-    bench("run", *QUICK, *algos, "--out", "run")
+    bench("run", *HERE, *algos, "--out", "run")
     short = trace(tmp_path / "run")
-    bench("run", *QUICK, *algos, "--budget", "5000", "--out", "run")
-    bench("run", *QUICK, *algos, "--budget", "5000", "--out", "whole")
+    bench("run", *HERE, *algos, "--budget", "5000", "--out", "run")
+    bench("run", *HERE, *algos, "--budget", "5000", "--out", "whole")
     longer, whole = trace(tmp_path / "run"), trace(tmp_path / "whole")
     marks = ["trial", "samples"]
     both = longer.merge(whole, on=marks, suffixes=("", "_whole"))
@@ -136,11 +150,11 @@ def test_a_larger_budget_extends_and_ends_where_one_long_run_does(bench: Bench, 
 
 
 def test_more_seeds_and_estimators_are_added(bench: Bench, tmp_path: Path) -> None:
-    bench("run", *QUICK, "--algos", "aevb", "--out", "run")
+    bench("run", *HERE, "--algos", "aevb", "--out", "run")
     before = trace(tmp_path / "run")
     bench(
         "run",
-        *QUICK,
+        *HERE,
         "--algos",
         "aevb",
         "--seeds",
@@ -168,9 +182,10 @@ def test_more_seeds_and_estimators_are_added(bench: Bench, tmp_path: Path) -> No
     ],
 )
 def test_trouble_is_a_row_with_its_reason_and_the_others_go_on(
-    bench: Bench, tmp_path: Path, how: str, status: str, reason: str
+    bench: Bench, process: Bench, tmp_path: Path, how: str, status: str, reason: str
 ) -> None:
-    finished = bench("run", *QUICK, "--algos", f"aevb,{TROUBLE}[how={how}]", "--jobs", "2", "--out", "run", code=3)
+    asked = ("run", *QUICK, "--algos", f"aevb,{TROUBLE}[how={how}]", "--jobs", "2", "--out", "run")
+    finished = process(*asked, code=3) if how == "kill" else bench(*asked, "--backend", "sequential", code=3)
     trials = library.load(tmp_path / "run").trials.set_index("algorithm")
     assert (trials.loc["aevb", "status"] == "done").all()
     if how == "raise":
@@ -184,7 +199,7 @@ def test_trouble_is_a_row_with_its_reason_and_the_others_go_on(
 
 
 def test_a_trial_that_takes_too_long_is_stopped_and_goes_on_later(bench: Bench, tmp_path: Path) -> None:
-    asked = ("run", *QUICK, "--seeds", "1", "--algos", f"{TROUBLE}[how=slow]", "--budget", "4e4", "--out", "run")
+    asked = ("run", *HERE, "--seeds", "1", "--algos", f"{TROUBLE}[how=slow]", "--budget", "4e4", "--out", "run")
     started = time.monotonic()
     bench(*asked, "--timeout", "6s", code=3)
     assert time.monotonic() - started < 60  # 400 updates of 30 ms and more would not fit into 6 s
@@ -196,7 +211,7 @@ def test_a_trial_that_takes_too_long_is_stopped_and_goes_on_later(bench: Bench, 
 
 
 def test_a_failed_trial_is_tried_again(bench: Bench, tmp_path: Path) -> None:
-    asked = ("run", *QUICK, "--algos", f"{TROUBLE}[how=once,flag={tmp_path}/flag]", "--seeds", "1", "--out", "run")
+    asked = ("run", *HERE, "--algos", f"{TROUBLE}[how=once,flag={tmp_path}/flag]", "--seeds", "1", "--out", "run")
     bench(*asked, code=3)
     assert library.load(tmp_path / "run").trials.iloc[0]["status"] == "failed"
     bench(*asked)
@@ -234,14 +249,14 @@ def test_a_killed_run_goes_on_from_its_checkpoint_bit_for_bit(bench: Bench, tmp_
     """A checkpoint in the midst of training, then a trace that is longer than it, as a kill leaves them."""
     from bench.study import Study
 
-    bench("run", *QUICK, "--algos", "aevb,mcem", "--out", "whole")
+    bench("run", *HERE, "--algos", "aevb,mcem", "--out", "whole")
     study = Study(dataset=BLOBS, z=(2,), seeds=(0, 1), algos=("aevb", "mcem"), budget=2000)
-    bench("run", *QUICK, "--algos", "aevb,mcem", "--budget", "700", "--out", "run")
+    bench("run", *HERE, "--algos", "aevb,mcem", "--budget", "700", "--out", "run")
     for spec in study.expand(study.load_data(0)):
         folder = TrialFolder(tmp_path / "run" / "trials" / spec.id)
         folder.write_status({**folder.read_status(), "status": "running"})
         folder.append_trace({"samples": 1_000_000, "elbo_train": 7.0})
-    bench("run", *QUICK, "--algos", "aevb,mcem", "--out", "run")
+    bench("run", *HERE, "--algos", "aevb,mcem", "--out", "run")
     assert same(weights(tmp_path / "run"), weights(tmp_path / "whole"))
     assert trace(tmp_path / "run")["samples"].max() < 1_000_000
 
@@ -249,7 +264,7 @@ def test_a_killed_run_goes_on_from_its_checkpoint_bit_for_bit(bench: Bench, tmp_
 def test_changed_code_is_told_and_run_again_when_asked(bench: Bench, tmp_path: Path) -> None:
     copy = tmp_path / "mine.py"
     copy.write_text(Path(MINE).read_text())
-    asked = ("run", *QUICK, "--algos", "./mine.py", "--out", "run")
+    asked = ("run", *HERE, "--algos", "./mine.py", "--out", "run")
     bench(*asked)
     copy.write_text(Path(MINE).read_text().replace("log_w, 0)", "log_w * 0.9, 0)"))
     before = weights(tmp_path / "run")
@@ -261,15 +276,15 @@ def test_changed_code_is_told_and_run_again_when_asked(bench: Bench, tmp_path: P
 
 
 def test_a_study_file_asks_the_same(bench: Bench, tmp_path: Path) -> None:
-    bench("run", *QUICK, "--algos", "aevb", "--out", "one")
-    bench("run", "one/study.toml", "--out", "two")
+    bench("run", *HERE, "--algos", "aevb", "--out", "one")
+    bench("run", "one/study.toml", "--backend", "sequential", "--out", "two")
     pd.testing.assert_frame_equal(trace(tmp_path / "one"), trace(tmp_path / "two"), check_exact=True)
-    bench("run", "one/study.toml", "--seeds", "1,", "--out", "three")
+    bench("run", "one/study.toml", "--seeds", "1,", "--backend", "sequential", "--out", "three")
     assert library.load(tmp_path / "three").trials["seed"].tolist() == [1]
 
 
 def test_a_copied_run_is_reported_elsewhere(bench: Bench, tmp_path: Path) -> None:
-    bench("run", *QUICK, "--algos", "aevb", "--out", "run")
+    bench("run", *HERE, "--algos", "aevb", "--out", "run")
     (tmp_path / "run").rename(tmp_path / "moved")
     bench("report", "moved", "--only", "log_likelihood", "--format", "csv", "--out", "there")
     assert [path.name for path in (tmp_path / "there").rglob("*.*")] == ["log_likelihood.csv"]
@@ -293,7 +308,7 @@ def until(holds: Callable[[], bool], seconds: float = 60) -> None:
 
 def test_changed_data_are_told(bench: Bench, tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.random.default_rng(0).random((60, 12), dtype=np.float32))
-    asked = ("run", "--dataset", "file[path=x.npy]", "--algos", "aevb", *QUICK[2:], "--hidden", "8", "--out", "run")
+    asked = ("run", "--dataset", "file[path=x.npy]", "--algos", "aevb", *HERE[2:], "--hidden", "8", "--out", "run")
     bench(*asked)
     assert "stale" not in bench(*asked).stderr
     np.save(tmp_path / "x.npy", np.random.default_rng(1).random((60, 12), dtype=np.float32))
@@ -301,29 +316,29 @@ def test_changed_data_are_told(bench: Bench, tmp_path: Path) -> None:
 
 
 def test_a_folder_keeps_the_largest_budget_and_every_seed(bench: Bench, tmp_path: Path) -> None:
-    bench("run", *QUICK, "--algos", "aevb", "--budget", "3000", "--seeds", "1", "--out", "run")
-    bench("run", *QUICK, "--algos", "aevb", "--budget", "1000", "--seeds", "1,", "--out", "run")
+    bench("run", *HERE, "--algos", "aevb", "--budget", "3000", "--seeds", "1", "--out", "run")
+    bench("run", *HERE, "--algos", "aevb", "--budget", "1000", "--seeds", "1,", "--out", "run")
     assert library.load(tmp_path / "run").trials["samples"].tolist() == [3000, 3000]
 
 
 def test_a_run_is_reported_where_the_users_file_is_not(bench: Bench, tmp_path: Path) -> None:
     copy = tmp_path / "mine.py"
     copy.write_text(Path(MINE).read_text())
-    bench("run", *QUICK, "--algos", "./mine.py[rate=0.02]", "--out", "run")
+    bench("run", *HERE, "--algos", "./mine.py[rate=0.02]", "--out", "run")
     copy.unlink()
     assert "mine[rate=0.02]" in bench("report", "run", "--only", "log_likelihood").stdout
 
 
 def test_an_estimator_that_fails_does_not_cost_the_training(bench: Bench, tmp_path: Path) -> None:
     estimators = f"{BOUND},importance[num_samples=20]"
-    finished = bench("run", *QUICK, "--algos", "mcem", "--likelihood", estimators, "--out", "run")
+    finished = bench("run", *HERE, "--algos", "mcem", "--likelihood", estimators, "--out", "run")
     likelihoods = library.load(tmp_path / "run").likelihoods
     assert likelihoods["log_likelihood"].isna().tolist() == [True, False, True, False]
     assert "This model has no encoder, so no q(z|x) and no lower bound" in finished.stdout
 
 
 def test_each_algorithm_is_judged_by_what_can_judge_it(bench: Bench, tmp_path: Path) -> None:
-    asked = [*QUICK, "--algos", "aevb,vqvae[num_codes=4]", "--seeds", "1", "--out", "run"]
+    asked = [*HERE, "--algos", "aevb,vqvae[num_codes=4]", "--seeds", "1", "--out", "run"]
     asked[asked.index("--likelihood") + 1] = "ais[num_steps=5,num_chains=2],importance[num_samples=20]"
     finished = bench("run", *asked)
     assert "is not used for vqvae[num_codes=4]: ais is for continuous z, and here z is one of 4" in finished.stderr

@@ -22,7 +22,7 @@ Bench = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.mark.data
 @pytest.mark.parametrize("name", study_file.shipped_names())
 def test_every_shipped_study_runs_and_is_reported(bench: Bench, data_dir: Path, tmp_path: Path, name: str) -> None:
-    bench("run", name, "--size", "smoke", "--out", "run")
+    bench("run", name, "--size", "smoke", "--backend", "sequential", "--out", "run")
     asked = study_file.read(name).parts("smoke")[1]
     run = library.load(tmp_path / "run")
     assert (run.trials["status"] == "done").all()
@@ -46,9 +46,9 @@ budget = 500
 """
 
 
-def test_parts_lie_side_by_side_and_are_read_together(bench: Bench, here: Bench, tmp_path: Path) -> None:
+def test_parts_lie_side_by_side_and_are_read_together(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "two.toml").write_text(TWO)
-    bench("run", "two.toml", "--budget", "600")
+    bench("run", "two.toml", "--budget", "600", "--backend", "sequential")
     home = tmp_path / "runs" / "two-smoke"
     run = library.load(home)
     assert run.trials["n_train"].tolist()[0] == 20  # the order of the file, not of the alphabet
@@ -58,25 +58,25 @@ def test_parts_lie_side_by_side_and_are_read_together(bench: Bench, here: Bench,
     assert set(library.load(home).likelihoods["estimator"]) == {"importance[num_samples=20]", "hmc[num_samples=10]"}
     api.report(run, ["log_likelihood"])
     assert (home / "report" / "tables" / "log_likelihood.csv").is_file()
-    assert here("export", home).stdout.count("\n") == 3
-    here("compare", home, home)
+    assert bench("export", home).stdout.count("\n") == 3
+    bench("compare", home, home)
     (tmp_path / "three.toml").write_text(TWO.replace("parts.all", "parts.some"))
-    assert "holds another study" in here("run", "three.toml", "--out", home, code=2).stderr
-    assert "holds no study" in here("run", "--dataset", BLOBS, "--out", home, code=2).stderr
+    assert "holds another study" in bench("run", "three.toml", "--out", home, code=2).stderr
+    assert "holds no study" in bench("run", "--dataset", BLOBS, "--out", home, code=2).stderr
     (home / "parts.toml").write_text('format = 99\nparts = ["few"]\n')
-    assert "format 99" in here("report", home, code=2).stderr
+    assert "format 99" in bench("report", home, code=2).stderr
 
 
-def test_a_size_belongs_to_a_named_study(here: Bench) -> None:
-    assert "belongs to a study" in here("run", "--size", "full", code=2).stderr
-    assert "must be smoke or laptop or full" in here("run", "aevb-fig2", "--size", "huge", code=2).stderr
-    assert "Did you mean 'aevb-fig2'" in here("run", "aevb-fig22", code=2).stderr
+def test_a_size_belongs_to_a_named_study(bench: Bench) -> None:
+    assert "belongs to a study" in bench("run", "--size", "full", code=2).stderr
+    assert "must be smoke or laptop or full" in bench("run", "aevb-fig2", "--size", "huge", code=2).stderr
+    assert "Did you mean 'aevb-fig2'" in bench("run", "aevb-fig22", code=2).stderr
 
 
 MARKED = (
     *("--dataset", BLOBS, "--algos", "aevb[learning_rate=0.1],mcem[learning_rate=0.1]", "--z", "2", "--seeds", "1"),
     *("--likelihood", "importance[num_samples=20],hmc[num_samples=10]", "--likelihood-points", "10"),
-    *("--likelihood-marks", "500,900,2e3"),
+    *("--likelihood-marks", "500,900,2e3", "--backend", "sequential"),
 )
 
 

@@ -31,8 +31,9 @@ def test_a_users_file_is_loaded_by_path_and_hashes_its_source(tmp_path: Path) ->
     assert (plugin.name, settings) == ("mine", {"rate": "0.5"})
     assert plugin.load().__name__ == "ImportanceWeighted"
     before = plugin.source_hash()
-    copy.write_text(MINE.read_text() + "\n# changed\n")
+    copy.write_text(MINE.read_text().replace("class ImportanceWeighted", "class Renamed"))
     assert plugin.source_hash() != before
+    assert plugin.load().__name__ == "Renamed"  # not the one that this process already has
 
 
 @pytest.mark.parametrize(
