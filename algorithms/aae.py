@@ -18,7 +18,7 @@ class AAEHyperparameters(Hyperparameters):
     """What can be set of the adversarial auto-encoder."""
 
     adversarial_weight: float = option(
-        1.0, "of the discriminator's log odds, in nats, beside the log-likelihood; 0 leaves z unregularised", minimum=0
+        1.0, "of the encoder's adversarial loss -log D(z), in nats; 0 leaves z unregularised", minimum=0
     )
     discriminator_hidden: int = option(100, "units in both hidden layers of the discriminator", minimum=1)
     discriminator_rate: float = option(1e-3, "step size of the discriminator's Adam", above=0)
@@ -29,7 +29,9 @@ class AAE(Algorithm):
 
     The best discriminator's log odds are log p(z) - log q(z), with q(z) the mean of q(z|x) over the data.  So the
     objective that is reported, log p(x|z) plus log odds, estimates E[log p(x|z)] - KL(q(z) || p(z)): the lower bound
-    without the information I(x; z), which the bound charges for and this algorithm does not.  It leaves q(z|x) as
+    without the information I(x; z), which the bound charges for and this algorithm does not.  What the encoder ascends
+    is log p(x|z) + adversarial_weight log D(z), as in the source: while D is undecided, log D has half the slope of the
+    log odds.  It leaves q(z|x) as
     narrow as it likes; the bound is a diagnostic here, as in wake-sleep, and a loose one.
     Source: Makhzani et al. 2015; its reconstruction and regularisation phases make one update of the encoder here.
     Cost of a step: 2 M model evaluations; passes through encoder and discriminator are none.

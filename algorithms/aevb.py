@@ -66,6 +66,11 @@ class AEVB(Algorithm):
 
     def setup(self, problem: Problem, generator: torch.Generator) -> None:
         """Decoder, encoder and one optimiser for both."""
+        if self.hyperparameters.denoise == "salt_and_pepper" and not problem.bounded:
+            raise OptionError(
+                "`denoise` of aevb: salt_and_pepper sets values to 0 or 1, and these data do not lie in [0, 1]: choose "
+                "masking or gaussian."
+            )
         self.generator = generator
         self.samples = 0  # training samples seen, which KL warm-up goes by
         self.model = problem.model(encoder=True)
