@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from bench.drawing.competitors import Competitor, read
+from bench.drawing.competitors import Competitor, plain, read
 from bench.drawing.learning_curves import about_lines, about_pixels, about_unfinished
 from bench.report import Figure
 
@@ -28,10 +28,8 @@ class AEVBFig2(Figure):
 
     def figure(self, results: Results) -> MatplotlibFigure | None:
         """See `Figure.figure`."""
-        found = [
-            c for c in read(results, "samples") if _plain(c.dataset) in BOUNDS and _plain(c.algorithm) in ALGORITHMS
-        ]
-        both = {_plain(c.algorithm) for c in found if c.bands} == {*ALGORITHMS}
+        found = [c for c in read(results, "samples") if plain(c.dataset) in BOUNDS and plain(c.algorithm) in ALGORITHMS]
+        both = {plain(c.algorithm) for c in found if c.bands} == {*ALGORITHMS}
         if not both or len({c.z for c in found}) < 2 or not any(_inside(c) for c in found):
             return None
         from bench.drawing.curve_panels import Frame, Wording, draw
@@ -39,7 +37,7 @@ class AEVBFig2(Figure):
         curves = [dataclasses.replace(c, likelihood=None) for c in found]
         words = Wording("training samples seen", "lower bound", "bound")
         caption = [about_lines(curves), about_pixels(results), *about_unfinished(curves), "The axes are the paper's."]
-        frames = {c.group: Frame(SAMPLES, BOUNDS[_plain(c.dataset)]) for c in curves}
+        frames = {c.group: Frame(SAMPLES, BOUNDS[plain(c.dataset)]) for c in curves}
         return draw(curves, words, [text for text in caption if text], frames, columns=5)
 
 
@@ -48,10 +46,5 @@ def _inside(competitor: Competitor) -> bool:
     band = competitor.bands.get("test")
     if band is None:
         return False
-    low, high = BOUNDS[_plain(competitor.dataset)]
+    low, high = BOUNDS[plain(competitor.dataset)]
     return bool(((band.x >= SAMPLES[0]) & (band.mean >= low) & (band.mean <= high)).any())
-
-
-def _plain(name: str) -> str:
-    """A plugin's name without its options."""
-    return name.partition("[")[0]

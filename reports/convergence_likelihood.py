@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.drawing.competitors import read_likelihoods
-from bench.drawing.learning_curves import about_lines, about_pixels, about_unfinished
+from bench.drawing.learning_curves import about_estimators, about_lines, about_pixels, about_unfinished
 from bench.report import Figure
 
 if TYPE_CHECKING:
@@ -30,18 +30,8 @@ class ConvergenceLikelihood(Figure):
         words = Wording("training samples seen", "log-likelihood", "log-likelihood", linear=True)
         caption = [
             about_lines(competitors),
-            _about_estimators(results),
+            about_estimators(results),
             about_pixels(results),
             *about_unfinished([c for c in competitors if c.estimator == competitors[0].estimator]),  # once each
         ]
         return draw(competitors, words, [text for text in caption if text])
-
-
-def _about_estimators(results: Results) -> str:
-    """Which way each estimator errs, its Monte Carlo error, and on how many points."""
-    told = []
-    for name, rows in results.likelihood_trace.groupby("estimator", sort=False):
-        bias = ", ".join(str(bias) for bias in rows["bias"].unique() if bias) or "no estimate"
-        error, points = rows["log_likelihood_se"].max(), rows["num_points"].max()
-        told.append(f"{name}: bias {bias}, Monte Carlo error at most {error:.2g} nats, {points} points of each split.")
-    return " ".join(told)

@@ -114,6 +114,11 @@ def _likelihood(done: pd.DataFrame, clock: str) -> Likelihood | None:
     return Likelihood(float(x.mean()), float(intervals.mean(values)), float(intervals.spread(values)))
 
 
+def plain(name: str) -> str:
+    """The name of an algorithm or data set without its options."""
+    return name.partition("[")[0]
+
+
 def first_estimator(results: Results) -> str:
     """The estimator behind the trials' log-likelihoods; empty where there is none."""
     names = results.trials["estimator"].dropna().unique()

@@ -37,10 +37,11 @@ class Wording:
 
 @dataclass(frozen=True)
 class Frame:
-    """Axes that are given, not found: the ends of x and of y."""
+    """Axes that are given, not found: the ends of x and of y, and what a number below the x axis counts."""
 
     x: tuple[float, float]
     y: tuple[float, float]
+    unit: float = 1
 
 
 def draw(
@@ -67,7 +68,7 @@ def draw(
             if frame is None:
                 _set_range(row[0], group, words)
             else:
-                row[0].set(xlim=frame.x, ylim=frame.y)
+                _set_frame(row[0], frame)
         legends = [{name: _line(look) for name, look in looks.items()}, _kinds(competitors, words)]
         figures.add_legends_and_caption(figure, legends, caption)
     return figure
@@ -135,6 +136,12 @@ def _label(row: Sequence[Axes], panels: Sequence[Sequence[Competitor]], words: W
             ax.set_ylabel(f"{words.quantity if bounded else 'log-likelihood'}\n(nats a datapoint)")
         if i + columns >= len(row):
             ax.set_xlabel(words.clock)
+
+
+def _set_frame(ax: Axes, frame: Frame) -> None:
+    ax.set(xlim=frame.x, ylim=frame.y)
+    if frame.unit != 1:
+        ax.xaxis.set_major_formatter(lambda x, _: f"{x / frame.unit:g}")
 
 
 def _set_range(ax: Axes, panels: Sequence[Sequence[Competitor]], words: Wording) -> None:

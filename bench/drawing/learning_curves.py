@@ -69,6 +69,16 @@ def about_pixels(results: Results) -> str:
     )
 
 
+def about_estimators(results: Results) -> str:
+    """Which way each estimator errs, its Monte Carlo error, and on how many points."""
+    told = []
+    for name, rows in results.likelihood_trace.groupby("estimator", sort=False):
+        bias = ", ".join(str(bias) for bias in rows["bias"].unique() if bias) or "no estimate"
+        error, points = rows["log_likelihood_se"].max(), rows["num_points"].max()
+        told.append(f"{name}: bias {bias}, Monte Carlo error at most {error:.2g} nats, {points} points of each split.")
+    return " ".join(told)
+
+
 def _span(counts: Sequence[int]) -> str:
     return f"{min(counts)} to {max(counts)}" if min(counts) < max(counts) else str(counts[0])
 

@@ -18,6 +18,7 @@ SETTINGS = {
     "wakesleep[learning_rate=0.1,prior=false]": 100_000,
     "mcem[learning_rate=0.1,prior=false]": 100_000,
     "mcem[learning_rate=0.1,prior=false,batch_size=100]": 50_000,
+    "mcem[learning_rate=0.1,prior=false,batch_size=100,num_candidates=0]": 50_000,
     # the N(0, I) prior on its decoder is in its bound, but 2000 datapoints outweigh it
     "fullvb[learning_rate=0.1,prior=false]": 50_000,
 }

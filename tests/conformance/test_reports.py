@@ -17,7 +17,7 @@ from bench.study import Study
 
 BLOBS = str(Path(__file__).parent.parent / "plugins" / "blobs.py")
 EVERY = list(plugins.find("report").values())
-OF_OTHER_DATA = {"aevb_fig2"}  # tests/reports/test_aevb_fig2.py
+OF_OTHER_DATA = {"aevb_fig2", "aevb_fig3"}  # tests/reports/test_aevb_fig2.py, test_convergence_likelihood.py
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.results import LIKELIHOOD_COLUMNS, TRACE_COLUMNS, TRIAL_COLUMNS
+from bench.results import LIKELIHOOD_COLUMNS, LIKELIHOOD_TRACE_COLUMNS, TRACE_COLUMNS, TRIAL_COLUMNS
 
 
 class Rows:
@@ -19,6 +19,7 @@ class Rows:
         self.trials: list[dict[str, Any]] = []
         self.trace: list[dict[str, Any]] = []
         self.likelihoods: list[dict[str, Any]] = []
+        self.likelihood_trace: list[dict[str, Any]] = []
         self.changed_since: dict[str, str] = {}
 
     def add(
@@ -33,11 +34,15 @@ class Rows:
         likelihoods: dict[str, float] | None = None,
         se: float = 0.01,
         bound: Iterable[tuple[float, float]] = (),
+        on_the_way: Iterable[tuple[float, float]] = (),
         seconds_a_sample: float = 0.001,
         encoder: bool = True,
         warnings: str = "",
     ) -> None:
-        """A trial; ``bound`` are (samples, test bound), the training bound lies half a nat above."""
+        """A trial; ``bound`` are (samples, test bound), the training bound lies half a nat above.
+
+        ``on_the_way`` are (samples, log-likelihood of test data) by each of the estimators, of training data 2 above.
+        """
         key = {"algorithm": algorithm, "dataset": dataset, "z": z, "n_train": n_train, "seed": seed}
         key = {"trial": "/".join(map(str, key.values())), **key}
         marks = [
@@ -61,6 +66,13 @@ class Rows:
             {**key, **rows, "estimator": name, "bias": bias.get(name, "lower"), "log_likelihood": value}
             for name, value in found.items()
         ]
+        self.likelihood_trace += [
+            {**key, **rows, "estimator": name, "bias": bias[name], "split": split, "log_likelihood": y + above}
+            | {"samples": samples, "train_seconds": samples * seconds_a_sample, "model_evaluations": 2 * samples}
+            for name in found
+            for samples, y in on_the_way
+            for split, above in (("train", 2), ("test", 0))
+        ]
 
     def results(self) -> Any:
         """What a report is given."""
@@ -69,6 +81,7 @@ class Rows:
             trials=pd.DataFrame(self.trials).reindex(columns=TRIAL_COLUMNS),
             trace=pd.DataFrame(self.trace).reindex(columns=TRACE_COLUMNS),
             likelihoods=pd.DataFrame(self.likelihoods).reindex(columns=LIKELIHOOD_COLUMNS),
+            likelihood_trace=pd.DataFrame(self.likelihood_trace).reindex(columns=LIKELIHOOD_TRACE_COLUMNS),
             changed_since=self.changed_since,
         )
 

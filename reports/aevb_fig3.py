@@ -1,0 +1,74 @@
+"""The paper's figure 3 in its own frame, to be laid beside the paper."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from bench.drawing.competitors import Competitor, plain, read_likelihoods
+from bench.drawing.learning_curves import about_estimators, about_lines, about_pixels, about_unfinished
+from bench.report import Figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as MatplotlibFigure
+
+    from bench.results import Results
+
+ALGORITHMS = ("aevb", "wakesleep", "mcem")
+MILLION = 1e6
+SAMPLES = 60 * MILLION
+LIKELIHOODS = (-160, -100)  # nats a datapoint
+
+
+class AEVBFig3(Figure):
+    """The paper's figure 3 in its own frame: AEVB, wake-sleep and Monte Carlo EM on MNIST, in millions of samples.
+
+    Drawn where a run with likelihood marks has all three; a row for each estimator, a panel for each number of training
+    points.  The axis of samples ends where the run does.  What lies outside the paper's axis of log-likelihoods is not
+    seen here: `convergence_likelihood` has axes that fit.  Source: Kingma & Welling 2014, figure 3.
+    """
+
+    def figure(self, results: Results) -> MatplotlibFigure | None:
+        """See `Figure.figure`."""
+        found = [
+            c
+            for c in read_likelihoods(results, "samples")
+            if plain(c.dataset) == "mnist" and plain(c.algorithm) in ALGORITHMS
+        ]
+        ends = [min(float(band.x[-1]), SAMPLES) for c in found for band in c.bands.values()]
+        if {plain(c.algorithm) for c in found if c.bands} != {*ALGORITHMS} or not any(_inside(c) for c in found):
+            return None
+        from bench.drawing.curve_panels import Frame, Wording, draw
+
+        one_name = max(Counter((c.group, c.panel, plain(c.algorithm)) for c in found).values()) == 1
+        curves = [dataclasses.replace(c, algorithm=plain(c.algorithm)) for c in found] if one_name else found
+        words = Wording("training samples seen (millions)", "log-likelihood", "log-likelihood", linear=True)
+        caption = [
+            about_lines(curves),
+            *([_about_names(found)] if one_name else []),
+            about_estimators(results),
+            about_pixels(results),
+            *about_unfinished([c for c in found if c.estimator == found[0].estimator]),
+            f"The axis of log-likelihoods is the paper's; its axis of samples ends at {SAMPLES / MILLION:g} million.",
+        ]
+        frame = Frame((0, max(ends)), LIKELIHOODS, MILLION)
+        return draw(curves, words, [text for text in caption if text], {c.group: frame for c in curves}, columns=2)
+
+
+def _about_names(found: list[Competitor]) -> str:
+    """Which options the names in the legend leave out, and that Monte Carlo EM in minibatches is not the paper's."""
+    texts = [
+        f"{plain(c.algorithm)} with {c.n_train} training points is {c.algorithm}."
+        for c in found
+        if c.algorithm != plain(c.algorithm)
+    ]
+    beyond = any(plain(c.algorithm) == "mcem" and "batch_size" in c.algorithm for c in found)
+    return " ".join([*dict.fromkeys(texts), "In minibatches it goes beyond the paper." * beyond]).strip()
+
+
+def _inside(competitor: Competitor) -> bool:
+    """Whether any of its curve on test data lies inside the paper's axes."""
+    band = competitor.bands.get("test")
+    low, high = LIKELIHOODS
+    return band is not None and bool(((band.mean >= low) & (band.mean <= high)).any())
