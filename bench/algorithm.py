@@ -181,11 +181,12 @@ class Algorithm(ABC):
         for pause in train(self, minibatches, clocks, int(budget)):
             if clocks.updates and not np.isfinite(pause.objective):
                 raise Diverged(f"The objective is {pause.objective} after {clocks.samples} samples.")
-            row = {"samples": clocks.samples, "train_seconds": clocks.train_seconds, "objective": pause.objective}
+            row = {**pause.diagnostics, "samples": clocks.samples}
+            row |= {"train_seconds": clocks.train_seconds, "objective": pause.objective}
             if self.model.encoder is not None:
                 stream = seeds.generator("evaluation", self.seed, device=self.device)
                 with frozen(self.model), torch.no_grad():
-                    row["elbo_train"] = float(self.model.elbo(values[:1000], stream).double().mean())
+                    row["elbo_train"] = float(self.model.elbo(values[:1000], stream).cpu().double().mean())
             self.history.append(row)
             if progress is not None:
                 progress(clocks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -50,8 +51,9 @@ class Judge:
         """
         estimator: Estimator = choice.create()
         split = SIMULATED if estimator.simulates else self.split
+        model, x = in_double_reach(self.model, x)
         stream = seeds.generator("likelihood", choice.identity, self.spec.task, device=x.device)
-        found = _estimate(estimator, self.model, x, stream)
+        found = _estimate(estimator, model, x, stream)
         key = (choice.name, split)
         self.rows[key] = {
             "estimator": choice.name,
@@ -75,10 +77,11 @@ class Judge:
         if first is None or self.folder.read_diagnosis().get("samples") == self.samples:
             return
         name = first["estimator"]
+        model, x = in_double_reach(self.model, x)
         values = self.values[f"{name}/{self.split}/log_likelihood"].to(x.device)
         errors = self.values[f"{name}/{self.split}/standard_error"].to(x.device)
         stream = seeds.generator("diagnosis", self.spec.task, device=x.device)
-        found = diagnose(self.model, x, values, errors, stream)
+        found = diagnose(model, x, values, errors, stream)
         self.folder.write_diagnosis({"estimator": name, "samples": self.samples, **_diagnosis_row(found)})
 
     def order(self, names: Sequence[str]) -> None:
@@ -104,13 +107,19 @@ def follow(
     columns: dict[str, Any] = {"log_likelihoods": []}
     for choice in choices:
         estimator: Estimator = choice.create()
-        for split, x in points.items() if not estimator.simulates else ():
+        for split, values in points.items() if not estimator.simulates else ():
+            judged, x = in_double_reach(model, values)
             stream = seeds.generator("likelihood on the way", choice.identity, task, split, device=x.device)
-            found = _estimate(estimator, model, x, stream)
+            found = _estimate(estimator, judged, x, stream)
             columns.setdefault(f"log_likelihood_{split}", found.mean)
             columns.setdefault(f"log_likelihood_{split}_se", found.standard_error)
             columns["log_likelihoods"].append({"estimator": choice.name, "split": split, **_summary(found)})
     return columns
+
+
+def in_double_reach(model: LatentVariableModel, x: Tensor) -> tuple[LatentVariableModel, Tensor]:
+    """Both where sums can be taken in float64: as they are, or copies on the CPU for Apple's MPS, which has none."""
+    return (copy.deepcopy(model).cpu(), x.cpu()) if x.device.type == "mps" else (model, x)
 
 
 def _summary(found: Estimate) -> dict[str, Any]:

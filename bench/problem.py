@@ -66,7 +66,8 @@ class StepInfo:
 
     ``objective`` is a detached scalar, nats a datapoint, higher is better: the algorithm's own estimate of what it
     ascends, by which a step size is chosen and a divergence noticed.  ``model_evaluations`` counts datapoints
-    through the decoder, forward and backward each one.  ``diagnostics`` are further scalars (an acceptance rate).
+    through the decoder, forward and backward each one.  ``diagnostics`` are further scalars,
+    detached too (an acceptance rate): their means between evaluation marks are kept.
     """
 
     objective: Tensor

@@ -31,6 +31,9 @@ TRACE_COLUMNS = [
     *("train_seconds", "eval_seconds", "objective", "elbo_train", "elbo_test", "log_likelihood_train"),
     *("log_likelihood_train_se", "log_likelihood_test", "log_likelihood_test_se"),
 ]
+DIAGNOSTIC_COLUMNS = [
+    *("trial", "algorithm", "dataset", "z", "n_train", "seed", "samples", "updates", "name", "value"),
+]
 LIKELIHOOD_COLUMNS = [
     *("trial", "algorithm", "dataset", "z", "n_train", "seed", "estimator", "split", "num_points"),
     *("num_failed", "log_likelihood", "log_likelihood_se", "bias", "model_evaluations", "seconds", "samples"),
@@ -51,6 +54,7 @@ LATENT_COLUMNS = [
     *("local_kl", "local_variance", "local_active"),
 ]
 BY_DIMENSION = "_by_dimension"
+DIAGNOSTICS = "diagnostics"  # of a row of the trace: what the algorithm tells of its updates, by name
 ESTIMATES = "log_likelihoods"  # of a row of the trace: all estimates made at that mark
 
 
@@ -67,6 +71,7 @@ class Results:
     """The results of a run folder, or of several, as frames, read when first asked for.
 
     ``trials`` has a row for each trial, ``trace`` one for each evaluation, ``likelihoods`` one for each estimate,
+    ``diagnostics`` one for each quantity that an algorithm tells of itself at an evaluation,
     ``likelihood_trace`` one for each estimate made while training was under way,
     ``diagnosis`` one for each trial whose model was looked into, ``latents`` one for each of their latent dimensions.
     All log-quantities are nats a datapoint.  Where two runs hold the same cell, the run's name stands behind that
@@ -104,10 +109,20 @@ class Results:
     def trace(self) -> pd.DataFrame:
         """A row an evaluation, in the order of samples."""
         rows = [
-            {**labels, **{name: value for name, value in row.items() if name != ESTIMATES}}
+            {**labels, **{name: value for name, value in row.items() if name not in (ESTIMATES, DIAGNOSTICS)}}
             for labels, row in self._trace_rows
         ]
         return _frame(rows, TRACE_COLUMNS)
+
+    @cached_property
+    def diagnostics(self) -> pd.DataFrame:
+        """A row a quantity that an algorithm tells of its updates: the mean since the evaluation mark before."""
+        rows = [
+            {**labels, "samples": row["samples"], "updates": row["updates"], "name": name, "value": value}
+            for labels, row in self._trace_rows
+            for name, value in row.get(DIAGNOSTICS, {}).items()
+        ]
+        return _frame(rows, DIAGNOSTIC_COLUMNS)
 
     @cached_property
     def likelihood_trace(self) -> pd.DataFrame:

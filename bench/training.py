@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -66,15 +66,27 @@ class Minibatches:
 
 @dataclass
 class Clocks:
-    """How far a training has come, on every clock, and the sum of objectives since the last mark."""
+    """How far a training has come, on every clock, and what the updates since the last mark have told."""
 
     samples: int = 0
     updates: int = 0
     model_evaluations: int = 0
     train_seconds: float = 0.0
     eval_seconds: float = 0.0
-    objective_sum: float = 0.0
-    objective_count: int = 0
+    told: dict[str, tuple[float, int]] = field(default_factory=dict)  # sum and count, by name
+
+    def tell(self, updates: list[StepInfo]) -> dict[str, float]:
+        """Add what updates tell; the means since the last mark, the ``objective`` first."""
+        values: dict[str, list[Tensor | float]] = {}
+        for info in updates:
+            for name, value in {"objective": info.objective, **info.diagnostics}.items():
+                values.setdefault(name, []).append(value)
+        for name, column in values.items():
+            total, count = self.told.get(name, (0.0, 0))
+            for value in _numbers(column):  # one by one: pauses must not change the rounding
+                total += value
+            self.told[name] = (total, count + len(column))
+        return {name: total / count for name, (total, count) in self.told.items()}
 
 
 @dataclass(frozen=True)
@@ -83,6 +95,7 @@ class Pause:
 
     at_mark: bool
     objective: float  # mean over the updates since the last mark, nats a datapoint; NaN before the first update
+    diagnostics: Mapping[str, float] = field(default_factory=dict)  # means likewise, of those updates that tell them
 
 
 def next_mark(samples: int) -> int:
@@ -107,27 +120,32 @@ def train(
     if clocks.samples == 0:
         yield Pause(at_mark=True, objective=math.nan)
     mark = next_mark(clocks.samples)
-    recent: list[Tensor] = []
+    recent: list[StepInfo] = []
     started = synchronised_time(minibatches.x.device)
     while clocks.samples < budget:
         info = learner.step(minibatches[clocks.updates])
-        recent.append(info.objective)
+        recent.append(info)
         clocks.updates += 1
         clocks.samples += minibatches.size
         clocks.model_evaluations += info.model_evaluations
         at_mark = clocks.samples >= min(mark, budget)
         if at_mark or time.perf_counter() - started > patience:
             clocks.train_seconds += synchronised_time(minibatches.x.device) - started
-            for value in torch.stack(recent).double().tolist():  # one by one: pauses must not change the rounding
-                clocks.objective_sum += value
-            clocks.objective_count += len(recent)
+            diagnostics = clocks.tell(recent)
+            objective = diagnostics.pop("objective")
             recent.clear()
-            objective = clocks.objective_sum / clocks.objective_count
             if at_mark:
-                clocks.objective_sum, clocks.objective_count = 0.0, 0
+                clocks.told = {}
                 mark = next_mark(clocks.samples)
-            yield Pause(at_mark, objective)
+            yield Pause(at_mark, objective, diagnostics)
             started = synchronised_time(minibatches.x.device)
+
+
+def _numbers(values: list[Tensor | float]) -> list[float]:
+    """Scalars as numbers, fetched from their device all at once."""
+    tensors = [value for value in values if isinstance(value, Tensor)]
+    fetched = iter(torch.stack(tensors).cpu().double().tolist() if tensors else [])
+    return [next(fetched) if isinstance(value, Tensor) else float(value) for value in values]
 
 
 def synchronised_time(device: torch.device) -> float:
@@ -173,7 +191,7 @@ def choose_learning_rate(
             info = learner.step(minibatches[update])
             seen.append(info.objective)
             evaluations += info.model_evaluations
-        value = float(torch.stack(seen[updates // 2 :]).double().mean())
+        value = float(torch.stack(seen[updates // 2 :]).cpu().double().mean())
         objectives[f"{candidate:g}"] = value if math.isfinite(value) else -math.inf
     return Tuning(
         learning_rate=max(candidates, key=lambda candidate: objectives[f"{candidate:g}"]),

@@ -153,11 +153,13 @@ class Trial:
         """
         started = time.perf_counter()
         row: dict[str, Any] = {"objective": pause.objective}
+        if pause.diagnostics:
+            row["diagnostics"] = pause.diagnostics
         if algorithm.model.encoder is not None:
             for split, x in watched.items():
                 stream = seeds.generator("evaluation", self.spec.task, split, device=x.device)
                 with frozen(algorithm.model), torch.no_grad():
-                    row[f"elbo_{split}"] = float(algorithm.model.elbo(x, stream).double().mean())
+                    row[f"elbo_{split}"] = float(algorithm.model.elbo(x, stream).cpu().double().mean())
         if self._reached_likelihood_mark():
             row |= follow(self.settings.estimators, algorithm.model, judged, self.spec.task)
         self.clocks.eval_seconds += time.perf_counter() - started

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
     "--what",
-    type=click.Choice(["trials", "trace", "likelihoods", "likelihood_trace", "diagnosis", "latents"]),
+    type=click.Choice(["trials", "trace", "diagnostics", "likelihoods", "likelihood_trace", "diagnosis", "latents"]),
     default="trials",
     show_default=True,
     help="Which table",

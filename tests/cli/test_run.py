@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -141,12 +142,28 @@ def test_a_larger_budget_extends_and_ends_where_one_long_run_does(bench: Bench, 
     assert len(both) == len(whole)  # every mark of the one long run is there, and equal
     for column in ("elbo_train", "elbo_test", "model_evaluations", "updates"):
         pd.testing.assert_series_equal(both[column], both[f"{column}_whole"], check_names=False, check_exact=True)
+    ends = [library.load(tmp_path / name).diagnostics.query("samples == 5000") for name in ("run", "whole")]
+    assert len(ends[0]) > 0
+    pd.testing.assert_frame_equal(*(end.reset_index(drop=True) for end in ends), check_exact=True)
     assert len(longer.merge(short, on=marks)) == len(short)  # and what was measured before is kept
     run_weights, whole_weights = weights(tmp_path / "run"), weights(tmp_path / "whole")
     assert same(run_weights, whole_weights)
     first_layers = [value for name, value in whole_weights.items() if name.endswith("decoder.network.0.weight")]
     assert [layer.shape for layer in first_layers] == 4 * [(8, 2)]  # --hidden is the width of this model too
     assert (library.load(tmp_path / "run").likelihoods["samples"] >= 5000).all()
+
+
+def test_what_algorithms_tell_of_their_updates_is_exported(bench: Bench, tmp_path: Path) -> None:
+    bench("run", *HERE, "--algos", "aevb,mcem[learning_rate=0.05],fullvb[learning_rate=0.05]", "--out", "run")
+    told = pd.read_csv(io.StringIO(bench("export", "run", "--what", "diagnostics").stdout))
+    acceptance = told[told["name"] == "acceptance"]
+    assert set(acceptance["algorithm"]) == {"mcem[learning_rate=0.05]"}
+    assert acceptance["value"].between(0, 1).all()
+    trials = library.load(tmp_path / "run")
+    assert acceptance.groupby("seed")["samples"].last().tolist() == [2000, 2000]
+    assert set(told[told["name"] == "parameter_kl"]["algorithm"]) == {"fullvb[learning_rate=0.05]"}
+    assert not told["algorithm"].eq("aevb").any()
+    assert "diagnostics" not in trials.trace
 
 
 def test_more_seeds_and_estimators_are_added(bench: Bench, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ BLOBS = str(Path(__file__).parent.parent / "plugins" / "blobs.py")
 Bench = Callable[..., subprocess.CompletedProcess[str]]
 
 
-# What each study is made to show; `aevb_fig2` and `aevb_fig3` have the paper's axes, which so short a run does not reach.
+# What each study is made to show; so short a run does not reach the paper's axes, those of `aevb_fig2` and `aevb_fig3`.
 SHOWN = {
     "aevb-fig2": {"convergence_samples"},
     "aevb-fig3": {"convergence_likelihood"},

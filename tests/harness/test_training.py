@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 from dataclasses import dataclass, field
@@ -106,6 +107,25 @@ def test_the_objective_is_the_mean_since_the_last_mark_whatever_the_pauses() -> 
     assert runs[0][1:4] == [1.5, 3.5, 5.5]  # updates 1-2, 3-4, 5-6
     assert math.isnan(runs[0][0])
     assert runs[0][1:] == runs[1][1:]
+
+
+class Talker(Recorder):
+    """Tells the number of each update, and of every third one more: as a tensor and as a number."""
+
+    def step(self, batch: Batch) -> StepInfo:
+        """Tell it."""
+        info = super().step(batch)
+        told = {"number": torch.tensor(len(self.seen))} | (
+            {"third": len(self.seen) / 2} if len(self.seen) % 3 == 0 else {}
+        )
+        return dataclasses.replace(info, diagnostics=told)
+
+
+@pytest.mark.parametrize("patience", [math.inf, 0.0])
+def test_diagnostics_are_means_since_the_last_mark_of_the_updates_that_tell_them(patience: float) -> None:
+    pauses = train(Talker(), Minibatches(rows(1000), 50, 0), Clocks(), 1000, patience)
+    told = [pause.diagnostics for pause in pauses if pause.at_mark]
+    assert told[:4] == [{}, {"number": 1.5}, {"number": 3.5, "third": 1.5}, {"number": 5.5, "third": 3.0}]
 
 
 def test_the_clock_stands_still_while_somebody_looks() -> None:
