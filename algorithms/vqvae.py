@@ -12,6 +12,7 @@ from torch.nn import functional
 from bench import Algorithm, Batch, Hyperparameters, Problem, StepInfo, option
 from bench.likelihood.estimator import frozen
 from bench.models.codes import CodeModel
+from bench.optimisation import make_optimiser
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,9 @@ class VQVAEHyperparameters(Hyperparameters):
         0.25, "weight (beta) of the squared distance of encoder outputs to their codes, summed over z", minimum=0
     )
     decay: float = option(0.99, "what moving averages keep at an update (gamma)", above=0, maximum=0.9999)
+    prior_rate: float = option(
+        0.3, "step size of the prior's Adagrad: log odds of codes have further to go than weights", above=0
+    )
     restart: float = option(
         0.5, "a code used less than this share of 1/K begins anew at an encoder output; 0: never", minimum=0, maximum=1
     )
@@ -49,7 +53,7 @@ class VQVAE(Algorithm):
     model: CodeModel
 
     def setup(self, problem: Problem, generator: torch.Generator) -> None:
-        """The networks of any algorithm, codes at the encoder's outputs for random datapoints, one optimiser."""
+        """The networks of any algorithm, codes at the encoder's outputs for random datapoints, and two optimisers."""
         settings = self.hyperparameters
         self.generator = generator
         networks = problem.model(encoder=True)
@@ -60,7 +64,12 @@ class VQVAE(Algorithm):
             self.model.codebook.copy_(self.model.by_group(outputs).movedim(0, 1))
         self.model.codebook.requires_grad_(settings.codebook == "gradient")
         self.usage = torch.full_like(self.model.codebook[..., 0], 1 / settings.num_codes)  # [G, K]
-        self.optimiser = self.make_optimiser(self.model.parameters(), problem)
+        prior = [self.model.initial, self.model.transition]
+        others = [weight for weight in self.model.parameters() if all(weight is not own for own in prior)]
+        self.optimiser = self.make_optimiser(others, problem)
+        self.prior_optimiser = make_optimiser(
+            "adagrad", prior, settings.prior_rate, num_data=problem.num_data, prior=settings.prior
+        )
 
     def step(self, batch: Batch) -> StepInfo:
         """One ascent in theta, phi and the prior; codes follow by their own gradient or by moving averages."""
@@ -68,8 +77,10 @@ class VQVAE(Algorithm):
         codes = self.model.nearest(outputs.detach())  # [M, G]
         bound = self.bound(batch.x, outputs, codes).mean()
         self.optimiser.zero_grad()
+        self.prior_optimiser.zero_grad()
         (self.distances(outputs, codes).mean() - bound).backward()
         self.optimiser.step()
+        self.prior_optimiser.step()
         self.follow(outputs.detach(), codes)
         return StepInfo(bound.detach(), model_evaluations=2 * len(batch.x))
 
