@@ -52,8 +52,8 @@ class MCEM(Algorithm):
     offered ``num_candidates`` prior draws in exchange for its place, by a transition that leaves the posterior as it
     is (`bench.mcmc.posterior.offered_prior`).
 
-    Cost of a step on M datapoints: M (2 + 2 leapfrogs + 2 weight updates) model evaluations; with candidates M + their
-    number more, as all chains are offered the same.
+    Cost of a step on M datapoints: M (2 + 2 leapfrogs + 2 weight updates) model evaluations; with K candidates M + K
+    more, as all chains are offered the same, and a product of [M, D] with [D, K] that no evaluation counts.
     """
 
     Options = MCEMHyperparameters
