@@ -76,7 +76,7 @@ def _row(seeds: pd.DataFrame, estimates: pd.DataFrame) -> dict[str, Any]:
         "samples_max": numbers(done["samples"]).max(),
         "num_points": numbers(own["num_points"]).max(),
         "pixels": _texts(seeds["pixels"]),
-        "warnings": _texts(own["warnings"]),
+        "warnings": tables.warnings(own["warnings"]),
     }
 
 

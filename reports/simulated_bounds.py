@@ -49,7 +49,7 @@ def _row(found: pd.DataFrame) -> dict[str, Any]:
         "acceptance": float(intervals.mean(numbers(found["acceptance"]))),
         "seeds": len(found),
         "num_points": numbers(found["num_points"]).max(),
-        "warnings": "; ".join(text for text in found["warnings"].dropna().unique() if text),
+        "warnings": tables.warnings(found["warnings"]),
     }
 
 

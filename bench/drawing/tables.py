@@ -201,3 +201,11 @@ def _rooms(columns: list[_Column], width: int) -> list[int]:
 def _total(widths: Iterable[int]) -> int:
     """Of a table with two spaces between columns and one behind the last."""
     return sum(width + 2 for width in widths) - 1
+
+
+def warnings(column: pd.Series) -> str:
+    """What the seeds of a cell warn of: the first one's words, and how many warn, where they differ by a number."""
+    texts = [text for text in column.dropna().map(str) if text]
+    if len(set(texts)) < 2:
+        return texts[0] if texts else ""
+    return f"{texts[0]} ({len(texts)} of {quantity(len(column), 'seed')} warn; this is the first.)"

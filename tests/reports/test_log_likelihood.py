@@ -142,6 +142,10 @@ def test_warnings_of_an_estimator_are_shown_where_there_are_any(rows: Any) -> No
     assert "warnings" not in report.display(report.table(rows.results()))
     rows.add("mine", likelihoods={"importance": -1.0}, warnings="Too many dimensions.")
     assert report.display(report.table(rows.results()))["warnings"].tolist() == ["", "Too many dimensions."]
+    rows.add("mine", 1, likelihoods={"importance": -1.0})
+    rows.add("mine", 2, likelihoods={"importance": -1.0}, warnings="Too few draws.")
+    shown = report.display(report.table(rows.results()))["warnings"].tolist()
+    assert shown == ["", "Too many dimensions. (2 of 3 seeds warn; this is the first.)"]
 
 
 class Cells(HTMLParser):
