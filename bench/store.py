@@ -22,6 +22,7 @@ from bench.files import (
     write_tensors,
     write_text,
 )
+from bench.options import parse_call
 from bench.study import FORMAT, Study, TrialSpec
 
 if TYPE_CHECKING:
@@ -197,9 +198,28 @@ class Store:
         """Every trial that has a spec, in the study's order of algorithms, then by n_train, z and seed."""
         folders = [TrialFolder(path.parent) for path in sorted(self.path.glob("trials/*/spec.json"))]
         found = [(folder.read_spec(), folder) for folder in folders]
-        algos = [text.partition("[")[0] for text in self.read_study().algos]
-        order = {Path(name).stem if name.endswith(".py") else name: i for i, name in reversed(list(enumerate(algos)))}
-        return sorted(
-            found,
-            key=lambda pair: (pair[0].n_train, pair[0].z, order.get(pair[0].algorithm.plugin.name, 0), pair[0].seed),
-        )
+        asked = [_read_call(text) for text in self.read_study().algos]
+
+        def place(spec: TrialSpec) -> tuple[int, int, int, int]:
+            return spec.n_train, spec.z, _rank(_read_call(spec.algorithm.name), asked), spec.seed
+
+        return sorted(found, key=lambda pair: place(pair[0]))
+
+
+def _read_call(text: str) -> tuple[str, dict[str, object]]:
+    """The name of a plugin or of its file, and settings in which 1e5 is 100000."""
+    name, settings = parse_call(text)
+    return Path(name).stem if name.endswith(".py") else name, {key: _number(value) for key, value in settings.items()}
+
+
+def _number(text: str) -> object:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _rank(own: tuple[str, dict[str, object]], asked: list[tuple[str, dict[str, object]]]) -> int:
+    """The place among what was asked, or that of the first of the same plugin: defaults may have been spelt out."""
+    same = [i for i, other in enumerate(asked) if other[0] == own[0]]
+    return next((i for i in same if asked[i] == own), same[0] if same else 0)

@@ -82,6 +82,18 @@ def test_leaves_tables_figures_and_every_trial(process: Bench, tmp_path: Path) -
         assert shown in finished.stdout + finished.stderr
 
 
+def test_rows_stand_in_the_order_that_was_asked_for(bench: Bench, tmp_path: Path) -> None:
+    """Of variants of one algorithm too, whatever their options are written like; the folder's own order is by hash."""
+    asked = [f"aevb[learning_rate={rate}]" for rate in ("0.05", "1e-1", "0.01", "0.02")] + [
+        f"{MINE}[rate=0.02]",
+        "mcem",
+    ]
+    asked = [*asked[:2], "wakesleep[learning_rate=0.02]", *asked[2:]]
+    bench("run", *HERE, "--budget", "200", "--seeds", "1", "--algos", ",".join(asked), "--out", "run")
+    expected = [text.replace("1e-1", "0.1").replace(MINE, "mine") for text in asked]
+    assert library.load(tmp_path / "run").trials["algorithm"].tolist() == expected
+
+
 def test_learning_is_seen_and_the_clocks_go_forward(bench: Bench, tmp_path: Path) -> None:
     bench("run", *HERE, "--algos", "aevb,wakesleep", "--budget", "2e4", "--out", "run")
     for _, one in library.load(tmp_path / "run").trace.groupby("trial"):
