@@ -12,9 +12,10 @@ import importlib.util
 import sys
 from dataclasses import dataclass
 from functools import cache
+from importlib.machinery import SourceFileLoader
 from importlib.metadata import entry_points
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any, cast
 
 from bench.errors import PluginError, UnknownName, did_you_mean
@@ -79,8 +80,7 @@ class PluginRef:
 
         Raises PluginError where the file is missing, fails on import or does not hold exactly one plugin.
         """
-        file = Path(self.source)
-        return _load(self, hashlib.sha256(file.read_bytes() if file.is_file() else b"").hexdigest())
+        return _load(self, _edition(Path(self.source)))
 
     def summary(self) -> str:
         """The first line of the plugin's docstring."""
@@ -117,15 +117,30 @@ def resolve(kind: str, text: str) -> tuple[PluginRef, dict[str, str]]:
     return known[name], settings
 
 
+def _edition(path: Path) -> str:
+    """Tells one state of a user's file from another; empty where there is no file."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+class _SourceLoader(SourceFileLoader):
+    """Compiles the file as it is: a cache of bytecode goes by size and whole seconds, and may be of another state."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
 @cache
-def _load(ref: PluginRef, edition: str) -> type[Any]:  # noqa: ARG001  # it tells one state of a user's file from another
+def _load(ref: PluginRef, edition: str) -> type[Any]:
     kind = KINDS[ref.kind]
     if ref.source == "entry point":
         return _from_entry_point(ref, kind)
     if ref.source == "shipped":
         module = importlib.import_module(f"{kind.package}.{ref.name}")
     else:
-        module = _from_file(Path(ref.source), ref.kind)
+        module = _from_file(Path(ref.source), ref.kind, edition)
     contract = kind.contract_class()
     mine = [
         value
@@ -160,9 +175,9 @@ def _from_entry_point(ref: PluginRef, kind: Kind) -> type[Any]:
     return _complete(loaded, ref)
 
 
-def _from_file(path: Path, kind: str) -> ModuleType:
-    name = f"bench_{kind}_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
-    spec = importlib.util.spec_from_file_location(name, path)
+def _from_file(path: Path, kind: str, edition: str) -> ModuleType:
+    name = f"bench_{kind}_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}_{edition[:8]}"
+    spec = importlib.util.spec_from_file_location(name, path, loader=_SourceLoader(name, str(path)))
     if spec is None or spec.loader is None or not path.is_file():
         raise PluginError(f"The {kind} file {path} does not exist or is not Python.")
     module = importlib.util.module_from_spec(spec)

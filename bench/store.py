@@ -200,8 +200,9 @@ class Store:
         found = [(folder.read_spec(), folder) for folder in folders]
         asked = [_read_call(text) for text in self.read_study().algos]
 
-        def place(spec: TrialSpec) -> tuple[int, int, int, int]:
-            return spec.n_train, spec.z, _rank(_read_call(spec.algorithm.name), asked), spec.seed
+        def place(spec: TrialSpec) -> tuple[int, int, int, str, int]:
+            name = spec.algorithm.name
+            return spec.n_train, spec.z, _rank(_read_call(name), asked), name, spec.seed
 
         return sorted(found, key=lambda pair: place(pair[0]))
 

@@ -76,10 +76,10 @@ class Clocks:
     told: dict[str, tuple[float, int]] = field(default_factory=dict)  # sum and count, by name
 
     def tell(self, updates: list[StepInfo]) -> dict[str, float]:
-        """Add what updates tell; the means since the last mark, the ``objective`` first."""
+        """Add what updates tell; the means since the last mark, that of the ``objective`` among them."""
         values: dict[str, list[Tensor | float]] = {}
         for info in updates:
-            for name, value in {"objective": info.objective, **info.diagnostics}.items():
+            for name, value in {**info.diagnostics, "objective": info.objective}.items():
                 values.setdefault(name, []).append(value)
         for name, column in values.items():
             total, count = self.told.get(name, (0.0, 0))
@@ -144,7 +144,9 @@ def train(
 def _numbers(values: list[Tensor | float]) -> list[float]:
     """Scalars as numbers, fetched from their device all at once."""
     tensors = [value for value in values if isinstance(value, Tensor)]
-    fetched = iter(torch.stack(tensors).cpu().double().tolist() if tensors else [])
+    fetched = iter(
+        torch.stack([value.detach().reshape(()) for value in tensors]).cpu().double().tolist() if tensors else []
+    )
     return [next(fetched) if isinstance(value, Tensor) else float(value) for value in values]
 
 

@@ -10,6 +10,14 @@ import pytest
 import torch
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests that judge a time are left out of parallel runs, where others run beside them."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        timed = [item for item in items if item.get_closest_marker("timing")]
+        config.hook.pytest_deselected(items=timed)
+        items[:] = [item for item in items if item not in timed]
+
+
 @pytest.fixture(scope="session")  # before any test changes the environment
 def data_dir() -> Path:
     """The folder of real data that BENCH_DATA_DIR names; without it a test is skipped, but fails in CI."""

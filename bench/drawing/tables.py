@@ -204,8 +204,8 @@ def _total(widths: Iterable[int]) -> int:
 
 
 def warnings(column: pd.Series) -> str:
-    """What the seeds of a cell warn of: the first one's words, and how many warn, where they differ by a number."""
+    """What the seeds of a cell warn of: the first one's words, and how many warn, unless all do alike."""
     texts = [text for text in column.dropna().map(str) if text]
-    if len(set(texts)) < 2:
+    if not texts or (len(set(texts)) == 1 and len(texts) == len(column)):
         return texts[0] if texts else ""
     return f"{texts[0]} ({len(texts)} of {quantity(len(column), 'seed')} warn; this is the first.)"

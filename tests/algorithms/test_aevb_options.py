@@ -10,6 +10,7 @@ import torch
 
 from bench import plugins, seeds
 from bench.algorithm import Algorithm
+from bench.errors import OptionError
 from bench.problem import Problem
 from bench.store import TrialFolder
 from bench.training import Minibatches
@@ -24,6 +25,13 @@ def begun(**settings: Any) -> tuple[Any, Minibatches]:
     )
     algorithm.setup(Problem(x, Z, algorithm.architecture, "bernoulli"), seeds.generator("noise"))
     return algorithm, Minibatches(x, M, 0)
+
+
+def test_salt_and_pepper_are_for_data_between_them() -> None:
+    x = torch.randn(50, D, generator=seeds.generator("unbounded"))
+    aevb = plugins.find("algorithm")["aevb"].load()(Z, model="linear", device="cpu", denoise="salt_and_pepper")
+    with pytest.raises(OptionError, match="do not lie in"):
+        aevb.setup(Problem(x, Z, aevb.architecture, "gaussian", bounded=False), seeds.generator("noise"))
 
 
 def test_the_weight_of_the_kl_rises_to_one_and_stays() -> None:

@@ -31,9 +31,15 @@ def test_a_users_file_is_loaded_by_path_and_hashes_its_source(tmp_path: Path) ->
     assert (plugin.name, settings) == ("mine", {"rate": "0.5"})
     assert plugin.load().__name__ == "ImportanceWeighted"
     before = plugin.source_hash()
-    copy.write_text(MINE.read_text().replace("class ImportanceWeighted", "class Renamed"))
+    copy.write_text(MINE.read_text().replace("class ImportanceWeighted", "class IMPORTANCEWeighted"))  # as long
     assert plugin.source_hash() != before
-    assert plugin.load().__name__ == "Renamed"  # not the one that this process already has
+    assert plugin.load().__name__ == "IMPORTANCEWeighted"  # not the one that this process already has
+    copy.write_text("raise ValueError")
+    with pytest.raises(PluginError, match="fails on import"):
+        plugin.load()
+    copy.write_text(MINE.read_text())
+    assert plugin.load().__name__ == "ImportanceWeighted"
+    assert plugin.source_hash() == before
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ class Talker(Recorder):
     def step(self, batch: Batch) -> StepInfo:
         """Tell it."""
         info = super().step(batch)
-        told = {"number": torch.tensor(len(self.seen))} | (
+        told = {"number": torch.tensor([len(self.seen)]), "objective": 7.0} | (
             {"third": len(self.seen) / 2} if len(self.seen) % 3 == 0 else {}
         )
         return dataclasses.replace(info, diagnostics=told)
@@ -124,10 +124,13 @@ class Talker(Recorder):
 @pytest.mark.parametrize("patience", [math.inf, 0.0])
 def test_diagnostics_are_means_since_the_last_mark_of_the_updates_that_tell_them(patience: float) -> None:
     pauses = train(Talker(), Minibatches(rows(1000), 50, 0), Clocks(), 1000, patience)
-    told = [pause.diagnostics for pause in pauses if pause.at_mark]
+    marks = [pause for pause in pauses if pause.at_mark]
+    assert [pause.objective for pause in marks[1:4]] == [1.5, 3.5, 5.5]  # a diagnostic of that name does not replace it
+    told = [pause.diagnostics for pause in marks]
     assert told[:4] == [{}, {"number": 1.5}, {"number": 3.5, "third": 1.5}, {"number": 5.5, "third": 3.0}]
 
 
+@pytest.mark.timing
 def test_the_clock_stands_still_while_somebody_looks() -> None:
     clocks = Clocks()
     for _ in train(Recorder(pause=0.001), Minibatches(rows(1000), 50, 0), clocks, 1000):
@@ -135,6 +138,7 @@ def test_the_clock_stands_still_while_somebody_looks() -> None:
     assert 0.02 <= clocks.train_seconds < 0.3  # 20 updates of 1 ms; 7 looks of 100 ms are not in it
 
 
+@pytest.mark.timing
 def test_pauses_come_in_between_when_patience_ends() -> None:
     pauses = list(train(Recorder(pause=0.01), Minibatches(rows(1000), 10, 0), Clocks(), 400, patience=0.05))
     between = [pause for pause in pauses if not pause.at_mark]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 CODE = """
 import time, torch
 from torch import nn
@@ -21,6 +23,7 @@ print(first, second)
 """
 
 
+@pytest.mark.timing
 def test_the_first_optimiser_is_slow_and_those_after_the_warm_up_are_not() -> None:
     shown = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True).stdout
     first, second = map(float, shown.split())
