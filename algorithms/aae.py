@@ -31,7 +31,7 @@ class AAE(Algorithm):
     objective that is reported, log p(x|z) plus log odds, estimates E[log p(x|z)] - KL(q(z) || p(z)): the lower bound
     without the information I(x; z), which the bound charges for and this algorithm does not.  What the encoder ascends
     is log p(x|z) + adversarial_weight log D(z), as in the source: while D is undecided, log D has half the slope of the
-    log odds.  Nothing keeps q(z|x) from being narrow; the bound is a diagnostic here, as in wake-sleep, and a loose one.
+    log odds.  Nothing keeps q(z|x) from being narrow; the bound is a diagnostic here, as in wake-sleep, and loose.
     Source: Makhzani et al. 2015; its reconstruction and regularisation phases make one update of the encoder here.
     Cost of a step: 2 M model evaluations; passes through encoder and discriminator are none.
     """
