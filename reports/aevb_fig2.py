@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from bench.drawing.competitors import Competitor, plain, read
-from bench.drawing.learning_curves import about_lines, about_pixels, about_unfinished
+from bench.drawing.competitors import Competitor, plain, read, under_plain_names
+from bench.drawing.learning_curves import about_lines, about_names, about_pixels, about_unfinished
 from bench.report import Figure
 
 if TYPE_CHECKING:
@@ -34,9 +34,10 @@ class AEVBFig2(Figure):
             return None
         from bench.drawing.curve_panels import Frame, Wording, draw
 
-        curves = [dataclasses.replace(c, likelihood=None) for c in found]
+        curves = [dataclasses.replace(c, likelihood=None) for c in under_plain_names(found)]
         words = Wording("training samples seen", "lower bound", "bound")
-        caption = [about_lines(curves), about_pixels(results), *about_unfinished(curves), "The axes are the paper's."]
+        caption = [about_lines(curves), about_names(found, curves), about_pixels(results), *about_unfinished(curves)]
+        caption.append("The axes are the paper's.")
         frames = {c.group: Frame(SAMPLES, BOUNDS[plain(c.dataset)]) for c in curves}
         return draw(curves, words, [text for text in caption if text], frames, columns=5)
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections import Counter
 from typing import TYPE_CHECKING
 
-from bench.drawing.competitors import Competitor, plain, read_likelihoods
-from bench.drawing.learning_curves import about_estimators, about_lines, about_pixels, about_unfinished
+from bench.drawing.competitors import Competitor, plain, read_likelihoods, under_plain_names
+from bench.drawing.learning_curves import about_estimators, about_lines, about_names, about_pixels, about_unfinished
 from bench.report import Figure
 
 if TYPE_CHECKING:
@@ -41,12 +39,13 @@ class AEVBFig3(Figure):
             return None
         from bench.drawing.curve_panels import Frame, Wording, draw
 
-        one_name = max(Counter((c.group, c.panel, plain(c.algorithm)) for c in found).values()) == 1
-        curves = [dataclasses.replace(c, algorithm=plain(c.algorithm)) for c in found] if one_name else found
+        curves = under_plain_names(found)
+        beyond = any(plain(c.algorithm) == "mcem" and "batch_size" in c.algorithm for c in found)
         words = Wording("training samples seen (millions)", "log-likelihood", "log-likelihood", linear=True)
         caption = [
             about_lines(curves),
-            *([_about_names(found)] if one_name else []),
+            about_names(found, curves),
+            "Monte Carlo EM in minibatches goes beyond the paper." * beyond,
             about_estimators(results),
             about_pixels(results),
             *about_unfinished([c for c in found if c.estimator == found[0].estimator]),
@@ -54,17 +53,6 @@ class AEVBFig3(Figure):
         ]
         frame = Frame((0, max(ends)), LIKELIHOODS, MILLION)
         return draw(curves, words, [text for text in caption if text], {c.group: frame for c in curves}, columns=2)
-
-
-def _about_names(found: list[Competitor]) -> str:
-    """Which options the names in the legend leave out, and that Monte Carlo EM in minibatches is not the paper's."""
-    texts = [
-        f"{plain(c.algorithm)} with {c.n_train} training points is {c.algorithm}."
-        for c in found
-        if c.algorithm != plain(c.algorithm)
-    ]
-    beyond = any(plain(c.algorithm) == "mcem" and "batch_size" in c.algorithm for c in found)
-    return " ".join([*dict.fromkeys(texts), "In minibatches it goes beyond the paper." * beyond]).strip()
 
 
 def _inside(competitor: Competitor) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -117,6 +118,14 @@ def _likelihood(done: pd.DataFrame, clock: str) -> Likelihood | None:
 def plain(name: str) -> str:
     """The name of an algorithm or data set without its options."""
     return name.partition("[")[0]
+
+
+def under_plain_names(found: list[Competitor]) -> list[Competitor]:
+    """The same without options in the names, unless two of one panel would be called alike."""
+    counts = Counter((c.group, c.panel, plain(c.algorithm)) for c in found)
+    if max(counts.values(), default=0) > 1:
+        return found
+    return [dataclasses.replace(c, algorithm=plain(c.algorithm)) for c in found]
 
 
 def first_estimator(results: Results) -> str:

@@ -60,6 +60,16 @@ def about_lines(competitors: Sequence[Competitor]) -> str:
     return " ".join(text for text in texts if text)
 
 
+def about_names(found: Sequence[Competitor], shown: Sequence[Competitor]) -> str:
+    """Which competitors are shown under a name that leaves out their options."""
+    texts = [
+        f"{new.algorithm} with z = {old.z} and {old.n_train} training points is {old.algorithm}."
+        for old, new in zip(found, shown, strict=True)
+        if old.algorithm != new.algorithm
+    ]
+    return " ".join(dict.fromkeys(texts))
+
+
 def about_pixels(results: Results) -> str:
     """What was done to the values, for each data set."""
     known = results.trials.dropna(subset="pixels").groupby("dataset", sort=False)["pixels"].unique()

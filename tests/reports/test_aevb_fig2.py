@@ -39,9 +39,9 @@ def test_a_row_for_each_data_set_on_the_papers_axes(paper: Any, tmp_path: Path) 
     assert {ax.get_ylim() for ax in figure.axes[:5]} == {(-150, -100)}
     assert {ax.get_ylim() for ax in figure.axes[5:]} == {(0, 1600)}
     labels = {line.get_label() for line in figure.axes[0].lines}
-    assert labels == {
-        f"{name}, {split}" for name in ("aevb", "wakesleep[learning_rate=0.1]") for split in ("test", "train")
-    }
+    assert labels == {f"{name}, {split}" for name in ("aevb", "wakesleep") for split in ("test", "train")}
+    said = " ".join(text.get_text() for text in figure.texts).replace("\n", " ")
+    assert "wakesleep with z = 3 and 1000 training points is wakesleep[learning_rate=0.1]." in said
 
 
 def test_is_not_drawn_for_what_is_not_the_papers_figure(rows: Any) -> None:

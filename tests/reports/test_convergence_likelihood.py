@@ -61,7 +61,8 @@ def test_the_papers_frame_gives_monte_carlo_em_one_name_and_says_which_is_not_th
             f"{name}, {split}" for name in ("aevb", "wakesleep", "mcem") for split in ("test", "train")
         }
     said = " ".join(text.get_text() for text in figure.texts).replace("\n", " ")
-    assert "mcem with 50000 training points is mcem[batch_size=100]. In minibatches it goes beyond the paper." in said
+    assert "mcem with z = 3 and 50000 training points is mcem[batch_size=100]." in said
+    assert "Monte Carlo EM in minibatches goes beyond the paper." in said
 
 
 def test_the_papers_frame_keeps_names_that_one_panel_needs_apart(paper: Any) -> None:
