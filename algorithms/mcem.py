@@ -8,10 +8,10 @@ from typing import Literal
 import torch
 
 from bench import Algorithm, Batch, Hyperparameters, Problem, StepInfo, option
-from bench.likelihood.estimator import frozen
 from bench.mcmc import hmc
 from bench.mcmc.adaptation import DualAveraging
 from bench.mcmc.posterior import LogPosterior, offered_prior
+from bench.models.frozen import frozen
 
 # Prior draws that a chain is offered at each visit where it is visited once a pass.
 ONLINE_CANDIDATES = 1000

@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from bench import Algorithm, Batch, Hyperparameters, Problem, StepInfo, option
-from bench.likelihood.estimator import frozen
 from bench.models.codes import CodeModel
-from bench.optimisation import make_optimiser
+from bench.models.frozen import frozen
+from bench.training.optimiser import make_optimiser
 
 
 @dataclass(frozen=True)

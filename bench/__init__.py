@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from bench.api import load, run
     from bench.dataset import Data, Dataset
     from bench.options import option
-    from bench.problem import Batch, Problem, StepInfo
     from bench.report import Report
+    from bench.training.problem import Batch, Problem, StepInfo
 
 __version__ = "0.1.0"
 
@@ -36,13 +36,13 @@ __all__ = [
 
 _HOMES = {
     "Algorithm": "bench.algorithm",
-    "Batch": "bench.problem",
+    "Batch": "bench.training.problem",
     "Data": "bench.dataset",
     "Dataset": "bench.dataset",
     "Hyperparameters": "bench.algorithm",
-    "Problem": "bench.problem",
+    "Problem": "bench.training.problem",
     "Report": "bench.report",
-    "StepInfo": "bench.problem",
+    "StepInfo": "bench.training.problem",
     "load": "bench.api",
     "option": "bench.options",
     "run": "bench.api",

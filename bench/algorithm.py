@@ -14,15 +14,19 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from bench import options, plugins, seeds
-from bench.environment import choose_device
+from bench.devices import choose_device
 from bench.errors import Diverged, OptionError, UsageError
-from bench.likelihood.estimator import Estimate, frozen
+from bench.likelihood.estimate import Estimate
 from bench.models.dropout import attach_generator
+from bench.models.frozen import frozen
 from bench.models.latent import LatentVariableModel
-from bench.optimisation import make_optimiser
 from bench.options import option
-from bench.problem import Batch, Problem, StepInfo
-from bench.training import Clocks, Minibatches, Tuning, choose_learning_rate, train
+from bench.training.clocks import Clocks
+from bench.training.loop import train
+from bench.training.minibatches import Minibatches
+from bench.training.optimiser import make_optimiser
+from bench.training.problem import Batch, Problem, StepInfo
+from bench.training.tuning import Tuning, choose_learning_rate
 
 
 @dataclasses.dataclass(frozen=True)

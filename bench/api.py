@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 from rich.console import Console
 
-from bench import options, plugins, run_folders, study_file
+from bench import options, plugins
 from bench.errors import OptionError, PluginError, StoreError, UsageError, did_you_mean
+from bench.execution.progress import progress
+from bench.execution.runner import Execution, Plan, plan
+from bench.execution.runner import run as run_plan
 from bench.options import split_list
-from bench.progress import progress
-from bench.results import Results
-from bench.runner import Execution, Plan, plan
-from bench.runner import run as run_plan
-from bench.study import Study
+from bench.results.frames import Results
+from bench.store import study_folder
+from bench.studies import files as study_files
+from bench.studies.study import Study
 
 if TYPE_CHECKING:
     from bench.report import Report
@@ -57,7 +59,7 @@ def plan_all(
     Everything is checked before anything is trained.  Raises UsageError where the request is wrong.
     """
     if isinstance(study, str):
-        found = study_file.read(study)
+        found = study_files.read(study)
         chosen, parts = found.parts(size)
         folder = Path("runs") / "-".join(filter(None, (found.name, chosen))) if chosen else None
         title = found.title
@@ -67,7 +69,7 @@ def plan_all(
         parts, folder, title = {"": study or Study()}, None, ""
     wanted = {part: dataclasses.replace(each, **fields) for part, each in parts.items()}
     folder = out or folder or default_folder(next(iter(wanted.values())))
-    homes = run_folders.create(folder, title, wanted)
+    homes = study_folder.create(folder, title, wanted)
     return [plan(each, homes[part], execution) for part, each in wanted.items()], folder
 
 
@@ -95,7 +97,7 @@ def load(path: str | PathLike[str], *others: str | PathLike[str]) -> Results:
     The folder of a study with parts holds several.
     """
     given = tuple({Path(each).resolve(): Path(each) for each in (path, *others)}.values())  # each run once
-    first, *more = (folder for each in given for folder in run_folders.find(each))
+    first, *more = (folder for each in given for folder in study_folder.find(each))
     return Results(first, tuple(more), given)
 
 

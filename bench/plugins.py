@@ -29,12 +29,9 @@ class Kind:
     name: str
     contract: str
     package: str
-    shipped: tuple[str, ...] | None = None  # None: every file of the package's folder
 
     def shipped_names(self) -> tuple[str, ...]:
         """The names of the plugins in the shipped folder."""
-        if self.shipped is not None:
-            return self.shipped
         folders = importlib.import_module(self.package).__path__
         return tuple(sorted(p.stem for folder in folders for p in Path(folder).glob("*.py") if p.stem[0] != "_"))
 
@@ -44,22 +41,14 @@ class Kind:
         return cast(type, getattr(importlib.import_module(module), name))
 
 
-# Beside estimators, their room holds what they are made of.
-ESTIMATORS = ("ais", "bdmc", "exact", "hmc", "importance", "quadrature")
-
 KINDS = {
     kind.name: kind
     for kind in (
         Kind("algorithm", "bench.algorithm:Algorithm", "bench.algorithms"),
         Kind("dataset", "bench.dataset:Dataset", "bench.datasets"),
         Kind("report", "bench.report:Report", "bench.reports"),
-        Kind("model", "bench.models.architecture:Architecture", "bench.models", ("mlp", "deep", "linear")),
-        Kind(
-            "estimator",
-            "bench.likelihood.estimator:Estimator",
-            "bench.likelihood",
-            ("importance", "ais", "bdmc", "hmc", "exact", "quadrature"),
-        ),
+        Kind("model", "bench.architecture:Architecture", "bench.architectures"),
+        Kind("estimator", "bench.estimator:Estimator", "bench.estimators"),
     )
 }
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
@@ -11,12 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench import options
 from bench.options import NoOptions
+from bench.reporting.writers import csv_text, html_table, markdown_table
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure as MatplotlibFigure
 
-    from bench.results import Results
+    from bench.results.frames import Results
 
 
 class Report(ABC):
@@ -59,7 +58,7 @@ class Table(Report):
 
     def save(self, results: Results, folder: Path, name: str, formats: tuple[str, ...]) -> list[Path]:
         """See `Report.save`."""
-        from bench.drawing.latex import latex_table
+        from bench.reporting.latex import latex_table
 
         table = self.table(results)
         if table.empty:
@@ -76,36 +75,6 @@ class Table(Report):
         for path in paths:
             write[path.suffix[1:]](path)
         return paths
-
-
-def csv_text(table: pd.DataFrame) -> str:
-    """As CSV in which no text is taken for a formula by a spreadsheet: such a one begins with an apostrophe."""
-
-    def plain(value: object) -> object:
-        return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
-
-    return str(table.rename(columns=plain).map(plain).to_csv(index=False, lineterminator="\n"))
-
-
-def html_table(table: pd.DataFrame, title: str) -> str:
-    """As a document: a browser that opens it takes ± and – for what they are."""
-    head = f'<!doctype html>\n<meta charset="utf-8">\n<title>{html.escape(title)}</title>\n'
-    return head + str(table.to_html(index=False, escape=True)) + "\n"
-
-
-def markdown_table(table: pd.DataFrame) -> str:
-    """A table of texts that Markdown shows as they are."""
-
-    def escaped(value: object) -> object:
-        return markdown_text(value) if isinstance(value, str) else value
-
-    shown = table.rename(columns=escaped).map(escaped)
-    return str(shown.to_markdown(index=False, disable_numparse=True))
-
-
-def markdown_text(text: str) -> str:
-    """As it is shown: no cell of a table ends early, and nothing becomes HTML, emphasis or a link."""
-    return re.sub(r"([\\`*_\[\]<>&#$~|])", r"\\\1", text)
 
 
 class Figure(Report):
@@ -125,7 +94,7 @@ class Figure(Report):
         if key not in kept:
             kept[key] = figure = self.figure(results)
             if figure is not None:
-                from bench.drawing.figures import fix_layout
+                from bench.reporting.figures import fix_layout
 
                 fix_layout(figure)
         return kept[key]
@@ -137,7 +106,7 @@ class Figure(Report):
             return []
         import matplotlib as mpl
 
-        from bench.drawing.figures import extent
+        from bench.reporting.figures import extent
 
         folder.mkdir(parents=True, exist_ok=True)
         paths = [folder / f"{name}.{format_}" for format_ in formats]

@@ -12,11 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 import bench
-from bench.comparison.compare import LIKELIHOOD_SHARE, Comparison, compare
-from bench.comparison.measure import OTHERS
-from bench.runner import Execution
+from bench.execution.runner import Execution
+from bench.reporting.comparison.compare import LIKELIHOOD_SHARE, Comparison, compare
+from bench.reporting.comparison.measure import OTHERS
 from bench.statistics import bootstrap, intervals, moderated
-from bench.study import Study
+from bench.studies.study import Study
 
 Array = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, int], Array]

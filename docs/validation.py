@@ -18,10 +18,10 @@ import torch
 
 from bench import plugins, seeds
 from bench.algorithm import Algorithm
-from bench.likelihood.bdmc import simulate
-from bench.likelihood.estimator import Estimate
+from bench.estimators.bdmc import simulate
+from bench.likelihood.estimate import Estimate
 from bench.models.latent import LatentVariableModel
-from bench.study import Choice, load_data
+from bench.studies.spec import Choice, load_data
 
 FEW_ERRORS = 3  # an estimate further off than so many of its standard errors has to say so itself
 

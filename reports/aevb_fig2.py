@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from bench.drawing.competitors import Competitor, plain, read, under_plain_names
-from bench.drawing.learning_curves import about_lines, about_names, about_pixels, about_unfinished
 from bench.report import Figure
+from bench.reporting.competitors import Competitor, plain, read, under_plain_names
+from bench.reporting.learning_curves import about_lines, about_names, about_pixels, about_unfinished
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
-    from bench.results import Results
+    from bench.results.frames import Results
 
 ALGORITHMS = ("aevb", "wakesleep")
 SAMPLES = (1e5, 1e8)
@@ -32,7 +32,7 @@ class AEVBFig2(Figure):
         both = {plain(c.algorithm) for c in found if c.bands} == {*ALGORITHMS}
         if not both or len({c.z for c in found}) < 2 or not any(_inside(c) for c in found):
             return None
-        from bench.drawing.curve_panels import Frame, Wording, draw
+        from bench.reporting.curve_panels import Frame, Wording, draw
 
         curves = [dataclasses.replace(c, likelihood=None) for c in under_plain_names(found)]
         words = Wording("training samples seen", "lower bound", "bound")

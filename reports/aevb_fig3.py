@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.drawing.competitors import Competitor, plain, read_likelihoods, under_plain_names
-from bench.drawing.learning_curves import about_estimators, about_lines, about_names, about_pixels, about_unfinished
 from bench.report import Figure
+from bench.reporting.competitors import Competitor, plain, read_likelihoods, under_plain_names
+from bench.reporting.learning_curves import about_estimators, about_lines, about_names, about_pixels, about_unfinished
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
-    from bench.results import Results
+    from bench.results.frames import Results
 
 ALGORITHMS = ("aevb", "wakesleep", "mcem")
 MILLION = 1e6
@@ -37,7 +37,7 @@ class AEVBFig3(Figure):
         ends = [min(float(band.x[-1]), SAMPLES) for c in found for band in c.bands.values()]
         if {plain(c.algorithm) for c in found if c.bands} != {*ALGORITHMS} or not any(_inside(c) for c in found):
             return None
-        from bench.drawing.curve_panels import Frame, Wording, draw
+        from bench.reporting.curve_panels import Frame, Wording, draw
 
         curves = under_plain_names(found)
         beyond = any(plain(c.algorithm) == "mcem" and "batch_size" in c.algorithm for c in found)

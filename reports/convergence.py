@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from bench import measures
-from bench.cells import Cell, numbers
-from bench.drawing import tables
-from bench.measures import CLOCKS, Place
 from bench.options import option
 from bench.report import Table
+from bench.reporting import tables
+from bench.results import curves
+from bench.results.curves import CLOCKS
+from bench.results.grid import Cell, Place, numbers
 from bench.statistics import bootstrap, intervals
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from bench.results import Results
+    from bench.results.frames import Results
 
 HEADINGS = {"samples": "samples", "model_evaluations": "model evaluations", "train_seconds": "seconds"}
 
@@ -52,12 +52,12 @@ class Convergence(Table):
 
     def table(self, results: Results) -> pd.DataFrame:
         """Times on the three clocks, in samples, evaluations and seconds; bounds in nats a datapoint."""
-        measures.check_reference(self.options.reference, results.trials["algorithm"].unique())
-        aims = measures.targets(results)
+        curves.check_reference(self.options.reference, results.trials["algorithm"].unique())
+        aims = curves.targets(results)
         if self.options.target != "auto":
             aims = dict.fromkeys(aims, float(self.options.target))
-        found = {clock: measures.times(results, clock, aims) for clock in CLOCKS}
-        heights = measures.heights(results)
+        found = {clock: curves.times(results, clock, aims) for clock in CLOCKS}
+        heights = curves.heights(results)
         rows = []
         for key, own in found["samples"].groupby(list(Cell._fields), sort=False):
             cell = Cell._make(key)

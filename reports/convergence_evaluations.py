@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.drawing.learning_curves import LearningCurves
+from bench.reporting.learning_curves import LearningCurves
 
 
 class ConvergenceEvaluations(LearningCurves):

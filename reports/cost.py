@@ -5,17 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from bench.cells import cells, numbers
-from bench.drawing.competitors import first_estimator
-from bench.measures import Place
 from bench.options import option
 from bench.report import Figure
+from bench.reporting.competitors import first_estimator
+from bench.results.grid import Place, cells, numbers
 from bench.statistics.pareto import front
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
-    from bench.results import Results
+    from bench.results.frames import Results
 
 LABELS = {"train_seconds": "training seconds", "model_evaluations": "model evaluations", "samples": "training samples"}
 
@@ -41,8 +40,8 @@ class Cost(Figure):
         done = done[done["x"] > 0]
         if done.empty:
             return None
-        from bench.drawing import absentees, figures
-        from bench.drawing.place_panels import legend, place_panels
+        from bench.reporting import absentees, figures
+        from bench.reporting.place_panels import legend, place_panels
 
         found = list(cells(done))
         with figures.style():

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bench import measures
-from bench.drawing import caveats, tables
-from bench.measures import Place
 from bench.options import option
 from bench.report import Table
+from bench.reporting import caveats, tables
+from bench.results import curves
+from bench.results.grid import Place
 from bench.statistics import paired
 
 if TYPE_CHECKING:
-    from bench.results import Results
+    from bench.results.frames import Results
 
 ALL = "all"
 
@@ -46,7 +46,7 @@ class Differences(Table):
         """A row for each pair of algorithms at each place, and over all places where there are several; nats."""
         trials = caveats.judged(results)
         names = list(dict.fromkeys(trials["algorithm"]))
-        measures.check_reference(self.options.reference, names)
+        curves.check_reference(self.options.reference, names)
         rows = []
         for one, other in _pairs(names, self.options.reference):
             places = list(_places(trials, one, other))

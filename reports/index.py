@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from bench import plugins
 from bench.errors import PluginError
-from bench.files import write_text
 from bench.report import Figure, Report, Table
+from bench.store.files import write_text
 
 if TYPE_CHECKING:
-    from bench.results import Results
+    from bench.results.frames import Results
 
 
 class Index(Report):
@@ -26,8 +26,8 @@ class Index(Report):
         """See `Report.save`."""
         if results.trials.empty or not formats:
             return []
-        from bench.drawing.learning_curves import LearningCurves
-        from bench.page.build import FigureOnPage, TableOnPage, build
+        from bench.reporting.learning_curves import LearningCurves
+        from bench.reporting.page.build import FigureOnPage, TableOnPage, build
 
         tables: list[TableOnPage] = []
         figures: list[FigureOnPage] = []

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.cells import cells, numbers
-from bench.measures import Place
 from bench.report import Figure
+from bench.results.grid import Place, cells, numbers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
-    from bench.results import Results
+    from bench.results.frames import Results
 
 
 class LatentDimensions(Figure):
@@ -29,8 +28,8 @@ class LatentDimensions(Figure):
             return None
         from matplotlib.ticker import MaxNLocator
 
-        from bench.drawing import absentees, figures
-        from bench.drawing.place_panels import legend, place_panels
+        from bench.reporting import absentees, figures
+        from bench.reporting.place_panels import legend, place_panels
 
         places = sorted({Place(*cell[:3]) for cell, _ in cells(latents)})
         looked_into = results.diagnosis[results.diagnosis["trial"].isin(done)]

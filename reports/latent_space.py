@@ -11,8 +11,8 @@ from bench.report import Figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
-    from bench.results import Results
-    from bench.trained import TrainedModel
+    from bench.results.frames import Results
+    from bench.results.models import TrainedModel
 
 MOST_LABELS = 10  # as many colours as can be told apart
 
@@ -39,8 +39,8 @@ class LatentSpace(Figure):
         planes = [each for each in models if each.cell.z == 2]
         if not planes:
             return None
-        from bench.drawing.scatter_panels import Scatter, draw
-        from bench.trained import about, left_out
+        from bench.reporting.scatter_panels import Scatter, draw
+        from bench.results.models import about, left_out
 
         names = [self._names(each) for each in planes]
         coloured = len({name for own in names for name in own}) <= MOST_LABELS

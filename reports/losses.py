@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bench.cells import cells, numbers
-from bench.drawing import tables
 from bench.report import Table
+from bench.reporting import tables
+from bench.results.grid import cells, numbers
 from bench.statistics import intervals
 
 if TYPE_CHECKING:
-    from bench.results import Results
+    from bench.results.frames import Results
 
 GAPS = ("approximation_gap", "amortisation_gap")
 MEANS = ("log_likelihood", *GAPS, "bound", "best_bound", "kl", "mutual_information", "active_units", "states_in_use")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
     from numpy.typing import NDArray
 
-    from bench.results import Results
+    from bench.results.frames import Results
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,14 @@ class Manifold(Figure):
 
     def figure(self, results: Results) -> MatplotlibFigure | None:
         """See `Figure.figure`."""
-        from bench.trained import about, about_values, continuous_planes, left_out
+        from bench.results.models import about, about_values, continuous_planes, left_out
 
         planes, missing = continuous_planes(*results.models)
         if not planes:
             return None
         import torch
 
-        from bench.drawing.image_panels import Row, draw, mosaic
+        from bench.reporting.image_panels import Row, draw, mosaic
 
         size = self.options.size
         quantiles = torch.special.ndtri((torch.arange(size) + 0.5) / size)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from bench import measures
-from bench.measures import Place
 from bench.options import option
 from bench.report import Figure
+from bench.results import curves
+from bench.results.grid import Place
 from bench.statistics import profiles
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
-    from bench.results import Results
+    from bench.results.frames import Results
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,13 @@ class PerformanceProfile(Figure):
 
     def figure(self, results: Results) -> MatplotlibFigure | None:
         """See `Figure.figure`: a step line for each algorithm that has a bound."""
-        times = measures.times(results, self.options.clock).dropna(subset=["time", "target"])
+        times = curves.times(results, self.options.clock).dropna(subset=["time", "target"])
         if times.empty:
             return None
         import numpy as np
 
-        from bench.drawing import absentees, figures
-        from bench.drawing.place_panels import legend
+        from bench.reporting import absentees, figures
+        from bench.reporting.place_panels import legend
 
         found = profiles.ratios(
             [
@@ -66,7 +66,7 @@ class PerformanceProfile(Figure):
             ax.set_ylabel("share of runs")
             figures.label_logarithmic(ax)
             caption = [
-                f"All seeds of all places. {measures.TARGET}",
+                f"All seeds of all places. {curves.TARGET}",
                 *absentees.without_bound(results.trials, looks),
                 *absentees.not_done(results.trials[results.trials["algorithm"].isin(looks)], "which count as never"),
             ]

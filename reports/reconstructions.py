@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.measures import Place
 from bench.options import option
 from bench.report import Figure
+from bench.results.grid import Place
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
-    from bench.drawing.image_panels import Row
-    from bench.results import Results
+    from bench.reporting.image_panels import Row
+    from bench.results.frames import Results
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Reconstructions(Figure):
         models, missing = results.models
         if not models:
             return None
-        from bench.drawing.image_panels import Row, draw, mosaic
-        from bench.trained import about, about_values, left_out
+        from bench.reporting.image_panels import Row, draw, mosaic
+        from bench.results.models import about, about_values, left_out
 
         rows: list[Row] = []
         places: set[Place] = set()

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench import seeds
-from bench.measures import Place
 from bench.options import option
 from bench.report import Figure
+from bench.results.grid import Place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
     from numpy.typing import NDArray
 
-    from bench.drawing.image_panels import Row
-    from bench.results import Results
+    from bench.reporting.image_panels import Row
+    from bench.results.frames import Results
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Samples(Figure):
         models, missing = results.models
         if not models:
             return None
-        from bench.drawing.image_panels import Row, draw, mosaic
-        from bench.trained import about, about_prior, about_values, left_out
+        from bench.reporting.image_panels import Row, draw, mosaic
+        from bench.results.models import about, about_prior, about_values, left_out
 
         size = self.options.size
         panels: dict[Place, list[tuple[str, NDArray[np.float32]]]] = {}
@@ -59,7 +59,7 @@ class Samples(Figure):
 
 def _side_by_side(panels: Mapping[Place, Sequence[tuple[str, NDArray[np.float32]]]]) -> list[Row]:
     """A row for each data set and number of training points, a column for each latent size."""
-    from bench.drawing.image_panels import Row
+    from bench.reporting.image_panels import Row
 
     found: dict[str, list[tuple[str, NDArray[np.float32]]]] = {}
     for place, ((algorithm, sheet),) in panels.items():

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bench.cells import cells, numbers
-from bench.drawing import tables
 from bench.report import Table
+from bench.reporting import tables
+from bench.results.grid import cells, numbers
 from bench.statistics import intervals
 
 if TYPE_CHECKING:
-    from bench.results import Results
+    from bench.results.frames import Results
 
 
 class SimulatedBounds(Table):

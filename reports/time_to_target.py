@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench import measures
-from bench.measures import CLOCKS
 from bench.report import Figure
+from bench.results import curves
+from bench.results.curves import CLOCKS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
-    from bench.results import Results
+    from bench.results.frames import Results
 
 
 class TimeToTarget(Figure):
@@ -19,17 +19,17 @@ class TimeToTarget(Figure):
 
     def figure(self, results: Results) -> MatplotlibFigure | None:
         """See `Figure.figure`: a row for each clock, a column for each place."""
-        found = {clock: measures.times(results, clock).dropna(subset=["time", "target"]) for clock in CLOCKS}
+        found = {clock: curves.times(results, clock).dropna(subset=["time", "target"]) for clock in CLOCKS}
         if found["samples"].empty:
             return None
-        from bench.drawing import absentees, figures
-        from bench.drawing.time_panels import draw
+        from bench.reporting import absentees, figures
+        from bench.reporting.time_panels import draw
 
         bounded = set(found["samples"]["algorithm"])
         every = figures.looks(dict.fromkeys(results.trials["algorithm"]))
         looks = {name: look for name, look in every.items() if name in bounded}
         caption = [
-            f"Marks: seeds; bars: their medians. {measures.TARGET}",
+            f"Marks: seeds; bars: their medians. {curves.TARGET}",
             *absentees.without_bound(results.trials, looks),
             *absentees.not_done(results.trials[results.trials["algorithm"].isin(looks)], "which count as never"),
         ]

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bench.drawing import tables
 from bench.report import Table
+from bench.reporting import tables
 
 if TYPE_CHECKING:
-    from bench.results import Results
+    from bench.results.frames import Results
 
 COLUMNS = [
     *("dataset", "n_train", "z", "algorithm", "seed", "status", "reason", "samples", "train_seconds", "eval_seconds"),

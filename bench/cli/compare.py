@@ -11,7 +11,7 @@ import click
 from bench.errors import StoreError
 
 if TYPE_CHECKING:
-    from bench.comparison.compare import Comparison
+    from bench.reporting.comparison.compare import Comparison
 
 EXIT_REGRESSION = 1
 
@@ -64,12 +64,12 @@ def command(
     could be compared.
     """
     from bench import api
-    from bench.comparison.compare import compare
-    from bench.comparison.verdict import Rules
+    from bench.reporting.comparison.compare import compare
+    from bench.reporting.comparison.verdict import Rules
 
     found = compare(api.load(base), api.load(new), Rules(min_nats, min_ratio, false_alarms, timings))
     if form == "json":
-        from bench.comparison import words
+        from bench.reporting.comparison import words
 
         click.echo(json.dumps(words.record(found), indent=1, allow_nan=False))
     elif form == "markdown":
@@ -88,8 +88,8 @@ def command(
 def _print_text(found: Comparison, title: str, *, everything: bool) -> None:
     from rich.console import Console
 
-    from bench.comparison import words
-    from bench.drawing import tables
+    from bench.reporting import tables
+    from bench.reporting.comparison import words
 
     console = Console()
     if everything and found.rows:
@@ -102,8 +102,8 @@ def _print_text(found: Comparison, title: str, *, everything: bool) -> None:
 
 def _print_markdown(found: Comparison, title: str) -> None:
     """For a comment on a pull request: the table folded away."""
-    from bench.comparison import words
-    from bench.report import markdown_table, markdown_text
+    from bench.reporting.comparison import words
+    from bench.reporting.writers import markdown_table, markdown_text
 
     lines = [markdown_text(line) for line in (*words.sentences(found), *words.rules(found))]
     table = ["<details><summary>All comparisons</summary>", markdown_table(words.frame(found)), "</details>"]

@@ -10,13 +10,13 @@ import click
 
 from bench.cli.terminal import summarise
 from bench.cli.values import count, names
-from bench.drawing import tables
+from bench.reporting import tables
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bench.estimation import EstimationPlan, Judged
-    from bench.runner import Execution
+    from bench.execution.estimation import EstimationPlan, Judged
+    from bench.execution.runner import Execution
 
 EXIT_SOME_FAILED = 3
 
@@ -63,12 +63,14 @@ def command(
     """
     from rich.console import Console
 
-    from bench import api, estimation, run_folders
-    from bench.runner import Execution
+    from bench import api
+    from bench.execution import estimation
+    from bench.execution.runner import Execution
+    from bench.store import study_folder
 
     plans = [
         estimation.plan(path, likelihood or (), points or 0, split)  # type: ignore[arg-type]  # a click.Choice
-        for path in run_folders.find(run)
+        for path in study_folder.find(run)
     ]
     execution = Execution(jobs or 0, threads, device, backend)  # type: ignore[arg-type]  # a click.Choice
     console = Console(stderr=True)
@@ -82,7 +84,7 @@ def command(
 
 def _estimate(plan: EstimationPlan, execution: Execution, console: Console) -> list[Judged]:
     """Judge the models of one run folder, a line for each new estimate."""
-    from bench import estimation
+    from bench.execution import estimation
 
     for note in plan.notes:
         console.print(note, style="yellow", markup=False, highlight=False, soft_wrap=True)

@@ -36,9 +36,9 @@ def command(kind: str | None) -> None:
                 summary = f"broken: {error}"
             table.add_row(f"  {escape(plugin.name)}", escape(summary))
     if "study" in wanted:
-        from bench import study_file
+        from bench.studies import files as study_files
 
         table.add_row("[bold]studies[/]")
-        for name in study_file.shipped_names():
-            table.add_row(f"  {name}", study_file.read(name).title)
+        for name in study_files.shipped_names():
+            table.add_row(f"  {name}", study_files.read(name).title)
     Console().print(table, highlight=False)

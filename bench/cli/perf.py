@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench.cli import timing_words as words
+from bench.perf import words as words
 
 if TYPE_CHECKING:
     from bench.statistics.timings import Row, Rules
@@ -50,12 +50,12 @@ def command(against: str, rounds: int, min_ratio: float, alpha: float, only: str
     Exit codes: 0 nothing is slower; 1 something is; 2 the command was wrong, or a side does not run; 3 a benchmark
     fails in the working tree; 130 interrupted.
     """
-    from bench import perf
+    from bench.perf import measure
     from bench.statistics import timings
 
     rules = timings.Rules(rounds, min_ratio, alpha)
     try:
-        measured = perf.measure(against, rules, only, lambda number, side: _ended(number, side, rounds))
+        measured = measure.measure(against, rules, only, lambda number, side: _ended(number, side, rounds))
     except KeyboardInterrupt:
         click.echo("Interrupted: nothing was judged, and nothing is left behind.", err=True)
         return EXIT_INTERRUPTED
@@ -75,7 +75,7 @@ def _ended(number: int, side: str, rounds: int) -> None:
 def _print_text(rows: Sequence[Row], rules: Rules, title: str) -> None:
     from rich.console import Console
 
-    from bench.drawing import tables
+    from bench.reporting import tables
 
     console, shown = Console(), words.frame(rows)
     widest = sum(max(map(len, [name, *shown[name]])) + 2 for name in shown.columns) - 1
@@ -89,7 +89,7 @@ def _print_text(rows: Sequence[Row], rules: Rules, title: str) -> None:
 
 def _print_markdown(rows: Sequence[Row], rules: Rules, title: str) -> None:
     """For a comment on a pull request: the table folded away."""
-    from bench.report import markdown_table, markdown_text
+    from bench.reporting.writers import markdown_table, markdown_text
 
     lines = "\n".join(f"- {markdown_text(line)}" for line in words.sentences(rows, rules))
     table = ["<details><summary>All benchmarks</summary>", markdown_table(words.frame(rows)), "</details>"]

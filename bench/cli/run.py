@@ -11,13 +11,13 @@ from rich.markup import escape
 
 from bench.cli.terminal import summarise
 from bench.cli.values import count, counts, duration, names, seeds
-from bench.drawing import tables
+from bench.reporting import tables
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bench.runner import Execution, Plan
-    from bench.study import Study
+    from bench.execution.runner import Execution, Plan
+    from bench.studies.study import Study
 
 EXIT_SOME_FAILED = 3
 
@@ -85,8 +85,9 @@ def command(
     """
     from rich.console import Console
 
-    from bench import api, runner
-    from bench.progress import progress
+    from bench import api
+    from bench.execution import runner
+    from bench.execution.progress import progress
 
     execution = runner.Execution(jobs or 0, threads, device, backend, timeout, rerun_stale)  # type: ignore[arg-type]  # a click.Choice
     fields = {name: value for name, value in asked.items() if value is not None}

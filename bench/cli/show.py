@@ -13,7 +13,7 @@ from bench.plugins import PluginRef
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bench.study_file import StudyFile
+    from bench.studies.files import StudyFile
 
 
 @click.command("show")
@@ -26,12 +26,13 @@ def command(name: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from bench import options, study_file
+    from bench import options
     from bench.algorithm import Algorithm
+    from bench.studies import files as study_files
 
     console = Console()
-    if name in study_file.shipped_names():
-        _show_study(study_file.read(name), console)
+    if name in study_files.shipped_names():
+        _show_study(study_files.read(name), console)
         return
     for found in _all_named(name):
         cls = found.load()
@@ -77,8 +78,8 @@ def _show_study(study: StudyFile, console: Console) -> None:
 
 def _all_named(name: str) -> list[PluginRef]:
     """The plugins of that name, of every kind."""
-    from bench import study_file
     from bench.plugins import KINDS, find, resolve
+    from bench.studies import files as study_files
 
     if name.endswith(".py") or "/" in name:
         return [resolve("algorithm", name)[0]]
@@ -86,6 +87,6 @@ def _all_named(name: str) -> list[PluginRef]:
     found = {kind: find(kind) for kind in KINDS}
     matches = [plugins[plain] for plugins in found.values() if plain in plugins]
     if not matches:
-        every = {known for plugins in found.values() for known in plugins} | {*study_file.shipped_names()}
+        every = {known for plugins in found.values() for known in plugins} | {*study_files.shipped_names()}
         raise UnknownName(f"Unknown plugin or study {plain!r}.{did_you_mean(plain, every)}")
     return matches

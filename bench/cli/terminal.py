@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.drawing import caveats, tables
 from bench.report import Table
+from bench.reporting import caveats, tables
 
 QUICK_FORMATS = ("csv", "md", "png")  # `bench report` makes all reports in all formats
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bench.results import Results
+    from bench.results.frames import Results
 
 
 def make_reports(

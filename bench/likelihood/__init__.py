@@ -1,1 +1,1 @@
-"""Estimators of log p(x), one file each."""
+"""What estimators of log p(x) are made of: proposals, weights, bridges, and the diagnosis of a model."""

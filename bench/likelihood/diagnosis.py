@@ -16,9 +16,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from bench.likelihood import enumeration, gibbs
-from bench.likelihood.estimator import frozen
 from bench.likelihood.local import fit_local_posteriors, lower_bound
 from bench.models.discrete import DiscreteModel
+from bench.models.frozen import frozen
 from bench.models.gaussian import Gaussian
 from bench.models.latent import LatentVariableModel
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bench.likelihood.estimator import blocks
+from bench.likelihood.blocks import blocks
 from bench.likelihood.full_gaussian import fit_scores
 from bench.mcmc.posterior import sample_posterior
 from bench.models.gaussian import Gaussian

@@ -12,9 +12,11 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from bench import plugins, seeds
 from bench.algorithm import Algorithm
-from bench.problem import Problem
 from bench.statistics import ppca
-from bench.training import Clocks, Minibatches, train
+from bench.training.clocks import Clocks
+from bench.training.loop import train
+from bench.training.minibatches import Minibatches
+from bench.training.problem import Problem
 
 FALSE_ALARM_RATE = 0.01
 PERMUTATIONS = 999

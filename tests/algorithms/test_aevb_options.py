@@ -11,9 +11,9 @@ import torch
 from bench import plugins, seeds
 from bench.algorithm import Algorithm
 from bench.errors import OptionError
-from bench.problem import Problem
-from bench.store import TrialFolder
-from bench.training import Minibatches
+from bench.store.trial_folder import TrialFolder
+from bench.training.minibatches import Minibatches
+from bench.training.problem import Problem
 
 M, D, Z = 20, 12, 3
 

@@ -14,10 +14,12 @@ from bench import plugins, seeds
 from bench.algorithm import Algorithm
 from bench.algorithms.aevb import AEVB
 from bench.algorithms.mcem import MCEM
-from bench.likelihood.estimator import frozen
-from bench.problem import Problem
-from bench.store import TrialFolder
-from bench.training import Clocks, Minibatches, train
+from bench.models.frozen import frozen
+from bench.store.trial_folder import TrialFolder
+from bench.training.clocks import Clocks
+from bench.training.loop import train
+from bench.training.minibatches import Minibatches
+from bench.training.problem import Problem
 
 NAMES = list(plugins.find("algorithm"))
 DROPS, KEEPS = "deep[hidden=8,keep=0.5]", "deep[hidden=8,keep=1]"

@@ -12,7 +12,7 @@ from torch.distributions import Normal, kl_divergence
 
 from bench import plugins, seeds
 from bench.algorithm import Algorithm
-from bench.problem import Batch, Problem
+from bench.training.problem import Batch, Problem
 
 N = 20
 

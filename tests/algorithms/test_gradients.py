@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bench import plugins
 from bench.algorithm import Algorithm
 from bench.models.corruption import Corruption, corrupt
-from bench.problem import Batch, Problem
+from bench.training.problem import Batch, Problem
 
 Array = NDArray[np.float64]
 Parameters = dict[str, Array]

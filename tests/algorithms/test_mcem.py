@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from bench import plugins, seeds
-from bench.problem import Problem
-from bench.training import Minibatches
+from bench.training.minibatches import Minibatches
+from bench.training.problem import Problem
 
 N, D, Z = 400, 8, 2
 

@@ -8,9 +8,11 @@ import torch
 from bench import plugins, seeds
 from bench.algorithm import Algorithm
 from bench.dataset import Data
-from bench.problem import Problem
 from bench.statistics import ppca
-from bench.training import Clocks, Minibatches, train
+from bench.training.clocks import Clocks
+from bench.training.loop import train
+from bench.training.minibatches import Minibatches
+from bench.training.problem import Problem
 
 SETTINGS = {
     # budget in training samples; the prior is off, since maximum likelihood has none

@@ -11,9 +11,11 @@ from torch.nn import functional
 
 from bench import seeds
 from bench.algorithms.vqvae import VQVAE
-from bench.models.mlp import MLP
-from bench.problem import Batch, Problem
-from bench.training import Clocks, Minibatches, train
+from bench.architectures.mlp import MLP
+from bench.training.clocks import Clocks
+from bench.training.loop import train
+from bench.training.minibatches import Minibatches
+from bench.training.problem import Batch, Problem
 
 M, D = 12, 6
 

@@ -18,7 +18,7 @@ import pytest
 import torch
 
 import bench as library
-from bench.store import TrialFolder
+from bench.store.trial_folder import TrialFolder
 
 PLUGINS = Path(__file__).parent.parent / "plugins"
 BLOBS, MINE, TROUBLE, BOUND = (str(PLUGINS / f"{name}.py") for name in ("blobs", "mine", "trouble", "bound"))
@@ -276,7 +276,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_does_the_rest(bench: Ben
 
 def test_a_killed_run_goes_on_from_its_checkpoint_bit_for_bit(bench: Bench, tmp_path: Path) -> None:
     """A checkpoint in the midst of training, then a trace that is longer than it, as a kill leaves them."""
-    from bench.study import Study
+    from bench.studies.study import Study
 
     bench("run", *HERE, "--algos", "aevb,mcem", "--out", "whole")
     study = Study(dataset=BLOBS, z=(2,), seeds=(0, 1), algos=("aevb", "mcem"), budget=2000)

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 import bench as library
-from bench import api, study_file
+from bench import api
+from bench.studies import files as study_files
 
 BLOBS = str(Path(__file__).parent.parent / "plugins" / "blobs.py")
 
@@ -33,10 +34,10 @@ SHOWN = {
 
 @pytest.mark.slow
 @pytest.mark.data
-@pytest.mark.parametrize("name", study_file.shipped_names())
+@pytest.mark.parametrize("name", study_files.shipped_names())
 def test_every_shipped_study_runs_and_is_reported(bench: Bench, data_dir: Path, tmp_path: Path, name: str) -> None:
     bench("run", name, "--size", "smoke", "--backend", "sequential", "--out", "run")
-    asked = study_file.read(name).parts("smoke")[1]
+    asked = study_files.read(name).parts("smoke")[1]
     run = library.load(tmp_path / "run")
     assert (run.trials["status"] == "done").all()
     assert len(run.trials) == sum(len(s.algos) * len(s.z) * len(s.n_train) * len(s.seeds) for s in asked.values())

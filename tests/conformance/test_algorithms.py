@@ -13,9 +13,11 @@ from torch import Tensor
 from bench import options, plugins, seeds
 from bench.algorithm import Algorithm
 from bench.plugins import PluginRef
-from bench.problem import Batch, Problem
-from bench.store import TrialFolder
-from bench.training import Clocks, Minibatches, train
+from bench.store.trial_folder import TrialFolder
+from bench.training.clocks import Clocks
+from bench.training.loop import train
+from bench.training.minibatches import Minibatches
+from bench.training.problem import Batch, Problem
 
 USERS_FILE = str(Path(__file__).parent.parent / "plugins" / "mine.py")
 EVERY = [*plugins.find("algorithm").values(), plugins.resolve("algorithm", USERS_FILE)[0]]

@@ -8,13 +8,14 @@ import pytest
 import torch
 
 from bench import plugins, seeds
+from bench.architectures.linear import Linear
+from bench.architectures.mlp import MLP
 from bench.errors import OptionError
-from bench.likelihood.estimator import Estimate, Estimator
+from bench.estimator import Estimator
+from bench.likelihood.estimate import Estimate
 from bench.models.latent import LatentVariableModel
-from bench.models.linear import Linear
-from bench.models.mlp import MLP
 from bench.plugins import PluginRef
-from bench.problem import Problem
+from bench.training.problem import Problem
 
 EVERY = list(plugins.find("estimator").values())
 QUICK = {"ais": {"num_steps": 20}, "bdmc": {"num_steps": 20, "num_points": 7}, "hmc": {"num_samples": 20}}

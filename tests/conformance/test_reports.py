@@ -8,12 +8,12 @@ import pytest
 
 import bench
 from bench import plugins
+from bench.execution.runner import Execution
 from bench.plugins import PluginRef
 from bench.report import Report
-from bench.results import Results
-from bench.runner import Execution
-from bench.store import Store
-from bench.study import Study
+from bench.results.frames import Results
+from bench.store.run_folder import Store
+from bench.studies.study import Study
 
 BLOBS = str(Path(__file__).parent.parent / "plugins" / "blobs.py")
 EVERY = list(plugins.find("report").values())

@@ -10,12 +10,12 @@ from scipy import stats
 from torch import Tensor
 
 from bench import seeds
+from bench.architecture import Shape
+from bench.architectures.linear import Linear
 from bench.mcmc import hmc
 from bench.mcmc.density import Differentiated
 from bench.mcmc.posterior import LogPosterior
-from bench.models.architecture import Shape
 from bench.models.latent import LatentVariableModel
-from bench.models.linear import Linear
 
 FALSE_ALARM = 1e-4  # of each statistical test here, had its seed not been fixed
 

@@ -8,11 +8,11 @@ from scipy import stats
 from torch import Tensor, nn
 
 from bench import seeds
+from bench.architecture import Shape
+from bench.architectures.linear import Linear
 from bench.mcmc.posterior import NUM_CANDIDATES, offered_prior, resampled_prior, sample_posterior
-from bench.models.architecture import Shape
 from bench.models.decoder import GaussianDecoder
 from bench.models.latent import LatentVariableModel
-from bench.models.linear import Linear
 
 FALSE_ALARM = 1e-4  # of each statistical test here, had its seed not been fixed
 

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from bench import seeds
+from bench.architecture import Shape
+from bench.architectures.mlp import MLP
 from bench.errors import OptionError
-from bench.models.architecture import Shape
 from bench.models.codes import CodeModel
-from bench.models.mlp import MLP
 
 K, G, D = 3, 2, 5
 

@@ -11,11 +11,11 @@ from scipy import stats
 from torch import Tensor
 
 from bench import seeds
+from bench.architectures.linear import Linear
+from bench.architectures.mlp import MLP
 from bench.models.gaussian import LOG_VARIANCE_LIMIT, Gaussian, standard_normal_log_prob
 from bench.models.latent import LatentVariableModel
-from bench.models.linear import Linear
-from bench.models.mlp import MLP
-from bench.problem import Problem
+from bench.training.problem import Problem
 
 STANDARD_ERRORS = 4.0  # of Monte Carlo checks: a false alarm in some 16,000
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.study import Choice, load_data
+from bench.studies.spec import Choice, load_data
 
 ROUNDS = 5
 

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from bench import seeds
 from bench.algorithms.aevb import AEVB
-from bench.likelihood.estimator import frozen
 from bench.mcmc import hmc
 from bench.mcmc.posterior import LogPosterior
+from bench.models.frozen import frozen
 
 NUM_DATA, LATENT_SIZE, HIDDEN = 1000, 3, 100
 NUM_STEPS, NUM_LEAPFROG, STEP_SIZE = 20, 10, 0.1

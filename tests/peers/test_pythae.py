@@ -15,10 +15,10 @@ from pythae.models.nn import BaseDecoder, BaseEncoder
 from torch import Tensor
 
 from bench import seeds
-from bench.likelihood.importance import Importance
+from bench.architectures.mlp import MLP
+from bench.estimators.importance import Importance
 from bench.models.latent import LatentVariableModel
-from bench.models.mlp import MLP
-from bench.problem import Problem
+from bench.training.problem import Problem
 
 NUM_SAMPLES, NUM_IMAGES = 5000, 8
 

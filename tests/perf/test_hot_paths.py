@@ -9,8 +9,8 @@ import torch
 
 from bench import plugins, seeds
 from bench.algorithm import Algorithm
-from bench.problem import Problem
-from bench.training import Minibatches
+from bench.training.minibatches import Minibatches
+from bench.training.problem import Problem
 
 # Of 100 steps: with all of them annealing takes ten times as long as the others.
 SHORTER = {"ais": {"num_steps": 25}, "bdmc": {"num_steps": 10, "num_points": 20}}

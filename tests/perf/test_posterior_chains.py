@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from bench import seeds
+from bench.architectures.mlp import MLP
 from bench.likelihood.diagnosis import diagnose
 from bench.mcmc import hmc
 from bench.mcmc.posterior import LogPosterior
-from bench.models.mlp import MLP
-from bench.problem import Problem
+from bench.training.problem import Problem
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 import bench
 from bench import api
-from bench.runner import Execution
+from bench.execution.runner import Execution
 
 ASKED: dict[str, Any] = {
     "algos": "aevb,wakesleep,mcem",

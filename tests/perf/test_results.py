@@ -9,9 +9,9 @@ import pytest
 
 import bench
 from bench import api
-from bench.comparison.compare import compare
-from bench.runner import Execution
-from bench.store import TrialFolder
+from bench.execution.runner import Execution
+from bench.reporting.comparison.compare import compare
+from bench.store.trial_folder import TrialFolder
 
 ROW = {"samples": 1000, "updates": 10, "model_evaluations": 2000, "train_seconds": 0.5, "elbo_test": -31.25}
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from joblib.externals.loky import get_reusable_executor
 
-from bench import runner
-from bench.runner import Execution
-from bench.store import Store
-from bench.study import Study
+from bench.execution import runner
+from bench.execution.runner import Execution
+from bench.store.run_folder import Store
+from bench.studies.study import Study
 
 EIGHT = Study(
     algos=("aevb[learning_rate=0.02]",),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bench.likelihood.estimator import Estimate, Estimator
+from bench.estimator import Estimator
+from bench.likelihood.estimate import Estimate
 from bench.models.latent import LatentVariableModel
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.results import LIKELIHOOD_COLUMNS, LIKELIHOOD_TRACE_COLUMNS, TRACE_COLUMNS, TRIAL_COLUMNS
+from bench.results.frames import LIKELIHOOD_COLUMNS, LIKELIHOOD_TRACE_COLUMNS, TRACE_COLUMNS, TRIAL_COLUMNS
 
 
 class Rows:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bench.drawing import caveats
-from bench.page.answer import Answer, answers
+from bench.reporting import caveats
+from bench.reporting.page.answer import Answer, answers
 
 FIVE = [-20.0, -20.2, -19.8, -20.1, -19.9]
 

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from PIL import Image
 
 from bench import plugins
-from bench.drawing.figures import extent, looks, panel_grid
+from bench.reporting.figures import extent, looks, panel_grid
 
 NAMES = ("convergence_samples", "convergence_seconds", "convergence_evaluations")
 ConvergenceSamples, ConvergenceSeconds, ConvergenceEvaluations = (plugins.find("report")[name].load() for name in NAMES)

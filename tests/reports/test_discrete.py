@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 
 import bench
 from bench import plugins
+from bench.execution.runner import Execution
 from bench.options import split_list
-from bench.results import Results
-from bench.runner import Execution
+from bench.results.frames import Results
 
 BLOBS = str(Path(__file__).parent.parent / "plugins" / "blobs.py")
 GROUPS = "vqvae[num_codes=6,num_groups=2]"

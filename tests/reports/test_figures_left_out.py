@@ -16,12 +16,12 @@ from matplotlib.figure import Figure
 
 import bench
 from bench import plugins
-from bench.drawing import figures
-from bench.drawing.image_panels import Row, draw
-from bench.drawing.scatter_panels import Scatter
-from bench.drawing.scatter_panels import draw as draw_scatters
-from bench.results import Results
-from bench.runner import Execution
+from bench.execution.runner import Execution
+from bench.reporting import figures
+from bench.reporting.image_panels import Row, draw
+from bench.reporting.scatter_panels import Scatter
+from bench.reporting.scatter_panels import draw as draw_scatters
+from bench.results.frames import Results
 
 OF_MODELS = ("manifold", "samples", "reconstructions", "latent_space")
 MINE = '''from bench.algorithms.aevb import AEVB

@@ -15,8 +15,8 @@ from scipy import stats
 
 import bench
 from bench import plugins
-from bench.drawing.image_panels import mosaic
-from bench.results import Results
+from bench.reporting.image_panels import mosaic
+from bench.results.frames import Results
 
 OF_MODELS = ("manifold", "samples", "reconstructions", "latent_space")
 

@@ -1,0 +1,1 @@
+"""Architectures, one plugin per file: the networks inside decoder and encoder."""

@@ -1,0 +1,44 @@
+"""Affine networks: with a Gaussian likelihood this is probabilistic PCA, whose likelihood is known exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from bench.architecture import Architecture, Shape
+from bench.models.affine import AffineGaussian, AffineLocation
+from bench.models.initialisation import draw_weights
+from bench.options import option
+
+
+@dataclass(frozen=True)
+class LinearOptions:
+    """What can be set of the `linear` architecture."""
+
+    init_scale: float = option(0.01, "standard deviation of the initial weights and biases", above=0)
+
+
+class Linear(Architecture):
+    """Affine decoder and encoder: probabilistic PCA with a Gaussian likelihood, logistic PCA with a Bernoulli one.
+
+    With ``likelihood=gaussian``, ``x ~ N(b, W W^T + s^2 I)`` exactly.  Source: Tipping & Bishop 1999.
+    """
+
+    Options = LinearOptions
+    options: LinearOptions
+
+    def decoder_network(self, shape: Shape, generator: torch.Generator) -> nn.Module:
+        """See `Architecture.decoder_network`."""
+        network: nn.Module
+        if shape.likelihood == "gaussian":
+            network = AffineGaussian(shape.latent_size, shape.num_pixels, scales=1)
+        else:
+            network = AffineLocation(shape.latent_size, shape.num_pixels)
+        return draw_weights(network, self.options.init_scale, generator)
+
+    def encoder_network(self, shape: Shape, generator: torch.Generator) -> nn.Module:
+        """See `Architecture.encoder_network`."""
+        network = AffineGaussian(shape.num_pixels, shape.latent_size, scales=shape.latent_size)
+        return draw_weights(network, self.options.init_scale, generator)

@@ -1,0 +1,30 @@
+"""Which device to compute on."""
+
+from __future__ import annotations
+
+import torch
+
+from bench.errors import OptionError
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto`` is CUDA, then MPS, then CPU; raises OptionError for a device that this machine lacks."""
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        here = ["cpu"] + ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()
+        raise OptionError(f"`device` must be auto or one of {', '.join(here)} here (got {name!r}).") from error
+    return device
+
+
+def device_names(name: str) -> list[str]:
+    """The devices to hand out to workers in turn: every CUDA device for ``auto`` or ``cuda``, else the one."""
+    device = choose_device(name)
+    if device.type == "cuda" and device.index is None:
+        return [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+    return [str(device)]

@@ -1,1 +1,0 @@
-"""What reports share: the look of figures, learning curves, tables for a terminal."""

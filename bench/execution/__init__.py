@@ -1,0 +1,1 @@
+"""Who runs trials: planning, workers, evaluation, progress and provenance."""

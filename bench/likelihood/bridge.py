@@ -1,0 +1,111 @@
+"""Annealed chains between a start and the posterior, and the estimate from their weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from bench.likelihood.estimate import Estimate
+from bench.likelihood.proposal import EncoderProposal, PriorProposal, Proposal, fit_student
+from bench.likelihood.weights import Weighed, Weights
+from bench.mcmc.annealing import Annealed, Path, anneal, pilot, sigmoidal_schedule
+from bench.mcmc.density import Differentiated
+from bench.mcmc.posterior import LogPosterior
+from bench.models.latent import LatentVariableModel
+from bench.options import option
+
+# Chains that accepted fewer transitions have hardly moved.
+LOW_ACCEPTANCE = 0.1
+
+
+@dataclass(frozen=True)
+class AISOptions:
+    """What can be set of the `ais` estimator."""
+
+    num_steps: int = option(100, "distributions from the start to the posterior (T)", unit="steps", minimum=3)
+    num_chains: int = option(8, "chains a datapoint, whose weights are averaged", unit="chains", minimum=2)
+    num_leapfrog: int = option(10, "leapfrog steps of the move at each distribution", unit="steps", minimum=1)
+    start: Literal["fitted", "encoder", "prior"] = option(
+        "fitted", "where chains begin: a Student t fitted to Hamiltonian Monte Carlo, the encoder, or the prior"
+    )
+
+
+class Bridge:
+    """Chains between a start and the posterior of each row of one block x [N, D]."""
+
+    def __init__(self, options: AISOptions, model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> None:
+        """The start is prepared here, the step sizes at the first use."""
+        self.options = options
+        self.model = model
+        self.x = x
+        self.generator = generator
+        self.model_evaluations = 0
+        self.start = self._start()
+        self.path = Path(Differentiated(self.start.log_prob), LogPosterior(model, x))
+        self.schedule = sigmoidal_schedule(options.num_steps)
+        self.step_sizes, cost = pilot(self.path, self._draw(), options.num_steps, options.num_leapfrog, generator)
+        self.model_evaluations += cost * options.num_chains * len(x)
+
+    def forward(self) -> tuple[Weighed, Annealed]:
+        """From draws of the start to the posterior: log p(x) from below."""
+        return self._run(self._draw(), self.schedule, self.step_sizes)
+
+    def reverse(self, z: Tensor) -> tuple[Weighed, Annealed]:
+        """From exact posterior draws z [C, N, d] to the start: ``log_mean`` is of reciprocal weights, -log p(x)."""
+        return self._run(z, self.schedule[::-1], self.step_sizes.flip(0), sign=-1)
+
+    def _run(self, z: Tensor, schedule: list[float], step_sizes: Tensor, sign: int = 1) -> tuple[Weighed, Annealed]:
+        run = anneal(self.path, z, schedule, self.options.num_leapfrog, self.generator, step_sizes)
+        self.model_evaluations += (2 + 2 * self.options.num_leapfrog * (len(schedule) - 2)) * z.shape[0] * z.shape[1]
+        weights = Weights(len(z), self.x)
+        weights.add(sign * run.log_weights)
+        return weights.weighed(), run
+
+    def _draw(self) -> Tensor:
+        with torch.no_grad():
+            return self.start.sample(self.options.num_chains, self.generator)
+
+    def _start(self) -> Proposal:
+        if self.options.start == "prior":
+            return PriorProposal(self.model, len(self.x))
+        if self.options.start == "encoder":
+            with torch.no_grad():
+                return EncoderProposal(self.model.encode(self.x))
+        start, cost = fit_student(self.model, self.x, self.generator)
+        self.model_evaluations += cost
+        return start
+
+
+def estimate(weighed: Weighed, runs: tuple[Annealed, ...], model_evaluations: int) -> Estimate:
+    """The estimate from the weights of all blocks, and how their chains went."""
+    acceptance = torch.cat([run.acceptance for run in runs])
+    divergences = torch.cat([run.divergences for run in runs])
+    told = weighed.summary()
+    return Estimate(
+        log_likelihoods=weighed.log_mean,
+        standard_errors=weighed.standard_error,
+        bias="lower",
+        model_evaluations=model_evaluations,
+        diagnostics={
+            "effective_sample_size": weighed.effective,
+            "acceptance": acceptance,
+            "divergences": divergences,
+        },
+        summary={**told, "acceptance": float(acceptance.mean()), "divergences": float(divergences.sum())},
+        warnings=(*weighed.warnings("Raise num_steps."), *stuck_warnings(acceptance)),
+    )
+
+
+def stuck_warnings(acceptance: Tensor) -> tuple[str, ...]:
+    """What to say of the mean acceptance of each datapoint's chains [N]."""
+    stuck = int((acceptance < LOW_ACCEPTANCE).sum())
+    if not stuck:
+        return ()
+    told = (
+        f"{stuck} of {len(acceptance)} datapoints had fewer than {LOW_ACCEPTANCE:.0%} of their transitions accepted: "
+        "believe neither their estimates nor their standard errors."
+    )
+    return (told,)

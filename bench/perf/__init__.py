@@ -1,0 +1,1 @@
+"""The speed of the project itself, a base revision against the working tree."""

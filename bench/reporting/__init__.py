@@ -1,0 +1,1 @@
+"""What reports are made of: tables, figures, panels, captions, writers, the page and the comparison of two runs."""

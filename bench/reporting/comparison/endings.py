@@ -1,0 +1,108 @@
+"""Seeds that do not end well: they are counted, since no mean over the other seeds shows them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from bench.reporting.comparison import obstacles
+from bench.reporting.comparison.verdict import Row, Rules, Verdict
+from bench.results.grid import Cell, numbers
+from bench.store.trial_folder import ENDED
+
+if TYPE_CHECKING:
+    from bench.results.frames import Results
+
+MEASURE = "seeds that end well"
+TIMEOUT = "timeout"
+
+
+def compared(
+    cell: Cell, base: Results, new: Results, old: pd.DataFrame, fresh: pd.DataFrame, rules: Rules
+) -> list[Row]:
+    """Rows where seeds of a cell did not end well in BASE or NEW, or have not ended; ``old``, ``fresh``: its trials.
+
+    More of them in NEW are worse where BASE had none, where both runs have the same seeds in common, or where Fisher's
+    exact test tells.  The first two are no tests: a seed that diverges is a fact, not an estimate.
+    """
+    if all((trials["status"] == "done").all() for trials in (old, fresh)) and not _any_missing(base, new):
+        return []
+    waiting = [sorted(trials.loc[~trials["status"].isin(ENDED), "seed"]) for trials in (old, fresh)]
+    judged = not obstacles.in_estimation(base, new, old, fresh)
+    one, other = (_fates(results, trials, judged) for results, trials in ((base, old), (new, fresh)))
+    well = [int((fates == "").sum()) for fates in (one, other)]
+    row = Row(cell, MEASURE, "seeds", base=well[0], new=well[1], seeds_base=len(one), seeds_new=len(other))
+    rows = [
+        replace(row, verdict="not comparable", why=f"{_listed(seeds)} of {name} did not come to an end")
+        for name, seeds in zip(("BASE", "NEW"), waiting, strict=True)
+        if seeds
+    ]
+    if len(one) and len(other) and (any(one != "") or any(other != "")):
+        rows.append(_judged(row, one, other, old, fresh, rules))
+    return rows
+
+
+def _judged(row: Row, one: pd.Series, other: pd.Series, old: pd.DataFrame, fresh: pd.DataFrame, rules: Rules) -> Row:
+    why = f"{_told(other)} in NEW, {_told(one)} in BASE"
+    timing = obstacles.in_timing(old, fresh, rules.timings)
+    verdict = _verdict(one, other, rules.false_alarms)
+    if not row.base and not row.new:
+        return replace(row, verdict="not comparable", why=f"no seed ended well in either run: {why}")
+    if verdict != "no evidence" and timing:
+        # How long a seed may take is a matter of the machine: does the verdict stand without those that took longer?
+        patient, others = (fates.mask(fates == TIMEOUT, "") for fates in (one, other))
+        if _verdict(patient, others, rules.false_alarms) != verdict:
+            return replace(row, verdict="not comparable", why=f"{why}; {timing}")
+    return replace(row, verdict=verdict, why=why)
+
+
+def _verdict(one: pd.Series, other: pd.Series, rate: float) -> Verdict:
+    if _more(one, other, rate):
+        return "worse"
+    return "better" if _more(other, one, rate) else "no evidence"
+
+
+def _more(one: pd.Series, other: pd.Series, rate: float) -> bool:
+    """Whether more seeds of ``other`` do not end well than of ``one``, and that is not the luck of other seeds."""
+    from scipy.stats import fisher_exact
+
+    bad, worse = int((one != "").sum()), int((other != "").sum())
+    if worse * len(one) <= bad * len(other):
+        return False
+    shared = one.index.intersection(other.index)
+    if bad == 0 or int((other[shared] != "").sum()) > int((one[shared] != "").sum()):
+        return True
+    table = [[worse, len(other) - worse], [bad, len(one) - bad]]
+    return float(fisher_exact(table, alternative="greater")[1]) <= rate
+
+
+def _any_missing(*runs: Results) -> bool:
+    """Whether any estimate of these runs lacks a point: most lack none, and nothing need be looked for cell by cell."""
+    return any(bool((numbers(results.likelihoods["num_failed"]) > 0).any()) for results in runs)
+
+
+def _fates(results: Results, trials: pd.DataFrame, judged: bool) -> pd.Series:
+    """What became of the seeds that have ended, by seed: empty where all is well.
+
+    Where the estimates of both runs can be compared (``judged``), a point of the test set without one counts.
+    """
+    ended = trials[trials["status"].isin(ENDED)]
+    fates = dict(zip(ended["trial"], ended["status"].where(ended["status"] != "done", ""), strict=True))
+    if judged:
+        estimates = obstacles.first_estimates(results, trials)
+        for _, row in estimates[numbers(estimates["num_failed"]) > 0].iterrows():
+            fates[row["trial"]] = f"no log p(x) of {row['num_failed']:.0f} of {row['num_points']:.0f} points"
+    return pd.Series([*fates.values()], index=ended["seed"].to_numpy(), dtype=str)
+
+
+def _told(fates: pd.Series) -> str:
+    """``2 of 5 (seeds 1, 3: diverged)``."""
+    bad = fates[fates != ""]
+    kinds = [f"{_listed([*seeds.index])}: {fate}" for fate, seeds in bad.groupby(bad, sort=False)]
+    return f"{len(bad)} of {len(fates)}" + (f" ({'; '.join(kinds)})" if kinds else "")
+
+
+def _listed(seeds: list[int]) -> str:
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"

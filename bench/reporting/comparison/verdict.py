@@ -1,0 +1,81 @@
+"""What a comparison says of one measure of one cell, and the rules by which it says so."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from bench.errors import OptionError
+from bench.reporting.comparison.measure import Measure
+from bench.results.grid import Cell
+
+Verdict = Literal["better", "worse", "no evidence", "not comparable", "missing"]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What counts as a change; raises OptionError where a value is out of its range."""
+
+    min_nats: float = 0.1  # a smaller difference in nats does not count
+    min_ratio: float = 1.1  # nor does a smaller ratio of times or speeds
+    false_alarms: float = 0.05  # the chance that anything is called better or worse where nothing has changed
+    timings: str = "auto"  # "auto": judged where both runs had the same machine, alike to themselves; "always"; "never"
+
+    def __post_init__(self) -> None:
+        """Refuse what could not be meant."""
+        if not 0 <= self.min_nats < math.inf:
+            raise OptionError(f"`min_nats` must be at least 0 (got {self.min_nats:g}).")
+        if not 1 <= self.min_ratio < math.inf:
+            raise OptionError(f"`min_ratio` must be at least 1, such as 1.1 for a tenth (got {self.min_ratio:g}).")
+        if not 0 < self.false_alarms < 1:
+            raise OptionError(f"`false_alarms` must lie between 0 and 1 (got {self.false_alarms:g}).")
+        if self.timings not in ("auto", "always", "never"):
+            raise OptionError(f"`timings` must be auto, always or never (got {self.timings!r}).")
+
+    def least(self, unit: str) -> str:
+        """The size that counts, in words."""
+        return f"{self.min_nats:g} nats" if unit == "nats" else f"a factor of {self.min_ratio:g}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measure of one cell in both runs.
+
+    ``base`` and ``new`` are means over the seeds that are done (geometric ones of times and speeds), ``change`` is
+    ``new - base`` in nats or ``new / base``, ``low`` to ``high`` its 95 % interval, ``p`` two-sided, ``least`` the
+    smallest change upwards that would have been significant.
+    """
+
+    cell: Cell
+    measure: str
+    unit: str = ""
+    base: float = math.nan
+    new: float = math.nan
+    change: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    p: float = math.nan
+    least: float = math.nan
+    seeds_base: int = 0
+    seeds_new: int = 0
+    paired: bool = False  # whether both runs have the same seeds
+    verdict: Verdict = "no evidence"
+    why: str = ""
+
+
+def judged(row: Row, measure: Measure, rules: Rules, *, significant: bool) -> Row:
+    """Better or worse where the change is significant and large; else the reason why not."""
+    if measure.unit == "nats":
+        size, least = row.change, rules.min_nats
+    else:
+        size, least = _log(row.change), math.log(rules.min_ratio)
+    if not significant:
+        return row
+    if abs(size) < least:
+        return replace(row, why=row.why or f"significant, but smaller than {rules.least(row.unit)}")
+    return replace(row, verdict="better" if (size > 0) == measure.higher_is_better else "worse")
+
+
+def _log(ratio: float) -> float:
+    return math.log(ratio) if ratio > 0 else -math.inf

@@ -1,0 +1,168 @@
+"""A comparison in words and as tables: for a terminal, for a pull request, for a program."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import Counter
+from typing import Any
+
+import pandas as pd
+
+from bench.reporting import tables
+from bench.reporting.comparison import endings
+from bench.reporting.comparison.compare import Comparison
+from bench.reporting.comparison.verdict import Row
+
+ORDER = ("worse", "better", "missing", "not comparable", "no evidence")
+
+
+def verdict(comparison: Comparison) -> str:
+    """What to know in one line."""
+    counts = Counter(row.verdict for row in comparison.rows)
+    judged = sum(counts[name] for name in ("worse", "better", "no evidence"))
+    if not judged:
+        return "Nothing could be compared."
+    if not counts["worse"] and not counts["better"]:
+        said = f"No evidence of any change in {judged} comparisons."
+    else:
+        said = (
+            f"{counts['worse']} worse, {counts['better']} better, {counts['no evidence']} without evidence of a change."
+        )
+    left = [f"{counts[name]} {name}" for name in ("missing", "not comparable") if counts[name]]
+    return f"{said} {' and '.join(left).capitalize()}." if left else said
+
+
+def sentences(comparison: Comparison) -> list[str]:
+    """What is worse, what is better, what could not be judged and why, and what could not have been seen."""
+    said = [_sentence(row) for name in ("worse", "better") for row in comparison.of(name)]
+    grouped: dict[tuple[str, str], list[Row]] = {}
+    for name in ("missing", "not comparable", "no evidence"):
+        for row in comparison.of(name):
+            if row.why:
+                grouped.setdefault((row.verdict, row.why), []).append(row)
+    for (name, why), rows in grouped.items():
+        measures = ", ".join(dict.fromkeys(row.measure for row in rows if row.measure != "all"))
+        places = "; ".join(dict.fromkeys(_place(row) for row in rows))
+        said.append(f"{name.capitalize()}{f' ({measures})' if measures else ''}: {places}: {why}.")
+    return [*said, *_unseen(comparison)]
+
+
+def _unseen(comparison: Comparison) -> list[str]:
+    """How large a change had to be to be found, where that is more than what counts: no evidence is not no change."""
+    least: dict[str, list[Row]] = {}
+    for row in comparison.of("no evidence"):
+        size = comparison.rules.min_nats if row.unit == "nats" else comparison.rules.min_ratio
+        if row.least > size:
+            least.setdefault(row.measure, []).append(row)
+    texts = []
+    for measure, rows in least.items():
+        low, high = min(row.least for row in rows), max(row.least for row in rows)
+        sizes = f"{low:.2f}" if f"{low:.2f}" == f"{high:.2f}" else f"{low:.2f} to {_large(high)}"
+        texts.append(f"{measure} by {sizes} nats" if rows[0].unit == "nats" else f"{measure} by a factor of {sizes}")
+    return [f"Smaller changes than these would not have been significant here: {', '.join(texts)}."] if texts else []
+
+
+def rules(comparison: Comparison) -> list[str]:
+    """By what it was judged."""
+    given = comparison.rules
+    size = f"at least {given.least('nats')} or {given.least('ratio')}"
+    judged = (
+        f"Better or worse is what is significant and {size}; the chance that anything is called so where nothing has "
+        f"changed is at most {given.false_alarms:.0%}. Intervals are 95 %, each by itself."
+    )
+    texts = [judged]
+    if any(row.measure == endings.MEASURE for row in comparison.rows):
+        texts.append(
+            "Seeds that do not end well are counted, beside that chance: more of them in NEW are worse where BASE had "
+            "none or the same seeds, and with other seeds where Fisher's exact test has "
+            f"p of at most {given.false_alarms:g}."
+        )
+    if comparison.targets:
+        aims = ", ".join(
+            f"{target:.2f} ({place.dataset}, z = {place.z})" for place, target in comparison.targets.items()
+        )
+        texts.append(
+            "The target is the test bound at 95 % of the way from the untrained model to where BASE's weakest "
+            f"algorithm ends, in nats: {aims}."
+        )
+    return texts
+
+
+def frame(comparison: Comparison) -> pd.DataFrame:
+    """A row a comparison, as people read it, the worst first."""
+    rows = sorted(comparison.rows, key=lambda row: ORDER.index(row.verdict))
+    shown = pd.DataFrame([_shown(row) for row in rows])
+    return shown if shown.empty or shown["why"].any() else shown.drop(columns="why")
+
+
+def record(comparison: Comparison) -> dict[str, Any]:
+    """As plain data; numbers that are not finite are None."""
+
+    def plain(value: Any) -> Any:
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    return {
+        "verdict": verdict(comparison),
+        "counts": dict(Counter(row.verdict for row in comparison.rows)),
+        "rules": dataclasses.asdict(comparison.rules),
+        "targets": [{**place._asdict(), "target": plain(target)} for place, target in comparison.targets.items()],
+        "rows": [
+            {**row.cell._asdict(), **{k: plain(v) for k, v in dataclasses.asdict(row).items() if k != "cell"}}
+            for row in comparison.rows
+        ],
+    }
+
+
+def _sentence(row: Row) -> str:
+    begin = f"{row.verdict.capitalize()}: {row.measure} of {_place(row)}"
+    if not math.isfinite(row.low):
+        return f"{begin}: {row.why}."
+    size = f"by {abs(row.change):.2f} nats" if row.unit == "nats" else f"{row.change:.2f} times what it was"
+    seeds = f"{row.seeds_base} pairs of seeds" if row.paired else f"{row.seeds_base} and {row.seeds_new} seeds"
+    return f"{begin}, {size} (95 % interval {_interval(row)}; {seeds}; p = {row.p:.2g})."
+
+
+def _place(row: Row) -> str:
+    return f"{row.cell.algorithm}, z = {row.cell.z} ({row.cell.dataset}, {row.cell.n_train} training points)"
+
+
+def _shown(row: Row) -> dict[str, str]:
+    pairs = f"{row.seeds_base} pairs" if row.paired else f"{row.seeds_base} and {row.seeds_new}"
+    return {
+        "verdict": row.verdict,
+        "algorithm": row.cell.algorithm,
+        "z": str(row.cell.z),
+        "measure": row.measure,
+        "BASE": _value(row.base, row.unit),
+        "NEW": _value(row.new, row.unit),
+        "change": _change(row),
+        "95 % interval": _interval(row),
+        "seeds": pairs if row.seeds_base or row.seeds_new else tables.MISSING,
+        "why": row.why,
+        "training points": str(row.cell.n_train),
+        "data set": row.cell.dataset,
+    }
+
+
+def _large(value: float) -> str:
+    return f"{value:.2f}" if value < 100 else "more than 100"
+
+
+def _value(value: float, unit: str) -> str:
+    return (
+        tables.number(value, 0) if unit == "seeds" else tables.time(value) if unit == "ratio" else tables.number(value)
+    )
+
+
+def _change(row: Row) -> str:
+    if not math.isfinite(row.change) or not math.isfinite(row.base):
+        return tables.MISSING
+    return f"{row.change:+.2f} nats" if row.unit == "nats" else f"x {row.change:.2f}"
+
+
+def _interval(row: Row) -> str:
+    if not (math.isfinite(row.low) and math.isfinite(row.high)):
+        return tables.MISSING
+    sign = "+" if row.unit == "nats" else ""
+    return f"{row.low:{sign}.2f} to {row.high:{sign}.2f}"

@@ -1,0 +1,110 @@
+"""What is read off the learning curve of each trial: the time to a target, the height of the curve."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from bench.errors import OptionError, did_you_mean
+from bench.results.grid import Cell, Place, cells, numbers
+from bench.statistics import convergence, curves
+from bench.statistics.curves import Points
+
+if TYPE_CHECKING:
+    from bench.results.frames import Results
+
+CLOCKS = ("samples", "model_evaluations", "train_seconds")
+BOUND = "elbo_test"
+DECADES = 2
+SHARE = 0.95
+TARGET = (
+    f"Target: the test bound at {SHARE:.0%} of the way from the untrained model to where the weakest algorithm of the "
+    "place ends (means over seeds)."
+)
+
+
+def bound_curves(results: Results, clock: str = "samples") -> dict[str, Points]:
+    """The test bound of each trial that has one, against ``clock``: x [G] ascending and above 0, y [G] in nats."""
+    x, y = (numbers(results.trace[column]).to_numpy() for column in (clock, BOUND))
+    rows = results.trace.groupby("trial", sort=False).indices
+    found = {str(trial): curves.points(x[own], y[own]) for trial, own in rows.items()}
+    return {trial: points for trial, points in found.items() if len(points[0])}
+
+
+def targets(results: Results) -> dict[Place, float]:
+    """The target of each place, common to its algorithms, in nats of test bound; places without a bound have none.
+
+    SHARE of the way from the untrained model to where the weakest algorithm ends (means over the seeds that are done):
+    what every algorithm gets to, and not by the luck of a last update.
+    """
+    trace, trials = results.trace, results.trials
+    bounded = trace[numbers(trace[BOUND]).notna()].drop_duplicates("trial").set_index("trial")
+    found: dict[Place, float] = {}
+    for cell, seeds in cells(trials):
+        done = seeds[(seeds["status"] == "done") & seeds["trial"].isin(bounded.index)]
+        if len(done):
+            begin = numbers(bounded.loc[done["trial"], BOUND]).mean()
+            end = numbers(done[BOUND]).mean()
+            place = Place(*cell[:3])
+            found[place] = min(found.get(place, math.inf), float(begin + SHARE * (end - begin)))
+    return found
+
+
+def times(results: Results, clock: str, aims: Mapping[Place, float] | None = None) -> pd.DataFrame:
+    """The time on ``clock`` at which each trial's test bound first reaches the target of its place.
+
+    ``aims`` are other targets than `targets`.
+
+    A row a trial: the columns of `Cell`, ``seed``, ``trial``, ``target`` (nats) and ``time``, which is infinite for a
+    seed that never gets there or did not end well, and NaN for an algorithm without encoder, which has no bound.
+    """
+    aims = targets(results) if aims is None else aims
+    bounds = bound_curves(results, clock)
+    rows = []
+    for cell, seeds in cells(results.trials):
+        aim = aims.get(Place(*cell[:3]), math.nan)
+        bounded = any(trial in bounds for trial in seeds["trial"])
+        for seed, trial, status in zip(seeds["seed"], seeds["trial"], seeds["status"], strict=True):
+            ended = status == "done" and trial in bounds
+            time = convergence.time_to(aim, bounds[trial]) if ended else math.inf if bounded else math.nan
+            rows.append((*cell, seed, trial, aim, time))
+    return pd.DataFrame(rows, columns=[*Cell._fields, "seed", "trial", "target", "time"])
+
+
+def check_reference(name: str, known: Iterable[str]) -> None:
+    """Raise OptionError where the algorithm ``name`` that others are to be compared with did not run (empty: none)."""
+    if name and name not in known:
+        raise OptionError(f"`reference` {name!r} is no algorithm of this run.{did_you_mean(name, known)}")
+
+
+def stretches(*runs: Results) -> dict[Place, tuple[float, float]]:
+    """The samples from and to which each place is averaged over: the last DECADES that all its curves have in common.
+
+    Of all trials of these runs that are done; before those decades the first updates throw a bound far down.
+    """
+    found: dict[Place, tuple[float, float]] = {}
+    for results in runs:
+        bounds = bound_curves(results)
+        done = results.trials[results.trials["status"] == "done"]
+        for cell, seeds in cells(done):
+            for x, _ in (bounds[trial] for trial in seeds["trial"] if trial in bounds):
+                low, high = found.get(Place(*cell[:3]), (0.0, math.inf))
+                found[Place(*cell[:3])] = max(low, x[0]), min(high, x[-1])
+    return {place: (max(low, high / 10**DECADES), high) for place, (low, high) in found.items()}
+
+
+def heights(results: Results, along: Mapping[Place, tuple[float, float]] | None = None) -> pd.Series:
+    """The mean of each trial's test bound over log samples, in nats: the area under its curve.  Indexed by trial.
+
+    ``along`` are other `stretches` than the run's own; NaN where a curve does not cover them, or there is none.
+    """
+    along = stretches(results) if along is None else along
+    bounds, found = bound_curves(results), {}
+    for cell, seeds in cells(results.trials):
+        low, high = along.get(Place(*cell[:3]), (math.nan, math.nan))
+        own = {trial: bounds[trial] for trial in seeds["trial"] if trial in bounds}
+        found.update({trial: convergence.mean_height(curve, low, high) for trial, curve in own.items()})
+    return pd.Series(found, dtype=float).reindex(results.trials["trial"])

@@ -1,0 +1,47 @@
+"""The grid of a run, cell by cell: what reports go through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, cast
+
+import pandas as pd
+
+
+class Cell(NamedTuple):
+    """One algorithm at one place of the grid; its trials differ in nothing but the seed."""
+
+    dataset: str
+    n_train: int
+    z: int
+    algorithm: str
+
+
+class Place(NamedTuple):
+    """Where algorithms meet: one data set, number of training points and latent size."""
+
+    dataset: str
+    n_train: int
+    z: int
+
+    @property
+    def words(self) -> str:
+        """As a heading."""
+        return f"{self.dataset}, {self.n_train} training points, z = {self.z}"
+
+
+def cells(trials: pd.DataFrame) -> Iterator[tuple[Cell, pd.DataFrame]]:
+    """Each cell with its trials, whatever became of them: n_train and z ascending, names as they first appear."""
+    places = [{name: i for i, name in enumerate(trials[column].unique())} for column in ("dataset", "algorithm")]
+    groups = {cast(Cell, cell): seeds for cell, seeds in trials.groupby(list(Cell._fields), sort=False)}
+    for dataset, n_train, z, algorithm in sorted(
+        groups, key=lambda cell: (places[0][cell[0]], cell[1], cell[2], places[1][cell[3]])
+    ):
+        seeds = groups[cast(Cell, (dataset, n_train, z, algorithm))]
+        yield Cell(str(dataset), int(n_train), int(z), str(algorithm)), seeds
+
+
+def numbers(column: pd.Series) -> pd.Series:
+    """As floats; what is missing, infinite or no number as NaN."""
+    floats = pd.to_numeric(column, errors="coerce").astype(float)
+    return floats.where(floats.abs() < float("inf"))

@@ -1,0 +1,1 @@
+"""What is asked for: a study, the specification of each of its trials, and study files."""

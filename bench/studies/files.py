@@ -1,0 +1,113 @@
+"""Study files with parts and sizes: what a figure of a paper takes, in one file that `bench run NAME` runs.
+
+A plain study file holds the fields of `Study`, as the ``study.toml`` of a run folder does.  A larger one has tables:
+``[study]`` for what all parts share, ``[parts.NAME]`` for what one part has of its own (another data set, say), and
+``[sizes.SIZE]`` or ``[sizes.SIZE.parts.NAME]`` for what depends on the time that there is.  Later tables win.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.errors import OptionError, StoreError, UnknownName, did_you_mean
+from bench.studies.study import Study
+
+SHIPPED = Path(__file__).parent
+SIZES = ("smoke", "laptop", "full")  # seconds; under an hour on two cores; the paper's own budget
+DEFAULT_SIZE = "laptop"
+TABLES = ("study", "parts", "sizes")
+
+
+@dataclass(frozen=True)
+class StudyFile:
+    """A study file as it was read: ``parts`` has one unnamed entry where the file names none."""
+
+    name: str
+    title: str
+    about: str
+    source: str
+    sizes: Mapping[str, Mapping[str, Study]]  # by size, then by part; the size of a file without sizes is ""
+
+    def parts(self, size: str | None) -> tuple[str, Mapping[str, Study]]:
+        """The size that is meant, and its studies by part.
+
+        Raises OptionError for a size that the file does not have.
+        """
+        known = [known for known in self.sizes if known]
+        if not known:
+            if size is not None:
+                raise OptionError(f"`size` {size!r} cannot be chosen: the study {self.name!r} has no sizes.")
+            return "", self.sizes[""]
+        chosen = size or (DEFAULT_SIZE if DEFAULT_SIZE in known else known[0])
+        if chosen not in known:
+            raise OptionError(f"`size` of {self.name} must be {' or '.join(known)} (got {chosen!r}).")
+        return chosen, self.sizes[chosen]
+
+
+def read(name: str) -> StudyFile:
+    """The study file at the path ``name``, or the shipped one of that name.
+
+    Raises UnknownName where there is neither, StoreError for a file that cannot be read, OptionError for what no study
+    has.
+    """
+    path = Path(name)
+    if path.is_file() or path.suffix == ".toml" or len(path.parts) > 1:
+        return _read(path)
+    known = shipped_names()
+    if name not in known:
+        raise UnknownName(
+            f"Unknown study {name!r}.{did_you_mean(name, known)} A file of your own is given by its path: {name}.toml."
+        )
+    return _read(SHIPPED / f"{name}.toml")
+
+
+def shipped_names() -> list[str]:
+    """The names of the studies that come with bench."""
+    return sorted(path.stem for path in SHIPPED.glob("*.toml"))
+
+
+def _read(path: Path) -> StudyFile:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+        content = {}  # `Study.from_toml` says what is wrong
+    if not any(table in content for table in TABLES):
+        return StudyFile(path.stem, "", "", "", {"": {"": Study.from_toml(path)}})
+    words = {key: str(content.pop(key, "")).strip() for key in ("title", "about", "source")}
+    _refuse_unknown(path, content, TABLES)
+    common, parts, sizes = (_table(path, content, table) for table in TABLES)
+    studies = {}
+    for size, settings in (sizes or {"": {}}).items():
+        own = dict(_table(path, sizes, size)) if sizes else dict(settings)
+        by_part = dict(_table(path, own, "parts"))
+        own.pop("parts", None)
+        _refuse_unknown(path, by_part, parts)
+        studies[size] = {
+            part: _study(path, {**common, **_table(path, parts, part), **own, **_table(path, by_part, part)})
+            for part in (parts or {"": {}})
+        }
+    return StudyFile(path.stem, **words, sizes=studies)
+
+
+def _study(path: Path, settings: Mapping[str, Any]) -> Study:
+    _refuse_unknown(path, settings, [field.name for field in dataclasses.fields(Study)])
+    return Study(**settings)
+
+
+def _table(path: Path, content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A table of the file, empty where there is none."""
+    table = content.get(name, {})
+    if not isinstance(table, Mapping):
+        raise StoreError(f"`{name}` of the study file {str(path)!r} must be a table (got {table!r}).")
+    return table
+
+
+def _refuse_unknown(path: Path, content: Mapping[str, Any], known: Any) -> None:
+    for key in content:
+        if key not in known:
+            raise OptionError(f"The study file {str(path)!r} has an unknown key {key!r}.{did_you_mean(key, known)}")

@@ -1,0 +1,44 @@
+"""Minibatches as a function of the number of the update."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from bench import seeds
+from bench.training.problem import Batch
+
+
+class Minibatches:
+    """Minibatch number u as a pure function of u, so that resuming needs no position and no random state.
+
+    Each epoch is a new permutation of the N datapoints, cut into batches of M; a remainder smaller than M is left out
+    of that epoch.  Where ``resample`` holds, x are probabilities and each batch is drawn anew from Bernoulli(x).
+    """
+
+    def __init__(self, x: Tensor, batch_size: int | None, seed: int, *, resample: bool = False) -> None:
+        """``x`` [N, D]; ``batch_size`` M, None for all N at once; ``seed`` names the stream."""
+        self.x = x
+        self.size = min(batch_size or x.shape[0], x.shape[0])
+        self.per_epoch = x.shape[0] // self.size
+        self._seed = seed
+        self._resample = resample
+        self._epoch = -1
+        self._order = torch.empty(0, dtype=torch.long)
+
+    def __getitem__(self, update: int) -> Batch:
+        """The batch of update number ``update`` = 0, 1, ...: x [M, D] and index [M], on the device of x."""
+        epoch, position = divmod(update, self.per_epoch)
+        if self.size == self.x.shape[0]:
+            index = torch.arange(self.size, device=self.x.device)
+            x = self.x
+        else:
+            if epoch != self._epoch:
+                stream = seeds.generator("minibatches", self._seed, epoch)
+                self._epoch = epoch
+                self._order = torch.randperm(self.x.shape[0], generator=stream).to(self.x.device)
+            index = self._order[position * self.size : (position + 1) * self.size]
+            x = self.x[index]
+        if self._resample:
+            x = torch.bernoulli(x, generator=seeds.generator("pixels", self._seed, update, device=x.device))
+        return Batch(x, index)

@@ -1,0 +1,83 @@
+"""What passes between the training loop and an algorithm: the problem, minibatches, and a step's info."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from bench import seeds
+from bench.architecture import Architecture, Shape
+from bench.models.latent import LatentVariableModel
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What an algorithm is asked to learn: a model for the N training datapoints ``x`` [N, D].
+
+    Initial weights are drawn from streams that belong to the problem, not to the algorithm: the same ``seed`` gives
+    the same initial decoder and encoder to every algorithm, whatever else it draws (paired comparison).
+    """
+
+    x: Tensor
+    latent_size: int
+    architecture: Architecture
+    likelihood: str
+    bounded: bool = True
+    seed: int = 0
+
+    @property
+    def num_data(self) -> int:
+        """N, the number of training datapoints."""
+        return self.x.shape[0]
+
+    @property
+    def shape(self) -> Shape:
+        """The sizes that the networks must fit."""
+        return Shape(self.latent_size, self.x.shape[1], self.likelihood, self.bounded)
+
+    def model(self, *, encoder: bool) -> LatentVariableModel:
+        """A model on the device and in the precision of ``x``, with an encoder or without.
+
+        Initial weights are drawn on the CPU, so that they are the same on every device.
+        """
+        with torch.device("cpu"), torch.random.fork_rng(devices=[]):  # torch's layers draw first weights of their own
+            decoder = self.architecture.decoder(self.shape, seeds.generator("decoder", self.seed))
+            recognition = (
+                self.architecture.encoder(self.shape, seeds.generator("encoder", self.seed)) if encoder else None
+            )
+            model = LatentVariableModel(self.latent_size, decoder, recognition)
+        return model.to(self.x)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A minibatch: values ``x`` [M, D], and ``index`` [M], which training datapoints they are."""
+
+    x: Tensor
+    index: Tensor
+
+
+@dataclass(frozen=True)
+class StepInfo:
+    """What one update tells.
+
+    ``objective`` is a detached scalar, nats a datapoint, higher is better: the algorithm's own estimate of what it
+    ascends, by which a step size is chosen and a divergence noticed.  ``model_evaluations`` counts datapoints
+    through the decoder, forward and backward each one.  ``diagnostics`` are further scalars,
+    detached too (an acceptance rate): their means between evaluation marks are kept.
+    """
+
+    objective: Tensor
+    model_evaluations: int
+    diagnostics: Mapping[str, Tensor | float] = field(default_factory=dict)
+
+
+class Learner(Protocol):
+    """What the loop needs of an algorithm."""
+
+    def step(self, batch: Batch) -> StepInfo:
+        """One update."""

@@ -1,0 +1,68 @@
+"""The page that holds estimators against truth is made by one command, which fails where a claim of it does."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+
+from bench.likelihood.estimate import Estimate
+
+SCRIPT = Path(__file__).parent.parent.parent / "docs" / "validation.py"
+
+
+@pytest.fixture(scope="module")
+def validation() -> ModuleType:
+    spec = spec_from_file_location("validation", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    sys.modules["validation"] = module = module_from_spec(spec)  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def estimate(mean: float, warnings: tuple[str, ...] = (), looseness: float = 0.0) -> Estimate:
+    return Estimate(
+        log_likelihoods=torch.full((100,), mean),
+        standard_errors=torch.full((100,), 0.1),  # of the mean: 0.01
+        bias="lower",
+        model_evaluations=1,
+        summary={"looseness": looseness},
+        warnings=warnings,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.data
+def test_the_page_is_made_and_its_claims_hold(data_dir: Path) -> None:
+    made = subprocess.run([sys.executable, SCRIPT, "--size", "smoke"], capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+    for title in ("against the closed form", "against quadrature", "bounds from both sides", "on test data"):
+        assert title in made.stdout
+    rows = [line for line in made.stdout.splitlines() if line.startswith("| `")]
+    assert len(rows) == 8 + 7 + 7 + 7 + 5 + 7  # ppca z = 2, 5, 20; digits with an encoder and without; MNIST
+
+
+@pytest.mark.parametrize(
+    ("found", "broken"),
+    [
+        (estimate(-10.02), 0),
+        (estimate(-10.05), 1),
+        (estimate(-10.05, looseness=0.05), 0),
+        (estimate(-10.05, warnings=("Not to be believed.",)), 0),
+        (estimate(-10.15, warnings=("Not to be believed.",)), 1),
+        (estimate(-10.15), 2),
+        (estimate(-9.85), 2),
+    ],
+)
+def test_an_estimate_that_is_off_and_silent_breaks_a_claim(
+    validation: ModuleType, found: Estimate, broken: int
+) -> None:
+    report = validation.Report()
+    validation.row("ais", found, validation.Truth(-10.0, -10.0), report, "here", near=0.1)
+    assert len(report.broken) == broken

@@ -1,0 +1,136 @@
+"""The file itself: what it says, that it is small enough, and that nothing in it can be anything but text."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import bench
+from bench.api import report
+from bench.reporting import figures
+from bench.reporting.image_panels import Row, draw
+from bench.reporting.page.answer import answers
+from bench.reporting.page.build import FigureOnPage, _figure
+from bench.results.frames import Results
+
+HOSTILE = "aevb[x=</script><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}]"
+
+
+def test_it_is_one_small_file_that_loads_nothing(page_file: Path) -> None:
+    text = page_file.read_text()
+    assert page_file.stat().st_size < 8e6
+    assert not re.search(r"<(?:script|img|link|iframe)[^>]+(?:src|href)=[\"'](?!data:)", text.split("<script>", 1)[0])
+    assert "default-src 'none'" in text
+    assert page_file.stat().st_mode & 0o044 or not page_file.parent.stat().st_mode & 0o044
+
+
+def test_a_figure_on_the_page_shows_each_pixel_and_its_colour() -> None:
+    grey = np.linspace(0, 1, 300 * 300, dtype=np.float32).reshape(300, 300)
+    figure = draw([Row("", [("a", grey)])], [])
+    figures.fix_layout(figure)
+    found = _figure(FigureOnPage("name", "title", "about", figure))
+    with Image.open(io.BytesIO(base64.b64decode(found["png"]))) as image:
+        shown = np.asarray(image.convert("L"))
+    assert len(np.unique(shown)) > 250
+    assert (shown[:, shown.shape[1] // 2] < 250).sum() == pytest.approx(300 * 250 / 256, abs=3)  # the rest is white
+
+
+def test_thin_lines_keep_their_colour() -> None:
+    figure, ((ax,),) = figures.panel_grid([1])
+    ax.imshow(np.linspace(0, 1, 3600).reshape(60, 60), cmap="gray")  # with as many greys as the page keeps colours
+    ax.axhline(30, color="#0173b2", linewidth=3)
+    figures.fix_layout(figure)
+    found = _figure(FigureOnPage("name", "title", "about", figure))
+    with Image.open(io.BytesIO(base64.b64decode(found["png"]))) as image:
+        far = np.abs(np.asarray(image.convert("RGB")).astype(int) - [0x01, 0x73, 0xB2]).max(axis=-1)
+    assert (far < 20).sum() > 100
+
+
+def test_hostile_names_stay_text(run: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(run, tmp_path / "run"))
+    for path in copy.glob("trials/*/spec.json"):
+        spec = json.loads(path.read_text())
+        if spec["algorithm"]["name"] != "mcem":
+            spec["algorithm"]["name"] = HOSTILE
+            path.write_text(json.dumps(spec))
+    for path in copy.glob("trials/*/status.json"):
+        status = json.loads(path.read_text())
+        path.write_text(json.dumps({**status, "reason": "=cmd|' /C calc'!A0 \\input{x} $x$ <i>"}))
+    made = report(Results(copy), ["index", "what_ran"])
+    text = made["index"][0].read_text()
+    assert "alert(1)" in text
+    assert "<script>alert" not in text
+    assert "<img src=x" not in text
+    assert "&lt;script&gt;alert(1)" in text
+    assert "{{7*7}}" in text
+    files = {path.suffix: path.read_text() for path in made["what_ran"]}
+    assert ",'=cmd|" in files[".csv"]
+    assert "\\input" not in files[".tex"].replace("\\textbackslash input", "")
+    assert "<i>" not in files[".html"]
+
+
+def test_the_answer_names_the_better_and_how_surely(run: Path) -> None:
+    found = answers(Results(run))
+    trials = Results(run).trials
+    for answer in found:
+        here = trials[trials["z"] == answer.place.z].groupby("algorithm")["log_likelihood_test"].mean()
+        assert answer.winner == here.idxmax()
+        assert f"{here.max():.2f} nats" in answer.sentence
+        assert ("more than chance" in answer.sentence) == answer.sure
+
+
+def test_few_seeds_are_too_few_and_lost_ones_are_named(run: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(run, tmp_path / "run"))
+    for path in copy.glob("trials/*/status.json"):
+        spec = json.loads((path.parent / "spec.json").read_text())
+        if spec["seed"]:
+            path.write_text(json.dumps({**json.loads(path.read_text()), "status": "failed"}))
+    (first, _) = answers(Results(copy))
+    assert "there are too few seeds to say whether that is chance" in first.sentence
+    assert "Not in it: 4 seeds of mcem (failed)." in first.sentence
+    assert not first.sure
+
+
+@pytest.mark.parametrize("what", ["one trial", "all failed", "no weights", "half a line", "no trace"])
+def test_whatever_there_is_is_shown(run: Path, tmp_path: Path, what: str) -> None:
+    copy = Path(shutil.copytree(run, tmp_path / "run"))
+    for path in copy.glob("trials/*/spec.json"):
+        if json.loads(path.read_text())["z"] == 3:
+            shutil.rmtree(path.parent)
+    for i, folder in enumerate(sorted(copy.glob("trials/*"))):
+        if what == "one trial" and i:
+            shutil.rmtree(folder)
+        elif what == "all failed":
+            status = json.loads((folder / "status.json").read_text())
+            (folder / "status.json").write_text(json.dumps({**status, "status": "failed", "reason": "no"}))
+        elif what == "no weights":
+            (folder / "model.safetensors").unlink()
+        elif what == "half a line":
+            with (folder / "trace.jsonl").open("a") as file:
+                file.write('{"samples": 30')
+        elif what == "no trace":
+            (folder / "trace.jsonl").unlink()
+    made = report(
+        bench.load(copy), ["index", "what_ran", "log_likelihood", "convergence_samples"], ["csv", "html", "png"]
+    )
+    assert all(made[name] for name in ("index", "what_ran", "log_likelihood"))
+    assert bool(made["convergence_samples"]) == (what != "all failed" or bool(bench.load(copy).trace.size))
+    text = made["index"][0].read_text()
+    assert "could not be made" not in text
+    assert 'id="figure-convergence_samples"' in text  # at least the log-likelihoods, or what failed seeds have left
+
+
+def test_a_newer_format_is_one_message(run: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(run, tmp_path / "run"))
+    study = (copy / "study.toml").read_text()
+    (copy / "study.toml").write_text(study.replace("format = 1", "format = 2"))
+    with pytest.raises(bench.errors.StoreError, match="is of format 2, and this version of bench reads format 1"):
+        report(bench.load(copy))

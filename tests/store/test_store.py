@@ -1,0 +1,120 @@
+"""The run folder: nothing half-written is ever read, nothing that JSON cannot say is lost."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from bench.errors import StoreError
+from bench.store.files import read_json, write_json
+from bench.store.run_folder import Store
+from bench.store.trial_folder import TrialFolder
+from bench.studies.study import Study
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> TrialFolder:
+    """An empty trial folder."""
+    return TrialFolder(tmp_path)
+
+
+def test_a_line_cut_short_is_passed_over(folder: TrialFolder) -> None:
+    for samples in (0, 100, 158):
+        folder.append_trace({"samples": samples, "elbo_train": -1.5 * samples})
+    whole = (folder.path / "trace.jsonl").read_text()
+    for cut in range(1, 30):
+        (folder.path / "trace.jsonl").write_text(whole[:-cut])
+        kept = [row["samples"] for row in folder.read_trace()]
+        assert kept == ([0, 100, 158] if cut == 1 else [0, 100])
+
+
+def test_trimming_forgets_what_came_after_the_checkpoint(folder: TrialFolder) -> None:
+    for samples in (0, 100, 158, 251):
+        folder.append_trace({"samples": samples})
+    folder.trim_trace(158)
+    assert [row["samples"] for row in folder.read_trace()] == [0, 100, 158]
+    folder.append_trace({"samples": 251})
+    assert [row["samples"] for row in folder.read_trace()] == [0, 100, 158, 251]
+
+
+@pytest.mark.parametrize(
+    "value", [math.inf, -math.inf, math.nan, 0.1, None, "x", [1, math.inf], {"a": {"b": math.nan}}]
+)
+def test_json_says_what_json_cannot(tmp_path: Path, value: Any) -> None:
+    write_json(tmp_path / "x.json", {"value": value})
+    assert repr(read_json(tmp_path / "x.json")["value"]) == repr(value)
+    assert "NaN" not in (tmp_path / "x.json").read_text()
+    assert "Infinity" not in (tmp_path / "x.json").read_text()
+
+
+def test_a_damaged_file_is_one_message(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text('{"a": ')
+    with pytest.raises(StoreError, match="cannot be read"):
+        read_json(tmp_path / "x.json")
+    (tmp_path / "model.safetensors").write_bytes(b"nonsense")
+    with pytest.raises(StoreError, match="cannot be read"):
+        TrialFolder(tmp_path).read_model()
+
+
+def test_checkpoints_keep_nests_types_and_bits(folder: TrialFolder) -> None:
+    state = {
+        "optimiser": {
+            "state": {0: {"step": torch.tensor(3.0), "sum": torch.randn(2, 3)}},
+            "groups": [{"betas": (0.9, 0.99)}],
+        },
+        "generator": torch.Generator().manual_seed(5).get_state(),
+        "count": 7,
+        "none": None,
+        "flag": True,
+        "worst": -math.inf,
+        "empty": {},
+    }
+    folder.write_checkpoint(state)
+    read = folder.read_checkpoint()
+    assert read is not None
+    assert read.keys() == state.keys()
+    assert torch.equal(read["optimiser"]["state"][0]["sum"], state["optimiser"]["state"][0]["sum"])  # type: ignore[index]
+    assert read["optimiser"]["groups"] == [{"betas": (0.9, 0.99)}]
+    assert torch.equal(read["generator"], state["generator"])  # type: ignore[arg-type]
+    assert {k: read[k] for k in ("count", "none", "flag", "worst", "empty")} == {
+        k: state[k] for k in ("count", "none", "flag", "worst", "empty")
+    }
+
+
+def test_writing_leaves_no_temporary_files_even_when_it_fails(tmp_path: Path) -> None:
+    write_json(tmp_path / "x.json", [1])
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "x.json", object())
+    assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
+    assert read_json(tmp_path / "x.json") == [1]
+
+
+def test_nothing_is_pickled(folder: TrialFolder) -> None:
+    folder.write_checkpoint({"a": torch.zeros(2)})
+    folder.write_model({"w": torch.zeros(2)})
+    assert {path.suffix for path in folder.path.iterdir()} == {".safetensors"}
+
+
+def test_a_folder_that_is_not_ours_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StoreError, match="is a file"):
+        Store.create(tmp_path / "file", Study())
+    with pytest.raises(StoreError, match="holds no study"):
+        Store.create(tmp_path, Study())
+    with pytest.raises(StoreError, match="not a run folder"):
+        Store.open(tmp_path)
+    with pytest.raises(StoreError, match="cannot be written"):
+        Store.create(tmp_path / "file" / "below", Study())
+
+
+def test_another_study_is_refused_and_a_larger_one_is_not(tmp_path: Path) -> None:
+    Store.create(tmp_path / "run", Study(z=(3,), budget=100, seeds=(0,)))
+    with pytest.raises(StoreError, match=r"holds another study .z is 3 there and 4 here"):
+        Store.create(tmp_path / "run", Study(z=(4,)))
+    Store.create(tmp_path / "run", Study(z=(3,), budget=200, seeds=(1,)))
+    grown = Store.open(tmp_path / "run").read_study()
+    assert (grown.budget, grown.seeds) == (200, (0, 1))

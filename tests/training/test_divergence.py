@@ -1,0 +1,36 @@
+"""What counts as diverged: never a dip that a run recovers from."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from bench.training.divergence import divergence
+
+MARKS = [0, 100, 158, 251, 398, 631, 1000, 1585]
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_not_finite_is_diverged_at_once(bad: float) -> None:
+    assert divergence([0, 100], [-543.0, bad])
+    assert divergence([100], [bad])
+
+
+def test_rising_and_falling_a_little_are_not() -> None:
+    assert not divergence(MARKS, [-543.0, -300, -250, -400, -200, -180, -170, -169], ended=True)
+    assert not divergence(MARKS[:3], [1000.0, -8000, -9000], ended=True)  # Gaussian bounds may begin above zero
+    assert not divergence([], [])
+
+
+def test_a_dip_is_waited_out_for_a_decade_of_samples() -> None:
+    blown = [-543.0] + [-1e9] * 7
+    for count in range(2, 7):
+        assert not divergence(MARKS[:count], blown[:count])
+    assert "blown up" in divergence(MARKS[:7], blown[:7])
+    assert not divergence(MARKS[:7], [*blown[:6], -300.0])
+    assert not divergence(MARKS, [*blown[:5], -300.0, -1e9, -1e9])  # the second dip has just begun
+
+
+def test_at_the_end_nothing_is_waited_for() -> None:
+    assert "-1e+09" in divergence([0, 100], [-543.0, -1e9], ended=True)
