@@ -13,7 +13,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from bench import options, plugins, seeds
+from bench import plugins, seeds
 from bench.devices import choose_device
 from bench.errors import Diverged, OptionError, UsageError
 from bench.likelihood.estimate import Estimate
@@ -21,6 +21,7 @@ from bench.models.dropout import attach_generator
 from bench.models.frozen import frozen
 from bench.models.latent import LatentVariableModel
 from bench.options import option
+from bench.plugins import Plugin
 from bench.training.clocks import Clocks
 from bench.training.loop import train
 from bench.training.minibatches import Minibatches
@@ -46,7 +47,7 @@ class Hyperparameters:
     prior: bool = option(True, "N(0, I) prior on the parameters, which is a weight decay of 1/N")
 
 
-class Algorithm(ABC):
+class Algorithm(Plugin, ABC):
     """Learns p(z) p(x|z) from data, one minibatch at a time.
 
     A plugin is one file with one class: ``Options``, a frozen dataclass of hyperparameters; ``setup``, which builds
@@ -55,7 +56,6 @@ class Algorithm(ABC):
     """
 
     Options: ClassVar[type[Any]] = Hyperparameters
-    hyperparameters: Any
     model: LatentVariableModel
 
     def __init__(
@@ -76,13 +76,13 @@ class Algorithm(ABC):
             raise OptionError(f"`latent_size` must be an integer of at least 1 (got {latent_size!r}).")
         if likelihood not in ("bernoulli", "gaussian", "unit_gaussian"):
             raise OptionError(f"`likelihood` must be 'bernoulli', 'gaussian' or 'unit_gaussian' (got {likelihood!r}).")
+        super().__init__(**hyperparameters)
         self.latent_size = latent_size
         reference, settings = plugins.resolve("model", model)
         self.architecture = reference.load()(**settings)
         self.likelihood = likelihood
         self.seed = seed
         self.device = choose_device(device)
-        self.hyperparameters = options.build(self.Options, hyperparameters, type(self).__name__.lower())
         self.history: list[dict[str, float]] = []
         self._configuration = {*vars(self), "_configuration"}
 
@@ -97,6 +97,15 @@ class Algorithm(ABC):
     @abstractmethod
     def step(self, batch: Batch) -> StepInfo:
         """One update from a minibatch, with the networks in training mode."""
+
+    @property
+    def hyperparameters(self) -> Any:
+        """The algorithm's options, by the name that the field has for them."""
+        return self.options
+
+    @hyperparameters.setter
+    def hyperparameters(self, hyperparameters: Any) -> None:
+        self.options = hyperparameters
 
     # -- what the base class gives -------------------------------------------------------------------------------
 

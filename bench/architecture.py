@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import torch
 from torch import nn
 
-from bench import options
 from bench.models.decoder import BernoulliDecoder, Decoder, GaussianDecoder
 from bench.models.encoder import Encoder
-from bench.options import NoOptions
+from bench.plugins import Plugin
 
 
 @dataclass(frozen=True)
@@ -25,15 +23,8 @@ class Shape:
     bounded: bool  # whether x lies in [0, 1], so that a Gaussian mean passes a sigmoid
 
 
-class Architecture(ABC):
+class Architecture(Plugin, ABC):
     """Builds decoder and encoder networks with initial weights from a generator."""
-
-    Options: ClassVar[type[Any]] = NoOptions
-    options: Any
-
-    def __init__(self, **settings: object) -> None:
-        """Settings by name; raises OptionError for an unknown, ill-typed or out-of-range one."""
-        self.options = options.build(self.Options, settings, type(self).__name__.lower())
 
     @abstractmethod
     def decoder_network(self, shape: Shape, generator: torch.Generator) -> nn.Module:

@@ -11,9 +11,8 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 import torch
 from torch import Tensor
 
-from bench import options
 from bench.errors import DataError
-from bench.options import NoOptions
+from bench.plugins import Plugin
 
 Likelihood = Literal["bernoulli", "gaussian", "unit_gaussian"]
 
@@ -61,20 +60,15 @@ class Data:
         return content.hexdigest()
 
 
-class Dataset(ABC, Generic[OptionsT]):
+class Dataset(Plugin, ABC, Generic[OptionsT]):
     """A source of data.  A plugin is one file with one class that defines ``load``.
 
     ``Options`` is a frozen dataclass of what can be set (``mnist[binarize=static]``); ``hidden`` is the width of the
     one-hidden-layer networks that suits the data, used where the user names none.
     """
 
-    Options: ClassVar[type[Any]] = NoOptions
     hidden: ClassVar[int] = 500
     options: OptionsT
-
-    def __init__(self, **settings: object) -> None:
-        """Settings by name; raises OptionError for an unknown, ill-typed or out-of-range one."""
-        self.options = options.build(self.Options, settings, type(self).__name__.lower())
 
     @abstractmethod
     def load(self, generator: torch.Generator) -> Data:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -16,21 +16,14 @@ from bench.likelihood.estimate import Estimate, missing
 from bench.models.discrete import DiscreteModel
 from bench.models.frozen import frozen
 from bench.models.latent import LatentVariableModel
-from bench.options import NoOptions
+from bench.plugins import Plugin
 
 
-class Estimator(ABC):
+class Estimator(Plugin, ABC):
     """Estimates log p(x) of a trained model.  One file holds one estimator, which defines ``log_likelihood``."""
-
-    Options: ClassVar[type[Any]] = NoOptions
-    options: Any
 
     simulates: ClassVar[bool] = False  # whether it judges as many datapoints of its own, drawn from the model, not x
     takes_codes: ClassVar[bool] = False  # whether it can judge models whose z is discrete
-
-    def __init__(self, **settings: object) -> None:
-        """Settings by name; raises OptionError for an unknown, ill-typed or out-of-range one."""
-        self.options = options.build(self.Options, settings, type(self).__name__.lower())
 
     @property
     def may_refuse(self) -> bool:

@@ -16,15 +16,46 @@ from importlib.machinery import SourceFileLoader
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
+from bench import options
 from bench.errors import PluginError, UnknownName, did_you_mean
 from bench.options import parse_call
 
 
+class Plugin:
+    """What plugins of every kind share: options, and what is said of them.
+
+    ``Options`` is a frozen dataclass of what can be set; an instance is made from settings by name and holds them,
+    checked, as ``options``.
+    """
+
+    Options: ClassVar[type[Any]] = options.NoOptions
+    options: Any
+
+    def __init__(self, **settings: object) -> None:
+        """Settings by name; raises OptionError for one that is unknown, ill-typed or out of range."""
+        self.options = options.build(self.Options, settings, type(self).__name__.lower())
+
+    @classmethod
+    def summary(cls) -> str:
+        """The first line of the docstring."""
+        return (cls.__doc__ or "").strip().split("\n")[0]
+
+    @classmethod
+    def source_hash(cls) -> str:
+        """SHA-256 of the file that defines the plugin: tells whether its code has changed."""
+        file = sys.modules[cls.__module__].__file__
+        return hashlib.sha256(Path(cast(str, file)).read_bytes()).hexdigest()
+
+
 @dataclass(frozen=True)
 class Kind:
-    """A kind of plugin: its contract (``module:class``), and where the shipped ones and the entry points are."""
+    """A kind of plugin: its contract (``module:class``), and the package of the shipped ones.
+
+    Every file of the package's folder is a plugin, named after the file.  Other packages offer theirs as entry points
+    in the group of the package's name.
+    """
 
     name: str
     contract: str
@@ -35,10 +66,10 @@ class Kind:
         folders = importlib.import_module(self.package).__path__
         return tuple(sorted(p.stem for folder in folders for p in Path(folder).glob("*.py") if p.stem[0] != "_"))
 
-    def contract_class(self) -> type:
+    def contract_class(self) -> type[Plugin]:
         """The class that a plugin of this kind derives from."""
         module, _, name = self.contract.partition(":")
-        return cast(type, getattr(importlib.import_module(module), name))
+        return cast(type[Plugin], getattr(importlib.import_module(module), name))
 
 
 KINDS = {
@@ -46,9 +77,9 @@ KINDS = {
     for kind in (
         Kind("algorithm", "bench.algorithm:Algorithm", "bench.algorithms"),
         Kind("dataset", "bench.dataset:Dataset", "bench.datasets"),
-        Kind("report", "bench.report:Report", "bench.reports"),
         Kind("model", "bench.architecture:Architecture", "bench.architectures"),
         Kind("estimator", "bench.estimator:Estimator", "bench.estimators"),
+        Kind("report", "bench.report:Report", "bench.reports"),
     )
 }
 
@@ -65,20 +96,19 @@ class PluginRef:
     source: str = "shipped"
 
     def load(self) -> type[Any]:
-        """The plugin's class; of a user's file that has changed since (in a notebook, say), the new one.
+        """The plugin's class; if a user's file has changed since (in a notebook, say), the new one.
 
-        Raises PluginError where the file is missing, fails on import or does not hold exactly one plugin.
+        Raises PluginError if the file is missing, fails on import or does not hold exactly one plugin.
         """
         return _load(self, _edition(Path(self.source)))
 
     def summary(self) -> str:
         """The first line of the plugin's docstring."""
-        return (self.load().__doc__ or "").strip().split("\n")[0]
+        return str(self.load().summary())
 
     def source_hash(self) -> str:
         """SHA-256 of the file that defines the plugin: tells whether its code has changed."""
-        file = sys.modules[self.load().__module__].__file__
-        return hashlib.sha256(Path(cast(str, file)).read_bytes()).hexdigest()
+        return str(self.load().source_hash())
 
 
 def find(kind: str) -> dict[str, PluginRef]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from bench import options
-from bench.options import NoOptions
+from bench.plugins import Plugin
 from bench.reporting.writers import csv_text, html_table, markdown_table
 
 if TYPE_CHECKING:
@@ -18,23 +17,12 @@ if TYPE_CHECKING:
     from bench.results.frames import Results
 
 
-class Report(ABC):
+class Report(Plugin, ABC):
     """One table or one figure: derive from `Table` or `Figure`."""
 
-    Options: ClassVar[type[Any]] = NoOptions
-    options: Any
     formats: ClassVar[tuple[str, ...]] = ()
     place: ClassVar[str] = ""  # the folder below report/ that it is written to
     ends_run: ClassVar[bool] = False  # whether `bench run` makes it at its end; `bench report` makes all
-
-    def __init__(self, **settings: object) -> None:
-        """Settings by name; raises OptionError for an unknown, ill-typed or out-of-range one."""
-        self.options = options.build(self.Options, settings, type(self).__name__.lower())
-
-    @classmethod
-    def summary(cls) -> str:
-        """The first line of the docstring."""
-        return (cls.__doc__ or "").strip().split("\n")[0]
 
     @abstractmethod
     def save(self, results: Results, folder: Path, name: str, formats: tuple[str, ...]) -> list[Path]:

@@ -9,8 +9,8 @@ import pytest
 from bench import plugins
 from bench.errors import PluginError, UnknownName
 
-MINE = Path(__file__).parent.parent / "plugins" / "mine.py"
-ROOT = Path(__file__).parent.parent.parent
+MINE = Path(__file__).parent / "plugins" / "mine.py"
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench.perf import words as words
+from bench.perf import words
 
 if TYPE_CHECKING:
     from bench.statistics.timings import Row, Rules

@@ -36,7 +36,7 @@ def harness_hash() -> str:
 
 
 def _imported_sources(name: str) -> dict[str, Path]:
-    """The source files of a module of `bench` and of all `bench` modules that its import statements lead to, by name."""
+    """The source files of a `bench` module and of all `bench` modules that its imports lead to, by name."""
     sources: dict[str, Path] = {}
     waiting = [name]
     while waiting:

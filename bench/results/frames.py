@@ -55,6 +55,10 @@ LATENT_COLUMNS = [
     *("trial", "algorithm", "dataset", "z", "n_train", "seed", "dimension", "kl", "variance", "active"),
     *("local_kl", "local_variance", "local_active"),
 ]
+TEXTS = [
+    *("trial", "algorithm", "dataset", "status", "reason", "estimator", "split", "bias", "warnings", "settings"),
+    *("name", "collapse", "model", "decoder", "pixels", "device", "machine", "processor", "python", "torch", "data"),
+]
 BY_DIMENSION = "_by_dimension"
 DIAGNOSTICS = "diagnostics"  # of a row of the trace: what the algorithm tells of its updates, by name
 ESTIMATES = "log_likelihoods"  # of a row of the trace: all estimates made at that mark
@@ -105,7 +109,7 @@ class Results:
     @cached_property
     def trials(self) -> pd.DataFrame:
         """A row a trial, whatever became of it."""
-        return _frame([_trial_row(entry) for entry in self._entries], TRIAL_COLUMNS)
+        return frame_of([_trial_row(entry) for entry in self._entries], TRIAL_COLUMNS)
 
     @cached_property
     def trace(self) -> pd.DataFrame:
@@ -114,7 +118,7 @@ class Results:
             {**labels, **{name: value for name, value in row.items() if name not in (ESTIMATES, DIAGNOSTICS)}}
             for labels, row in self._trace_rows
         ]
-        return _frame(rows, TRACE_COLUMNS)
+        return frame_of(rows, TRACE_COLUMNS)
 
     @cached_property
     def diagnostics(self) -> pd.DataFrame:
@@ -124,7 +128,7 @@ class Results:
             for labels, row in self._trace_rows
             for name, value in row.get(DIAGNOSTICS, {}).items()
         ]
-        return _frame(rows, DIAGNOSTIC_COLUMNS)
+        return frame_of(rows, DIAGNOSTIC_COLUMNS)
 
     @cached_property
     def likelihood_trace(self) -> pd.DataFrame:
@@ -135,13 +139,13 @@ class Results:
             for labels, row in self._trace_rows
             for estimate in row.get(ESTIMATES, ())
         ]
-        return _frame(rows, LIKELIHOOD_TRACE_COLUMNS)
+        return frame_of(rows, LIKELIHOOD_TRACE_COLUMNS)
 
     @cached_property
     def likelihoods(self) -> pd.DataFrame:
         """A row an estimate of log p(x): mean over the datapoints, and its Monte Carlo standard error."""
         rows = [{**entry.labels, **row} for entry in self._entries for row in entry.folder.read_likelihoods()]
-        return _frame(rows, LIKELIHOOD_COLUMNS)
+        return frame_of(rows, LIKELIHOOD_COLUMNS)
 
     @cached_property
     def diagnosis(self) -> pd.DataFrame:
@@ -150,12 +154,14 @@ class Results:
             {**labels, **{k: v for k, v in row.items() if not k.endswith(BY_DIMENSION)}}
             for labels, row in self._diagnoses
         ]
-        return _frame(rows, DIAGNOSIS_COLUMNS)
+        return frame_of(rows, DIAGNOSIS_COLUMNS)
 
     @cached_property
     def latents(self) -> pd.DataFrame:
         """A row a latent dimension of a model, from the one that carries most to the one that carries least."""
-        return _frame([row for labels, found in self._diagnoses for row in _latent_rows(labels, found)], LATENT_COLUMNS)
+        return frame_of(
+            [row for labels, found in self._diagnoses for row in _latent_rows(labels, found)], LATENT_COLUMNS
+        )
 
     @cached_property
     def models(self) -> tuple[list[TrainedModel], dict[Cell, str]]:
@@ -214,11 +220,17 @@ def _latent_rows(labels: dict[str, Any], found: dict[str, Any]) -> list[dict[str
     return [{**labels, "dimension": i, **row} for i, row in enumerate(rows)]
 
 
-def _frame(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
-    """The rows as a frame that has the promised columns even where no row fills them."""
+def frame_of(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
+    """The rows as a frame that has the promised columns even if no row fills them, each with its type.
+
+    Texts are objects; everything else is a number, int64 if all are whole and none is missing, else float64.
+    """
     frame = pd.DataFrame(rows)
     extra = [name for name in frame.columns if name not in columns]
-    return frame.reindex(columns=[*columns, *extra])
+    frame = frame.reindex(columns=[*columns, *extra])
+    for name in frame.columns.difference(TEXTS):
+        frame[name] = pd.to_numeric(frame[name], errors="coerce") if len(frame) else frame[name].astype(float)
+    return frame
 
 
 def _trial_row(entry: Entry) -> dict[str, Any]:

@@ -163,5 +163,5 @@ def test_outside_a_checkout(bench: Bench, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_without_pytest_benchmark(bench: Bench, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.perf.find_spec", lambda name: None)
+    monkeypatch.setattr("bench.perf.measure.find_spec", lambda name: None)
     assert "pip install --group test" in bench("perf", "--against", "HEAD", code=2).stderr

@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
-import pandas as pd
 import pytest
 
-from bench.results.frames import LIKELIHOOD_COLUMNS, LIKELIHOOD_TRACE_COLUMNS, TRACE_COLUMNS, TRIAL_COLUMNS
+from bench.results.frames import LIKELIHOOD_COLUMNS, LIKELIHOOD_TRACE_COLUMNS, TRACE_COLUMNS, TRIAL_COLUMNS, frame_of
 
 
 class Rows:
@@ -78,10 +77,10 @@ class Rows:
         """What a report is given."""
         return SimpleNamespace(
             path=None,
-            trials=pd.DataFrame(self.trials).reindex(columns=TRIAL_COLUMNS),
-            trace=pd.DataFrame(self.trace).reindex(columns=TRACE_COLUMNS),
-            likelihoods=pd.DataFrame(self.likelihoods).reindex(columns=LIKELIHOOD_COLUMNS),
-            likelihood_trace=pd.DataFrame(self.likelihood_trace).reindex(columns=LIKELIHOOD_TRACE_COLUMNS),
+            trials=frame_of(self.trials, TRIAL_COLUMNS),
+            trace=frame_of(self.trace, TRACE_COLUMNS),
+            likelihoods=frame_of(self.likelihoods, LIKELIHOOD_COLUMNS),
+            likelihood_trace=frame_of(self.likelihood_trace, LIKELIHOOD_TRACE_COLUMNS),
             changed_since=self.changed_since,
         )
 
