@@ -14,12 +14,15 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from bench import plugins, seeds
+from bench.architecture import Architecture
+from bench.data.values import as_values
 from bench.devices import choose_device
 from bench.errors import Diverged, OptionError, UsageError
-from bench.likelihood.estimate import Estimate
+from bench.estimator import Estimate, estimate_log_likelihood
 from bench.models.dropout import attach_generator
 from bench.models.frozen import frozen
 from bench.models.latent import LatentVariableModel
+from bench.models.observation import observation_model as make_observation_model
 from bench.options import option
 from bench.plugins import Plugin
 from bench.training.clocks import Clocks
@@ -63,24 +66,22 @@ class Algorithm(Plugin, ABC):
         latent_size: int,
         *,
         model: str = "mlp",
-        likelihood: str = "bernoulli",
+        observation_model: str = "bernoulli",
         seed: int = 0,
         device: str = "auto",
         **hyperparameters: object,
     ) -> None:
         """``latent_size`` is d; ``model`` names an architecture with its options (``mlp[hidden=100]``).
 
+        ``observation_model`` names p(x|z): bernoulli, gaussian, unit_gaussian or a file with another one.
         Raises OptionError for an unknown, ill-typed or out-of-range argument.
         """
         if isinstance(latent_size, bool) or not isinstance(latent_size, int) or latent_size < 1:
             raise OptionError(f"`latent_size` must be an integer of at least 1 (got {latent_size!r}).")
-        if likelihood not in ("bernoulli", "gaussian", "unit_gaussian"):
-            raise OptionError(f"`likelihood` must be 'bernoulli', 'gaussian' or 'unit_gaussian' (got {likelihood!r}).")
         super().__init__(**hyperparameters)
         self.latent_size = latent_size
-        reference, settings = plugins.resolve("model", model)
-        self.architecture = reference.load()(**settings)
-        self.likelihood = likelihood
+        self.architecture: Architecture = plugins.create("model", model)
+        self.observation_model = make_observation_model(observation_model)
         self.seed = seed
         self.device = choose_device(device)
         self.history: list[dict[str, float]] = []
@@ -179,12 +180,12 @@ class Algorithm(Plugin, ABC):
         datapoints where there is an encoder.  ``progress`` is called at each mark.
         Raises OptionError for a bad ``x`` or ``budget``, Diverged when the objective is no longer finite.
         """
-        data = _as_data(x, self.likelihood)
+        data = as_values(x, self.observation_model)
         if isinstance(budget, bool) or not budget >= 1:
             raise OptionError(f"`budget` must be at least 1 training sample (got {budget!r}).")
         values = data.to(self.device)
         bounded = bool(data.min() >= 0 and data.max() <= 1)
-        problem = Problem(values, self.latent_size, self.architecture, self.likelihood, bounded, seed=self.seed)
+        problem = Problem(values, self.latent_size, self.architecture, self.observation_model, bounded, seed=self.seed)
         minibatches = Minibatches(values, self.batch_size, self.seed)
         clocks = Clocks()
         self.history = []
@@ -212,15 +213,11 @@ class Algorithm(Plugin, ABC):
         """log p(x) of the trained model for each row of x, in nats, with Monte Carlo errors and diagnostics.
 
         ``estimator`` names one with its options: ``importance[num_samples=5000]`` or ``ais``.
-        Raises UsageError before `fit`, for an unknown estimator or one that cannot judge such a model, or for bad x.
+        Raises UsageError before `fit`, for an unknown estimator or one that cannot evaluate such a model, or for bad x.
         """
         if not hasattr(self, "model"):
             raise UsageError("`estimate_log_likelihood` needs a trained model: call `fit` first.")
-        reference, settings = plugins.resolve("estimator", estimator)
-        values = _as_data(x, self.likelihood).to(self.device)
-        stream = seeds.generator("likelihood", estimator, seed, device=self.device)
-        estimate: Estimate = reference.load()(**settings).estimate(self.model, values, stream)
-        return estimate
+        return estimate_log_likelihood(self.model, x, estimator, seed=seed)
 
     def state_dict(self) -> dict[str, Any]:
         """All that the next step depends on, random state included, as a copy.
@@ -258,19 +255,3 @@ def _state_of(name: str, value: Any) -> Any:
         f"The attribute `{name}` ({type(value).__name__}) cannot be saved: make it a tensor, number, text, module, "
         "optimiser, generator, or give it state_dict and load_state_dict."
     )
-
-
-def _as_data(x: ArrayLike | Tensor, likelihood: str) -> Tensor:
-    """x as a float32 tensor [N, D] of finite values, in [0, 1] for a Bernoulli likelihood."""
-    values = (x.detach().cpu() if isinstance(x, Tensor) else torch.as_tensor(np.asarray(x))).float()
-    if values.ndim < 2 or values.numel() == 0:
-        raise OptionError(f"`x` must be [N, D] with at least one row (got shape {tuple(values.shape)}).")
-    values = values.reshape(values.shape[0], -1)
-    if not torch.isfinite(values).all():
-        raise OptionError(f"`x` must be finite (got {int((~torch.isfinite(values)).sum())} NaN or infinite values).")
-    if likelihood == "bernoulli" and (values.min() < 0 or values.max() > 1):
-        raise OptionError(
-            f"`x` must lie in [0, 1] for a Bernoulli likelihood (got {values.min():.3g} to {values.max():.3g}): "
-            "rescale it, or choose likelihood='gaussian'."
-        )
-    return values

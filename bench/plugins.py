@@ -35,7 +35,13 @@ class Plugin:
 
     def __init__(self, **settings: object) -> None:
         """Settings by name; raises OptionError for one that is unknown, ill-typed or out of range."""
-        self.options = options.build(self.Options, settings, type(self).__name__.lower())
+        self.options = options.build(self.Options, settings, self.plugin_name())
+
+    @classmethod
+    def plugin_name(cls) -> str:
+        """The name of the plugin, which is that of its file; of a class without a file, its own in lower case."""
+        file = getattr(sys.modules[cls.__module__], "__file__", None)
+        return Path(file).stem if file else cls.__name__.lower()
 
     @classmethod
     def summary(cls) -> str:
@@ -78,6 +84,7 @@ KINDS = {
         Kind("algorithm", "bench.algorithm:Algorithm", "bench.algorithms"),
         Kind("dataset", "bench.dataset:Dataset", "bench.datasets"),
         Kind("model", "bench.architecture:Architecture", "bench.architectures"),
+        Kind("decoder", "bench.models.observation:ObservationModel", "bench.models.observations"),
         Kind("estimator", "bench.estimator:Estimator", "bench.estimators"),
         Kind("report", "bench.report:Report", "bench.reports"),
     )
@@ -134,6 +141,16 @@ def resolve(kind: str, text: str) -> tuple[PluginRef, dict[str, str]]:
     if name not in known:
         raise UnknownName(f"Unknown {kind} {name!r}.{did_you_mean(name, known)}")
     return known[name], settings
+
+
+def create(kind: str, text: str) -> Any:
+    """An instance of the plugin that ``text`` names, with the options in its brackets; raises what `resolve` does.
+
+    >>> create("model", "mlp[hidden=20]").options.hidden
+    20
+    """
+    reference, settings = resolve(kind, text)
+    return reference.load()(**settings)
 
 
 def _edition(path: Path) -> str:

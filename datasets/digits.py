@@ -42,7 +42,7 @@ class Digits(Dataset[DigitsOptions]):
             x_train=x[train],
             x_test=x[test],
             image_shape=(8, 8),
-            likelihood="bernoulli",
+            observation_model="bernoulli",
             pixels="grey pixels in [0, 1]",
             labels_train=labels[train],
             labels_test=labels[test],

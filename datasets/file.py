@@ -14,8 +14,9 @@ import torch
 
 from bench.data.array_files import read_array
 from bench.data.split import split
-from bench.dataset import Data, Dataset, Likelihood
+from bench.dataset import Data, Dataset
 from bench.errors import DataError
+from bench.models.observation import observation_model
 from bench.options import option
 
 Array = npt.NDArray[Any]
@@ -26,7 +27,7 @@ class FileOptions:
     """What can be set of `file`."""
 
     path: str = option(dataclasses.MISSING, "a .npy, .npz or .csv file, or a folder of images")
-    likelihood: Likelihood = option("bernoulli", "p(x|z); values outside [0, 1] need a Gaussian one")
+    likelihood: str = option("bernoulli", "the observation model p(x|z); gaussian for values outside [0, 1]")
     num_test: int = option(0, "how many are held out, at random; 0: a fifth", unit="datapoints", minimum=0)
     divide_by: float = option(0, "what values are divided by; 0: 255 for 8-bit integers and images, else 1", minimum=0)
     rows: int = option(0, "image rows, where the file says none; 0: the most nearly square image", minimum=0)
@@ -53,18 +54,19 @@ class File(Dataset[FileOptions]):
         divisor = o.divide_by or (255.0 if array.dtype == np.uint8 else 1.0)
         x = _scaled(array, divisor, path)
         bounded = bool(x.min() >= 0 and x.max() <= 1)
-        if not bounded and o.likelihood == "bernoulli":
+        values = torch.from_numpy(x)
+        refusal = observation_model(o.likelihood).refusal(values)
+        if refusal:
             raise DataError(
-                f"{path} must hold values in [0, 1] for a Bernoulli likelihood (got {x.min():g} to {x.max():g}): "
-                "rescale them, for instance by divide_by=255, or set likelihood=gaussian."
+                f"{path} does not suit likelihood={o.likelihood}, which {refusal}: rescale its values, for instance by "
+                "divide_by=255, or set likelihood=gaussian."
             )
         train, test = split(len(x), o.num_test or max(1, len(x) // 5), generator)
-        values = torch.from_numpy(x)
         return Data(
             x_train=values[train],
             x_test=values[test],
             image_shape=_image_shape(array.shape, o.rows, path),
-            likelihood=o.likelihood,
+            observation_model=o.likelihood,
             pixels=_words(x, bounded, divisor),
             bounded=bounded,
         )

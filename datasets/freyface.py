@@ -63,6 +63,6 @@ class FreyFace(Dataset[FreyFaceOptions]):
             x_train=x[train],
             x_test=x[test],
             image_shape=(28, 20),
-            likelihood="gaussian",
+            observation_model="gaussian",
             pixels="grey pixels in [0, 1]",
         )

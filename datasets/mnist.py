@@ -39,7 +39,7 @@ class MNIST(Dataset[BinarizeOptions]):
             x_train=_images("train-images-idx3-ubyte.gz"),
             x_test=_images("t10k-images-idx3-ubyte.gz"),
             image_shape=(28, 28),
-            likelihood="bernoulli",
+            observation_model="bernoulli",
             pixels="grey pixels in [0, 1]",
             labels_train=_labels("train-labels-idx1-ubyte.gz"),
             labels_test=_labels("t10k-labels-idx1-ubyte.gz"),

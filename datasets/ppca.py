@@ -55,7 +55,7 @@ class PPCA(Dataset[PPCAOptions]):
             x_train=x_train,
             x_test=x_test,
             image_shape=(1, o.pixels),
-            likelihood="gaussian",
+            observation_model="gaussian",
             pixels="drawn from a linear-Gaussian model",
             bounded=False,
             facts={

@@ -8,7 +8,7 @@ from typing import Literal
 
 import torch
 
-from bench.dataset import Data
+from bench.data.train_test import Data
 from bench.options import option
 
 Binarize = Literal["none", "threshold", "static", "dynamic"]

@@ -91,5 +91,7 @@ def code_hashes(spec: TrialSpec) -> dict[str, str]:
     return {
         "algorithm": spec.algorithm.plugin.source_hash(),
         "dataset": spec.dataset.plugin.source_hash(),
+        "model": spec.model.plugin.source_hash(),
+        "decoder": spec.decoder.plugin.source_hash(),
         "harness": harness_hash(),
     }

@@ -19,7 +19,12 @@ def build(spec: TrialSpec, data: Data, device: torch.device) -> tuple[Algorithm,
     """The algorithm of a trial, not yet begun, with what it is to learn from."""
     x_train = data.x_train[: spec.n_train].to(device)
     problem = Problem(
-        x_train, spec.z, spec.model.create(), spec.decoder, data.bounded, seed=seeds.derive("weights", spec.task)
+        x_train,
+        spec.z,
+        spec.model.create(),
+        spec.decoder.create(),
+        data.bounded,
+        seed=seeds.derive("weights", spec.task),
     )
     algorithm: Algorithm = spec.algorithm.create(spec.z, device=str(device))
     order = seeds.derive("order", {**spec.task, "z": None, "model": None, "decoder": None})

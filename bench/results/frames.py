@@ -258,7 +258,7 @@ def _trial_row(entry: Entry) -> dict[str, Any]:
         "learning_rate": status.get("learning_rate"),
         "tuning_samples": status.get("tuning", {}).get("samples", 0),
         "model": spec.model.name,
-        "decoder": spec.decoder,
+        "decoder": spec.decoder.name,
         "pixels": status.get("pixels"),
         **{name: status.get(name) for name in ("jobs", "threads", "device", "cpu_share", "budget")},
         **{

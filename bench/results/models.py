@@ -14,7 +14,6 @@ from bench.dataset import Data
 from bench.errors import DataError, PluginError
 from bench.execution.setup import trained_model
 from bench.mcmc.posterior import sample_posterior
-from bench.models.discrete import DiscreteModel
 from bench.models.frozen import frozen
 from bench.models.latent import LatentVariableModel
 from bench.results.grid import Cell
@@ -52,12 +51,9 @@ class TrainedModel:
     def encode(self, x: Tensor) -> Tensor:
         """Where the model puts x [N, D]: the mean of q(z|x), or of draws from p(z|x) without an encoder; [N, d].
 
-        Where z is discrete, it is the vector of the codes that the encoder chooses.
+        If z is discrete, q(z|x) is a point mass at the vector of the codes that the encoder chooses.
         """
         with frozen(self.model):
-            if isinstance(self.model, DiscreteModel):
-                with torch.no_grad():
-                    return self.model.vectors(self.model.encode_codes(x))
             if self.model.encoder is not None:
                 with torch.no_grad():
                     return self.model.encode(x).mean
@@ -128,7 +124,7 @@ def left_out(missing: Mapping[Cell, str], z: int | None = None) -> list[str]:
 def about(models: Sequence[TrainedModel], *, coded: bool = False) -> str:
     """What a figure of these models must say: of which seed they are, and where ``coded`` how x was put into z."""
     told = ["One seed each, the first that is done."]
-    continuous = [each for each in models if not isinstance(each.model, DiscreteModel)]
+    continuous = [each for each in models if each.model.discrete is None]
     without = dict.fromkeys(each.cell.algorithm for each in continuous if each.model.encoder is None)
     if coded and any(each.model.encoder is not None for each in continuous):
         told.append("z is the mean of q(z|x).")
@@ -148,7 +144,7 @@ def about_prior(models: Sequence[TrainedModel]) -> str:
 
 def _discrete(models: Sequence[TrainedModel]) -> str:
     """The algorithms whose z is discrete, in words."""
-    return ", ".join(dict.fromkeys(each.cell.algorithm for each in models if isinstance(each.model, DiscreteModel)))
+    return ", ".join(dict.fromkeys(each.cell.algorithm for each in models if each.model.discrete is not None))
 
 
 def continuous_planes(
@@ -156,9 +152,9 @@ def continuous_planes(
 ) -> tuple[list[TrainedModel], dict[Cell, str]]:
     """Those with a plane of z to be looked at, and of the other cells why not."""
     discrete = {
-        each.cell: f"its z is one of {each.model.latents_in_words}, no plane"
+        each.cell: f"its z is one of {each.model.discrete.latents_in_words}, no plane"
         for each in models
-        if isinstance(each.model, DiscreteModel)
+        if each.model.discrete is not None
     }
     planes = [each for each in models if each.cell.z == 2 and each.cell not in discrete]
     return planes, {**missing, **discrete}

@@ -47,7 +47,7 @@ class TrialSpec:
 
     algorithm: Choice
     model: Choice
-    decoder: str
+    decoder: Choice  # the observation model p(x|z)
     dataset: Choice
     z: int
     n_train: int
@@ -63,7 +63,7 @@ class TrialSpec:
         """The identity less the algorithm: what trials that are compared in pairs have in common."""
         return {
             "model": self.model.identity,
-            "decoder": self.decoder,
+            "decoder": self.decoder.identity if self.decoder.settings else self.decoder.plugin.name,
             "dataset": self.dataset.identity,
             "z": self.z,
             "n_train": self.n_train,
@@ -102,7 +102,7 @@ class TrialSpec:
             settings = tuple((key, value) for key, value in entry["settings"])
             return Choice(PluginRef(**entry["plugin"]), settings, entry["name"])
 
-        chosen = {name: choice(data[name]) for name in ("algorithm", "model", "dataset")}
+        chosen = {name: choice(data[name]) for name in ("algorithm", "model", "decoder", "dataset")}
         return cls(**{**data, **chosen})
 
 

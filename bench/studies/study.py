@@ -18,10 +18,10 @@ import tomli_w
 from bench import options, plugins, seeds
 from bench.dataset import Data
 from bench.errors import DataError, OptionError, StoreError, did_you_mean
+from bench.models.observation import ObservationModel
 from bench.studies.spec import Choice, TrialSpec, load_data
 
 FORMAT = 1  # of run folders and study files; raised when an older reader could not understand them
-DECODERS = ("bernoulli", "gaussian", "unit_gaussian")
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,6 @@ class Study:
                 _check_count(name, entry, least)
         for name, least in (("hidden", 0), ("budget", 1), ("eval_points", 1), ("likelihood_points", 1)):
             _check_count(name, getattr(self, name), least)
-        if self.decoder not in (*DECODERS, "auto"):
-            raise OptionError(f"Unknown decoder {self.decoder!r}.{did_you_mean(self.decoder, (*DECODERS, 'auto'))}")
 
     # -- what follows from it --------------------------------------------------------------------------------------
 
@@ -99,11 +97,7 @@ class Study:
         names = [choice.name for choice in algorithms]
         if len(set(names)) != len(names):
             raise OptionError(f"Two algorithms have the same name and options (got {', '.join(names)}).")
-        decoder = data.likelihood if self.decoder == "auto" else self.decoder
-        if decoder == "bernoulli" and not data.bounded:
-            raise OptionError(
-                f"A Bernoulli decoder needs data in [0, 1], and {self.dataset} is not: try --decoder gaussian."
-            )
+        decoder = self._decoder(data)
         for n in self.n_train:
             if n > len(data.x_train):
                 raise DataError(
@@ -116,6 +110,19 @@ class Study:
             for z in self.z
             for algorithm in algorithms
         ]
+
+    def _decoder(self, data: Data) -> Choice:
+        """The observation model that was chosen or, by default, suits the data; refused if it cannot model them."""
+        decoder = Choice.parse("decoder", data.observation_model if self.decoder == "auto" else self.decoder)
+        observation_model: ObservationModel = decoder.create()
+        for x in (data.x_train, data.x_test):
+            refusal = observation_model.refusal(x)
+            if refusal:
+                raise OptionError(
+                    f"The decoder {decoder.name} does not suit {self.dataset}, since it {refusal}: choose another, for "
+                    "instance --decoder gaussian."
+                )
+        return decoder
 
     def _model(self) -> Choice:
         """The model, as wide as asked, or as suits the data where it has a width and none was asked for."""

@@ -12,6 +12,7 @@ from torch import Tensor
 from bench import seeds
 from bench.architecture import Architecture, Shape
 from bench.models.latent import LatentVariableModel
+from bench.models.observation import ObservationModel, observation_model
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Problem:
     x: Tensor
     latent_size: int
     architecture: Architecture
-    likelihood: str
+    observation_model: ObservationModel | str  # or its name
     bounded: bool = True
     seed: int = 0
 
@@ -37,7 +38,7 @@ class Problem:
     @property
     def shape(self) -> Shape:
         """The sizes that the networks must fit."""
-        return Shape(self.latent_size, self.x.shape[1], self.likelihood, self.bounded)
+        return Shape(self.latent_size, self.x.shape[1], observation_model(self.observation_model), self.bounded)
 
     def model(self, *, encoder: bool) -> LatentVariableModel:
         """A model on the device and in the precision of ``x``, with an encoder or without.

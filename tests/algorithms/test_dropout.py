@@ -137,7 +137,7 @@ def test_each_structure_learns_more_than_pixels_on_their_own_can_tell(likelihood
     data = plugins.find("dataset")["digits"].load()().load(seeds.generator("digits"))
     x = scale * data.x_train[:, data.x_train.std(0) > 0.1]  # a constant pixel has no largest Gaussian density
     asked: dict[str, Any] = {"optimiser": "adam", "learning_rate": 0.003, "batch_size": 32}
-    learner = AEVB(5, model="deep[hidden=60]", likelihood=likelihood, device="cpu", **asked).fit(x, 20_000)
+    learner = AEVB(5, model="deep[hidden=60]", observation_model=likelihood, device="cpu", **asked).fit(x, 20_000)
     bar = independent_pixels(x, likelihood) + 1
     assert learner.history[0]["elbo_train"] < bar
     assert learner.history[-1]["elbo_train"] > bar

@@ -124,9 +124,9 @@ def test_model_evaluations_are_counted(plugin: PluginRef, encoder: bool) -> None
     [
         ("exact", {}, 2, "needs a linear-Gaussian model"),
         ("quadrature", {}, 4, "up to 3 latent dimensions (got 4): use ais or importance"),
-        ("importance", {"proposal": "encoder"}, 2, "cannot be 'encoder' for a model that has none"),
-        ("ais", {"start": "encoder"}, 2, "cannot be 'encoder' for a model that has none"),
-        ("bdmc", {"start": "encoder"}, 2, "cannot be 'encoder' for a model that has none"),
+        ("importance", {"proposal": "encoder"}, 2, "cannot be 'encoder' for a model without an encoder"),
+        ("ais", {"start": "encoder"}, 2, "cannot be 'encoder' for a model without an encoder"),
+        ("bdmc", {"start": "encoder"}, 2, "cannot be 'encoder' for a model without an encoder"),
     ],
 )
 def test_models_that_cannot_be_judged_are_refused(

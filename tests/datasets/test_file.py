@@ -55,7 +55,7 @@ def test_npy_of_images(tmp_path: Path, images: np.ndarray, flat: list[list[float
     data = load(tmp_path / "a.npy")
     assert rows(data) == flat
     assert (data.x_train.shape, data.x_test.shape) == ((16, 24), (4, 24))
-    assert (data.image_shape, data.likelihood, data.bounded) == ((4, 6), "bernoulli", True)
+    assert (data.image_shape, data.observation_model, data.bounded) == ((4, 6), "bernoulli", True)
     assert data.pixels == "values in [0, 1], divided by 255"
 
 
@@ -104,7 +104,7 @@ def test_csv_with_and_without_a_header(tmp_path: Path, header: str) -> None:
 def test_divide_by_rescales_what_is_not_8_bit(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("0,255\n51,102\n")
-    assert "must hold values in [0, 1] for a Bernoulli likelihood (got 0 to 255): rescale" in error_of(path)
+    assert "does not suit likelihood=bernoulli, which needs data in [0, 1] (got 0 to 255): rescale" in error_of(path)
     data = load(path, divide_by=255)
     assert rows(data) == [[0.0, 1.0], [pytest.approx(0.2), pytest.approx(0.4)]]
     assert data.pixels == "values in [0, 1], divided by 255"
@@ -158,8 +158,8 @@ def test_gaussian_data_may_lie_anywhere(tmp_path: Path, likelihood: str) -> None
         load(tmp_path / "wide.npy", likelihood=likelihood),
         load(tmp_path / "narrow.npy", likelihood=likelihood),
     )
-    assert (wide.likelihood, wide.bounded, wide.pixels) == (likelihood, False, "values, as given")
-    assert (narrow.likelihood, narrow.bounded, narrow.pixels) == (likelihood, True, "values in [0, 1], as given")
+    assert (wide.observation_model, wide.bounded, wide.pixels) == (likelihood, False, "values, as given")
+    assert (narrow.observation_model, narrow.bounded, narrow.pixels) == (likelihood, True, "values in [0, 1], as given")
 
 
 @pytest.mark.parametrize(("num_pixels", "shape"), [(784, (28, 28)), (560, (20, 28)), (7, (1, 7)), (1, (1, 1))])

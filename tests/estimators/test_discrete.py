@@ -20,6 +20,7 @@ from bench.likelihood import enumeration, gibbs
 from bench.likelihood.diagnosis import diagnose
 from bench.likelihood.estimate import Estimate
 from bench.models.codes import CodeModel
+from bench.models.observation import observation_model
 
 N, D = 12, 20
 
@@ -27,7 +28,7 @@ N, D = 12, 20
 def code_model(num_codes: int = 3, num_groups: int = 2, likelihood: str = "bernoulli") -> CodeModel:
     """A model of 20 pixels whose codes, prior and networks are random, and not small."""
     stream = seeds.generator("discrete", num_codes, num_groups)
-    shape, architecture = Shape(4, D, likelihood, bounded=True), MLP(hidden=6, init_scale=0.7)
+    shape, architecture = Shape(4, D, observation_model(likelihood), bounded=True), MLP(hidden=6, init_scale=0.7)
     decoder, encoder = architecture.decoder(shape, stream), architecture.encoder(shape, stream)
     model = CodeModel(4, decoder, encoder, num_codes, num_groups).double()
     with torch.no_grad():
@@ -192,7 +193,9 @@ def test_codes_that_are_all_the_same_are_called_collapsed() -> None:
     log_p = judged(model, x, "exact").log_likelihoods
     found = diagnose(model, x, log_p, torch.zeros(N), seeds.generator("unused"))
     assert found.latents.active.tolist() == [True, False]
-    assert "1 of 2 groups of codes carry nothing of x (their code is nearly always the same)" in found.collapse
+    assert (
+        "1 of 2 groups of codes carry no information about x (their code is nearly always the same)" in found.collapse
+    )
 
 
 def test_a_climb_ends_where_no_single_change_is_better() -> None:

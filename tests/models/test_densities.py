@@ -75,9 +75,11 @@ def test_every_x_at_every_z(likelihood: str) -> None:
     near, narrow = normal(4, 500).float(), torch.full((2, 500), -LOG_VARIANCE_LIMIT)
     location = near[:2] + 1e-3 * normal(2, 500, seed=1).float()
     if likelihood == "gaussian":
-        expected = torch.stack([decoder.log_likelihood(near, location[k], narrow[k]) for k in range(2)], dim=-1)
+        expected = torch.stack(
+            [decoder.observation_model.log_prob(near, location[k], narrow[k]) for k in range(2)], dim=-1
+        )
         torch.testing.assert_close(
-            decoder.log_likelihood_of_pairs(near, location, narrow), expected, rtol=1e-4, atol=0.01
+            decoder.observation_model.log_prob_of_pairs(near, location, narrow), expected, rtol=1e-4, atol=0.01
         )
 
 
