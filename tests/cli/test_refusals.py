@@ -34,7 +34,7 @@ def written(folder: Path) -> list[str]:
         (["--algos", "aevb[kl_warmup=100,estimator=A]"], "choose estimator=B"),
         (["--algos", "aevb[free_bits=0.1,estimator=A]"], "choose estimator=B"),
         (["--algos", "aevb[denoise=masking,corruption=1.5]"], "at most 1 (got 1.5)"),
-        (["--algos", "aevb[corruption=0.5]"], "does nothing without denoise"),
+        (["--algos", "aevb[corruption=0.5]"], "has no effect without `denoise`"),
         (["--algos", "aevb[num_samples=1"], "Brackets do not match"),
         (["--algos", "missing.py"], "does not exist"),
         (["--algos", "empty.py"], "must hold exactly one algorithm"),
