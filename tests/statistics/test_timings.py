@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bench.errors import OptionError
-from bench.statistics.timings import Row, Rules, judge, with_failures
+from bench.statistics.timings import Row, Rules, compare, with_failures
 
 COMPARISONS = 500
 BENCHMARKS = 19
@@ -36,7 +36,7 @@ def comparisons(ratio: float, rules: Rules) -> list[list[Row]]:
     made = []
     for _ in range(COMPARISONS):
         noise = np.exp(rng.normal(math.log(0.02), 0.5, BENCHMARKS)).clip(0.01, 0.05)
-        made.append(judge(side(rng, noise, 1.0), side(rng, noise, ratio), rules))
+        made.append(compare(side(rng, noise, 1.0), side(rng, noise, ratio), rules))
     return made
 
 
@@ -72,7 +72,7 @@ def test_the_interval_holds_the_true_ratio() -> None:
 def test_two_rounds_are_too_few_and_say_so() -> None:
     rng = np.random.default_rng(0)
     noise = np.full(BENCHMARKS, 0.02)
-    rows = judge(side(rng, noise, 1.0)[:2], side(rng, noise, 1.5)[:2], Rules(rounds=2))
+    rows = compare(side(rng, noise, 1.0)[:2], side(rng, noise, 1.5)[:2], Rules(rounds=2))
     assert {row.verdict for row in rows} == {"no evidence"}
     assert min(row.least for row in rows) > 2
 
@@ -80,16 +80,16 @@ def test_two_rounds_are_too_few_and_say_so() -> None:
 def test_the_least_ratio_is_where_significance_begins() -> None:
     base = [{"a": 1.0}, {"a": 1.1}, {"a": 0.9}]
     new = [{"a": 1.1}, {"a": 1.3}, {"a": 0.9}]
-    (row,) = judge(base, new, Rules(rounds=3, min_ratio=1.0))
+    (row,) = compare(base, new, Rules(rounds=3, min_ratio=1.0))
     for factor, verdict in ((0.999, "no evidence"), (1.001, "slower")):
         scale = factor * row.least / row.ratio
-        (moved,) = judge(base, [{"a": one["a"] * scale} for one in new], Rules(rounds=3, min_ratio=1.0))
+        (moved,) = compare(base, [{"a": one["a"] * scale} for one in new], Rules(rounds=3, min_ratio=1.0))
         assert moved.verdict == verdict
 
 
 def test_what_is_on_one_side_only_is_told() -> None:
     old, new = {"f.both": 1.0, "f.old": 2.0}, {"f.both": 1.01, "f.new": 3.0, "g.made": 4.0}
-    rows = judge([old, {**old, "f.both": 1.02}], [new, {**new, "f.both": 1.0}], Rules(rounds=2))
+    rows = compare([old, {**old, "f.both": 1.02}], [new, {**new, "f.both": 1.0}], Rules(rounds=2))
     rows = with_failures(rows, [{}, {"g": "ImportError: gone"}], [{}, {"f.bad": "ValueError: z"}])
     assert {row.benchmark: row.verdict for row in rows} == {
         "f.both": "no evidence",
@@ -104,7 +104,7 @@ def test_what_is_on_one_side_only_is_told() -> None:
 
 def test_a_benchmark_that_fails_in_one_round_fails() -> None:
     rounds = [{"f.a": 1.0}, {"f.a": 1.1}]
-    (row,) = with_failures(judge(rounds, rounds, Rules(rounds=2)), [], [{}, {"f.a": "flaky"}])
+    (row,) = with_failures(compare(rounds, rounds, Rules(rounds=2)), [], [{}, {"f.a": "flaky"}])
     assert (row.verdict, row.why) == ("fails", "flaky")
 
 
