@@ -24,7 +24,7 @@ def written(folder: Path) -> list[str]:
     ("arguments", "words"),
     [
         (["--algos", "wakeslep"], "Did you mean 'wakesleep'"),
-        (["--algos", "aevb,,mcem"], "empty entry"),
+        (["--algos", "aevb,,mcem"], "has an empty entry"),
         (["--algos", "aevb[lr=1]"], "aevb has no option 'lr'"),
         (
             ["--algos", "aevb[learning_rate=fast]"],
@@ -37,7 +37,7 @@ def written(folder: Path) -> list[str]:
         (["--algos", "aevb[corruption=0.5]"], "has no effect without `denoise`"),
         (["--algos", "aevb[num_samples=1"], "Brackets do not match"),
         (["--algos", "missing.py"], "does not exist"),
-        (["--algos", "empty.py"], "must hold exactly one algorithm"),
+        (["--algos", "empty.py"], "must define exactly one algorithm"),
         (["--algos", "raises.py"], "fails on import, line 1: ZeroDivisionError"),
         (["--dataset", "mnits"], "Did you mean 'mnist'"),
         (["--dataset", "mnist[binarise=none]"], "Did you mean 'binarize'"),
