@@ -192,7 +192,7 @@ def _quoted(given: object) -> str:
     return repr(given) if not isinstance(given, str) else f"'{given}'"
 
 
-def as_dict(options: object) -> dict[str, Any]:
+def as_dict(options: object) -> dict[str, object]:
     """Return all values by name, in the order of declaration."""
     return {f.name: getattr(options, f.name) for f in dataclasses.fields(cast(Any, options))}
 

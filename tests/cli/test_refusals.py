@@ -51,7 +51,7 @@ def written(folder: Path) -> list[str]:
         (["--z", "0"], "'--z': must be at least 1 (got 0)"),
         (["--z", "3,x"], "'--z': must be a whole number such as 1000 or 1e6 (got 'x')"),
         (["--z", "2.5"], "'2.5'"),
-        (["--z", "3,3"], "`z` names something twice"),
+        (["--z", "3,3"], "`z` must not repeat a value"),
         (["--budget", "-1"], "must be at least 1"),
         (["--budget", "lots"], "'lots'"),
         (["--seeds", "-2"], "at least 1"),
