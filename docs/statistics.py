@@ -76,7 +76,7 @@ def alarms(repeats: int, loss: float, unlike: float = 0.0, shared: float = 0.0) 
         base, new = spreads * (np.sqrt(shared) * common + np.sqrt(1 - shared) * own)
         new[:, 0] -= loss
         for name, sample in (("in pairs", moderated.paired), ("other seeds", moderated.unpaired)):
-            found = moderated.judge([sample(base[:, c], new[:, c]) for c in range(NUM_CELLS)])
+            found = moderated.t_tests([sample(base[:, c], new[:, c]) for c in range(NUM_CELLS)])
             real = moderated.holm([each.p for each in found], rate)
             shares[name].append(bool(real[0] if loss else real.any()))
     return {name: f"{np.mean(values):.1%}" for name, values in shares.items()}

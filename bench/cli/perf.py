@@ -59,7 +59,7 @@ def command(against: str, rounds: int, min_ratio: float, alpha: float, only: str
     except KeyboardInterrupt:
         click.echo("Interrupted: nothing was judged, and nothing is left behind.", err=True)
         return EXIT_INTERRUPTED
-    rows = timings.judge(*measured.seconds(), rules)
+    rows = timings.compare(*measured.seconds(), rules)
     rows = timings.with_failures(rows, *([side.failures for side in sides] for sides in (measured.base, measured.new)))
     rows.sort(key=lambda row: words.ORDER.index(row.verdict))
     title = f"The working tree against {against} ({measured.commit[:10]}), {rounds} rounds"

@@ -1,4 +1,4 @@
-"""A report of 3 algorithms, 3 latent sizes and 5 seeds: `tox -e perf -- -m slow -rP tests/perf/test_report.py`."""
+"""A report on 3 algorithms, 3 latent sizes and 5 seeds: `tox -e perf -- -m slow -rP tests/perf/test_report.py`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ASKED: dict[str, Any] = {
 def test_every_table_and_figure_is_made_in_30_seconds_and_the_page_has_8_megabytes(
     benchmark: Any, tmp_path: Path
 ) -> None:
-    """In every format; the run itself takes some minutes and is not counted."""
+    """All reports in every format; the run itself takes a few minutes and is not timed."""
     folder = bench.run(out=tmp_path / "run", execution=Execution(device="cpu"), quiet=True, **ASKED).path
 
     def everything() -> dict[str, float]:

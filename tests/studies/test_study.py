@@ -78,7 +78,7 @@ def test_specs_travel_as_plain_data() -> None:
         ({"z": (0,)}, ["`z`", "at least 1", "got 0"]),
         ({"z": (2.5,)}, ["`z`", "2.5"]),
         ({"z": ()}, ["`z`", "empty"]),
-        ({"z": (3, 3)}, ["`z`", "twice"]),
+        ({"z": (3, 3)}, ["`z`", "repeat"]),
         ({"seeds": (-1,)}, ["`seeds`", "-1"]),
         ({"budget": 0}, ["`budget`", "at least 1"]),
         ({"budget": -1}, ["`budget`", "-1"]),

@@ -32,7 +32,7 @@ class Found:
 
     measure: Measure
     row: Row
-    change: moderated.Judged | None = None  # None where only ranks are compared, or nothing
+    change: moderated.TTest | None = None  # None where only ranks are compared, or nothing
     least_p: float = 0.0  # the smallest that so many seeds can have
 
 
@@ -65,7 +65,7 @@ def measured(
             a, b = (np.log(side) if row.unit == "ratio" else side for side in (one, other))
             samples[len(found)] = moderated.paired(a, b) if row.paired else moderated.unpaired(a, b)
             found.append(Found(measure, row))
-    for i, change in zip(samples, moderated.judge([*samples.values()]), strict=True):
+    for i, change in zip(samples, moderated.t_tests([*samples.values()]), strict=True):
         found[i] = replace(found[i], row=_with_change(found[i].row, change), change=change)
     return found
 
@@ -95,7 +95,7 @@ def _with_means(row: Row, one: pd.Series, other: pd.Series) -> Row:
     return replace(row, base=means[0], new=means[1], change=change)
 
 
-def _with_change(row: Row, found: moderated.Judged) -> Row:
+def _with_change(row: Row, found: moderated.TTest) -> Row:
     ends = np.array([found.difference, *found.interval()])
     change, low, high = map(float, np.exp(ends) if row.unit == "ratio" else ends)
     return replace(row, change=change, low=low, high=high, p=found.p)
