@@ -164,6 +164,6 @@ def _described(output: object) -> str:
 def _expandable(tensor: Tensor, like: Tensor) -> bool:
     """Whether a tensor can be expanded to the shape of another."""
     try:
-        return torch.broadcast_shapes(tensor.shape, like.shape) == like.shape
+        return bool(torch.broadcast_shapes(tensor.shape, like.shape) == like.shape)
     except RuntimeError:
         return False
