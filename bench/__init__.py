@@ -13,7 +13,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.algorithm import Algorithm, Hyperparameters
     from bench.api import load, run
+    from bench.architecture import Architecture, Shape
     from bench.dataset import Data, Dataset
+    from bench.estimator import Estimate, Estimator, estimate_log_likelihood
+    from bench.models.observation import ObservationModel
+    from bench.models.wrap import wrap_model
     from bench.options import option
     from bench.report import Report
     from bench.training.problem import Batch, Problem, StepInfo
@@ -22,30 +26,44 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Algorithm",
+    "Architecture",
     "Batch",
     "Data",
     "Dataset",
+    "Estimate",
+    "Estimator",
     "Hyperparameters",
+    "ObservationModel",
     "Problem",
     "Report",
+    "Shape",
     "StepInfo",
+    "estimate_log_likelihood",
     "load",
     "option",
     "run",
+    "wrap_model",
 ]
 
 _HOMES = {
     "Algorithm": "bench.algorithm",
+    "Architecture": "bench.architecture",
     "Batch": "bench.training.problem",
     "Data": "bench.dataset",
     "Dataset": "bench.dataset",
+    "Estimate": "bench.estimator",
+    "Estimator": "bench.estimator",
     "Hyperparameters": "bench.algorithm",
+    "ObservationModel": "bench.models.observation",
     "Problem": "bench.training.problem",
     "Report": "bench.report",
+    "Shape": "bench.architecture",
     "StepInfo": "bench.training.problem",
+    "estimate_log_likelihood": "bench.estimator",
     "load": "bench.api",
     "option": "bench.options",
     "run": "bench.api",
+    "wrap_model": "bench.models.wrap",
 }
 
 # In a checkout the plugin folders lie beside `bench`; in an installed package they lie inside it.

@@ -122,7 +122,7 @@ def integrate(model: LatentVariableModel, x: Tensor, modes: Modes, num_nodes: in
         used = torch.isfinite(log_share)
         log_sum = torch.full_like(log_share, -math.inf)
         rows = used.nonzero()[:, 0]
-        for part in rows.split(max(1, CHUNK_PIXELS // (len(points) * x.shape[1]))):
+        for part in rows.split(max(1, CHUNK_PIXELS // (len(points) * x.shape[1]))) if len(rows) else ():
             for chunk, weight in zip(
                 *(t.split(max(1, CHUNK_PIXELS // x.shape[1])) for t in (points, log_weights)), strict=True
             ):
