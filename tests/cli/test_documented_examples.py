@@ -12,7 +12,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).parents[2]
-QUICK = "--budget 300 --eval-points 20 --likelihood-points 5 --device cpu".split()
+QUICK = ["--budget", "300", "--eval-points", "20", "--likelihood-points", "5", "--device", "cpu"]
 SMALLER = {
     "budget=100_000": "budget=300",
     "hidden=100": "hidden=5",
