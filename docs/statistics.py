@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import bench
 from bench.execution.runner import Execution
 from bench.reporting.comparison.compare import LIKELIHOOD_SHARE, Comparison, compare
-from bench.reporting.comparison.measure import OTHERS
+from bench.reporting.comparison.measures import OTHERS
 from bench.statistics import bootstrap, intervals, moderated
 from bench.studies.study import Study
 

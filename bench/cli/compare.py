@@ -88,12 +88,12 @@ def command(
 def _print_text(found: Comparison, title: str, *, everything: bool) -> None:
     from rich.console import Console
 
-    from bench.reporting import tables
     from bench.reporting.comparison import words
+    from bench.reporting.tables.terminal import render_table
 
     console = Console()
     if everything and found.rows:
-        console.print(tables.render_table(words.frame(found), title))
+        console.print(render_table(words.frame(found), title))
         console.print()
     for line in (*words.sentences(found), *words.rules(found)):
         console.print(line, markup=False, highlight=False)
@@ -103,7 +103,7 @@ def _print_text(found: Comparison, title: str, *, everything: bool) -> None:
 def _print_markdown(found: Comparison, title: str) -> None:
     """For a comment on a pull request: the table folded away."""
     from bench.reporting.comparison import words
-    from bench.reporting.writers import markdown_table, markdown_text
+    from bench.reporting.writers.texts import markdown_table, markdown_text
 
     lines = [markdown_text(line) for line in (*words.sentences(found), *words.rules(found))]
     table = ["<details><summary>All comparisons</summary>", markdown_table(words.frame(found)), "</details>"]

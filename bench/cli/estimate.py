@@ -10,7 +10,7 @@ import click
 
 from bench.cli.terminal import summarise
 from bench.cli.values import count, names
-from bench.reporting import tables
+from bench.reporting.tables import formatting
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -90,7 +90,7 @@ def _estimate(plan: EstimationPlan, execution: Execution, console: Console) -> l
         console.print(note, style="yellow", markup=False, highlight=False, soft_wrap=True)
     if plan.untrained:
         console.print(
-            f"{tables.quantity(len(plan.untrained), 'trial')} without weights cannot be judged.", style="yellow"
+            f"{formatting.quantity(len(plan.untrained), 'trial')} without weights cannot be judged.", style="yellow"
         )
     judged: list[Judged] = []
 

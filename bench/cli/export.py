@@ -33,7 +33,7 @@ def command(run: Path, what: str, format_: str | None, out: Path | None) -> None
     In CSV a text that a spreadsheet would take for a formula begins with an apostrophe.
     """
     from bench import api
-    from bench.reporting.writers import csv_text
+    from bench.reporting.writers.texts import csv_text
 
     frame: pd.DataFrame = getattr(api.load(run), what)
     chosen = format_ or (out.suffix[1:] if out and out.suffix[1:] in ("csv", "parquet", "json") else "csv")

@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from bench.cli.terminal import summarise
 from bench.cli.values import count, counts, duration, names, seeds
-from bench.reporting import tables
+from bench.reporting.tables import formatting
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -108,17 +108,18 @@ def command(
 def _announce(plan: Plan, study: Study, execution: Execution, console: Console) -> None:
     """What is going to run, and where; what is not, and why."""
     cells = [
-        tables.quantity(len(study.algos), "algorithm"),
+        formatting.quantity(len(study.algos), "algorithm"),
         f"z = {_listed(study.z)}",
-        tables.quantity(len(study.seeds), "seed"),
+        formatting.quantity(len(study.seeds), "seed"),
     ]
     console.print(
-        f"[bold]{escape(study.dataset)}[/]: {escape(' x '.join(cells))} = {tables.quantity(len(plan.specs), 'trial')}",
+        f"[bold]{escape(study.dataset)}[/]: {escape(' x '.join(cells))} = "
+        f"{formatting.quantity(len(plan.specs), 'trial')}",
         highlight=False,
     )
     console.print(
         f"{min(execution.workers, max(1, len(plan.todo)))} at once, "
-        f"{tables.quantity(execution.threads, 'thread')} each, "
+        f"{formatting.quantity(execution.threads, 'thread')} each, "
         f"{study.budget:,} training samples a trial; results go to {escape(str(plan.store.path))}",
         highlight=False,
     )

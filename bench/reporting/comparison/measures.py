@@ -1,4 +1,4 @@
-"""What two runs are compared by: one value for each trial."""
+"""The measures that two runs are compared by: one value per trial each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import pandas as pd
 
 from bench.results import curves
-from bench.results.grid import Place, numbers
+from bench.results.grid import Place, finite
 
 if TYPE_CHECKING:
     from bench.results.frames import Results
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Common:
-    """What both runs are measured by, by place: a target in nats, the stretch of samples that all curves cover."""
+    """What the measures of both runs share, by place: a target in nats, the range of samples that all curves cover."""
 
     targets: Mapping[Place, float]
     stretches: Mapping[Place, tuple[float, float]]
@@ -28,7 +28,7 @@ class Common:
         return cls(curves.targets(base), curves.stretches(base, new))
 
 
-Values = Callable[["Results", Common], pd.Series]  # by trial; NaN where a trial has none
+Values = Callable[["Results", Common], pd.Series]  # by trial; NaN for a trial that has none
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Measure:
 
 
 def _column(name: str) -> Values:
-    return lambda results, _: numbers(results.trials.set_index("trial")[name])
+    return lambda results, _: finite(results.trials.set_index("trial")[name])
 
 
 def _time(clock: str) -> Values:

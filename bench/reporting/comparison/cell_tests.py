@@ -1,4 +1,4 @@
-"""One measure of every cell in both runs, with what its change is to be judged by."""
+"""The test of one measure in every cell of both runs: means, change, interval and p-value."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from bench.reporting.comparison import obstacles
-from bench.reporting.comparison.measure import LOG_LIKELIHOOD, Common, Measure
+from bench.reporting.comparison.measures import LOG_LIKELIHOOD, Common, Measure
 from bench.reporting.comparison.verdict import Row, Rules
-from bench.results.grid import Cell
+from bench.results.grid import Cell, done
 from bench.statistics import moderated
 from bench.statistics.paired import probability_of_improvement
 
@@ -27,21 +27,21 @@ Pair = tuple[Cell, pd.DataFrame, pd.DataFrame]
 
 
 @dataclass(frozen=True)
-class Found:
-    """One measure of one cell, not yet judged, and what its row's p-value rests on."""
+class CellTest:
+    """The test of one measure in one cell, without a verdict, and what its row's p-value rests on."""
 
     measure: Measure
     row: Row
-    change: moderated.TTest | None = None  # None where only ranks are compared, or nothing
-    least_p: float = 0.0  # the smallest that so many seeds can have
+    change: moderated.TTest | None = None  # None if only ranks are compared, or nothing
+    least_p: float = 0.0  # the smallest p-value that so many seeds can have
 
 
-def measured(
+def cell_tests(
     measure: Measure, base: Results, new: Results, pairs: Sequence[Pair], common: Common, rules: Rules
-) -> list[Found]:
-    """What there is of ``measure`` in each cell that has it, with a p-value where it can be judged."""
+) -> list[CellTest]:
+    """The test of ``measure`` in each cell that has it, with a p-value if there are enough seeds."""
     values = measure.values(base, common), measure.values(new, common)
-    found: list[Found] = []
+    tests: list[CellTest] = []
     samples: dict[int, moderated.Sample] = {}
     for cell, old, fresh in pairs:
         one, other = _by_seed(old, values[0]), _by_seed(fresh, values[1])
@@ -51,29 +51,29 @@ def measured(
             one, other = one[shared], other[shared]
         row = Row(cell, measure.name, measure.unit, seeds_base=len(one), seeds_new=len(other), paired=paired)
         if not (len(one) and len(other)):
-            found += [Found(measure, absent) for absent in _absent(row, old, fresh)]
+            tests += [CellTest(measure, absent) for absent in _absent(row, old, fresh)]
             continue
         row = _with_means(row, one, other)
         obstacle = _obstacle(measure, base, new, old, fresh, rules)
         if obstacle:
-            found.append(Found(measure, replace(row, verdict="not comparable", why=obstacle)))
+            tests.append(CellTest(measure, replace(row, verdict="not comparable", why=obstacle)))
         elif min(len(one), len(other)) < 2:
-            found.append(Found(measure, replace(row, why="fewer than 2 seeds: their spread is unknown")))
+            tests.append(CellTest(measure, replace(row, why="fewer than 2 seeds: their spread is unknown")))
         elif np.isinf(one).any() or np.isinf(other).any():
-            found.append(_ranked(measure, row, one, other))
+            tests.append(_ranked(measure, row, one, other))
         else:
             a, b = (np.log(side) if row.unit == "ratio" else side for side in (one, other))
-            samples[len(found)] = moderated.paired(a, b) if row.paired else moderated.unpaired(a, b)
-            found.append(Found(measure, row))
+            samples[len(tests)] = moderated.paired(a, b) if row.paired else moderated.unpaired(a, b)
+            tests.append(CellTest(measure, row))
     for i, change in zip(samples, moderated.t_tests([*samples.values()]), strict=True):
-        found[i] = replace(found[i], row=_with_change(found[i].row, change), change=change)
-    return found
+        tests[i] = replace(tests[i], row=_with_change(tests[i].row, change), change=change)
+    return tests
 
 
 def _absent(row: Row, old: pd.DataFrame, fresh: pd.DataFrame) -> list[Row]:
-    """A row where seeds are done in both runs, and only one has the measure: an algorithm may have no bound at all."""
-    ended = all((trials["status"] == "done").any() for trials in (old, fresh))
-    if not ended or row.seeds_base == row.seeds_new:
+    """A row if seeds are done in both runs and only one has the measure: an algorithm may have no bound at all."""
+    any_done = all(len(done(trials)) for trials in (old, fresh))
+    if not any_done or row.seeds_base == row.seeds_new:
         return []
     return [replace(row, verdict="not comparable", why=f"no {row.measure} in {'NEW' if row.seeds_base else 'BASE'}")]
 
@@ -87,7 +87,7 @@ def _obstacle(
 
 
 def _with_means(row: Row, one: pd.Series, other: pd.Series) -> Row:
-    """Geometric ones of times and speeds; no change where one is infinite."""
+    """Geometric means of times and speeds; no change if one is infinite."""
     means = [float((np.log(values) if row.unit == "ratio" else values).mean()) for values in (one, other)]
     change = means[1] - means[0] if all(map(math.isfinite, means)) else math.nan
     if row.unit == "ratio":
@@ -101,23 +101,23 @@ def _with_change(row: Row, found: moderated.TTest) -> Row:
     return replace(row, change=change, low=low, high=high, p=found.p)
 
 
-def _ranked(measure: Measure, row: Row, one: pd.Series, other: pd.Series) -> Found:
-    """Where seeds never get there only their order is left: the rank-sum test, and no size of the change."""
+def _ranked(measure: Measure, row: Row, one: pd.Series, other: pd.Series) -> CellTest:
+    """If seeds never get there only their order is left: the rank-sum test, and no size of the change."""
     from scipy.stats import PermutationMethod, mannwhitneyu
 
     never = [int(np.isinf(values).sum()) for values in (one, other)]
     if never == [len(one), len(other)]:
-        return Found(measure, replace(row, why="no seed gets to the target in either run"))
+        return CellTest(measure, replace(row, why="no seed gets to the target in either run"))
     later = probability_of_improvement([(other, one)])
     why = f"{never[0]} of {len(one)} seeds never get to the target in BASE, {never[1]} of {len(other)} in NEW"
     permutations = PermutationMethod(random_state=np.random.default_rng(SEED))  # exact, with ties, for few seeds
     p = float(mannwhitneyu(one, other, method=permutations).pvalue)
     change = math.inf if later > 0.5 else 0.0 if later < 0.5 else 1.0
     least = 2 / math.comb(len(one) + len(other), len(one))
-    return Found(measure, replace(row, change=change, p=p, why=why), least_p=least)
+    return CellTest(measure, replace(row, change=change, p=p, why=why), least_p=least)
 
 
 def _by_seed(trials: pd.DataFrame, values: pd.Series) -> pd.Series:
     """The values of the seeds that are done, by seed; infinite ones stay."""
-    done = trials[trials["status"] == "done"]
-    return pd.Series(values.reindex(done["trial"]).to_numpy(dtype=float), index=done["seed"].to_numpy()).dropna()
+    trials = done(trials)
+    return pd.Series(values.reindex(trials["trial"]).to_numpy(dtype=float), index=trials["seed"].to_numpy()).dropna()

@@ -1,4 +1,4 @@
-"""Draws where the test data lie in the plane of two latent dimensions: a panel for each model."""
+"""Figures of the test data in the plane of two latent dimensions: one panel per model."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from bench.reporting import figures
-from bench.reporting.figures import Look
-from bench.reporting.tables import broken, with_heading
+from bench.reporting.figures.grid import columns_of, panel_grid
+from bench.reporting.figures.legends import add_legends_and_caption
+from bench.reporting.figures.looks import Look, looks, style
+from bench.reporting.figures.titles import with_heading
+from bench.reporting.tables.formatting import broken
 
 TITLE_CHARACTERS = 32
 PORTIONS = 10
@@ -23,7 +25,7 @@ PORTIONS = 10
 
 @dataclass(frozen=True)
 class Scatter:
-    """The codes z [N, 2] of one model, and the name of each point's label (empty where it has none)."""
+    """The codes z [N, 2] of one model, and the name of each point's label (empty if it has none)."""
 
     heading: str  # of the group whose panels share their axes
     title: str
@@ -34,25 +36,25 @@ class Scatter:
 def draw(scatters: Sequence[Scatter], caption: Sequence[str]) -> Figure:
     """A row of panels for each heading; a label looks the same in all of them."""
     groups = [list(group) for _, group in groupby(scatters, key=lambda scatter: scatter.heading)]
-    with figures.style():
+    with style():
         every = {name for scatter in scatters for name in scatter.names}
-        looks = figures.looks(sorted(every, key=lambda name: (len(name), name)))
-        figure, axes = figures.panel_grid([len(group) for group in groups])
+        chosen = looks(sorted(every, key=lambda name: (len(name), name)))
+        figure, axes = panel_grid([len(group) for group in groups])
         width, height = figure.get_size_inches()
         figure.set_size_inches(max(0.8 * width, 4.5), height)  # the panels are squares
         for group, row in zip(groups, axes, strict=True):
             titles = with_heading(group[0].heading, [broken(scatter.title, TITLE_CHARACTERS) for scatter in group])
             furthest = max([2.0, *(float(np.abs(s.z[np.isfinite(s.z)]).max(initial=0)) for s in group)]) * 1.05
-            columns = row[0].get_subplotspec().get_gridspec().ncols  # type: ignore[union-attr]  # made by a grid
+            columns = columns_of(row[0])
             for i, (scatter, ax) in enumerate(zip(group, row, strict=True)):
-                _draw_points(ax, scatter, looks)
+                _draw_points(ax, scatter, chosen)
                 ax.set_title(titles[i], loc="left", fontsize=9, parse_math=False)
                 ax.set(xlim=(-furthest, furthest), ylim=(-furthest, furthest), xlabel="z1", aspect="equal")
                 for axis in (ax.xaxis, ax.yaxis):
                     axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
                 if i % columns == 0:
                     ax.set_ylabel("z2")
-        figures.add_legends_and_caption(figure, _legends(looks), [text for text in caption if text])
+        add_legends_and_caption(figure, _legends(chosen), [text for text in caption if text])
     return figure
 
 

@@ -1,4 +1,4 @@
-"""Draws the time to a target: a column for each place, a panel for each clock, a line of marks an algorithm."""
+"""Figures of the time to a target: one column per place, one panel per clock, one line of marks per algorithm."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.reporting import figures
-from bench.reporting.figures import GREY, Look
-from bench.reporting.place_panels import legend
+from bench.reporting.figures.grid import COLUMNS
+from bench.reporting.figures.legends import add_legends_and_caption
+from bench.reporting.figures.log_axis import set_logarithmic
+from bench.reporting.figures.looks import GREY, Look, legend_entries, style
 from bench.results.grid import Place
 
 LABELS = {"samples": "training samples", "model_evaluations": "model evaluations", "train_seconds": "training seconds"}
@@ -20,15 +21,15 @@ NEVER = 0.2  # the share of an axis that is kept for seeds that never get there
 
 
 def draw(times: Mapping[str, pd.DataFrame], looks: Mapping[str, Look], caption: Sequence[str]) -> Figure:
-    """``times`` as `measures.times` gives them, for each clock; the algorithms are those of ``looks``.
+    """``times`` are those of `bench.results.curves.times` by clock; the algorithms are those of ``looks``.
 
     Columns are broken into blocks that are nearly equally wide; a clock has the same range in all of them.
     """
     places = [Place(*row) for row in next(iter(times.values()))[list(Place._fields)].drop_duplicates().to_numpy()]
-    columns = math.ceil(len(places) / math.ceil(len(places) / figures.COLUMNS))
+    columns = math.ceil(len(places) / math.ceil(len(places) / COLUMNS))
     blocks = [places[start : start + columns] for start in range(0, len(places), columns)]
     height = len(times) * (0.35 * len(looks) + 0.6) + 0.35
-    with figures.style():
+    with style():
         figure = Figure(figsize=(max(2.9 * columns + 0.4, 6.4), height * len(blocks)), layout="constrained")
         grid = figure.add_gridspec(len(blocks) * len(times), columns)
         for b, block in enumerate(blocks):
@@ -42,13 +43,13 @@ def draw(times: Mapping[str, pd.DataFrame], looks: Mapping[str, Look], caption: 
                         aim = f"z = {place.z}: to {here['target'].iloc[0]:.2f} nats"
                         above = f"{place.dataset}, {place.n_train} training points"
                         ax.set_title(f"{above}\n{aim}", loc="left", fontsize=9, parse_math=False)
-        figures.add_legends_and_caption(figure, [legend(dict(looks), line=False)], caption)
+        add_legends_and_caption(figure, [legend_entries(dict(looks), line=False)], caption)
     return figure
 
 
 def _draw_panel(ax: Axes, here: pd.DataFrame, looks: Mapping[str, Look], every: pd.Series) -> None:
     unreached = bool(np.isinf(every).any())
-    left, right = figures.set_logarithmic(ax, every, right=NEVER if unreached else 0.04)
+    left, right = set_logarithmic(ax, every, right=NEVER if unreached else 0.04)
     margin = (right / left) ** (NEVER / (1.04 + NEVER))
     never = right / margin**0.5
     for i, (name, look) in enumerate(looks.items()):

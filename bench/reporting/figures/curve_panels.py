@@ -1,4 +1,4 @@
-"""Draws what `competitors.read` has found: a panel for each latent size."""
+"""Figures of learning curves: one panel per latent size."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter
 from matplotlib.transforms import ScaledTranslation
 
-from bench.reporting import figures
-from bench.reporting.competitors import Competitor, Likelihood
-from bench.reporting.figures import GREY, Look
+from bench.reporting.curves.competitors import Competitor, Likelihood
+from bench.reporting.figures.grid import COLUMNS, label_panels, panel_grid
+from bench.reporting.figures.legends import add_legends_and_caption
+from bench.reporting.figures.log_axis import label_logarithmic
+from bench.reporting.figures.looks import GREY, Look, legend_entries, looks, style
 from bench.statistics.curves import Band, entry, visible_range
 
 DASHES: dict[str, Any] = {"test": "-", "train": (0, (4, 2))}
@@ -26,18 +28,18 @@ STRAY: dict[str, Any] = {"linestyle": ":", "linewidth": 0.9, "marker": "x", "mar
 
 @dataclass(frozen=True)
 class Wording:
-    """What the axes and the legend call what is drawn."""
+    """The names on the axes and in the legend."""
 
     clock: str  # "training samples seen"
     quantity: str  # "lower bound"
     short: str  # "bound"
     estimator: str = ""  # of the final log-likelihoods
-    linear: bool = False  # whether the clock's axis is linear; else it is logarithmic
+    linear: bool = False  # whether the clock's axis is linear, not logarithmic
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Axes that are given, not found: the ends of x and of y, and what a number below the x axis counts."""
+    """Axes with given ranges of x and y, and the unit of the numbers below the x axis."""
 
     x: tuple[float, float]
     y: tuple[float, float]
@@ -49,28 +51,28 @@ def draw(
     words: Wording,
     caption: Sequence[str],
     frames: Mapping[str, Frame] | None = None,
-    columns: int = figures.COLUMNS,
+    columns: int = COLUMNS,
 ) -> Figure:
     """A row of panels for each `Competitor.group`, whose panels share their axes; at most ``columns`` side by side.
 
-    ``frames`` are the axes of some groups; those of the others show where learning can be seen.
+    ``frames`` are the axes of some groups, by name; the others get ranges in which learning can be seen.
     """
     groups = [list(group) for _, group in groupby(competitors, key=lambda c: c.group)]
     panels = [[list(panel) for _, panel in groupby(group, key=lambda c: c.panel)] for group in groups]
-    with figures.style():
-        looks = figures.looks(dict.fromkeys(c.algorithm for c in competitors))
-        figure, axes = figures.panel_grid([len(group) for group in panels], columns)
+    with style():
+        chosen = looks(dict.fromkeys(c.algorithm for c in competitors))
+        figure, axes = panel_grid([len(group) for group in panels], columns)
         for group, row in zip(panels, axes, strict=True):
             for panel, ax in zip(group, row, strict=True):
-                _draw_panel(ax, panel, looks, words)
+                _draw_panel(ax, panel, chosen, words)
             _label(row, group, words)
             frame = (frames or {}).get(group[0][0].group)
             if frame is None:
                 _set_range(row[0], group, words)
             else:
                 _set_frame(row[0], frame)
-        legends = [{name: _line(look) for name, look in looks.items()}, _kinds(competitors, words)]
-        figures.add_legends_and_caption(figure, legends, caption)
+        legends = [legend_entries(chosen), _kinds(competitors, words)]
+        add_legends_and_caption(figure, legends, caption)
     return figure
 
 
@@ -88,9 +90,9 @@ def _draw_panel(ax: Axes, panel: Sequence[Competitor], looks: dict[str, Look], w
 
 
 def _ends(panel: Sequence[Competitor]) -> Iterator[tuple[Competitor, Likelihood, float]]:
-    """The final log-likelihoods, and by how many points each is drawn to the right of its place.
+    """The final log-likelihoods, and by how many typographic points each is drawn to the right of its place.
 
-    So it stands behind the end of its line, and those of one budget side by side.
+    So each stands behind the end of its line, and those of one budget side by side.
     """
     taken: list[float] = []
     for competitor in panel:
@@ -127,15 +129,10 @@ def _draw_band(ax: Axes, band: Band, split: str, look: Look, name: str) -> None:
 
 def _label(row: Sequence[Axes], panels: Sequence[Sequence[Competitor]], words: Wording) -> None:
     """Titles, and axis labels at the margins."""
-    columns = row[0].get_subplotspec().get_gridspec().ncols  # type: ignore[union-attr]  # made by a grid
-    for i, (ax, panel) in enumerate(zip(row, panels, strict=True)):
-        above = f"{panel[0].group}\n" if i == 0 else ""
-        ax.set_title(f"{above}{panel[0].panel}", loc="left", fontsize=9, parse_math=False)
-        if i % columns == 0:
-            bounded = any(c.bands or c.strays for panel in panels for c in panel)
-            ax.set_ylabel(f"{words.quantity if bounded else 'log-likelihood'}\n(nats a datapoint)")
-        if i + columns >= len(row):
-            ax.set_xlabel(words.clock)
+    bounded = any(c.bands or c.strays for panel in panels for c in panel)
+    quantity = words.quantity if bounded else "log-likelihood"
+    titles = [panel[0].panel for panel in panels]
+    label_panels(row, titles, panels[0][0].group, words.clock, f"{quantity}\n(nats per datapoint)")
 
 
 def _set_frame(ax: Axes, frame: Frame) -> None:
@@ -165,11 +162,7 @@ def _set_range(ax: Axes, panels: Sequence[Sequence[Competitor]], words: Wording)
     ratio = max(max(last) / min(first), 2)
     room = max((shift for panel in panels for *_, shift in _ends(panel)), default=0) + 6  # of some 180 points
     ax.set_xlim(min(first) / ratio**0.04, max(last) * ratio ** (room / (180 - room)))
-    figures.label_logarithmic(ax)
-
-
-def _line(look: Look) -> Line2D:
-    return Line2D([], [], color=look.colour, marker=look.marker, markersize=5, linewidth=1.5)
+    label_logarithmic(ax)
 
 
 def _kinds(competitors: Sequence[Competitor], words: Wording) -> dict[str, Line2D]:

@@ -1,49 +1,25 @@
-"""What the figures of the lower bound against a clock show, and the words below them; `LearningCurves` is their base.
-
-Solid lines are test data, dashed ones training data.  The final log-likelihood of test data stands beside them as a
-hollow mark, which is all there is of an algorithm without encoder.
-"""
+"""Captions of figures of learning curves."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
-from bench.report import Figure
-from bench.reporting.competitors import Competitor, first_estimator, read
+from bench.reporting.curves.competitors import Competitor
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as MatplotlibFigure
-
     from bench.results.frames import Results
 
 
-class LearningCurves(Figure):
-    """The lower bound on log p(x) against ``clock``, a column of both the trace and the trials."""
-
-    clock: ClassVar[str]
-    label: ClassVar[str]
-
-    def figure(self, results: Results) -> MatplotlibFigure | None:
-        """See `Figure.figure`: a row of panels for each data set and number of training points, one for each z."""
-        competitors = read(results, self.clock)
-        if not any(c.bands or c.strays or c.likelihood for c in competitors):
-            return None
-        from bench.reporting.curve_panels import Wording, draw  # matplotlib takes its time, and a listing needs none
-
-        words = Wording(self.label, "lower bound", "bound", first_estimator(results))
-        return draw(competitors, words, caption(results, competitors))
-
-
-def caption(results: Results, competitors: Sequence[Competitor]) -> list[str]:
-    """What a reader must know that the lines do not say, a paragraph an entry."""
+def learning_curves_caption(results: Results, competitors: Sequence[Competitor]) -> list[str]:
+    """What a reader must know that the lines do not say, one paragraph per entry."""
     texts = [about_lines(competitors), about_pixels(results), *_about_absentees(competitors)]
     return [text for text in texts if text]
 
 
 def about_lines(competitors: Sequence[Competitor]) -> str:
-    """Of how many seeds lines, bands and bars are."""
+    """How many seeds the lines, bands and bars stand for."""
     counts = [c.num_done for c in competitors if c.bands or c.likelihood]
     texts = []
     spread = bool(counts) and max(counts) > 1
@@ -55,23 +31,23 @@ def about_lines(competitors: Sequence[Competitor]) -> str:
         texts.append("Bands: lowest to highest seed, test data." * spread)
         texts.append("The first marks may lie below the axis.")
     if any(c.likelihood for c in competitors):
-        texts.append("Hollow marks are of the end of training, drawn to its right, side by side.")
+        texts.append("Hollow marks show the end of training; they are drawn to its right, side by side.")
         texts.append("Error bars: standard deviation over seeds." * spread)
     return " ".join(text for text in texts if text)
 
 
-def about_names(found: Sequence[Competitor], shown: Sequence[Competitor]) -> str:
-    """Which competitors are shown under a name that leaves out their options."""
+def about_names(competitors: Sequence[Competitor], shown: Sequence[Competitor]) -> str:
+    """Which competitors are shown under a name without their options."""
     texts = [
         f"{new.algorithm} with z = {old.z} and {old.n_train} training points is {old.algorithm}."
-        for old, new in zip(found, shown, strict=True)
+        for old, new in zip(competitors, shown, strict=True)
         if old.algorithm != new.algorithm
     ]
     return " ".join(dict.fromkeys(texts))
 
 
 def about_pixels(results: Results) -> str:
-    """What was done to the values, for each data set."""
+    """How the values were prepared, for each data set."""
     known = results.trials.dropna(subset="pixels").groupby("dataset", sort=False)["pixels"].unique()
     several = results.trials["dataset"].nunique() > 1
     return " ".join(
@@ -80,13 +56,13 @@ def about_pixels(results: Results) -> str:
 
 
 def about_estimators(results: Results) -> str:
-    """Which way each estimator errs, its Monte Carlo error, and on how many points."""
-    told = []
+    """The bias of each estimator, its Monte Carlo error, and on how many points."""
+    texts = []
     for name, rows in results.likelihood_trace.groupby("estimator", sort=False):
         bias = ", ".join(str(bias) for bias in rows["bias"].unique() if bias) or "no estimate"
         error, points = rows["log_likelihood_se"].max(), rows["num_points"].max()
-        told.append(f"{name}: bias {bias}, Monte Carlo error at most {error:.2g} nats, {points} points of each split.")
-    return " ".join(told)
+        texts.append(f"{name}: bias {bias}, Monte Carlo error at most {error:.2g} nats, {points} points of each split.")
+    return " ".join(texts)
 
 
 def _span(counts: Sequence[int]) -> str:
@@ -94,7 +70,7 @@ def _span(counts: Sequence[int]) -> str:
 
 
 def _about_absentees(competitors: Sequence[Competitor]) -> list[str]:
-    """Who has no lower bound or no band, and which seeds did not end well."""
+    """Which algorithms have no lower bound or no band, and which seeds did not end well."""
     texts = []
     for name in dict.fromkeys(c.algorithm for c in competitors):
         own = [c for c in competitors if c.algorithm == name]
@@ -108,7 +84,7 @@ def _about_absentees(competitors: Sequence[Competitor]) -> list[str]:
 
 
 def about_unfinished(competitors: Sequence[Competitor]) -> list[str]:
-    """Which seeds did not end well, an algorithm and fate a line."""
+    """Which seeds did not end well, one text per algorithm and status."""
     texts = []
     for name in dict.fromkeys(c.algorithm for c in competitors):
         own = [c for c in competitors if c.algorithm == name]

@@ -1,4 +1,4 @@
-"""Tables as text in the formats that people paste."""
+"""Tables as text in the formats that people paste; LaTeX has a file of its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def csv_text(table: pd.DataFrame) -> str:
-    """As CSV in which no text is taken for a formula by a spreadsheet: such a one begins with an apostrophe."""
+    """As CSV; a text that a spreadsheet would take for a formula begins with an apostrophe."""
 
     def plain(value: object) -> object:
         return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
@@ -20,13 +20,13 @@ def csv_text(table: pd.DataFrame) -> str:
 
 
 def html_table(table: pd.DataFrame, title: str) -> str:
-    """As a document: a browser that opens it takes ± and – for what they are."""
+    """As a whole HTML document, which names its encoding so that a browser shows ± and – correctly."""
     head = f'<!doctype html>\n<meta charset="utf-8">\n<title>{html.escape(title)}</title>\n'
     return head + str(table.to_html(index=False, escape=True)) + "\n"
 
 
 def markdown_table(table: pd.DataFrame) -> str:
-    """A table of texts that Markdown shows as they are."""
+    """As Markdown in which every character of a text is shown as it is."""
 
     def escaped(value: object) -> object:
         return markdown_text(value) if isinstance(value, str) else value
@@ -36,5 +36,5 @@ def markdown_table(table: pd.DataFrame) -> str:
 
 
 def markdown_text(text: str) -> str:
-    """As it is shown: no cell of a table ends early, and nothing becomes HTML, emphasis or a link."""
+    """Escaped: no cell of a table ends early, and nothing becomes HTML, emphasis or a link."""
     return re.sub(r"([\\`*_\[\]<>&#$~|])", r"\\\1", text)

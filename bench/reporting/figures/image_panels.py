@@ -10,20 +10,22 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from bench.reporting import figures
-from bench.reporting.tables import broken, with_heading
+from bench.reporting.figures.legends import add_legends_and_caption
+from bench.reporting.figures.looks import style
+from bench.reporting.figures.titles import with_heading
+from bench.reporting.tables.formatting import broken
 
 Array = NDArray[np.float32]
 
 PANEL = 2.1  # inches
 COLUMNS = 4  # panels side by side, at most
-TITLE_CHARACTERS = 16  # an inch
+TITLE_CHARACTERS = 16  # per inch
 TITLE_LINE = 0.15  # inches
 
 
 @dataclass(frozen=True)
 class Row:
-    """Titled mosaics side by side, with a ``heading`` above the first (none where it is empty)."""
+    """Titled mosaics side by side, with a ``heading`` above the first (none if it is empty)."""
 
     heading: str
     panels: Sequence[tuple[str, Array]]
@@ -38,8 +40,8 @@ def mosaic(images: Array, gap: int = 1) -> Array:
 
 
 def draw(rows: Sequence[Row], caption: Sequence[str], width: float = PANEL) -> Figure:
-    """Rows of mosaics, ``width`` inches each, broken where they are long.  Dark is 0, white is 1."""
-    with figures.style():
+    """Rows of mosaics, ``width`` inches each; long rows are broken.  0 is black, 1 is white."""
+    with style():
         rows = [part for row in rows for part in _parts(row)]
         columns = max(len(row.panels) for row in rows)
         titles = [_titles(row, width) for row in rows]
@@ -50,10 +52,10 @@ def draw(rows: Sequence[Row], caption: Sequence[str], width: float = PANEL) -> F
         for i, row in enumerate(rows):
             for j, (title, (_, sheet)) in enumerate(zip(titles[i], row.panels, strict=True)):
                 ax = figure.add_subplot(grid[i, j])
-                ax.imshow(sheet, cmap="gray", vmin=0, vmax=1, interpolation="antialiased")  # where shrunk
+                ax.imshow(sheet, cmap="gray", vmin=0, vmax=1, interpolation="antialiased")  # if shrunk
                 ax.set_title(title, loc="left", fontsize=8, parse_math=False)
                 ax.set_axis_off()
-        figures.add_legends_and_caption(figure, [], [text for text in caption if text])
+        add_legends_and_caption(figure, [], [text for text in caption if text])
     return figure
 
 
