@@ -6,14 +6,17 @@ alone: ``from bench.algorithms.aevb import AEVB``.  Importing ``bench`` imports 
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bench.algorithm import Algorithm, Hyperparameters
-    from bench.api import load, run
+    from bench.api import compare, estimate, export, load, report, run
     from bench.dataset import Data, Dataset
+    from bench.execution.execution import Execution
     from bench.options import option
     from bench.report import Report
     from bench.training.problem import Batch, Problem, StepInfo
@@ -25,12 +28,17 @@ __all__ = [
     "Batch",
     "Data",
     "Dataset",
+    "Execution",
     "Hyperparameters",
     "Problem",
     "Report",
     "StepInfo",
+    "compare",
+    "estimate",
+    "export",
     "load",
     "option",
+    "report",
     "run",
 ]
 
@@ -39,12 +47,17 @@ _HOMES = {
     "Batch": "bench.training.problem",
     "Data": "bench.dataset",
     "Dataset": "bench.dataset",
+    "Execution": "bench.execution.execution",
     "Hyperparameters": "bench.algorithm",
     "Problem": "bench.training.problem",
     "Report": "bench.report",
     "StepInfo": "bench.training.problem",
+    "compare": "bench.api",
+    "estimate": "bench.api",
+    "export": "bench.api",
     "load": "bench.api",
     "option": "bench.options",
+    "report": "bench.api",
     "run": "bench.api",
 }
 
@@ -58,3 +71,14 @@ def __getattr__(name: str) -> object:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'bench' has no attribute {name!r}")
+
+
+class _Package(ModuleType):
+    """Keeps `bench.report` the function even if the module of that name, the contract of reports, is imported."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -80,6 +80,7 @@ KINDS = {
         Kind("model", "bench.architecture:Architecture", "bench.architectures"),
         Kind("estimator", "bench.estimator:Estimator", "bench.estimators"),
         Kind("report", "bench.report:Report", "bench.reports"),
+        Kind("backend", "bench.execution.backend:Backend", "bench.execution.backends"),
     )
 }
 
