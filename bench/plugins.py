@@ -87,6 +87,7 @@ KINDS = {
         Kind("decoder", "bench.models.observation:ObservationModel", "bench.models.observations"),
         Kind("estimator", "bench.estimator:Estimator", "bench.estimators"),
         Kind("report", "bench.report:Report", "bench.reports"),
+        Kind("backend", "bench.execution.backend:Backend", "bench.execution.backends"),
     )
 }
 

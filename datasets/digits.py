@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import torch
 
 from bench.data.binarize import BinarizeOptions, binarized
 from bench.data.split import split
 from bench.dataset import Data, Dataset
+from bench.errors import DataError
 from bench.options import option
 
 
@@ -32,11 +36,9 @@ class Digits(Dataset[DigitsOptions]):
 
     def load(self, generator: torch.Generator) -> Data:
         """See `Dataset.load`; the split is the same however the pixels are binarised."""
-        from sklearn.datasets import load_digits
-
-        digits = load_digits()
-        x = torch.tensor(digits.data, dtype=torch.float32) / 16  # [1797, 64]
-        labels = torch.tensor(digits.target, dtype=torch.int64)
+        table = torch.from_numpy(np.loadtxt(_file(), delimiter=","))  # [1797, 65], the digit in the last column
+        x = table[:, :-1].to(torch.float32) / 16
+        labels = table[:, -1].to(torch.int64)
         train, test = split(len(x), self.options.num_test, generator)
         grey = Data(
             x_train=x[train],
@@ -48,3 +50,11 @@ class Digits(Dataset[DigitsOptions]):
             labels_test=labels[test],
         )
         return binarized(grey, self.options.binarize, generator)
+
+
+def _file() -> Path:
+    """Where scikit-learn keeps the data: importing `sklearn.datasets` for it would take a second."""
+    spec = find_spec("sklearn")
+    if spec is None or spec.origin is None:
+        raise DataError("The digits come with scikit-learn, which is not installed: pip install scikit-learn.")
+    return Path(spec.origin).parent / "datasets" / "data" / "digits.csv.gz"

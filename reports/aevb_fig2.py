@@ -34,7 +34,7 @@ class AEVBFig2(Figure):
         both = {plain(c.algorithm) for c in competitors if c.bands} == {*ALGORITHMS}
         if not both or len({c.z for c in competitors}) < 2 or not any(_inside(c) for c in competitors):
             return None
-        from bench.reporting.figures.curve_panels import Frame, Wording, draw
+        from bench.reporting.curves.panels import Frame, Wording, draw
 
         curves = [dataclasses.replace(c, likelihood=None) for c in under_plain_names(competitors)]
         words = Wording("training samples seen", "lower bound", "bound")

@@ -39,7 +39,7 @@ class AEVBFig3(Figure):
             _inside(c) for c in competitors
         ):
             return None
-        from bench.reporting.figures.curve_panels import Frame, Wording, draw
+        from bench.reporting.curves.panels import Frame, Wording, draw
 
         curves = under_plain_names(competitors)
         beyond = any(plain(c.algorithm) == "mcem" and "batch_size" in c.algorithm for c in competitors)

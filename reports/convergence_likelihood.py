@@ -25,7 +25,7 @@ class ConvergenceLikelihood(Figure):
         competitors = read_likelihoods(results, "samples")
         if not any(c.bands or c.strays for c in competitors):
             return None
-        from bench.reporting.figures.curve_panels import Wording, draw
+        from bench.reporting.curves.panels import Wording, draw
 
         words = Wording("training samples seen", "log-likelihood", "log-likelihood", linear=True)
         caption = [

@@ -1,32 +1,36 @@
 """What a person sees while trials run: bars on a terminal, plain lines elsewhere.
 
-The workers write their status to the run folder about once a second; progress is read from there, so that no channel
-between processes is needed.
+Workers write their trial's status to the run folder about once a second.  Progress is read from there, so that no
+other channel between the processes is needed.
 """
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from bench.errors import StoreError
-from bench.execution.runner import Plan
-from bench.studies.spec import TrialSpec
+from bench.execution import standing
+
+if TYPE_CHECKING:
+    from bench.execution.planning import Plan
+    from bench.store.trial_folder import TrialFolder
+    from bench.studies.spec import TrialSpec
 
 SECONDS_BETWEEN_LOOKS = 0.5
 
 
 class PlainProgress:
-    """One line for each trial that has ended."""
+    """Prints one line for each trial that has ended."""
 
     def __init__(self, plan: Plan, console: Console) -> None:
-        """``plan`` says how many trials there are to do."""
+        """``plan`` holds the trials to do."""
         self.plan = plan
         self.console = console
         self.count = 0
@@ -54,7 +58,7 @@ class PlainProgress:
 
 
 class LiveProgress(PlainProgress):
-    """Bars for all trials and for each one under way, with its current bound; a line above them for each that ended."""
+    """Draws a bar for all trials and one for each trial under way, with its current bound, below the plain lines."""
 
     def __init__(self, plan: Plan, console: Console) -> None:
         """See `PlainProgress`."""
@@ -71,7 +75,7 @@ class LiveProgress(PlainProgress):
         self.total = self.bars.add_task(f"{len(plan.todo)} trials", total=len(plan.todo), note="")
         self.running: dict[str, TaskID] = {}
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._look_again_and_again, daemon=True)
+        self._thread = threading.Thread(target=self._redraw_until_stopped, daemon=True)
 
     def __enter__(self) -> Self:
         """Start drawing."""
@@ -82,71 +86,77 @@ class LiveProgress(PlainProgress):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop drawing and take the bars away."""
+        """Stop drawing and remove the bars."""
         self._stop.set()
         self._thread.join()
         self.bars.stop()
 
     def ended(self, spec: TrialSpec) -> None:
-        """Count it; print a line above the bars."""
+        """Print how the trial ended, and remove its bar."""
         super().ended(spec)
         if spec.id in self.running:
             self.bars.remove_task(self.running.pop(spec.id))
 
-    def _look_again_and_again(self) -> None:
+    def _redraw_until_stopped(self) -> None:
         while not self._stop.wait(SECONDS_BETWEEN_LOOKS):
-            self._look()
+            self._redraw()
 
-    def _look(self) -> None:
-        """Read the statuses and redraw."""
-        done = float(self.count)
-        for spec in self.plan.todo:
-            try:
-                status = self.plan.store.trial(spec.id).read_status()
-            except StoreError:
-                continue
-            if status.get("status") != "running":
-                continue
-            samples, budget = status["clocks"]["samples"], status["budget"]
-            if spec.id not in self.running:
-                self.running[spec.id] = self.bars.add_task(f"  {spec}".replace("[", "\\["), total=1.0, note="")
-            shown = [f"{name} {value:.2f}" for name, value in status.get("shown", {}).items() if math.isfinite(value)]
-            note = " ".join(shown)
-            note = "estimating log-likelihood" if samples >= budget else note
-            self.bars.update(self.running[spec.id], completed=min(1.0, samples / budget), note=note)
-            done += min(1.0, samples / budget)
+    def _redraw(self) -> None:
+        """Read how the trials stand, and move the bars."""
+        done = self.count + sum(self._move_bar(spec) for spec in self.plan.todo)
         elapsed = time.monotonic() - self.started
-        left = elapsed / done * (len(self.plan.todo) - done) if done > 0.05 else None
-        note = f"{self.count} of {len(self.plan.todo)} done, {duration(elapsed)} gone"
-        self.bars.update(
-            self.total, completed=done, note=note + (f", ~{duration(left)} left" if left is not None else "")
-        )
+        note = f"{self.count} of {len(self.plan.todo)} done, {duration(elapsed)} elapsed"
+        if done > 0.05:
+            note += f", ~{duration(elapsed / done * (len(self.plan.todo) - done))} left"
+        self.bars.update(self.total, completed=done, note=note)
+
+    def _move_bar(self, spec: TrialSpec) -> float:
+        """Move the bar of a trial that is under way; returns how much of it is done, 0 if it is not under way."""
+        try:
+            under_way = standing.under_way(self.plan.store.trial(spec.id))
+        except StoreError:
+            return 0.0
+        if under_way is None:
+            return 0.0
+        if spec.id not in self.running:
+            self.running[spec.id] = self.bars.add_task(f"  {escape(str(spec))}", total=1.0, note="")
+        note = " ".join(f"{name} {value:.2f}" for name, value in under_way.shown.items())
+        note = "estimating log-likelihood" if under_way.share >= 1 else note
+        self.bars.update(self.running[spec.id], completed=min(1.0, under_way.share), note=note)
+        return min(1.0, under_way.share)
 
 
 def progress(plan: Plan, console: Console) -> PlainProgress:
-    """Bars where ``console`` is a terminal, lines where it is not."""
+    """Bars if ``console`` is a terminal, otherwise lines."""
     return LiveProgress(plan, console) if console.is_terminal else PlainProgress(plan, console)
 
 
 def outcome(plan: Plan, spec: TrialSpec) -> str:
     """How a trial ended, on one line."""
     folder = plan.store.trial(spec.id)
-    status = folder.read_status()
-    if status["status"] != "done":
-        return f"{status['status']:<9} {spec}: {status['reason']}"
+    status = standing.status(folder)
+    if status != "done":
+        return f"{status:<9} {spec}: {standing.reason(folder)}"
+    return f"{status:<9} {spec}: {'; '.join([*_numbers(folder), duration(standing.seconds(folder))])}"
+
+
+def _numbers(folder: TrialFolder) -> list[str]:
+    """The last lower bounds, and the first estimate of log p(x)."""
     last = folder.read_trace()[-1]
     bounds = [f"bound {last['elbo_train']:.2f} train, {last['elbo_test']:.2f} test"] if "elbo_test" in last else []
     estimates = [
         f"log p {row['log_likelihood']:.2f} ({row['estimator']}, MC error {row['log_likelihood_se']:.2g})"
         for row in folder.read_likelihoods()
     ]
-    clocks = status["clocks"]
-    taken = duration(clocks["train_seconds"] + clocks["eval_seconds"])
-    return f"done      {spec}: {'; '.join([*bounds, *estimates[:1], taken])}"
+    return [*bounds, *estimates[:1]]
 
 
 def duration(seconds: float) -> str:
-    """As people say it: 4.2 s, 3 min 5 s, 2 h 10 min."""
+    """As people write it.
+
+    >>> duration(4.2), duration(185), duration(7800)
+    ('4.2 s', '3 min 5 s', '2 h 10 min')
+    """
     if seconds < 10:
         return f"{seconds:.1f} s"
     if seconds < 60:

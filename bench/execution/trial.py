@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import signal
 import time
 import traceback
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from bench.execution.provenance import provenance
 from bench.execution.setup import build
 from bench.models.frozen import frozen
 from bench.store.run_folder import Store
-from bench.store.trial_folder import TrialFolder
+from bench.store.trial_folder import ENDED, TrialFolder
 from bench.studies.spec import Choice, TrialSpec, load_data
 from bench.training.clocks import Clocks
 from bench.training.divergence import divergence
@@ -49,7 +48,6 @@ class Settings:
     device: str = "cpu"
     threads: int = 1
     jobs: int = 1
-    isolated: bool = False  # whether the trial has a process of its own
 
 
 class TimedOut(BenchError):
@@ -59,12 +57,13 @@ class TimedOut(BenchError):
 def execute(run_path: Path, spec: TrialSpec, settings: Settings) -> str:
     """Run a trial in this process and return its status; whatever goes wrong becomes its row, never an exception.
 
-    Only KeyboardInterrupt passes through (it belongs to the whole run).
+    A trial that has ended is left as it is: after a worker's death a back end may hand it out again.  Only
+    KeyboardInterrupt passes through (it belongs to the whole run).
     """
-    if settings.isolated:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle: it ends its workers itself
     torch.set_num_threads(settings.threads)
     folder = Store(run_path).trial(spec.id)
+    if folder.read_status().get("status") in ENDED:
+        return str(folder.read_status()["status"])
     trial = Trial(spec, settings, folder)
     try:
         trial.run()

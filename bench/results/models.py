@@ -80,7 +80,7 @@ def load_models(
     for labels, spec, folder in sorted(
         trials, key=lambda trial: (trial[1].n_train, trial[1].z, order[trial[0]["algorithm"]], trial[1].seed)
     ):
-        cell = Cell(*(labels[name] for name in Cell._fields))
+        cell = Cell._make(labels[name] for name in Cell._fields)
         if cell in models:
             continue
         if folder.read_status().get("status") != Status.DONE:

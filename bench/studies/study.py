@@ -11,14 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tomli_w
 
 from bench import options, plugins, seeds
-from bench.dataset import Data
 from bench.errors import DataError, OptionError, StoreError, did_you_mean
-from bench.models.observation import ObservationModel
 from bench.studies.spec import Choice, TrialSpec, load_data
+
+if TYPE_CHECKING:
+    from bench.dataset import Data
+    from bench.models.observation import ObservationModel
 
 FORMAT = 1  # of run folders and study files; incremented if an older reader could not understand them
 

@@ -29,7 +29,7 @@ class LearningCurves(Figure):
         competitors = read(results, self.clock)
         if not any(c.bands or c.strays or c.likelihood for c in competitors):
             return None
-        from bench.reporting.figures.curve_panels import Wording, draw  # matplotlib is slow to import
+        from bench.reporting.curves.panels import Wording, draw  # matplotlib is slow to import
 
         words = Wording(self.label, "lower bound", "bound", first_estimator(results))
         return draw(competitors, words, learning_curves_caption(results, competitors))
