@@ -1,7 +1,7 @@
 """Finds plugins: shipped with the project, offered by another package's entry points, or a user's own file.
 
 One file holds one plugin, and the file's name is the plugin's name, so that names are known without importing
-anything.  A `PluginRef` is plain data: a worker process loads the class again by it.
+anything.  A `PluginRef` is plain data, from which a worker process can load the class again.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from bench.options import parse_call
 
 
 class Plugin:
-    """What plugins of every kind share: options, and what is said of them.
+    """What plugins of every kind share: options, a name, a summary and a hash of their source.
 
-    ``Options`` is a frozen dataclass of what can be set; an instance is made from settings by name and holds them,
-    checked, as ``options``.
+    ``Options`` is a frozen dataclass; an instance is made from settings by name and holds them, checked, as
+    ``options``.
     """
 
     Options: ClassVar[type[Any]] = options.NoOptions
@@ -39,7 +39,7 @@ class Plugin:
 
     @classmethod
     def plugin_name(cls) -> str:
-        """The name of the plugin, which is that of its file; of a class without a file, its own in lower case."""
+        """The name of the plugin's file or, for a class without a file, that of the class in lower case."""
         file = getattr(sys.modules[cls.__module__], "__file__", None)
         return Path(file).stem if file else cls.__name__.lower()
 
@@ -50,7 +50,7 @@ class Plugin:
 
     @classmethod
     def source_hash(cls) -> str:
-        """SHA-256 of the file that defines the plugin: tells whether its code has changed."""
+        """SHA-256 of the file that defines the plugin: shows whether its code has changed."""
         file = sys.modules[cls.__module__].__file__
         return hashlib.sha256(Path(cast(str, file)).read_bytes()).hexdigest()
 
@@ -60,7 +60,7 @@ class Kind:
     """A kind of plugin: its contract (``module:class``), and the package of the shipped ones.
 
     Every file of the package's folder is a plugin, named after the file.  Other packages offer theirs as entry points
-    in the group of the package's name.
+    in the group with the package's name.
     """
 
     name: str
@@ -93,7 +93,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class PluginRef:
-    """Where a plugin is: enough to load its class in any process.
+    """The location of a plugin, from which any process can load its class.
 
     ``source`` is ``"shipped"``, ``"entry point"`` or the absolute path of a user's file.
     """
@@ -103,7 +103,7 @@ class PluginRef:
     source: str = "shipped"
 
     def load(self) -> type[Any]:
-        """The plugin's class; if a user's file has changed since (in a notebook, say), the new one.
+        """The plugin's class; if a user's file has changed in the meantime (with a notebook, say), the new one.
 
         Raises PluginError if the file is missing, fails on import or does not hold exactly one plugin.
         """
@@ -114,12 +114,12 @@ class PluginRef:
         return str(self.load().summary())
 
     def source_hash(self) -> str:
-        """SHA-256 of the file that defines the plugin: tells whether its code has changed."""
+        """SHA-256 of the file that defines the plugin: shows whether its code has changed."""
         return str(self.load().source_hash())
 
 
 def find(kind: str) -> dict[str, PluginRef]:
-    """All plugins of a kind that are installed, by name; shipped ones win over entry points of the same name."""
+    """All installed plugins of a kind, by name; shipped ones take precedence over entry points of the same name."""
     about = KINDS[kind]
     found = {point.name: PluginRef(kind, point.name, "entry point") for point in entry_points(group=about.package)}
     found.update({name: PluginRef(kind, name) for name in about.shipped_names()})
@@ -154,7 +154,7 @@ def create(kind: str, text: str) -> Any:
 
 
 def _edition(path: Path) -> str:
-    """Tells one state of a user's file from another; empty where there is no file."""
+    """Distinguishes the states of a user's file; empty if there is no file."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:
@@ -162,7 +162,7 @@ def _edition(path: Path) -> str:
 
 
 class _SourceLoader(SourceFileLoader):
-    """Compiles the file as it is: a cache of bytecode goes by size and whole seconds, and may be of another state."""
+    """Compiles the file as it is now: cached bytecode is matched by size and whole seconds, and may be outdated."""
 
     def get_code(self, fullname: str) -> CodeType:
         return self.source_to_code(self.get_data(self.path), self.path)
@@ -228,7 +228,7 @@ def _from_file(path: Path, kind: str, edition: str) -> ModuleType:
 
 
 def _line_in(path: Path, error: BaseException) -> int | str:
-    """The last line of ``path`` on the error's way."""
+    """The last line of ``path`` in the error's traceback."""
     line: int | str = "?"
     trace = error.__traceback__
     while trace is not None:
