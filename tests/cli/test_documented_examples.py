@@ -65,12 +65,10 @@ EXAMPLES = [pytest.param(each, id=each.name) for page in ("CONTRIBUTING.md", "RE
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_works_as_a_users_file(bench: Bench, process: Bench, tmp_path: Path, example: Example) -> None:
     (tmp_path / example.name).write_text(example.content, encoding="utf-8")
-    assert example.commands
+    assert any(example.name in argument for command in example.commands for argument in command)
     for command in example.commands:
         call = process if "--backend" in command else bench
-        shown = call(*sped_up(command)).stdout
-        assert Path(example.name).stem in " ".join(command)
-        assert shown or command[0] == "estimate"
+        call(*sped_up(command))
 
 
 def test_there_is_an_example_of_every_kind() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from graphlib import CycleError
@@ -41,3 +42,10 @@ def test_arrows_that_follow_from_others_are_left_out(rooms: ModuleType) -> None:
     imports = {"top": {"left", "right", "ground"}, "left": {"ground"}, "right": {"ground", "errors"}}
     imports |= {"ground": set(), "errors": set()}
     assert rooms.arrows(imports) == [("top", "left"), ("top", "right"), ("left", "ground"), ("right", "ground")]
+
+
+def test_files_that_contributing_names_exist() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:bench|tests|docs|algorithms|datasets|reports)/[\w/]*(?:\.py)?)`", page)
+    assert len(named) > 20
+    assert [name for name in named if not (ROOT / name).exists()] == []
