@@ -73,7 +73,7 @@ class Report:
 def trained(algorithm: str, x: torch.Tensor, latent_size: int, model: str, likelihood: str, budget: int) -> Algorithm:
     """A model, trained as users do it alone."""
     choice = Choice.parse("algorithm", algorithm)
-    made: Algorithm = choice.create(latent_size, model=model, likelihood=likelihood, device="cpu")
+    made: Algorithm = choice.create(latent_size, model=model, decoder=likelihood, device="cpu")
     return made.fit(x, budget)
 
 

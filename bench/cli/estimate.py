@@ -78,7 +78,7 @@ def command(
     if not any(plan.todo for plan in plans):
         console.print("Nothing to do: every estimate is there.")
     summarise(api.load(run), Console())
-    if any(found.failure or any(row["num_failed"] == row["num_points"] for row in found.rows) for found in judged):
+    if any(found.failure or any(row.num_failed == row.num_points for row in found.rows) for found in judged):
         sys.exit(EXIT_SOME_FAILED)
 
 
@@ -106,8 +106,7 @@ def _estimate(plan: EstimationPlan, execution: Execution, console: Console) -> l
 def _show(found: Judged, place: str, console: Console) -> None:
     """A line for each new estimate."""
     lines = [
-        f"{row['estimator']} {row['log_likelihood']:.3f} ± {row['log_likelihood_se']:.3f} "
-        f"({row['bias']}, {row['split']})"
+        f"{row.estimator} {row.log_likelihood:.3f} ± {row.log_likelihood_se:.3f} ({row.bias}, {row.split})"
         for row in found.rows
     ]
     for line in lines or [f"failed: {found.failure}"]:

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from joblib import delayed
@@ -15,10 +15,13 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from bench import devices
 from bench.errors import BenchError, StoreError
-from bench.execution.evaluation import SIMULATED, Judge
+from bench.execution.estimates import Estimates
+from bench.execution.evaluation import SIMULATED
+from bench.execution.provenance import is_edited
 from bench.execution.runner import Execution, workers
 from bench.execution.setup import trained_model
 from bench.execution.suitability import suited
+from bench.store.records import EstimateRecord
 from bench.store.run_folder import Store
 from bench.store.trial_folder import TrialFolder
 from bench.studies.spec import Choice, TrialSpec, load_data
@@ -47,7 +50,7 @@ class Judged:
     """What became of a trial: its new rows of the likelihoods, or why there are none."""
 
     spec: TrialSpec
-    rows: list[dict[str, Any]]
+    rows: list[EstimateRecord]
     failure: str = ""
 
 
@@ -80,9 +83,18 @@ def plan(path: Path, likelihood: Sequence[str] = (), points: int = 0, split: Spl
 
 def _known(folder: TrialFolder, choice: Choice, split: Split, points: int) -> bool:
     """Whether the estimator has judged the trained model, on so many points or on data of its own."""
-    samples = folder.read_status()["clocks"]["samples"]
-    rows = [row for row in folder.read_likelihoods() if row["estimator"] == choice.name and row["samples"] == samples]
-    return any(row["split"] == SIMULATED or (row["split"], row["num_points"]) == (split, points) for row in rows)
+    known = [each for each in folder.read_estimates() if each.estimator == choice.name and not is_edited(each)]
+    return any(
+        each.samples == _samples(folder)
+        and (each.split == SIMULATED or (each.split, each.num_points) == (split, points))
+        for each in known
+    )
+
+
+def _samples(folder: TrialFolder) -> int:
+    """Training samples that the trial has seen."""
+    clocks = folder.read_status().clocks
+    return clocks.samples if clocks else 0
 
 
 def run(plan: EstimationPlan, execution: Execution, ended: Callable[[Judged], object]) -> None:
@@ -115,7 +127,7 @@ def _judge(plan: EstimationPlan, spec: TrialSpec, choices: list[Choice], executi
         data = load_data(spec.dataset, spec.seed)
         model = trained_model(spec, folder, data, torch.device(device))
         values = data.x_test if plan.split == "test" else data.x_train[: spec.n_train]
-        judge = Judge(spec, folder, model, folder.read_status()["clocks"]["samples"], plan.split)
-        return Judged(spec, [judge.estimate(choice, values[: plan.points].to(device)) for choice in choices])
+        x, estimates = values[: plan.points].to(device), Estimates(folder, _samples(folder))
+        return Judged(spec, [estimates.make(choice, model, x, plan.split, spec.task) for choice in choices])
     except Exception as error:  # noqa: BLE001  # one trial that cannot be judged must not stop the others
         return Judged(spec, [], f"{type(error).__name__}: {error}")

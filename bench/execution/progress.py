@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from bench.errors import StoreError
 from bench.execution.runner import Plan
+from bench.store.records import Status
 from bench.studies.spec import TrialSpec
 
 SECONDS_BETWEEN_LOOKS = 0.5
@@ -102,15 +103,15 @@ class LiveProgress(PlainProgress):
         done = float(self.count)
         for spec in self.plan.todo:
             try:
-                status = self.plan.store.trial(spec.id).read_status()
+                record = self.plan.store.trial(spec.id).read_status()
             except StoreError:
                 continue
-            if status.get("status") != "running":
+            if record.status is not Status.RUNNING or record.clocks is None or record.budget is None:
                 continue
-            samples, budget = status["clocks"]["samples"], status["budget"]
+            samples, budget = record.clocks.samples, record.budget
             if spec.id not in self.running:
                 self.running[spec.id] = self.bars.add_task(f"  {spec}".replace("[", "\\["), total=1.0, note="")
-            shown = [f"{name} {value:.2f}" for name, value in status.get("shown", {}).items() if math.isfinite(value)]
+            shown = [f"{name} {value:.2f}" for name, value in record.shown.items() if math.isfinite(value)]
             note = " ".join(shown)
             note = "estimating log-likelihood" if samples >= budget else note
             self.bars.update(self.running[spec.id], completed=min(1.0, samples / budget), note=note)
@@ -131,17 +132,16 @@ def progress(plan: Plan, console: Console) -> PlainProgress:
 def outcome(plan: Plan, spec: TrialSpec) -> str:
     """How a trial ended, on one line."""
     folder = plan.store.trial(spec.id)
-    status = folder.read_status()
-    if status["status"] != "done":
-        return f"{status['status']:<9} {spec}: {status['reason']}"
+    record = folder.read_status()
+    if record.status is not Status.DONE or record.clocks is None:
+        return f"{record.status:<9} {spec}: {record.reason}"
     last = folder.read_trace()[-1]
-    bounds = [f"bound {last['elbo_train']:.2f} train, {last['elbo_test']:.2f} test"] if "elbo_test" in last else []
+    bounds = [f"bound {last.elbo_train:.2f} train, {last.elbo_test:.2f} test"] if last.elbo_test is not None else []
     estimates = [
-        f"log p {row['log_likelihood']:.2f} ({row['estimator']}, MC error {row['log_likelihood_se']:.2g})"
-        for row in folder.read_likelihoods()
+        f"log p {each.log_likelihood:.2f} ({each.estimator}, MC error {each.log_likelihood_se:.2g})"
+        for each in folder.read_estimates()
     ]
-    clocks = status["clocks"]
-    taken = duration(clocks["train_seconds"] + clocks["eval_seconds"])
+    taken = duration(record.clocks.train_seconds + record.clocks.eval_seconds)
     return f"done      {spec}: {'; '.join([*bounds, *estimates[:1], taken])}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import cycle
 from pathlib import Path
 from typing import Any, Literal
@@ -16,13 +16,16 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from bench import devices
 from bench.errors import OptionError
-from bench.execution.provenance import code_hashes
+from bench.execution.provenance import code_changes
+from bench.execution.settings import Settings
 from bench.execution.suitability import Suited, suited
-from bench.execution.trial import Settings, execute
+from bench.execution.trial import execute
+from bench.store.records import Status
 from bench.store.run_folder import Store
-from bench.store.trial_folder import ENDED, FINISHED
 from bench.studies.spec import Choice, TrialSpec
 from bench.studies.study import Study
+
+INTERRUPTED = "Interrupted; the same command goes on from the last checkpoint."
 
 Backend = Literal["loky", "threading", "sequential"]
 
@@ -83,9 +86,9 @@ class Plan:
     estimators: Suited
     stale: list[TrialSpec] = field(default_factory=list)
 
-    def statuses(self) -> dict[str, str]:
+    def statuses(self) -> dict[str, Status]:
         """The status of each trial by id; ``waiting`` where it has not begun."""
-        return {spec.id: str(self.store.trial(spec.id).read_status().get("status", "waiting")) for spec in self.specs}
+        return {spec.id: _status(self.store, spec) for spec in self.specs}
 
 
 def plan(study: Study, out: Path, execution: Execution) -> Plan:
@@ -115,11 +118,11 @@ def run(plan: Plan, execution: Execution, ended: Callable[[TrialSpec], object]) 
     """
     for spec in plan.todo:
         folder = plan.store.trial(spec.id)
-        if folder.read_status().get("status") == "failed":
+        if _status(plan.store, spec) is Status.FAILED:
             folder.clear()  # its code may have been mended: no state of the failed run is gone on with
         folder.write_spec(spec)
-        if folder.read_status():
-            folder.write_status({**folder.read_status(), "status": "waiting"})
+        if _status(plan.store, spec) is not Status.WAITING:
+            _mark(plan.store, spec, Status.WAITING)
     settings = {spec.id: given for spec, given in zip(plan.todo, _settings(plan, execution), strict=True)}
     waiting = plan.todo
     try:
@@ -132,17 +135,20 @@ def run(plan: Plan, execution: Execution, ended: Callable[[TrialSpec], object]) 
                     _mark(
                         plan.store,
                         spec,
-                        "crashed",
+                        Status.CRASHED,
                         "The worker process died (killed, out of memory, or a crash in native code).",
                     )
                     ended(spec)
-            waiting = [spec for spec in waiting if _status(plan.store, spec) not in ENDED]
+            waiting = [spec for spec in waiting if not _status(plan.store, spec).has_ended]
     except KeyboardInterrupt:
         get_reusable_executor().shutdown(wait=True, kill_workers=True)
         for spec in plan.todo:
-            if _status(plan.store, spec) == "running":
+            if _status(plan.store, spec) is Status.RUNNING:
                 _mark(
-                    plan.store, spec, "interrupted", "Interrupted; the same command goes on from the last checkpoint."
+                    plan.store,
+                    spec,
+                    Status.INTERRUPTED,
+                    "Interrupted; the same command goes on from the last checkpoint.",
                 )
         raise
 
@@ -160,14 +166,14 @@ def _fan_out(
             for spec in parallel(delayed(_execute)(plan.store.path, spec, settings[spec.id]) for spec in specs):
                 ended(spec)
         except TerminatedWorkerError:
-            running = [spec for spec in specs if _status(plan.store, spec) == "running"]
-            left = [spec for spec in specs if _status(plan.store, spec) not in ENDED]
+            running = [spec for spec in specs if _status(plan.store, spec) is Status.RUNNING]
+            left = [spec for spec in specs if not _status(plan.store, spec).has_ended]
             return running or left[: execution.workers]  # a worker may die before its trial has written anything
     return []
 
 
 def _execute(path: Path, spec: TrialSpec, settings: Settings) -> TrialSpec:
-    execute(path, spec, settings)
+    execute(Store(path).trial(spec.id), spec, settings)
     return spec
 
 
@@ -203,25 +209,25 @@ def _settings(plan: Plan, execution: Execution) -> Iterator[Settings]:
         )
 
 
-def _status(store: Store, spec: TrialSpec) -> str:
-    return str(store.trial(spec.id).read_status().get("status", "waiting"))
+def _status(store: Store, spec: TrialSpec) -> Status:
+    return store.trial(spec.id).read_status().status
 
 
-def _mark(store: Store, spec: TrialSpec, status: str, reason: str) -> None:
+def _mark(store: Store, spec: TrialSpec, status: Status, reason: str = "") -> None:
     folder = store.trial(spec.id)
-    folder.write_status({**folder.read_status(), "status": status, "reason": reason})
+    folder.write_status(replace(folder.read_status(), status=status, reason=reason))
 
 
 def _is_finished(store: Store, spec: TrialSpec, budget: int, estimators: list[Choice]) -> bool:
     """Whether running the trial again would change nothing."""
     folder = store.trial(spec.id)
-    status = folder.read_status()
-    if status.get("status") not in FINISHED:
+    record = folder.read_status()
+    if not record.status.is_finished or record.clocks is None:
         return False
-    if status["status"] == "diverged":
+    if record.status is Status.DIVERGED:
         return True
-    judged = {row["estimator"] for row in folder.read_likelihoods() if row["samples"] == status["clocks"]["samples"]}
-    return status["clocks"]["samples"] >= budget and {choice.name for choice in estimators} <= judged
+    judged = {each.estimator for each in folder.read_estimates() if each.samples == record.clocks.samples}
+    return record.clocks.samples >= budget and {choice.name for choice in estimators} <= judged
 
 
 def _stale(store: Store, specs: list[TrialSpec], data: str, seed: int) -> list[TrialSpec]:
@@ -229,8 +235,8 @@ def _stale(store: Store, specs: list[TrialSpec], data: str, seed: int) -> list[T
 
     ``data`` is the fingerprint of today's data of ``seed``; where it differs, so do the data of all seeds.
     """
-    made_by = {spec.id: store.trial(spec.id).read_status().get("provenance", {}) for spec in specs}
-    begun = [spec for spec in specs if made_by[spec.id]]
-    if any(made_by[spec.id].get("data") != data for spec in begun if spec.seed == seed):
-        return begun
-    return [spec for spec in begun if any(made_by[spec.id].get(k) != v for k, v in code_hashes(spec).items())]
+    made_by = {spec: store.trial(spec.id).read_status().provenance for spec in specs}
+    begun = {spec: provenance for spec, provenance in made_by.items() if provenance is not None}
+    if any(provenance.data != data for spec, provenance in begun.items() if spec.seed == seed):
+        return list(begun)
+    return [spec for spec in begun if code_changes(spec, begun[spec], store.trial(spec.id).read_estimates())]

@@ -18,6 +18,7 @@ from bench.models.discrete import DiscreteModel
 from bench.models.frozen import frozen
 from bench.models.latent import LatentVariableModel
 from bench.results.grid import Cell
+from bench.store.records import Status
 from bench.store.trial_folder import TrialFolder
 from bench.studies.spec import Choice, TrialSpec, load_data
 
@@ -86,7 +87,7 @@ def load_models(
         cell = Cell(*(labels[name] for name in Cell._fields))
         if cell in models:
             continue
-        if folder.read_status().get("status") != "done":
+        if folder.read_status().status is not Status.DONE:
             missing.setdefault(cell, "no seed is done")
             continue
         try:

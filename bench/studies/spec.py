@@ -6,11 +6,13 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench import options, plugins, seeds
-from bench.dataset import Data
 from bench.plugins import PluginRef
+
+if TYPE_CHECKING:
+    from bench.dataset import Data
 
 
 @dataclass(frozen=True)

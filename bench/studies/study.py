@@ -12,15 +12,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tomli_w
 
 from bench import options, plugins, seeds
-from bench.dataset import Data
 from bench.errors import DataError, OptionError, StoreError, did_you_mean
 from bench.studies.spec import Choice, TrialSpec, load_data
 
-FORMAT = 1  # of run folders and study files; raised when an older reader could not understand them
+if TYPE_CHECKING:
+    from bench.dataset import Data
+
+FORMAT = 2  # of run folders and study files; raised when an older reader could not understand them
 DECODERS = ("bernoulli", "gaussian", "unit_gaussian")
 
 

@@ -10,13 +10,13 @@ import pandas as pd
 from bench.reporting.comparison import obstacles
 from bench.reporting.comparison.verdict import Row, Rules, Verdict
 from bench.results.grid import Cell, numbers
-from bench.store.trial_folder import ENDED
+from bench.store.records import Status
 
 if TYPE_CHECKING:
     from bench.results.frames import Results
 
 MEASURE = "seeds that end well"
-TIMEOUT = "timeout"
+ENDED = [status for status in Status if status.has_ended]
 
 
 def compared(
@@ -52,7 +52,7 @@ def _judged(row: Row, one: pd.Series, other: pd.Series, old: pd.DataFrame, fresh
         return replace(row, verdict="not comparable", why=f"no seed ended well in either run: {why}")
     if verdict != "no evidence" and timing:
         # How long a seed may take is a matter of the machine: does the verdict stand without those that took longer?
-        patient, others = (fates.mask(fates == TIMEOUT, "") for fates in (one, other))
+        patient, others = (fates.mask(fates == Status.TIMEOUT, "") for fates in (one, other))
         if _verdict(patient, others, rules.false_alarms) != verdict:
             return replace(row, verdict="not comparable", why=f"{why}; {timing}")
     return replace(row, verdict=verdict, why=why)
