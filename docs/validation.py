@@ -74,7 +74,7 @@ class Report:
 def trained(algorithm: str, x: torch.Tensor, latent_size: int, model: str, likelihood: str, budget: int) -> Algorithm:
     """Train an algorithm through its own interface, without a run."""
     choice = Choice.parse("algorithm", algorithm)
-    created: Algorithm = choice.create(latent_size, model=model, observation_model=likelihood, device="cpu")
+    created: Algorithm = choice.create(latent_size, model=model, decoder=likelihood, device="cpu")
     return created.fit(x, budget)
 
 

@@ -83,7 +83,7 @@ def load_models(
         cell = Cell._make(labels[name] for name in Cell._fields)
         if cell in models:
             continue
-        if folder.read_status().get("status") != Status.DONE:
+        if folder.read_status().status is not Status.DONE:
             missing.setdefault(cell, "no seed is done")
             continue
         try:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bench.dataset import Data
     from bench.models.observation import ObservationModel
 
-FORMAT = 1  # of run folders and study files; incremented if an older reader could not understand them
+FORMAT = 2  # of run folders and study files; incremented if an older reader could not understand them
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from torch.nn import functional
 from bench import seeds
 from bench.algorithms.vqvae import VQVAE
 from bench.architectures.mlp import MLP
+from bench.training.beginning import begin
 from bench.training.clocks import Clocks
 from bench.training.loop import train
 from bench.training.minibatches import Minibatches
@@ -169,7 +170,7 @@ def test_codes_recover_a_mixture(settings: dict[str, Any], latent_size: int) -> 
     )
     problem = Problem(x, latent_size, algorithm.architecture, "bernoulli")
     minibatches = Minibatches(x, 100, 0)
-    algorithm.begin(problem, minibatches, noise=0)
+    begin(algorithm, problem, minibatches, noise=0)
 
     def purity() -> float:
         """How often the commonest prototype of a datapoint's code is its own."""

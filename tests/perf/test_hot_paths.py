@@ -9,6 +9,7 @@ import torch
 
 from bench import plugins, seeds
 from bench.algorithm import Algorithm
+from bench.training.beginning import begin
 from bench.training.minibatches import Minibatches
 from bench.training.problem import Problem
 
@@ -29,7 +30,7 @@ def begun(
     algorithm: Algorithm = plugins.find("algorithm")[name].load()(z, model=model, device="cpu")
     minibatches = Minibatches(x, algorithm.batch_size, 0)
     problem = Problem(x, z, algorithm.architecture, decoder)
-    algorithm.begin(problem, minibatches, noise=0, learning_rate=0.01)
+    begin(algorithm, problem, minibatches, noise=0, learning_rate=0.01)
     return algorithm, minibatches
 
 

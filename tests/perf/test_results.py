@@ -11,9 +11,10 @@ import bench
 from bench import api
 from bench.execution.runner import Execution
 from bench.reporting.comparison.compare import compare
+from bench.store.records import TraceRow
 from bench.store.trial_folder import TrialFolder
 
-ROW = {"samples": 1000, "updates": 10, "model_evaluations": 2000, "train_seconds": 0.5, "elbo_test": -31.25}
+ROW = TraceRow(1000, 10, 2000, train_seconds=0.5, eval_seconds=0.1, objective=-31.0, elbo_test=-31.25)
 
 
 @pytest.fixture(scope="module")

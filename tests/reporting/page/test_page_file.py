@@ -123,9 +123,12 @@ def test_whatever_there_is_is_shown(run: Path, tmp_path: Path, what: str) -> Non
     assert 'id="figure-convergence_samples"' in text  # at least the log-likelihoods, or what failed seeds have left
 
 
-def test_a_newer_format_is_one_message(run: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("other", [1, 3])
+def test_another_format_is_one_message(run: Path, tmp_path: Path, other: int) -> None:
     copy = Path(shutil.copytree(run, tmp_path / "run"))
     study = (copy / "study.toml").read_text()
-    (copy / "study.toml").write_text(study.replace("format = 1", "format = 2"))
-    with pytest.raises(bench.errors.StoreError, match="is of format 2, and this version of bench reads format 1"):
+    (copy / "study.toml").write_text(study.replace("format = 2", f"format = {other}"))
+    with pytest.raises(
+        bench.errors.StoreError, match=f"is of format {other}, and this version of bench reads format 2"
+    ):
         report(bench.load(copy))
