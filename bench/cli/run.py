@@ -12,6 +12,7 @@ import click
 from bench.cli.execution_options import execution_options
 from bench.cli.values import count, counts, duration, names, seeds
 from bench.execution.execution import Execution
+from bench.store.records import Status
 
 EXIT_SOME_FAILED = 3
 
@@ -79,5 +80,5 @@ def command(
     from bench.cli.terminal import summarise
 
     summarise(results, Console())
-    if (results.trials["status"] != "done").any():
+    if (results.trials["status"] != Status.DONE).any():
         sys.exit(EXIT_SOME_FAILED)
