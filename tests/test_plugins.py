@@ -14,13 +14,22 @@ ROOT = Path(__file__).parent.parent
 
 
 @pytest.mark.parametrize(
-    ("kind", "folder"), [("algorithm", "algorithms"), ("dataset", "datasets"), ("report", "reports")]
+    ("kind", "folder"),
+    [
+        ("algorithm", "algorithms"),
+        ("dataset", "datasets"),
+        ("report", "reports"),
+        ("model", "bench/architectures"),
+        ("decoder", "bench/models/observations"),
+        ("estimator", "bench/estimators"),
+    ],
 )
 def test_every_shipped_file_is_found_and_holds_one_plugin(kind: str, folder: str) -> None:
     found = plugins.find(kind)
-    assert set(found) == {path.stem for path in (ROOT / folder).glob("*.py")}
+    assert set(found) == {path.stem for path in (ROOT / folder).glob("*.py") if path.stem != "__init__"}
     for plugin in found.values():
         assert issubclass(plugin.load(), plugins.KINDS[kind].contract_class())
+        assert plugin.load().plugin_name() == plugin.name
         assert len(plugin.summary()) > 10
 
 

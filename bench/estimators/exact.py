@@ -40,10 +40,11 @@ class Exact(Estimator):
             )
         if model.linear_gaussian() is not None:
             return ""
+        network, pixels = type(model.decoder.network).__name__, model.decoder.observation_model.plugin_name()
         return (
-            "exact needs a linear-Gaussian model (--model linear with Gaussian pixels) or a discrete z, and this is a "
-            f"{type(model.decoder.network).__name__} with {model.decoder.observation_model.plugin_name()} pixels and "
-            "continuous z: use quadrature for up to 3 latent dimensions, ais or importance for more."
+            "exact needs a linear-Gaussian model (--model linear with Gaussian pixels) or a discrete z, and this model "
+            f"has the decoder network {network} with {pixels} pixels and continuous z: use quadrature for up to 3 "
+            "latent dimensions, ais or importance for more."
         )
 
     def log_likelihood(self, model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Estimate:
