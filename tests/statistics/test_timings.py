@@ -1,4 +1,4 @@
-"""Comparison of timings: the stated rate of false alarms, and large slow-downs are detected while small ones are not."""
+"""Comparison of timings: the stated rate of false alarms; large slow-downs are detected, small ones are not."""
 
 from __future__ import annotations
 
