@@ -96,7 +96,7 @@ def picture() -> str:
 
 
 def _room(module: str) -> str:
-    """``bench.models.gaussian`` is in the room ``models``; `bench` is in none, nor are grimp's names for bare folders."""
+    """``bench.models.gaussian`` is in the room ``models``; `bench` and grimp's names of bare folders are in none."""
     package, _, rest = module.partition(".")
     return rest.partition(".")[0] if package == "bench" else ""
 
