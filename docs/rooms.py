@@ -96,8 +96,9 @@ def picture() -> str:
 
 
 def _room(module: str) -> str:
-    """``bench.models.gaussian`` is in the room ``models``; `bench` itself is in none."""
-    return module.removeprefix("bench").lstrip(".").partition(".")[0]
+    """``bench.models.gaussian`` is in the room ``models``; `bench` and grimp's names of bare folders are in none."""
+    package, _, rest = module.partition(".")
+    return rest.partition(".")[0] if package == "bench" else ""
 
 
 def _is_beside_bench(folder: str) -> bool:

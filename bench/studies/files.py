@@ -19,7 +19,7 @@ from bench.errors import OptionError, StoreError, UnknownName, did_you_mean
 from bench.studies.study import Study
 
 SHIPPED = Path(__file__).parent
-SIZES = ("smoke", "laptop", "full")  # seconds; under an hour on two cores; the paper's own budget
+SIZES = ("smoke", "laptop", "full")  # seconds; under an hour on two cores; the paper's budget
 DEFAULT_SIZE = "laptop"
 TABLES = ("study", "parts", "sizes")
 

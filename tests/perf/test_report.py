@@ -12,7 +12,7 @@ import bench
 from bench import api, plugins
 from bench.execution.runner import Execution
 
-ASKED: dict[str, Any] = {
+STUDY: dict[str, Any] = {
     "algos": "aevb,wakesleep,mcem",
     "z": [2, 3, 5],
     "seeds": 5,
@@ -28,7 +28,7 @@ def test_every_table_and_figure_is_made_in_30_seconds_and_the_page_has_8_megabyt
     benchmark: Any, tmp_path: Path
 ) -> None:
     """All reports in every format; the run itself takes a few minutes and is not timed."""
-    folder = bench.run(out=tmp_path / "run", execution=Execution(device="cpu"), quiet=True, **ASKED).path
+    folder = bench.run(out=tmp_path / "run", execution=Execution(device="cpu"), quiet=True, **STUDY).path
 
     def everything() -> dict[str, float]:
         results, seconds = bench.load(folder), {}

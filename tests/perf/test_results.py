@@ -21,10 +21,10 @@ ROW = TraceRow(1000, 10, 2000, train_seconds=0.5, eval_seconds=0.1, objective=-3
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of two small trials, made once."""
     folder = tmp_path_factory.mktemp("finished") / "run"
-    asked = {"algos": ["aevb[learning_rate=0.01]"], "z": [2], "seeds": [0, 1], "hidden": 5, "budget": 500}
+    study = {"algos": ["aevb[learning_rate=0.01]"], "z": [2], "seeds": [0, 1], "hidden": 5, "budget": 500}
     here = Execution(jobs=1, backend="sequential")
     bench.run(
-        **asked, likelihood=["importance[num_samples=5]"], likelihood_points=5, out=folder, execution=here, quiet=True
+        **study, likelihood=["importance[num_samples=5]"], likelihood_points=5, out=folder, execution=here, quiet=True
     )
     return folder
 
