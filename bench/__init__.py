@@ -6,14 +6,21 @@ alone: ``from bench.algorithms.aevb import AEVB``.  Importing ``bench`` imports 
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bench.algorithm import Algorithm, Hyperparameters
-    from bench.api import load, run
+    from bench.api import compare, estimate, export, load, report, run
+    from bench.architecture import Architecture, Shape
     from bench.dataset import Data, Dataset
+    from bench.estimator import Estimate, Estimator, estimate_log_likelihood
+    from bench.execution.execution import Execution
+    from bench.models.observation import ObservationModel
+    from bench.models.wrap import wrap_model
     from bench.options import option
     from bench.report import Report
     from bench.training.problem import Batch, Problem, StepInfo
@@ -22,30 +29,54 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Algorithm",
+    "Architecture",
     "Batch",
     "Data",
     "Dataset",
+    "Estimate",
+    "Estimator",
+    "Execution",
     "Hyperparameters",
+    "ObservationModel",
     "Problem",
     "Report",
+    "Shape",
     "StepInfo",
+    "compare",
+    "estimate",
+    "estimate_log_likelihood",
+    "export",
     "load",
     "option",
+    "report",
     "run",
+    "wrap_model",
 ]
 
 _HOMES = {
     "Algorithm": "bench.algorithm",
+    "Architecture": "bench.architecture",
     "Batch": "bench.training.problem",
     "Data": "bench.dataset",
     "Dataset": "bench.dataset",
+    "Estimate": "bench.estimator",
+    "Estimator": "bench.estimator",
+    "Execution": "bench.execution.execution",
     "Hyperparameters": "bench.algorithm",
+    "ObservationModel": "bench.models.observation",
     "Problem": "bench.training.problem",
     "Report": "bench.report",
+    "Shape": "bench.architecture",
     "StepInfo": "bench.training.problem",
+    "estimate_log_likelihood": "bench.estimator",
+    "compare": "bench.api",
+    "estimate": "bench.api",
+    "export": "bench.api",
     "load": "bench.api",
     "option": "bench.options",
+    "report": "bench.api",
     "run": "bench.api",
+    "wrap_model": "bench.models.wrap",
 }
 
 # In a checkout the plugin folders lie beside `bench`; in an installed package they lie inside it.
@@ -58,3 +89,14 @@ def __getattr__(name: str) -> object:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'bench' has no attribute {name!r}")
+
+
+class _Package(ModuleType):
+    """Keeps `bench.report` the function even if the module of that name, the contract of reports, is imported."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

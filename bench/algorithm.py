@@ -11,17 +11,17 @@ import torch
 from torch import nn
 
 from bench import plugins
+from bench.architecture import Architecture
 from bench.devices import choose_device
 from bench.errors import OptionError
 from bench.models.latent import LatentVariableModel
+from bench.models.observation import observation_model
 from bench.options import option
 from bench.plugins import Plugin
 from bench.training.fitting import FitMixin
 from bench.training.optimiser import make_optimiser
 from bench.training.problem import Batch, Problem, StepInfo
 from bench.training.state import StateMixin
-
-DECODERS = ("bernoulli", "gaussian", "unit_gaussian")
 
 
 @dataclass(frozen=True)
@@ -85,17 +85,15 @@ class Algorithm(FitMixin, StateMixin, Plugin, ABC):
         """``latent_size`` is d; the other keywords are the command line's words.
 
         ``model`` names an architecture with its options (``mlp[hidden=100]``), ``decoder`` the observation model
-        p(x|z).  Raises OptionError for an unknown, ill-typed or out-of-range argument.
+        p(x|z): bernoulli, gaussian, unit_gaussian or the path of a file that holds another one.
+        Raises OptionError for an unknown, ill-typed or out-of-range argument, UnknownName or PluginError for a plugin.
         """
         if isinstance(latent_size, bool) or not isinstance(latent_size, int) or latent_size < 1:
             raise OptionError(f"`latent_size` must be an integer of at least 1 (got {latent_size!r}).")
-        if decoder not in DECODERS:
-            raise OptionError(f"`decoder` must be 'bernoulli', 'gaussian' or 'unit_gaussian' (got {decoder!r}).")
         super().__init__(**hyperparameters)
         self.latent_size = latent_size
-        reference, settings = plugins.resolve("model", model)
-        self.architecture = reference.load()(**settings)
-        self.observation_model = decoder
+        self.architecture: Architecture = plugins.create("model", model)
+        self.observation_model = observation_model(decoder)
         self.seed = seed
         self.device = choose_device(device)
         self.history: list[dict[str, float]] = []

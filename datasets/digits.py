@@ -1,30 +1,38 @@
-"""The 8 x 8 digits that scikit-learn ships: a first run needs no download."""
+"""The 8 x 8 digits that scikit-learn ships, so that a first run needs no download."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import torch
 
 from bench.data.binarize import BinarizeOptions, binarized
 from bench.data.split import split
 from bench.dataset import Data, Dataset
+from bench.errors import DataError
 from bench.options import option
 
 
 @dataclass(frozen=True)
 class DigitsOptions(BinarizeOptions):
-    """What can be set of `digits`."""
+    """Options of `digits`."""
 
     num_test: int = option(297, "how many of the 1797 images are held out", unit="datapoints", minimum=1, maximum=1796)
 
 
 class Digits(Dataset[DigitsOptions]):
-    """1797 handwritten digits, 8 x 8, that scikit-learn ships: small, and never downloaded.
+    """1797 handwritten digits, 8 x 8, shipped with scikit-learn: small, and never downloaded.
 
-    Counts of 0 to 16, divided by 16; a random split, for there is no standard one: 1500 training and 297 test images.
+    Counts of 0 to 16, divided by 16; a random split, since there is no standard one: 1500 training and 297 test images.
     Source: test part of UCI "Optical Recognition of Handwritten Digits" (Alpaydin & Kaynak 1998, doi 10.24432/C50P49).
+
+    >>> from bench import seeds
+    >>> Digits().load(seeds.generator("data", 0)).image_shape
+    (8, 8)
     """
 
     Options = DigitsOptions
@@ -32,19 +40,25 @@ class Digits(Dataset[DigitsOptions]):
 
     def load(self, generator: torch.Generator) -> Data:
         """See `Dataset.load`; the split is the same however the pixels are binarised."""
-        from sklearn.datasets import load_digits
-
-        digits = load_digits()
-        x = torch.tensor(digits.data, dtype=torch.float32) / 16  # [1797, 64]
-        labels = torch.tensor(digits.target, dtype=torch.int64)
+        table = torch.from_numpy(np.loadtxt(_file(), delimiter=","))  # [1797, 65], the digit in the last column
+        x = table[:, :-1].to(torch.float32) / 16
+        labels = table[:, -1].to(torch.int64)
         train, test = split(len(x), self.options.num_test, generator)
         grey = Data(
             x_train=x[train],
             x_test=x[test],
             image_shape=(8, 8),
-            likelihood="bernoulli",
+            observation_model="bernoulli",
             pixels="grey pixels in [0, 1]",
             labels_train=labels[train],
             labels_test=labels[test],
         )
         return binarized(grey, self.options.binarize, generator)
+
+
+def _file() -> Path:
+    """Where scikit-learn keeps the data: importing `sklearn.datasets` for it would take a second."""
+    spec = find_spec("sklearn")
+    if spec is None or spec.origin is None:
+        raise DataError("The digits come with scikit-learn, which is not installed: pip install scikit-learn.")
+    return Path(spec.origin).parent / "datasets" / "data" / "digits.csv.gz"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -28,14 +28,14 @@ EXIT_REGRESSION = 1
     type=float,
     default=0.05,
     show_default=True,
-    help="Chance that anything is called better or worse where nothing has changed",
+    help="Probability that anything is called better or worse although nothing has changed",
 )
 @click.option(
     "--timings",
     type=click.Choice(["auto", "always", "never"]),
     default="auto",
     show_default=True,
-    help="Judge seconds: auto is where machine, workers and load were alike",
+    help="Compare seconds: auto does if machine, workers and load were alike",
 )
 @click.option("--strict", is_flag=True, help="Exit code 1 for cells that are missing or not comparable too")
 @click.option("--all", "everything", is_flag=True, help="Print the table of all comparisons too")
@@ -53,59 +53,61 @@ def command(
     min_nats: float,
     min_ratio: float,
     false_alarms: float,
-    timings: str,
+    timings: Literal["auto", "always", "never"],
     strict: bool,
     everything: bool,
     form: str,
 ) -> int:
     """Compare the run NEW with the run BASE, cell by cell: what got better or worse, and how surely.
 
-    Exit code 1 where something got worse (significantly, and by more than the least size), else 0; 2 where nothing
-    could be compared.
+    Exit code 1 if something got worse (significantly, and by more than the least size), else 0; 2 if nothing could be
+    compared.
     """
-    from bench import api
-    from bench.reporting.comparison.compare import compare
-    from bench.reporting.comparison.verdict import Rules
+    from bench.api.comparisons import compare
 
-    found = compare(api.load(base), api.load(new), Rules(min_nats, min_ratio, false_alarms, timings))
+    comparison = compare(base, new, min_nats=min_nats, min_ratio=min_ratio, false_alarms=false_alarms, timings=timings)
     if form == "json":
         from bench.reporting.comparison import words
 
-        click.echo(json.dumps(words.record(found), indent=1, allow_nan=False))
+        click.echo(json.dumps(words.record(comparison), indent=1, allow_nan=False))
     elif form == "markdown":
-        _print_markdown(found, f"{new} against {base}")
+        _print_markdown(comparison, f"{new} against {base}")
     else:
-        _print_text(found, f"{new} against {base}", everything=everything)
-    if not found.of("better", "worse", "no evidence"):
+        _print_text(comparison, f"{new} against {base}", everything=everything)
+    if not comparison.of("better", "worse", "no evidence"):
         raise StoreError(
             f"Nothing in {str(new)!r} can be compared with {str(base)!r}: the runs need a cell (algorithm, data set, "
             "n_train, z) in common, with at least one seed that is done in both, and the same pixels and budget."
         )
-    failed = found.of("worse", "missing", "not comparable") if strict else found.of("worse")
+    failed = comparison.of("worse", "missing", "not comparable") if strict else comparison.of("worse")
     return EXIT_REGRESSION if failed else 0
 
 
-def _print_text(found: Comparison, title: str, *, everything: bool) -> None:
+def _print_text(comparison: Comparison, title: str, *, everything: bool) -> None:
     from rich.console import Console
 
-    from bench.reporting import tables
     from bench.reporting.comparison import words
+    from bench.reporting.tables.terminal import render_table
 
     console = Console()
-    if everything and found.rows:
-        console.print(tables.render_table(words.frame(found), title))
+    if everything and comparison.rows:
+        console.print(render_table(words.frame(comparison), title))
         console.print()
-    for line in (*words.sentences(found), *words.rules(found)):
+    for line in (*words.sentences(comparison), *words.rules(comparison)):
         console.print(line, markup=False, highlight=False)
-    console.print(words.verdict(found), style="bold", markup=False, highlight=False)
+    console.print(words.verdict(comparison), style="bold", markup=False, highlight=False)
 
 
-def _print_markdown(found: Comparison, title: str) -> None:
+def _print_markdown(comparison: Comparison, title: str) -> None:
     """For a comment on a pull request: the table folded away."""
     from bench.reporting.comparison import words
-    from bench.reporting.writers import markdown_table, markdown_text
+    from bench.reporting.writers.texts import markdown_table, markdown_text
 
-    lines = [markdown_text(line) for line in (*words.sentences(found), *words.rules(found))]
-    table = ["<details><summary>All comparisons</summary>", markdown_table(words.frame(found)), "</details>"]
-    parts = [f"### {markdown_text(title)}", f"**{words.verdict(found)}**", "\n".join(f"- {line}" for line in lines)]
-    click.echo("\n\n".join([*parts, *(table if found.rows else [])]))
+    lines = [markdown_text(line) for line in (*words.sentences(comparison), *words.rules(comparison))]
+    table = ["<details><summary>All comparisons</summary>", markdown_table(words.frame(comparison)), "</details>"]
+    parts = [
+        f"### {markdown_text(title)}",
+        f"**{words.verdict(comparison)}**",
+        "\n".join(f"- {line}" for line in lines),
+    ]
+    click.echo("\n\n".join([*parts, *(table if comparison.rows else [])]))

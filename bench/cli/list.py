@@ -12,7 +12,7 @@ from bench.errors import PluginError, UnknownName, did_you_mean
 def command(kind: str | None) -> None:
     """List what there is, each with a line of help.
 
-    KIND is algorithms, datasets, models, estimators, reports or studies; all of them without it.
+    KIND is algorithms, datasets, models, decoders, estimators, reports or studies; all of them without it.
     """
     from rich.console import Console
     from rich.markup import escape

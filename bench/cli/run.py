@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
-from rich.markup import escape
 
-from bench.cli.terminal import summarise
+from bench.cli.execution_options import execution_options
 from bench.cli.values import count, counts, duration, names, seeds
-from bench.reporting import tables
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from bench.execution.runner import Execution, Plan
-    from bench.studies.study import Study
+from bench.execution.execution import Execution
+from bench.store.records import Status
 
 EXIT_SOME_FAILED = 3
 
@@ -36,7 +31,10 @@ EXIT_SOME_FAILED = 3
 @click.option("--dataset", help="Data set with its options: mnist[binarize=static]  [default: digits]")
 @click.option("--model", help="Networks: mlp, deep or linear, with options in brackets  [default: mlp]")
 @click.option("--hidden", type=count(1), help="Hidden units  [default: what suits the data set]")
-@click.option("--decoder", help="bernoulli, gaussian or unit_gaussian  [default: what suits the data set]")
+@click.option(
+    "--decoder",
+    help="Observation model p(x|z): bernoulli, gaussian, unit_gaussian or a file  [default: the data set's]",
+)
 @click.option("--budget", type=count(1), help="Training samples for each trial: 1e6  [default: 3e5]")
 @click.option(
     "--likelihood",
@@ -48,91 +46,39 @@ EXIT_SOME_FAILED = 3
 @click.option(
     "--likelihood-marks",
     type=counts(1),
-    help="Training samples at which to estimate log p(x) on the way too, of both splits: 1e4,1e5  [default: none]",
+    help="Training samples at which log p(x) is estimated during training, for both splits: 1e4,1e5  [default: none]",
 )
-@click.option("--jobs", type=count(1), default=None, help="Trials at once  [default: one a core, or one a CUDA device]")
-@click.option("--threads", type=count(1), default=1, show_default=True, help="Threads of each trial")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps")
-@click.option(
-    "--backend",
-    type=click.Choice(["loky", "threading", "sequential"]),
-    default="loky",
-    show_default=True,
-    help="How trials are fanned out",
-)
+@execution_options("trial")
 @click.option("--timeout", type=duration, help="Longest time for a trial: 90s, 30m, 2h")
-@click.option("--rerun-stale", is_flag=True, help="Run again what was finished by other code than today's")
+@click.option("--rerun-stale", is_flag=True, help="Run finished trials again if their code or data have changed")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder  [default: runs/NAME, named after the study]")
 def command(
     study: str | None,
     size: str | None,
-    jobs: int | None,
-    threads: int,
-    device: str,
-    backend: str,
+    execution: Execution,
     timeout: float | None,
     rerun_stale: bool,
     out: Path | None,
-    **asked: object,
+    **fields: Any,
 ) -> None:
     """Train algorithms on a data set, over seeds and latent sizes, and compare them.
 
-    STUDY is one of `bench list studies`, such as aevb-fig2, which --size fits to the time that there is; or a TOML file
-    such as the study.toml of an earlier run.  Options override it.  Results are kept in the run folder: what it holds
-    already is not run again, and a larger budget goes on from where it stopped.
+    STUDY is one of `bench list studies`, such as aevb-fig2, with --size for the time you have; or a TOML file such as
+    the study.toml of an earlier run.  Options override it.  Results are kept in the run folder: what it holds already
+    is not run again, and a larger budget resumes where the smaller one stopped.
 
     Exit codes: 0 all trials done; 2 the command was wrong; 3 some trials did not end well; 130 interrupted.
     """
+    from bench.api.runs import run
+
+    changes = {name: value for name, value in fields.items() if value is not None}
+    execution = replace(execution, timeout=timeout, rerun_stale=rerun_stale)
+    results = run(study, size=size, out=out, execution=execution, **changes)
+
     from rich.console import Console
 
-    from bench import api
-    from bench.execution import runner
-    from bench.execution.progress import progress
+    from bench.cli.terminal import summarise
 
-    execution = runner.Execution(jobs or 0, threads, device, backend, timeout, rerun_stale)  # type: ignore[arg-type]  # a click.Choice
-    fields = {name: value for name, value in asked.items() if value is not None}
-    plans, folder = api.plan_all(study, size, fields, out, execution)
-    console = Console(stderr=True)
-    for plan in plans:
-        _announce(plan, plan.study, execution, console)
-        with progress(plan, console) as shown:
-            runner.run(plan, execution, shown.ended)
-    summarise(api.load(folder), Console())
-    if any(status != "done" for plan in plans for status in plan.statuses().values()):
+    summarise(results, Console())
+    if (results.trials["status"] != Status.DONE).any():
         sys.exit(EXIT_SOME_FAILED)
-
-
-def _announce(plan: Plan, study: Study, execution: Execution, console: Console) -> None:
-    """What is going to run, and where; what is not, and why."""
-    cells = [
-        tables.quantity(len(study.algos), "algorithm"),
-        f"z = {_listed(study.z)}",
-        tables.quantity(len(study.seeds), "seed"),
-    ]
-    console.print(
-        f"[bold]{escape(study.dataset)}[/]: {escape(' x '.join(cells))} = {tables.quantity(len(plan.specs), 'trial')}",
-        highlight=False,
-    )
-    console.print(
-        f"{min(execution.workers, max(1, len(plan.todo)))} at once, "
-        f"{tables.quantity(execution.threads, 'thread')} each, "
-        f"{study.budget:,} training samples a trial; results go to {escape(str(plan.store.path))}",
-        highlight=False,
-    )
-    skipped = len(plan.specs) - len(plan.todo)
-    if skipped and plan.todo:
-        console.print(f"{skipped} finished trials are kept, {len(plan.todo)} to do.", highlight=False)
-    if not plan.todo:
-        console.print("Nothing to do: every trial is finished.", highlight=False)
-    for note in plan.estimators.notes:
-        console.print(note, style="yellow", markup=False, highlight=False, soft_wrap=True)
-    if plan.stale:
-        console.print(
-            f"[yellow]{len(plan.stale)} trials are stale:[/] their code or data have changed since. They are kept; "
-            "--rerun-stale runs them again.",
-            highlight=False,
-        )
-
-
-def _listed(values: tuple[int, ...]) -> str:
-    return ", ".join(map(str, values))

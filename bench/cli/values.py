@@ -1,6 +1,6 @@
-"""What command-line values are made into: counts, lists of them, plugin lists, durations.
+"""Types of command-line values: counts, lists of counts, lists of plugins, durations.
 
-Each is a function from text, as click takes them for ``type``, and refuses with what is allowed and what was given.
+Each is a function of text, as click takes them for ``type``; a refusal says what is allowed and what was given.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from bench.options import split_list
 
 
 def count(least: int) -> Callable[[str], int]:
-    """A whole number of at least ``least``; 1e6 is one."""
+    """A whole number of at least ``least``, also written as 1e6."""
 
     def count(text: object) -> int:
         digits = str(text).strip()

@@ -1,26 +1,25 @@
-"""Other or finer estimates of log p(x) for models that have been trained before."""
+"""More or finer estimates of log p(x) for models that have been trained already."""
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Literal
 
 import torch
-from joblib import delayed
-from joblib.externals.loky import get_reusable_executor
-from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from bench import devices
-from bench.errors import BenchError, StoreError
+from bench.errors import StoreError
+from bench.execution import standing
+from bench.execution.backend import Backend
 from bench.execution.estimates import Estimates
 from bench.execution.evaluation import SIMULATED
+from bench.execution.execution import Execution
 from bench.execution.provenance import is_edited
-from bench.execution.runner import Execution, workers
 from bench.execution.setup import trained_model
-from bench.execution.suitability import suited
+from bench.execution.suitability import check_suitability
 from bench.store.records import EstimateRecord
 from bench.store.run_folder import Store
 from bench.store.trial_folder import TrialFolder
@@ -33,8 +32,8 @@ Split = Literal["test", "train"]
 class EstimationPlan:
     """What is to be estimated in a run folder.
 
-    ``todo`` are the trained trials with the estimators that have not judged them, ``untrained`` the trials without
-    weights, ``notes`` what the user should know of the choice.
+    ``todo`` are the trained trials, each with the estimators that still have to be applied; ``untrained`` the trials
+    without weights; ``notes`` say which estimators cannot be used where.
     """
 
     store: Store
@@ -46,19 +45,38 @@ class EstimationPlan:
 
 
 @dataclass(frozen=True)
-class Judged:
-    """What became of a trial: its new rows of the likelihoods, or why there are none."""
+class Estimated:
+    """What became of one model: its new estimates, or why there are none."""
 
     spec: TrialSpec
-    rows: list[EstimateRecord]
+    estimates: Sequence[EstimateRecord]
     failure: str = ""
+
+    @property
+    def ended_well(self) -> bool:
+        """Whether each estimator gave a number for at least one datapoint."""
+        return not self.failure and all(each.num_failed < each.num_points for each in self.estimates)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A model to be evaluated, as it travels to a worker."""
+
+    run_folder: Path
+    spec: TrialSpec
+    choices: list[Choice]
+    points: int
+    split: Split
+    device: str
+    threads: int
 
 
 def plan(path: Path, likelihood: Sequence[str] = (), points: int = 0, split: Split = "test") -> EstimationPlan:
     """Check the request against the run folder; nothing is written.
 
-    ``likelihood`` names the estimators and ``points`` how many of the first datapoints (by default as the study).
-    Raises UsageError where there is no such run, no trained model, or an estimator that can judge none of them.
+    ``likelihood`` names the estimators, and ``points`` is the number of datapoints, from the first on; both are the
+    study's by default.  Raises UsageError if there is no such run, no trained model, or an estimator that cannot be
+    used on any of them.
     """
     store = Store.open(path)
     study = store.read_study()
@@ -69,65 +87,59 @@ def plan(path: Path, likelihood: Sequence[str] = (), points: int = 0, split: Spl
     if not trained:
         raise StoreError(f"{str(path)!r} holds no trained model: `bench run` trains, and keeps the weights.")
     data = load_data(trained[0][0].dataset, study.seeds[0])
-    estimators = suited(choices, [spec for spec, _ in trained], data)
+    estimators = check_suitability(choices, [spec for spec, _ in trained], data)
     todo = []
     for spec, folder in trained:
         available = len(data.x_test) if split == "test" else spec.n_train
-        lacking = [c for c in estimators.of(spec) if not _known(folder, c, split, min(points, available))]
-        if lacking:
-            todo.append((spec, lacking))
+        missing = [c for c in estimators.of(spec) if _known(folder, c, split, min(points, available)) is None]
+        if missing:
+            todo.append((spec, missing))
     return EstimationPlan(
         store, points, split, todo, [spec for spec, folder in trials if not folder.has_model()], estimators.notes
     )
 
 
-def _known(folder: TrialFolder, choice: Choice, split: Split, points: int) -> bool:
-    """Whether the estimator has judged the trained model, on so many points or on data of its own."""
-    known = [each for each in folder.read_estimates() if each.estimator == choice.name and not is_edited(each)]
-    return any(
-        each.samples == _samples(folder)
-        and (each.split == SIMULATED or (each.split, each.num_points) == (split, points))
-        for each in known
-    )
+def run(plan: EstimationPlan, execution: Execution, backend: Backend) -> Iterator[Estimated]:
+    """Estimate log p(x) for every model that is to do, and yield what became of each as soon as it is known.
 
-
-def _samples(folder: TrialFolder) -> int:
-    """Training samples that the trial has seen."""
-    clocks = folder.read_status().clocks
-    return clocks.samples if clocks else 0
-
-
-def run(plan: EstimationPlan, execution: Execution, ended: Callable[[Judged], object]) -> None:
-    """Judge every model that is to be judged; ``ended`` is called in this process after each.
-
-    Raises BenchError where a worker process died; what was estimated before is kept.
+    A model whose estimation fails, or whose worker dies, has a ``failure``; the others go on.
     """
-    device = str(devices.choose_device(execution.device))
-    try:
-        with workers(execution, len(plan.todo)) as parallel:
-            for judged in parallel(delayed(_judge)(plan, *task, execution, device) for task in plan.todo):
-                ended(judged)
-    except TerminatedWorkerError as error:
-        raise BenchError(
-            "A worker process died (killed, out of memory, or a crash in native code). What was estimated before is "
-            "kept, and the same command goes on: try --jobs 1, or fewer --points."
-        ) from error
-    except KeyboardInterrupt:
-        get_reusable_executor().shutdown(wait=True, kill_workers=True)
-        raise
+    names = cycle(devices.device_names(execution.device))
+    tasks = [
+        Task(plan.store.path, spec, choices, plan.points, plan.split, next(names), execution.threads)
+        for spec, choices in plan.todo
+    ]
+    for outcome in backend.run(_estimate, tasks, execution.workers):
+        yield outcome.result or Estimated(outcome.task.spec, [], outcome.died)
 
 
-def _judge(plan: EstimationPlan, spec: TrialSpec, choices: list[Choice], execution: Execution, device: str) -> Judged:
+def _estimate(task: Task) -> Estimated:
     """In a worker: load the data and the weights, and estimate."""
-    if execution.backend == "loky":
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(execution.threads)
-    folder = plan.store.trial(spec.id)
+    torch.set_num_threads(task.threads)
     try:
-        data = load_data(spec.dataset, spec.seed)
-        model = trained_model(spec, folder, data, torch.device(device))
-        values = data.x_test if plan.split == "test" else data.x_train[: spec.n_train]
-        x, estimates = values[: plan.points].to(device), Estimates(folder, _samples(folder))
-        return Judged(spec, [estimates.make(choice, model, x, plan.split, spec.task) for choice in choices])
-    except Exception as error:  # noqa: BLE001  # one trial that cannot be judged must not stop the others
-        return Judged(spec, [], f"{type(error).__name__}: {error}")
+        return Estimated(task.spec, _estimates(task))
+    except Exception as error:  # noqa: BLE001  # one model that cannot be evaluated must not stop the others
+        return Estimated(task.spec, [], f"{type(error).__name__}: {error}")
+
+
+def _estimates(task: Task) -> list[EstimateRecord]:
+    folder = Store(task.run_folder).trial(task.spec.id)
+    data = load_data(task.spec.dataset, task.spec.seed)
+    x = data.x_test if task.split == "test" else data.x_train[: task.spec.n_train]
+    x = x[: task.points].to(task.device)
+    model = trained_model(task.spec, folder, data, torch.device(task.device))
+    estimates = Estimates(folder, standing.samples(folder))
+    return [
+        _known(folder, choice, task.split, len(x)) or estimates.make(choice, model, x, task.split, task.spec.task)
+        for choice in task.choices
+    ]
+
+
+def _known(folder: TrialFolder, choice: Choice, split: Split, points: int) -> EstimateRecord | None:
+    """The estimate of the trained model on so many points, or on simulated data, if today's estimator has made it."""
+    samples = standing.samples(folder)
+    for each in folder.read_estimates():
+        fits = each.split == SIMULATED or (each.split, each.num_points) == (split, points)
+        if fits and (each.estimator, each.samples) == (choice.name, samples) and not is_edited(each):
+            return each
+    return None

@@ -1,7 +1,7 @@
 """What a person sees while trials run: bars on a terminal, plain lines elsewhere.
 
-The workers write their status to the run folder about once a second; progress is read from there, so that no channel
-between processes is needed.
+Workers write their trial's status to the run folder about once a second.  Progress is read from there, so that no
+other channel between the processes is needed.
 """
 
 from __future__ import annotations
@@ -10,24 +10,28 @@ import math
 import threading
 import time
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from bench.errors import StoreError
-from bench.execution.runner import Plan
 from bench.store.records import Status
-from bench.studies.spec import TrialSpec
+
+if TYPE_CHECKING:
+    from bench.execution.planning import Plan
+    from bench.store.trial_folder import TrialFolder
+    from bench.studies.spec import TrialSpec
 
 SECONDS_BETWEEN_LOOKS = 0.5
 
 
 class PlainProgress:
-    """One line for each trial that has ended."""
+    """Prints one line for each trial that has ended."""
 
     def __init__(self, plan: Plan, console: Console) -> None:
-        """``plan`` says how many trials there are to do."""
+        """``plan`` holds the trials to do."""
         self.plan = plan
         self.console = console
         self.count = 0
@@ -55,7 +59,7 @@ class PlainProgress:
 
 
 class LiveProgress(PlainProgress):
-    """Bars for all trials and for each one under way, with its current bound; a line above them for each that ended."""
+    """Draws a bar for all trials and one for each trial under way, with its current bound, below the plain lines."""
 
     def __init__(self, plan: Plan, console: Console) -> None:
         """See `PlainProgress`."""
@@ -72,7 +76,7 @@ class LiveProgress(PlainProgress):
         self.total = self.bars.add_task(f"{len(plan.todo)} trials", total=len(plan.todo), note="")
         self.running: dict[str, TaskID] = {}
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._look_again_and_again, daemon=True)
+        self._thread = threading.Thread(target=self._redraw_until_stopped, daemon=True)
 
     def __enter__(self) -> Self:
         """Start drawing."""
@@ -83,49 +87,49 @@ class LiveProgress(PlainProgress):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop drawing and take the bars away."""
+        """Stop drawing and remove the bars."""
         self._stop.set()
         self._thread.join()
         self.bars.stop()
 
     def ended(self, spec: TrialSpec) -> None:
-        """Count it; print a line above the bars."""
+        """Print how the trial ended, and remove its bar."""
         super().ended(spec)
         if spec.id in self.running:
             self.bars.remove_task(self.running.pop(spec.id))
 
-    def _look_again_and_again(self) -> None:
+    def _redraw_until_stopped(self) -> None:
         while not self._stop.wait(SECONDS_BETWEEN_LOOKS):
-            self._look()
+            self._redraw()
 
-    def _look(self) -> None:
-        """Read the statuses and redraw."""
-        done = float(self.count)
-        for spec in self.plan.todo:
-            try:
-                record = self.plan.store.trial(spec.id).read_status()
-            except StoreError:
-                continue
-            if record.status is not Status.RUNNING or record.clocks is None or record.budget is None:
-                continue
-            samples, budget = record.clocks.samples, record.budget
-            if spec.id not in self.running:
-                self.running[spec.id] = self.bars.add_task(f"  {spec}".replace("[", "\\["), total=1.0, note="")
-            shown = [f"{name} {value:.2f}" for name, value in record.shown.items() if math.isfinite(value)]
-            note = " ".join(shown)
-            note = "estimating log-likelihood" if samples >= budget else note
-            self.bars.update(self.running[spec.id], completed=min(1.0, samples / budget), note=note)
-            done += min(1.0, samples / budget)
+    def _redraw(self) -> None:
+        """Read how the trials stand, and move the bars."""
+        done = self.count + sum(self._move_bar(spec) for spec in self.plan.todo)
         elapsed = time.monotonic() - self.started
-        left = elapsed / done * (len(self.plan.todo) - done) if done > 0.05 else None
-        note = f"{self.count} of {len(self.plan.todo)} done, {duration(elapsed)} gone"
-        self.bars.update(
-            self.total, completed=done, note=note + (f", ~{duration(left)} left" if left is not None else "")
-        )
+        note = f"{self.count} of {len(self.plan.todo)} done, {duration(elapsed)} elapsed"
+        if done > 0.05:
+            note += f", ~{duration(elapsed / done * (len(self.plan.todo) - done))} left"
+        self.bars.update(self.total, completed=done, note=note)
+
+    def _move_bar(self, spec: TrialSpec) -> float:
+        """Move the bar of a trial that is under way; returns how much of it is done, 0 if it is not under way."""
+        try:
+            record = self.plan.store.trial(spec.id).read_status()
+        except StoreError:
+            return 0.0
+        if record.status is not Status.RUNNING or record.clocks is None or not record.budget:
+            return 0.0
+        share = min(1.0, record.clocks.samples / record.budget)
+        if spec.id not in self.running:
+            self.running[spec.id] = self.bars.add_task(f"  {escape(str(spec))}", total=1.0, note="")
+        note = " ".join(f"{name} {value:.2f}" for name, value in record.shown.items() if math.isfinite(value))
+        note = "estimating log-likelihood" if share >= 1 else note
+        self.bars.update(self.running[spec.id], completed=share, note=note)
+        return share
 
 
 def progress(plan: Plan, console: Console) -> PlainProgress:
-    """Bars where ``console`` is a terminal, lines where it is not."""
+    """Bars if ``console`` is a terminal, otherwise lines."""
     return LiveProgress(plan, console) if console.is_terminal else PlainProgress(plan, console)
 
 
@@ -135,18 +139,27 @@ def outcome(plan: Plan, spec: TrialSpec) -> str:
     record = folder.read_status()
     if record.status is not Status.DONE or record.clocks is None:
         return f"{record.status:<9} {spec}: {record.reason}"
+    seconds = record.clocks.train_seconds + record.clocks.eval_seconds
+    return f"{record.status:<9} {spec}: {'; '.join([*_numbers(folder), duration(seconds)])}"
+
+
+def _numbers(folder: TrialFolder) -> list[str]:
+    """The last lower bounds, and the first estimate of log p(x)."""
     last = folder.read_trace()[-1]
     bounds = [f"bound {last.elbo_train:.2f} train, {last.elbo_test:.2f} test"] if last.elbo_test is not None else []
     estimates = [
         f"log p {each.log_likelihood:.2f} ({each.estimator}, MC error {each.log_likelihood_se:.2g})"
         for each in folder.read_estimates()
     ]
-    taken = duration(record.clocks.train_seconds + record.clocks.eval_seconds)
-    return f"done      {spec}: {'; '.join([*bounds, *estimates[:1], taken])}"
+    return [*bounds, *estimates[:1]]
 
 
 def duration(seconds: float) -> str:
-    """As people say it: 4.2 s, 3 min 5 s, 2 h 10 min."""
+    """As people write it.
+
+    >>> duration(4.2), duration(185), duration(7800)
+    ('4.2 s', '3 min 5 s', '2 h 10 min')
+    """
     if seconds < 10:
         return f"{seconds:.1f} s"
     if seconds < 60:

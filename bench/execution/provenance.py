@@ -91,7 +91,7 @@ def _processor() -> str:
 
 def code_hashes(spec: TrialSpec) -> dict[str, str]:
     """Hashes of today's code that the trial trains with, by what it is of."""
-    choices = {"algorithm": spec.algorithm, "dataset": spec.dataset, "model": spec.model}
+    choices = {name: getattr(spec, name) for name in ("algorithm", "dataset", "model", "decoder")}
     return {**{name: choice.plugin.source_hash() for name, choice in choices.items()}, "harness": harness_hash()}
 
 

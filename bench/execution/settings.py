@@ -20,4 +20,3 @@ class Settings:
     device: str = "cpu"
     threads: int = 1
     jobs: int = 1
-    isolated: bool = False  # whether the trial has a process of its own

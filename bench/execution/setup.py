@@ -78,4 +78,4 @@ def _algorithm(spec: TrialSpec, device: torch.device) -> Algorithm:
 def _problem(spec: TrialSpec, data: Data, device: torch.device) -> Problem:
     x_train = data.x_train[: spec.n_train].to(device)
     weights = seeds.derive("weights", spec.task)
-    return Problem(x_train, spec.z, spec.model.create(), spec.decoder, data.bounded, seed=weights)
+    return Problem(x_train, spec.z, spec.model.create(), spec.decoder.create(), data.bounded, seed=weights)

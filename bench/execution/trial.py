@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 import traceback
 from collections.abc import Mapping
@@ -37,8 +36,6 @@ def execute(folder: TrialFolder, spec: TrialSpec, settings: Settings) -> Status:
     A trial that has ended is left as it is: it may be handed out again after the death of a worker.  Only
     KeyboardInterrupt passes through (it belongs to the whole run).
     """
-    if settings.isolated:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle: it ends its workers itself
     torch.set_num_threads(settings.threads)
     trial = Trial(folder, settings)
     try:

@@ -215,7 +215,7 @@ def _trial_row(entry: Entry) -> dict[str, object]:
         "samples_per_second": record.clocks.samples / seconds if record.clocks and seconds > 0 else None,
         "tuning_samples": record.tuning.samples if record.tuning else 0,
         "model": spec.model.name,
-        "decoder": spec.decoder,
+        "decoder": spec.decoder.name,
         "status": record.status.value,
     }
     return {name: known.get(name) for name in TRIAL_COLUMNS}

@@ -49,7 +49,7 @@ class Status(StrEnum):
 class Provenance:
     """What made the numbers, apart from the trial's identity: code, data, machine and versions."""
 
-    code: Mapping[str, str]  # hashes of source code, by what it is of: algorithm, dataset, model, harness
+    code: Mapping[str, str]  # hashes of source code, by what it is of: algorithm, dataset, model, decoder, harness
     data: str  # fingerprint of the training and test values
     machine: str
     system: str

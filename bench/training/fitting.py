@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
-import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from bench import plugins, seeds
+from bench import seeds
 from bench.architecture import Architecture
+from bench.data.values import as_values
 from bench.errors import OptionError, UsageError
-from bench.likelihood.estimate import Estimate
+from bench.estimator import Estimate, estimate_log_likelihood
+from bench.models.observation import ObservationModel
 from bench.training.clocks import Clocks
 from bench.training.minibatches import Minibatches
 from bench.training.problem import Problem, Trainable
 from bench.training.session import Session, Watched
-
-if TYPE_CHECKING:
-    from bench.estimator import Estimator
 
 NUM_WATCHED = 1000  # datapoints, at most, that `fit` follows the bound on
 
@@ -30,7 +28,7 @@ class Fittable(Trainable, Protocol):
 
     latent_size: int
     architecture: Architecture
-    observation_model: str
+    observation_model: ObservationModel
     seed: int
     device: torch.device
     history: list[dict[str, float]]
@@ -65,7 +63,7 @@ class FitMixin:
         >>> [round(aevb.history[mark]["elbo_train"]) for mark in (0, -1)]
         [-14, -4]
         """
-        data = as_data(x, self.observation_model)
+        data = as_values(x, self.observation_model)
         if isinstance(budget, bool) or not budget >= 1:
             raise OptionError(f"`budget` must be at least 1 training sample (got {budget!r}).")
         session = _session(self, data)
@@ -96,10 +94,7 @@ class FitMixin:
         """
         if not hasattr(self, "model"):
             raise UsageError("`estimate_log_likelihood` needs a trained model: call `fit` first.")
-        reference, settings = plugins.resolve("estimator", estimator)
-        made: Estimator = reference.load()(**settings)
-        values = as_data(x, self.observation_model).to(self.device)
-        return made.estimate(self.model, values, seeds.generator("likelihood", estimator, seed, device=self.device))
+        return estimate_log_likelihood(self.model, x, estimator, seed=seed)
 
 
 def _session(algorithm: Fittable, data: Tensor) -> Session:
@@ -113,25 +108,3 @@ def _session(algorithm: Fittable, data: Tensor) -> Session:
         noise=seeds.derive("noise", type(algorithm).__name__, seed),
         watched={"train": Watched(x[:NUM_WATCHED], seeds.derive("evaluation", seed))},
     )
-
-
-def as_data(x: ArrayLike | Tensor, observation_model: str) -> Tensor:
-    """x as a float32 tensor [N, D] on the CPU, checked: finite, and in [0, 1] for bernoulli.
-
-    Raises OptionError.
-
-    >>> as_data([[[0, 1], [1, 1]]], "bernoulli")
-    tensor([[0., 1., 1., 1.]])
-    """
-    values = (x.detach().cpu() if isinstance(x, Tensor) else torch.as_tensor(np.asarray(x))).float()
-    if values.ndim < 2 or values.numel() == 0:
-        raise OptionError(f"`x` must be [N, D] with at least one row (got shape {tuple(values.shape)}).")
-    values = values.reshape(values.shape[0], -1)
-    if not torch.isfinite(values).all():
-        raise OptionError(f"`x` must be finite (got {int((~torch.isfinite(values)).sum())} NaN or infinite values).")
-    if observation_model == "bernoulli" and (values.min() < 0 or values.max() > 1):
-        raise OptionError(
-            f"`x` must lie in [0, 1] for a Bernoulli decoder (got {values.min():.3g} to {values.max():.3g}): "
-            "rescale it, or choose decoder='gaussian'."
-        )
-    return values

@@ -12,6 +12,7 @@ from torch import Tensor
 from bench import seeds
 from bench.architecture import Architecture, Shape
 from bench.models.latent import LatentVariableModel
+from bench.models.observation import ObservationModel, observation_model
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Problem:
     x: Tensor
     latent_size: int
     architecture: Architecture
-    observation_model: str
+    observation_model: ObservationModel | str  # or its name
     bounded: bool = True
     seed: int = 0
 
@@ -42,7 +43,7 @@ class Problem:
     @property
     def shape(self) -> Shape:
         """The sizes that the networks must fit."""
-        return Shape(self.latent_size, self.x.shape[1], self.observation_model, self.bounded)
+        return Shape(self.latent_size, self.x.shape[1], observation_model(self.observation_model), self.bounded)
 
     def model(self, *, encoder: bool) -> LatentVariableModel:
         """A model on the device and in the precision of ``x``, with or without an encoder.

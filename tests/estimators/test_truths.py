@@ -15,8 +15,9 @@ from bench.architectures.mlp import MLP
 from bench.estimators import quadrature
 from bench.estimators.exact import Exact
 from bench.estimators.quadrature import Quadrature
-from bench.models.decoder import GaussianDecoder
+from bench.models.decoder import Decoder
 from bench.models.latent import LatentVariableModel
+from bench.models.observations.unit_gaussian import UnitGaussian
 from bench.training.problem import Problem
 
 
@@ -84,7 +85,7 @@ def test_quadrature_of_a_non_linear_decoder(latent_size: int, nodes: int) -> Non
 
 
 def test_quadrature_finds_modes_that_are_far_apart() -> None:
-    model, x = LatentVariableModel(1, GaussianDecoder(Folded())), torch.linspace(2, 8, 10).unsqueeze(-1)
+    model, x = LatentVariableModel(1, Decoder(Folded(), UnitGaussian())), torch.linspace(2, 8, 10).unsqueeze(-1)
     found = Quadrature().estimate(model, x, seeds.generator("quadrature"))
     assert found.diagnostics["modes"].tolist() == [2.0] * 10
     torch.testing.assert_close(found.log_likelihoods, by_grid(model, x, 9, 20_001), rtol=0, atol=0.01)
@@ -92,7 +93,7 @@ def test_quadrature_finds_modes_that_are_far_apart() -> None:
 
 def test_quadrature_that_does_not_settle_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quadrature, "LEVELS", {1: (2, 3, 4)})
-    model, x = LatentVariableModel(1, GaussianDecoder(Folded())), torch.linspace(0.1, 1, 10).unsqueeze(-1)
+    model, x = LatentVariableModel(1, Decoder(Folded(), UnitGaussian())), torch.linspace(0.1, 1, 10).unsqueeze(-1)
     found = Quadrature().estimate(model, x, seeds.generator("quadrature"))
     off = (found.log_likelihoods - by_grid(model, x, 9, 20_001)).abs()
     assert float(off.max()) > 0.01

@@ -1,0 +1,32 @@
+"""The Python API: what the commands of `bench` do, as functions that `bench` exports.  One file per subject."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.api.comparisons import compare
+    from bench.api.estimates import estimate
+    from bench.api.exports import export
+    from bench.api.loading import load
+    from bench.api.reports import report
+    from bench.api.runs import run
+
+__all__ = ["compare", "estimate", "export", "load", "report", "run"]
+
+_HOMES = {
+    "compare": "comparisons",
+    "estimate": "estimates",
+    "export": "exports",
+    "load": "loading",
+    "report": "reports",
+    "run": "runs",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a function when it is first used (PEP 562): none of them needs what the others import."""
+    if name in _HOMES:
+        return getattr(import_module(f"bench.api.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'bench.api' has no attribute {name!r}")

@@ -1,0 +1,69 @@
+"""What is said before trials and estimates start: what will run, what is kept, and what cannot be done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from bench.reporting.tables.formatting import quantity
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bench.execution.estimation import Estimated, EstimationPlan
+    from bench.execution.execution import Execution
+    from bench.execution.planning import Plan
+
+
+def announce(plan: Plan, execution: Execution, console: Console) -> None:
+    """Say what is going to run, and where; what is not, and why."""
+    study, todo = plan.study, len(plan.todo)
+    grid = f"{quantity(len(study.algos), 'algorithm')} x z = {_listed(study.z)} x {quantity(len(study.seeds), 'seed')}"
+    _say(console, f"[bold]{escape(study.dataset)}[/]: {escape(grid)} = {quantity(len(plan.specs), 'trial')}")
+    _say(
+        console,
+        f"{min(execution.workers.count, max(1, todo))} at once, {quantity(execution.threads, 'thread')} each, "
+        f"{study.budget:,} training samples per trial; results go to {escape(str(plan.store.path))}",
+    )
+    if not plan.todo:
+        _say(console, "Nothing to do: every trial is finished.")
+    elif todo < len(plan.specs):
+        _say(console, f"{len(plan.specs) - todo} finished trials are kept, {todo} to do.")
+    _warn(console, plan.estimators.notes)
+    if plan.stale:
+        _say(
+            console,
+            f"[yellow]{len(plan.stale)} trials are stale:[/] their code or data have changed since. They are kept; "
+            "--rerun-stale runs them again.",
+        )
+
+
+def announce_estimates(plan: EstimationPlan, console: Console) -> None:
+    """Say which estimators are not used, and which trials have no model."""
+    _warn(console, plan.notes)
+    if plan.untrained:
+        _warn(console, [f"{quantity(len(plan.untrained), 'trial')} without weights cannot be evaluated."])
+
+
+def show_estimates(result: Estimated, place: str, console: Console) -> None:
+    """Print a line for each new estimate of a model, or why there is none; ``place`` is its number among all."""
+    lines = [
+        f"{each.estimator} {each.log_likelihood:.3f} ± {each.log_likelihood_se:.3f} ({each.bias}, {each.split})"
+        for each in result.estimates
+    ]
+    for line in lines or [f"failed: {result.failure}"]:
+        console.print(f"{place} {result.spec}: {line}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, highlight=False)
+
+
+def _warn(console: Console, texts: list[str]) -> None:
+    for text in texts:
+        console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
+def _listed(values: tuple[int, ...]) -> str:
+    return ", ".join(map(str, values))

@@ -1,0 +1,47 @@
+"""Comparing two runs."""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import TYPE_CHECKING, Literal
+
+from bench.api.loading import load
+
+if TYPE_CHECKING:
+    from bench.reporting.comparison.compare import Comparison
+
+
+def compare(
+    base: str | PathLike[str],
+    new: str | PathLike[str],
+    *,
+    min_nats: float = 0.1,
+    min_ratio: float = 1.1,
+    false_alarms: float = 0.05,
+    timings: Literal["auto", "always", "never"] = "auto",
+) -> Comparison:
+    """Compare the run ``new`` with the run ``base``, cell by cell: what got better or worse, and how surely.
+
+    Differences of less than ``min_nats`` nats, and ratios of times and speeds below ``min_ratio``, do not count.
+    ``false_alarms`` is the probability that anything is called better or worse if nothing has changed.  ``timings``
+    says whether to compare seconds: ``auto`` does if machine, workers and load were alike.
+
+    ``Comparison.rows`` holds every comparison, and ``Comparison.of("worse")`` those with a verdict.  What cannot be
+    compared is a row that says why.  Raises UsageError for a folder without a run or a value out of range.
+
+    >>> import bench, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("base", "new"):
+    ...         results = bench.run(
+    ...             algos="aevb[learning_rate=0.02]", z=2, seeds=1, n_train=100, budget=200, hidden=8,
+    ...             likelihood="importance[num_samples=10]", likelihood_points=10,
+    ...             out=f"{folder}/{name}", execution=bench.Execution(backend="sequential"), quiet=True,
+    ...         )
+    ...     comparison = bench.compare(f"{folder}/base", f"{folder}/new")
+    >>> comparison.of("worse")
+    []
+    """
+    from bench.reporting.comparison.compare import compare
+    from bench.reporting.comparison.verdict import Rules
+
+    return compare(load(base), load(new), Rules(min_nats, min_ratio, false_alarms, timings))

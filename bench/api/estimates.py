@@ -1,0 +1,81 @@
+"""Estimating log p(x) for the models of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from bench.execution.execution import Execution
+from bench.options import split_list
+from bench.store import study_folder
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bench.execution.backend import Backend
+    from bench.execution.estimation import Estimated, EstimationPlan
+
+
+def estimate(
+    run: str | PathLike[str],
+    likelihood: str | Sequence[str] = (),
+    *,
+    points: int = 0,
+    split: Literal["test", "train"] = "test",
+    execution: Execution | None = None,
+    quiet: bool = False,
+) -> list[Estimated]:
+    """Estimate log p(x) of the models that a run has trained, with other estimators or on more datapoints.
+
+    ``likelihood`` names estimators (``"ais,importance[num_samples=5000]"``), by default those of the run; ``points``
+    is how many datapoints of the ``split`` to take, from the first on, by default as many as the run did.  The new
+    estimates appear in ``bench.load(run).likelihoods`` beside the others; only one of the same name is replaced.
+    What is known already is not estimated again.  Unless ``quiet``, each new estimate is printed to the standard
+    error stream.
+
+    Returns what became of each model that still needed an estimate: its new estimates, or the reason for its failure.
+    Raises UsageError if the request is wrong.
+
+    >>> import bench, tempfile
+    >>> here = bench.Execution(backend="sequential")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     results = bench.run(
+    ...         algos="aevb[learning_rate=0.02]", z=2, seeds=1, n_train=100, budget=200, hidden=8,
+    ...         likelihood="importance[num_samples=10]", likelihood_points=10,
+    ...         out=f"{folder}/run", execution=here, quiet=True,
+    ...     )
+    ...     estimated = bench.estimate(f"{folder}/run", "importance[num_samples=20]", execution=here, quiet=True)
+    ...     bench.load(f"{folder}/run").likelihoods["estimator"].tolist()
+    ['importance[num_samples=10]', 'importance[num_samples=20]']
+    """
+    execution = execution or Execution()
+    folders = study_folder.find(Path(run))
+    names = split_list(likelihood) if isinstance(likelihood, str) else likelihood
+    with execution.start(sum(1 for folder in folders for _ in folder.glob("trials/*/model.safetensors"))) as backend:
+        from rich.console import Console
+
+        from bench.execution import estimation
+
+        plans = [estimation.plan(folder, names, points, split) for folder in folders]
+        if not any(plan.todo for plan in plans):
+            backend.stop()
+        console = Console(stderr=True, quiet=quiet)
+        results = [result for plan in plans for result in _estimate(plan, execution, backend, console)]
+        if not results:
+            console.print("Nothing to do: every estimate is there.")
+    return results
+
+
+def _estimate(plan: EstimationPlan, execution: Execution, backend: Backend, console: Console) -> list[Estimated]:
+    """The estimates for one run folder, with a line for each of them."""
+    from bench.api import announcements
+    from bench.execution import estimation
+
+    announcements.announce_estimates(plan, console)
+    results = []
+    for result in estimation.run(plan, execution, backend):
+        results.append(result)
+        announcements.show_estimates(result, f"[{len(results)}/{len(plan.todo)}]", console)
+    return results

@@ -1,0 +1,32 @@
+"""Reading runs back."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.store import study_folder
+
+if TYPE_CHECKING:
+    from bench.results.frames import Results
+
+
+def load(path: str | PathLike[str], *others: str | PathLike[str]) -> Results:
+    """The results in a run folder, or in several together, as pandas frames.
+
+    The folder of a study with several parts holds one run per part, and all of them are loaded.  Raises StoreError if
+    there is no run.
+
+    >>> import bench, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     bench.load(folder)
+    Traceback (most recent call last):
+    ...
+    bench.errors.StoreError: '...' is not a run folder (it has no study.toml): give the folder of a `bench run`.
+    """
+    from bench.results.frames import Results
+
+    given = tuple({Path(each).resolve(): Path(each) for each in (path, *others)}.values())  # each run once
+    first, *more = (folder for each in given for folder in study_folder.find(each))
+    return Results(first, tuple(more), given)

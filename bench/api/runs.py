@@ -1,0 +1,122 @@
+"""Running a study."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from bench.api.loading import load
+from bench.errors import OptionError, did_you_mean
+from bench.execution.execution import Execution
+from bench.options import split_list
+from bench.store import study_folder
+from bench.studies import files as study_files
+from bench.studies.study import Study
+
+if TYPE_CHECKING:
+    from bench.results.frames import Results
+
+
+def run(
+    study: Study | str | None = None,
+    *,
+    size: str | None = None,
+    out: str | PathLike[str] | None = None,
+    execution: Execution | None = None,
+    quiet: bool = False,
+    **fields: object,
+) -> Results:
+    """Run a study, or the one that ``fields`` of `Study` describe (``algos``, ``z``, ``seeds``, ...); its results.
+
+    ``study`` may be the name of a shipped study (``"aevb-fig2"``, with a ``size``) or the path of a study file;
+    ``fields`` override what it says, and are written as on the command line or as lists.  ``out`` is the run folder,
+    by default ``runs/NAME``; what it already holds is not run again.  Unless ``quiet``, the standard error stream shows
+    what is run and how far it has come.
+
+    Every trial is a row of ``Results.trials``, with the reason if it did not end well.  Raises UsageError if the
+    request is wrong; then nothing is written.
+
+    >>> import bench, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     results = bench.run(
+    ...         algos="aevb[learning_rate=0.02]", z=2, seeds=1, n_train=100, budget=200, hidden=8,
+    ...         likelihood="importance[num_samples=10]", likelihood_points=10,
+    ...         out=f"{folder}/run", execution=bench.Execution(backend="sequential"), quiet=True,
+    ...     )
+    ...     results.trials[["algorithm", "status", "samples"]].values.tolist()
+    [['aevb[learning_rate=0.02]', 'done', 200]]
+    """
+    request = _Request.parse(study, size, fields)
+    execution = execution or Execution()
+    with execution.start(request.num_trials()) as backend:
+        from rich.console import Console
+
+        from bench.api import announcements
+        from bench.execution import planning, runner
+        from bench.execution.progress import progress
+
+        folder = Path(out) if out is not None else request.folder
+        homes = study_folder.create(folder, request.title, request.parts)
+        plans = [planning.plan(part, homes[name], execution) for name, part in request.parts.items()]
+        if not any(plan.todo for plan in plans):
+            backend.stop()
+        console = Console(stderr=True, quiet=quiet)
+        for plan in plans:
+            announcements.announce(plan, execution, console)
+            with progress(plan, console) as shown:
+                runner.run(plan, execution, backend, shown.ended)
+    return load(folder)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Request:
+    """What is to be run: the study of each part, by the part's name, and where."""
+
+    parts: Mapping[str, Study]
+    folder: Path
+    title: str = ""
+
+    @classmethod
+    def parse(cls, study: Study | str | None, size: str | None, fields: Mapping[str, object]) -> _Request:
+        """Read the study, and change ``fields`` of it in all its parts."""
+        changes = _typed(fields)
+        if isinstance(study, str):
+            file = study_files.read(study)
+            chosen, parts = file.parts(size)
+            changed = {name: dataclasses.replace(part, **changes) for name, part in parts.items()}
+            folder = Path("runs", f"{file.name}-{chosen}") if chosen else _folder(next(iter(changed.values())))
+            return cls(changed, folder, file.title)
+        if size is not None:
+            raise OptionError(f"`size` {size!r} needs the name of a study: bench run aevb-fig2 --size {size}.")
+        changed_study = dataclasses.replace(study or Study(), **changes)
+        return cls({"": changed_study}, _folder(changed_study))
+
+    def num_trials(self) -> int:
+        """How many trials there are; an earlier run may have asked for more seeds in the same folder."""
+        return sum(len(s.algos) * len(s.z) * len(s.n_train) * len(s.seeds) for s in self.parts.values())
+
+
+def _folder(study: Study) -> Path:
+    """Where a study runs if no folder is named."""
+    return Path("runs") / study.folder_name()
+
+
+def _typed(fields: Mapping[str, object]) -> dict[str, Any]:
+    """As on the command line, names may be one text, 3 stands for three seeds, and 1e6 is an integer."""
+    known = [field.name for field in dataclasses.fields(Study)]
+    for name in fields:
+        if name not in known:
+            raise OptionError(f"`run` has no argument {name!r}.{did_you_mean(name, known)}")
+    typed = dict(fields)
+    for name in ("algos", "likelihood"):
+        if isinstance(typed.get(name), str):
+            typed[name] = tuple(split_list(str(typed[name])))
+    if isinstance(typed.get("seeds"), int):
+        typed["seeds"] = tuple(range(cast(int, typed["seeds"])))
+    budget = typed.get("budget")
+    if isinstance(budget, float) and budget.is_integer():
+        typed["budget"] = int(budget)
+    return typed

@@ -1,0 +1,50 @@
+"""The options that say where and how trials run, which `bench run` and `bench estimate` share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import click
+
+from bench import plugins
+from bench.cli.values import count
+from bench.errors import UsageError
+from bench.execution.execution import Execution
+
+
+def execution_options(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add --jobs, --threads, --device and --backend to a command, which gets them as ``execution``.
+
+    ``what`` are the things that run, in the singular: trial, model.
+    """
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @click.option(
+            "--jobs", type=count(1), help=f"{what.capitalize()}s at once  [default: one per core or CUDA device]"
+        )
+        @click.option("--threads", type=count(1), default=1, show_default=True, help=f"Threads per {what}")
+        @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps")
+        @click.option(
+            "--backend",
+            type=_backend,
+            default="loky",
+            show_default=True,
+            help=f"What runs them: {', '.join(plugins.find('backend'))}, or a file with a back end of your own",
+        )
+        @wraps(command)
+        def with_execution(jobs: int | None, threads: int, device: str, backend: str, **others: Any) -> Any:
+            return command(execution=Execution(jobs or 0, threads, device, backend), **others)
+
+        return with_execution
+
+    return decorate
+
+
+def _backend(text: str) -> str:
+    try:
+        plugins.resolve("backend", text)
+    except UsageError as error:
+        raise click.BadParameter(str(error)) from error
+    return text

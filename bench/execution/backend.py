@@ -1,0 +1,85 @@
+"""The contract of a back end, which calls a function on every task: in worker processes, in threads, on a cluster.
+
+A back end knows nothing of trials and run folders, and whoever uses it knows nothing of processes.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import ClassVar, Generic, Self, TypeVar
+
+from bench.plugins import Plugin
+
+TaskT = TypeVar("TaskT")
+ResultT = TypeVar("ResultT")
+
+
+@dataclass(frozen=True)
+class Workers:
+    """How many workers run at once, and how many threads each of them computes with.
+
+    ``setup`` is picklable and without arguments.  Each new worker process calls it once, before its first task; its
+    exceptions are ignored, since it only brings forward what the first task would do: imports, above all.
+    """
+
+    count: int = 1
+    threads: int = 1
+    setup: Callable[[], object] | None = None
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[TaskT, ResultT]):
+    """What became of a task: its result, or the reason why its worker ``died`` (and then ``result`` is None)."""
+
+    task: TaskT
+    result: ResultT | None = None
+    died: str = ""
+
+
+class Backend(Plugin, ABC):
+    """Runs tasks and yields what became of each.  A plugin is one file with one class that defines ``run``.
+
+    As a context manager, a back end stops its workers if the block is left by an exception.
+
+    >>> from bench.execution.backends.sequential import Sequential
+    >>> with Sequential() as backend:
+    ...     [(outcome.task, outcome.result) for outcome in backend.run(abs, [-3, 2], Workers())]
+    [(-3, 3), (2, 2)]
+    """
+
+    max_workers: ClassVar[int | None] = None  # no limit
+
+    @abstractmethod
+    def run(
+        self, function: Callable[[TaskT], ResultT], tasks: Sequence[TaskT], workers: Workers
+    ) -> Iterator[Outcome[TaskT, ResultT]]:
+        """Call ``function`` on each task, ``workers.count`` at a time, and yield the outcomes in the order they arrive.
+
+        Function and tasks are picklable.  A task may be given to ``function`` more than once if a worker has died, so
+        that a second call must be harmless.  A worker's death is an outcome of its task and stops no other task; an
+        exception raised by ``function`` is raised here.
+        """
+
+    def prepare(self, workers: Workers) -> None:
+        """Begin to start workers and return at once: they get ready while the caller prepares the tasks.
+
+        By default nothing happens.
+        """
+
+    def stop(self) -> None:
+        """End all workers now, in the middle of their tasks if need be; calling it again does nothing.
+
+        By default nothing happens.
+        """
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self.stop()

@@ -1,0 +1,81 @@
+"""Where and how trials run: workers, threads, device, back end and time limit."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from bench import plugins
+from bench.errors import OptionError
+from bench.execution.backend import Backend, Workers
+from bench.execution.warm_up import warm_up
+
+NVIDIA_DRIVER = Path("/proc/driver/nvidia")
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Where and how trials run; none of it changes a result.
+
+    ``jobs`` is the number of trials at once; 0 means one per core, divided by ``threads``, or one per CUDA device.
+    ``backend`` is a back end's name, with its options in brackets, or the path of a file that holds one.  ``timeout``
+    is in seconds.  Raises OptionError for a value out of range, UnknownName or PluginError if there is no such back
+    end.
+
+    >>> Execution(jobs=2, threads=4).workers.count
+    2
+    """
+
+    jobs: int = 0
+    threads: int = 1
+    device: str = "auto"
+    backend: str = "loky"
+    timeout: float | None = None
+    rerun_stale: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse impossible values, naming the option."""
+        for name, least in (("jobs", 0), ("threads", 1)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise OptionError(f"`{name}` must be an integer of at least {least} (got {value!r}).")
+        if self.timeout is not None and not self.timeout > 0:
+            raise OptionError(f"`timeout` must be above 0 seconds (got {self.timeout!r}).")
+        plugins.resolve("backend", self.backend)
+
+    def start(self, num_tasks: int) -> Backend:
+        """The back end, with workers on their way for so many tasks; use it in a ``with`` statement.
+
+        Call it before anything that takes time: the workers import PyTorch meanwhile.
+        """
+        reference, settings = plugins.resolve("backend", self.backend)
+        backend: Backend = reference.load()(**settings)
+        count = min(num_tasks, self.jobs or self._likely_jobs())
+        if count > 0:
+            backend.prepare(self._workers(count))
+        return backend
+
+    @cached_property
+    def workers(self) -> Workers:
+        """The workers: ``jobs`` of them, or as many as there are cores or CUDA devices for."""
+        return self._workers(self.jobs or self._default_jobs())
+
+    def _workers(self, count: int) -> Workers:
+        limit = plugins.resolve("backend", self.backend)[0].load().max_workers
+        return Workers(count if limit is None else min(count, limit), self.threads, warm_up)
+
+    def _default_jobs(self) -> int:
+        from bench import devices
+
+        names = devices.device_names(self.device)
+        return len(names) if names != ["cpu"] else self._jobs_by_cores()
+
+    def _likely_jobs(self) -> int:
+        """`_default_jobs`, as far as it can be known without importing PyTorch."""
+        return 1 if self.device != "cpu" and NVIDIA_DRIVER.exists() else self._jobs_by_cores()
+
+    def _jobs_by_cores(self) -> int:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return max(1, cores // self.threads)

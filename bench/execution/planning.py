@@ -1,0 +1,65 @@
+"""What a study still needs: which trials have to run, and which estimators each of them gets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench import devices
+from bench.execution import standing
+from bench.execution.execution import Execution
+from bench.execution.provenance import code_changes
+from bench.execution.suitability import Suitability, check_suitability
+from bench.store.run_folder import Store
+from bench.studies.spec import TrialSpec
+from bench.studies.study import Study
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done in a run folder: ``todo``, out of all ``specs``; ``stale`` ones were finished by other code.
+
+    ``estimators`` are those that can be used on each trial's model.
+    """
+
+    store: Store
+    study: Study
+    specs: list[TrialSpec]
+    todo: list[TrialSpec]
+    estimators: Suitability
+    stale: list[TrialSpec] = field(default_factory=list)
+
+
+def plan(study: Study, out: Path, execution: Execution) -> Plan:
+    """Check everything that can be checked before training, create the run folder, and find out what it lacks.
+
+    Raises UsageError if the request is wrong; nothing is written then.
+    """
+    seed = study.seeds[0]
+    data = study.load_data(seed)
+    estimators = check_suitability(study.estimators, study.expand(data), data)
+    devices.choose_device(execution.device)
+    store = Store.create(out, study)
+    study = store.read_study()  # with the seeds and the budget of earlier commands on this folder
+    specs = study.expand(data)
+    stale = _stale(store, specs, data.fingerprint(), seed)
+    for spec in stale if execution.rerun_stale else []:
+        store.trial(spec.id).clear()
+    todo = [
+        spec
+        for spec in specs
+        if not standing.is_finished(store.trial(spec.id), study.budget, [e.name for e in estimators.of(spec)])
+    ]
+    return Plan(store, study, specs, todo, estimators, [] if execution.rerun_stale else stale)
+
+
+def _stale(store: Store, specs: list[TrialSpec], data: str, seed: int) -> list[TrialSpec]:
+    """The trials that were run, or begun, with other code or other data than the present ones.
+
+    ``data`` is the fingerprint of the present data of ``seed``: if it has changed, the data of all seeds have.
+    """
+    made_by = {spec: store.trial(spec.id).read_status().provenance for spec in specs}
+    begun = {spec: provenance for spec, provenance in made_by.items() if provenance is not None}
+    if any(provenance.data != data for spec, provenance in begun.items() if spec.seed == seed):
+        return list(begun)
+    return [spec for spec in begun if code_changes(spec, begun[spec], store.trial(spec.id).read_estimates())]

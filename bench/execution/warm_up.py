@@ -1,0 +1,18 @@
+"""What a worker does first: import whatever a trial needs, while the caller is still planning.
+
+Importing this module imports nothing, so that workers can be started before the caller itself imports PyTorch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+
+def warm_up() -> None:
+    """Import the code of trials, and make PyTorch load its optimisers: seconds that no trial waits for."""
+    import torch
+
+    from bench.training import optimiser
+
+    import_module("bench.execution.trial")
+    optimiser.warm_up(torch.device("cpu"))
