@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 
 import torch
 
@@ -45,3 +47,8 @@ def synchronised_time(device: torch.device) -> float:
     elif device.type == "mps":
         torch.mps.synchronize()
     return time.perf_counter()
+
+
+def synchronised_clock(device: torch.device) -> Callable[[], float]:
+    """`synchronised_time` of one device, to be read again and again."""
+    return partial(synchronised_time, device)

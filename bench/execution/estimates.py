@@ -77,7 +77,8 @@ def complete(folder: TrialFolder, session: Session, evaluation: Evaluation) -> N
     estimates.order([choice.name for choice in evaluation.estimators])
     first, earlier = estimates.first("test"), folder.read_diagnosis()
     if first is not None and (earlier is None or earlier.samples != samples):
-        folder.write_diagnosis(diagnosed(model, x, first, seeds.derive("diagnosis", evaluation.task)))
+        diagnosis = diagnosed(model, x, first, seeds.derive("diagnosis", evaluation.task))
+        folder.write_diagnosis(diagnosis)
     session.clocks.eval_seconds += time.perf_counter() - started
 
 

@@ -48,6 +48,7 @@ def _imported_sources(name: str, package: Path = BENCH) -> dict[str, Path]:
         if module in sources or path is None:
             continue
         sources[module] = path
+        waiting.append(module.rpartition(".")[0])  # importing a module runs its package's `__init__` too
         text = _FOR_TYPES_ALONE.sub("", path.read_text(encoding="utf-8"))
         for parent, block, line, plain in _IMPORT.findall(text):
             names = [each.split()[0] for each in (block or line).partition("#")[0].split(",") if each.split()]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import time
+from collections.abc import Callable
 from typing import TypeVar
 
 from torch import nn
@@ -19,7 +21,12 @@ TrainableT = TypeVar("TrainableT", bound=Trainable)
 
 
 def begin(
-    learner: Trainable, problem: Problem, minibatches: Minibatches, noise: int, learning_rate: float | None = None
+    learner: Trainable,
+    problem: Problem,
+    minibatches: Minibatches,
+    noise: int,
+    learning_rate: float | None = None,
+    now: Callable[[], float] = time.perf_counter,
 ) -> Tuning | None:
     """Set ``learner`` up, its step size chosen first if that is ``auto``; returns the choice, None if none was due.
 
@@ -29,7 +36,9 @@ def begin(
         set_up(learner, problem, noise, learning_rate)
         return None
     rates = candidates(learner.hyperparameters)
-    tuning = choose_learning_rate(rates, lambda rate: set_up(copy.copy(learner), problem, noise, rate), minibatches)
+    tuning = choose_learning_rate(
+        rates, lambda rate: set_up(copy.copy(learner), problem, noise, rate), minibatches, now=now
+    )
     set_up(learner, problem, noise, tuning.learning_rate)
     return tuning
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bench.devices import synchronised_clock
 from bench.errors import Diverged
 from bench.models.frozen import frozen
 from bench.training.beginning import begin
@@ -63,6 +64,7 @@ class Session:
         self.watched = watched
         self.clocks = Clocks()
         self.tuning: Tuning | None = None
+        self._now = synchronised_clock(problem.x.device)
         self._means = RunningMeans()
         self._levels: dict[int, float] = {}  # by samples: what divergence is noticed by
 
@@ -72,7 +74,7 @@ class Session:
         if saved is not None:
             self._resume(saved)
             return
-        self.tuning = begin(self.learner, self.problem, self.minibatches, self.noise)
+        self.tuning = begin(self.learner, self.problem, self.minibatches, self.noise, now=self._now)
         if self.tuning is not None:
             self.clocks.model_evaluations = self.tuning.model_evaluations
             self.clocks.train_seconds = self.tuning.seconds
@@ -99,7 +101,7 @@ class Session:
 
         Raises Diverged after a mark at which the training has diverged, or at the end.
         """
-        for pause in train(self.learner, self.minibatches, self.clocks, budget, patience, self._means):
+        for pause in train(self.learner, self.minibatches, self.clocks, budget, patience, self._means, self._now):
             yield self._look(pause)
             self._check_divergence()
         self._check_divergence(ended=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 
-from bench.devices import synchronised_time
 from bench.errors import OptionError
 from bench.training.clocks import Tuning
 from bench.training.minibatches import Minibatches
@@ -51,6 +51,7 @@ def choose_learning_rate(
     start: Callable[[float], Learner],
     minibatches: Minibatches,
     num_samples: int = TUNING_SAMPLES,
+    now: Callable[[], float] = time.perf_counter,
 ) -> Tuning:
     """Try each candidate from the same start on the same first minibatches, and take the best.
 
@@ -62,7 +63,7 @@ def choose_learning_rate(
     updates = max(2, math.ceil(num_samples / minibatches.size))
     objectives: dict[str, float] = {}
     evaluations = 0
-    started = synchronised_time(minibatches.x.device)
+    started = now()
     for rate in rates:
         learner = start(rate)
         seen = []
@@ -77,5 +78,5 @@ def choose_learning_rate(
         objectives=objectives,
         samples=updates * minibatches.size * len(rates),
         model_evaluations=evaluations,
-        seconds=synchronised_time(minibatches.x.device) - started,
+        seconds=now() - started,
     )
