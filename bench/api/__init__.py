@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from bench.api.estimates import estimate
     from bench.api.exports import export
     from bench.api.loading import load
-    from bench.api.reports import report, reports
+    from bench.api.reporting import report, reports
     from bench.api.runs import run
 
 __all__ = ["compare", "estimate", "export", "load", "report", "reports", "run"]
@@ -20,8 +20,8 @@ _HOMES = {
     "estimate": "estimates",
     "export": "exports",
     "load": "loading",
-    "report": "reports",
-    "reports": "reports",
+    "report": "reporting",
+    "reports": "reporting",
     "run": "runs",
 }
 
