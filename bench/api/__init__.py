@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from bench.api.estimates import estimate
     from bench.api.exports import export
     from bench.api.loading import load
-    from bench.api.reports import report
+    from bench.api.reporting import report
     from bench.api.runs import run
 
 __all__ = ["compare", "estimate", "export", "load", "report", "run"]
@@ -20,7 +20,7 @@ _HOMES = {
     "estimate": "estimates",
     "export": "exports",
     "load": "loading",
-    "report": "reports",
+    "report": "reporting",
     "run": "runs",
 }
 

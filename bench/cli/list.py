@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from bench.errors import PluginError, UnknownName, did_you_mean
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 @click.command("list")
@@ -12,33 +17,44 @@ from bench.errors import PluginError, UnknownName, did_you_mean
 def command(kind: str | None) -> None:
     """List what there is, each with a line of help.
 
-    KIND is algorithms, datasets, models, decoders, estimators, reports or studies; all of them without it.
+    KIND is algorithms, datasets, models, decoders, estimators, reports, backends or studies  [default: all of them]
     """
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
-    from bench.plugins import KINDS, find
+    from bench.plugins import KINDS
 
     plurals = {**{f"{name}s": name for name in KINDS}, "studies": "study"}
     if kind is not None and kind not in plurals and kind not in plurals.values():
         raise UnknownName(f"Unknown kind {kind!r}.{did_you_mean(kind, plurals)}")
-    wanted = [plurals.get(kind, kind)] if kind else [*plurals.values()]
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column()
-    for name in [name for name in wanted if name in KINDS]:
-        table.add_row(f"[bold]{name}s[/]")
-        for plugin in find(name).values():
-            try:
-                summary = plugin.summary()
-            except PluginError as error:
-                summary = f"broken: {error}"
-            table.add_row(f"  {escape(plugin.name)}", escape(summary))
-    if "study" in wanted:
-        from bench.studies import files as study_files
-
-        table.add_row("[bold]studies[/]")
-        for name in study_files.shipped_names():
-            table.add_row(f"  {name}", study_files.read(name).title)
+    for name in [plurals.get(kind, kind)] if kind else plurals.values():
+        _add_studies(table) if name == "study" else _add_plugins(table, name)
     Console().print(table, highlight=False)
+
+
+def _add_plugins(table: Table, kind: str) -> None:
+    from rich.text import Text
+
+    from bench.cli import docstrings
+    from bench.plugins import find
+
+    table.add_row(Text(f"{kind}s", "bold"))
+    for plugin in find(kind).values():
+        try:
+            summary = plugin.summary()
+        except PluginError as error:
+            summary = f"broken: {error}"
+        table.add_row(Text(f"  {plugin.name}"), docstrings.inline(summary))
+
+
+def _add_studies(table: Table) -> None:
+    from rich.text import Text
+
+    from bench.studies import files as study_files
+
+    table.add_row(Text("studies", "bold"))
+    for name in study_files.shipped_names():
+        table.add_row(f"  {name}", Text(study_files.read(name).title))

@@ -103,7 +103,7 @@ def test_run_refuses(bench: Bench, tmp_path: Path, arguments: list[str], words: 
         if ".toml" not in arguments[0]
         else arguments
     )
-    finished = bench("run", *given, code=2)
+    finished = bench("run", *given, "--backend", "sequential", code=2)
     assert words in finished.stderr
     assert "Error" in finished.stderr
     assert len(finished.stderr.strip().splitlines()) <= 4  # with click's usage lines

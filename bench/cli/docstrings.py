@@ -1,0 +1,75 @@
+"""Docstrings as people read them: paragraphs fill the width, and backticks become styling."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+CODE = "cyan"
+
+_CODE = re.compile(r"(`+)(.+?)\1")
+_ITEM = re.compile(r"(?P<mark>[-*]|\d+\.) +(?P<text>.*)")
+
+
+def inline(text: str) -> Text:
+    """A text whose parts in backticks are styled as code; the backticks go.
+
+    >>> inline("the ``auto`` of `Options`").plain
+    'the auto of Options'
+    """
+    styled, end = Text(), 0
+    for match in _CODE.finditer(text):
+        styled.append(text[end : match.start()]).append(match[2], CODE)
+        end = match.end()
+    return styled.append(text[end:])
+
+
+def rendered(docstring: str) -> Iterator[RenderableType]:
+    """The blocks of a docstring, with a blank line between them.
+
+    Paragraphs and list items are reflowed; indented lines and examples stay as they are.
+    """
+    for i, block in enumerate(re.split(r"\n\s*\n", inspect.cleandoc(docstring))):
+        if i > 0:
+            yield ""
+        yield from _block(block.splitlines())
+
+
+def _block(lines: list[str]) -> Iterator[RenderableType]:
+    if lines[0].startswith((" ", ">>>")):
+        yield from map(_verbatim, lines)
+        return
+    for piece in _pieces(lines):
+        item = _ITEM.fullmatch(piece)
+        if piece.startswith(" "):
+            yield _verbatim(piece)
+        elif item is not None:
+            row = Table.grid(padding=(0, 1))
+            row.add_row(item["mark"], inline(item["text"]))
+            yield row
+        else:
+            yield inline(piece)
+
+
+def _pieces(lines: list[str]) -> Iterator[str]:
+    """Lines that belong together, joined: paragraphs, list items with their continuation, single indented lines."""
+    piece = ""
+    for line in lines:
+        indented, in_item = line.startswith(" "), bool(_ITEM.fullmatch(piece))
+        begins_item = bool(_ITEM.fullmatch(line)) and (in_item or piece == "" or piece.endswith(":"))  # else a minus
+        if piece and not begins_item and indented == in_item and not piece.startswith(" "):
+            piece += " " + line.strip()
+            continue
+        if piece:
+            yield piece
+        piece = line
+    yield piece
+
+
+def _verbatim(line: str) -> Text:
+    return Text(line, no_wrap=True, overflow="ignore")
