@@ -1,17 +1,18 @@
-# Needs python3 (3.11 or newer) with its venv module, and nothing else.
+# Needs only python3 (3.11 or newer) with its venv module.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help bench test validation statistics clean
+.PHONY: help bench test validation statistics rooms clean
 
 help:
-	@echo "make bench   compare AEVB, wake-sleep and Monte Carlo EM (into runs/main; run it again to go on)"
-	@echo "make test    lint, type-check, test, build and time the project (TOXENV=tests: only the tests)"
-	@echo "make validation   hold every estimator against truth again, into docs/validation.md (a quarter of an hour, MNIST)"
-	@echo "make statistics   how often intervals cover and alarms are false, into docs/statistics.md (some minutes)"
-	@echo "make clean   remove the environments and what was built; runs/ stays"
+	@echo "make bench        compare AEVB, wake-sleep and Monte Carlo EM (into runs/main; repeat it to continue)"
+	@echo "make test         lint, type-check, test, build and time the project (TOXENV=tests: only the tests)"
+	@echo "make validation   compare every estimator with the truth, into docs/validation.md (15 minutes, needs MNIST)"
+	@echo "make statistics   measure coverage and false alarms, into docs/statistics.md (several minutes)"
+	@echo "make rooms        update the picture of the rooms in CONTRIBUTING.md"
+	@echo "make clean        remove environments and build outputs, but not runs/"
 
 bench: $(VENV)/.bench
 	$(BIN)/bench run --algos aevb,wakesleep,mcem --z 3,5,10 --seeds 3 --out runs/main
@@ -24,6 +25,10 @@ validation: $(VENV)/.bench
 
 statistics: $(VENV)/.bench
 	$(BIN)/python docs/statistics.py > docs/statistics.md.new && mv docs/statistics.md.new docs/statistics.md
+
+rooms: $(VENV)/.bench
+	$(PIP) --quiet grimp
+	$(BIN)/python docs/rooms.py --write
 
 clean:
 	rm -rf $(VENV) .tox build dist *.egg-info

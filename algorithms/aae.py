@@ -1,4 +1,4 @@
-"""The adversarial auto-encoder, with the same encoder as AEVB."""
+"""Adversarial auto-encoder, with the same encoder as AEVB."""
 
 from __future__ import annotations
 
@@ -15,34 +15,46 @@ from bench import Algorithm, Batch, Hyperparameters, Problem, StepInfo, option
 
 @dataclass(frozen=True)
 class AAEHyperparameters(Hyperparameters):
-    """What can be set of the adversarial auto-encoder."""
+    """Options of the adversarial auto-encoder."""
 
     adversarial_weight: float = option(
-        1.0, "of the encoder's adversarial loss -log D(z), in nats; 0 leaves z unregularised", minimum=0
+        1.0, "weight of the encoder's adversarial loss -log D(z); 0 leaves z unregularised", minimum=0
     )
-    discriminator_hidden: int = option(100, "units in both hidden layers of the discriminator", minimum=1)
+    discriminator_hidden: int = option(100, "units in each of the discriminator's two hidden layers", minimum=1)
     discriminator_rate: float = option(1e-3, "step size of the discriminator's Adam", above=0)
 
 
 class AAE(Algorithm):
-    """Adversarial auto-encoder: a discriminator's game, not a KL divergence, brings the encoder's draws to the prior.
+    """Adversarial auto-encoder: a discriminator, rather than a KL divergence, matches the encoder's draws to the prior.
 
-    The best discriminator's log odds are log p(z) - log q(z), with q(z) the mean of q(z|x) over the data.  So the
-    objective that is reported, log p(x|z) plus log odds, estimates E[log p(x|z)] - KL(q(z) || p(z)): the lower bound
-    without the information I(x; z), which the bound charges for and this algorithm does not.  What the encoder ascends
-    is log p(x|z) + adversarial_weight log D(z), as in the source: while D is undecided, log D has half the slope of the
-    log odds.  Nothing keeps q(z|x) from being narrow; the bound is a diagnostic here, as in wake-sleep, and loose.
-    Source: Makhzani et al. 2015; its reconstruction and regularisation phases make one update of the encoder here.
-    Cost of a step: 2 M model evaluations; passes through encoder and discriminator are none.
+    The log odds of the optimal discriminator D are ``log p(z) - log q(z)``, where q(z) is the average of q(z|x) over
+    the data. The reported objective, ``log p(x|z)`` plus the log odds, therefore estimates
+    ``E[log p(x|z)] - KL(q(z) || p(z))``: the lower bound without the mutual information I(x; z), which the bound
+    penalises and this algorithm does not. The encoder ascends ``log p(x|z) + adversarial_weight * log D(z)``, as in
+    the paper; while D is undecided, log D has half the slope of the log odds. Nothing prevents q(z|x) from becoming
+    narrow, so the lower bound is only a diagnostic here, as in wake-sleep, and it is loose.
+
+    The paper alternates a reconstruction and a regularisation phase; here both are one update of the encoder.
+    Source: Makhzani et al. 2015.
+    Cost of a step: 2 M model evaluations; passes through the encoder and the discriminator are not counted.
+
+    Example:
+        >>> import torch
+        >>> x = torch.bernoulli(torch.full((100, 6), 0.3), generator=torch.Generator().manual_seed(0))
+        >>> algorithm = AAE(latent_size=2, model="mlp[hidden=8]", learning_rate=0.02).fit(x, budget=200)
+        >>> estimate = algorithm.estimate_log_likelihood(x, "importance[num_samples=20,proposal=encoder]")
+        >>> estimate.log_likelihoods.shape
+        torch.Size([100])
     """
 
     Options = AAEHyperparameters
     hyperparameters: AAEHyperparameters
 
     def setup(self, problem: Problem, generator: torch.Generator) -> None:
-        """Decoder and encoder as for all; the discriminator always with Adam, since Adagrad cannot follow.
+        """Build the model and the discriminator, which always uses Adam.
 
-        What the discriminator must tell apart changes for as long as the encoder learns, and Adagrad's steps shrink.
+        The distributions that the discriminator separates change as long as the encoder learns, and Adagrad's
+        shrinking steps could not keep up.
         """
         settings = self.hyperparameters
         self.generator = generator
@@ -55,13 +67,13 @@ class AAE(Algorithm):
         )
 
     def step(self, batch: Batch) -> StepInfo:
-        """The discriminator learns; then the auto-encoder, to reconstruct and to pass for the prior."""
+        """Update the discriminator, then the auto-encoder: to reconstruct x, and to fool the discriminator."""
         posterior = self.model.encode(batch.x)
         z = posterior.rsample(self.generator)  # [M, d]
         discriminator_loss = self.discriminate(z.detach())
         log_likelihood, log_odds = self.model.decoder.log_prob(batch.x, z), self.log_odds(z)
-        not_fooled = softplus(-log_odds)  # -log D(z): the non-saturating loss, with a slope where D is sure
-        loss = (self.hyperparameters.adversarial_weight * not_fooled - log_likelihood).mean()
+        adversarial = softplus(-log_odds)  # -log D(z): the non-saturating loss, whose slope survives a confident D
+        loss = (self.hyperparameters.adversarial_weight * adversarial - log_likelihood).mean()
         self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
@@ -69,9 +81,10 @@ class AAE(Algorithm):
         return StepInfo(objective, 2 * len(batch.x), {"discriminator_loss": discriminator_loss})
 
     def discriminate(self, z: Tensor) -> Tensor:
-        """One update of the discriminator, from as many draws of the prior as there are z [M, d]; its loss in nats.
+        """Update the discriminator on z [M, d] and as many draws from the prior, and return its loss in nats.
 
-        The loss is -log D(prior's) - log(1 - D(z)): 2 log 2 where the two cannot be told apart.
+        The loss is ``-log D(z_prior) - log(1 - D(z))``, averaged over the minibatch: 2 log 2 = 1.39 if the two cannot
+        be distinguished.
         """
         from_prior = self.model.sample_prior(len(z), self.generator)
         loss = (softplus(-self.log_odds(from_prior)) + softplus(self.log_odds(z))).mean()
@@ -81,15 +94,15 @@ class AAE(Algorithm):
         return loss.detach()
 
     def log_odds(self, z: Tensor) -> Tensor:
-        """log D(z) - log(1 - D(z)), that z [M, d] came from the prior and not from the encoder: [M] nats."""
+        """The log odds ``log D(z) - log(1 - D(z))`` that z [M, d] comes from the prior, not the encoder: [M] nats."""
         log_odds: Tensor = self.discriminator(z).squeeze(-1)
         return log_odds
 
 
 def perceptron(sizes: tuple[int, ...], like: Tensor, generator: torch.Generator) -> nn.Sequential:
-    """Affine layers with leaky ReLUs between, on the device and in the precision of ``like``; it begins as zero.
+    """Affine layers of these ``sizes`` with leaky ReLUs between them, on the device and with the dtype of ``like``.
 
-    Initial weights are He's, those of the last layer zero: a discriminator begins undecided.
+    Weights have He initialisation, except that those of the last layer are zero: the discriminator starts undecided.
     """
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes):

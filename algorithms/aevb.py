@@ -14,83 +14,104 @@ from bench.models.corruption import corrupt
 
 @dataclass(frozen=True)
 class AEVBHyperparameters(Hyperparameters):
-    """What can be set of AEVB."""
+    """Options of AEVB."""
 
-    num_samples: int = option(1, "draws of z for each datapoint (L)", minimum=1)
-    estimator: Literal["A", "B"] = option("B", "SGVB estimator: A samples the KL divergence, B has it in closed form")
+    num_samples: int = option(1, "draws of z per datapoint (L)", minimum=1)
+    estimator: Literal["A", "B"] = option(
+        "B", "SGVB estimator: A samples the KL divergence, B computes it in closed form"
+    )
     denoise: Literal["none", "masking", "salt_and_pepper", "gaussian"] = option(
-        "none", "noise on the x that the encoder sees in training"
+        "none", "noise added to the encoder's input during training"
     )
     corruption: float = option(
-        0.1, "for denoise: share of pixels masked, or set to 0 or 1; standard deviation of gaussian noise", above=0
+        0.1,
+        "strength of the noise: fraction of pixels that are masked or set to 0 or 1, or standard deviation if gaussian",
+        above=0,
     )
     kl_warmup: int = option(
-        0, "training samples in which the KL divergence's weight rises from 0 to 1", unit="samples", minimum=0
+        0, "training samples over which the weight of the KL divergence rises from 0 to 1", unit="samples", minimum=0
     )
     free_bits: float = option(
-        0.0, "KL divergence of a latent dimension (minibatch mean) that costs nothing", unit="nats", minimum=0
+        0.0, "KL divergence per latent dimension (minibatch mean) that is not penalised", unit="nats", minimum=0
     )
 
     @property
-    def eases_kl(self) -> bool:
-        """Whether the KL divergence is charged for otherwise than the bound does."""
+    def relaxes_kl(self) -> bool:
+        """Whether training penalises the KL divergence less than the bound does."""
         return self.kl_warmup > 0 or self.free_bits > 0
 
     def __post_init__(self) -> None:
-        """Refuse combinations that mean nothing."""
-        given = self.corruption
-        if self.eases_kl and self.estimator == "A":
+        """Check combinations of options."""
+        if self.relaxes_kl and self.estimator == "A":
             raise OptionError(
-                "`kl_warmup` and `free_bits` of aevb need the KL divergence by dimension, in closed form (got "
+                "`kl_warmup` and `free_bits` of aevb need the KL divergence per dimension in closed form (got "
                 "estimator=A): choose estimator=B, or leave both at 0."
             )
-        if self.denoise in ("masking", "salt_and_pepper") and given > 1:
-            raise OptionError(f"`corruption` of aevb is a share of the pixels, at most 1 (got {given:g}).")
-        if self.denoise == "none" and given != type(self).corruption:
-            raise OptionError(f"`corruption` of aevb does nothing without denoise (got {given:g}): set denoise too.")
+        if self.denoise in ("masking", "salt_and_pepper") and self.corruption > 1:
+            raise OptionError(
+                f"`corruption` of aevb is a fraction of the pixels and must be at most 1 (got {self.corruption:g})."
+            )
+        if self.denoise == "none" and self.corruption != type(self).corruption:
+            raise OptionError(
+                f"`corruption` of aevb has no effect without `denoise` (got {self.corruption:g}): set denoise as well."
+            )
 
 
 class AEVB(Algorithm):
-    """Auto-encoding variational Bayes: ascends the lower bound through reparameterised draws.
+    """Auto-encoding variational Bayes: maximises the lower bound with reparameterised draws of z.
 
-    Against posterior collapse, ``kl_warmup`` and ``free_bits`` ascend something easier than the bound; the objective
-    that is reported, and that the step size is chosen by, is the bound all the same.  With ``denoise`` it is that of
-    q(z|corrupted x) on the clean x: a lower bound still, as for any q.  Evaluation encodes the clean x.
+    ``kl_warmup`` and ``free_bits`` counteract posterior collapse by relaxing the KL penalty during training. The
+    reported objective, which also selects the step size, remains the lower bound. With ``denoise`` the encoder sees a
+    corrupted x and the objective is the bound of q(z|corrupted x) on the clean x, still a lower bound on log p(x).
+    Evaluation always encodes the clean x.
+
     Source: Kingma & Welling 2014, algorithm 1, equations 6 (estimator A) and 7 (estimator B); Bowman et al. 2016 (KL
     warm-up); Kingma et al. 2016, equation 15 (free bits); Im et al. 2017 (denoising).
     Cost of a step: 2 L M model evaluations.
+
+    Example:
+        >>> import torch
+        >>> x = torch.bernoulli(torch.full((100, 6), 0.3), generator=torch.Generator().manual_seed(0))
+        >>> algorithm = AEVB(latent_size=2, model="mlp[hidden=8]", num_samples=5, learning_rate=0.02)
+        >>> algorithm = algorithm.fit(x, budget=200)
+        >>> estimate = algorithm.estimate_log_likelihood(x, "importance[num_samples=20,proposal=encoder]")
+        >>> estimate.log_likelihoods.shape  # one value per datapoint, in nats
+        torch.Size([100])
+        >>> estimate.bias
+        'lower'
     """
 
     Options = AEVBHyperparameters
     hyperparameters: AEVBHyperparameters
 
     def setup(self, problem: Problem, generator: torch.Generator) -> None:
-        """Decoder, encoder and one optimiser for both."""
+        """Build decoder, encoder and one optimiser for both."""
         if self.hyperparameters.denoise == "salt_and_pepper" and not problem.bounded:
             raise OptionError(
-                "`denoise` of aevb: salt_and_pepper sets values to 0 or 1, and these data do not lie in [0, 1]: choose "
-                "masking or gaussian."
+                "`denoise` of aevb cannot be 'salt_and_pepper', which sets values to 0 or 1: these data do not lie in "
+                "[0, 1]. Choose masking or gaussian."
             )
         self.generator = generator
-        self.samples = 0  # training samples seen, which KL warm-up goes by
+        self.samples = 0  # training samples seen so far, for KL warm-up
         self.model = problem.model(encoder=True)
         self.optimiser = self.make_optimiser(self.model.parameters(), problem)
 
     def step(self, batch: Batch) -> StepInfo:
-        """One ascent in theta and phi together, of the bound or of what eases it."""
+        """Update theta and phi together by the gradient of the bound, or of its relaxation."""
         log_likelihood, kl = self.terms(batch.x)
         bound = (log_likelihood - kl.sum(-1)).mean()
-        ascended = log_likelihood.mean() - self.charge(kl.mean(0)) if self.hyperparameters.eases_kl else bound
+        relaxed = self.hyperparameters.relaxes_kl
+        objective = log_likelihood.mean() - self.kl_penalty(kl.mean(0)) if relaxed else bound
         self.optimiser.zero_grad()
-        (-ascended).backward()
+        (-objective).backward()
         self.optimiser.step()
         self.samples += len(batch.x)
         return StepInfo(bound.detach(), model_evaluations=2 * self.hyperparameters.num_samples * len(batch.x))
 
     def terms(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Both terms of the bound, for x [M, D] in nats: log p(x|z) [M], and the KL divergence by dimension [M, d].
+        """Return the two terms of the bound for x [M, D], in nats: log p(x|z) [M] and the KL divergence [M, d].
 
-        Estimator A samples the KL divergence, all dimensions at once: [M, 1].
+        Estimator A samples the KL divergence over all dimensions together, and returns it as [M, 1].
         """
         settings = self.hyperparameters
         posterior = self.model.encode(corrupt(x, settings.denoise, settings.corruption, self.generator))
@@ -100,8 +121,8 @@ class AEVB(Algorithm):
             return log_likelihood, posterior.kl_terms()
         return log_likelihood, (posterior.log_prob(z) - self.model.log_prior(z)).mean(0)[:, None]
 
-    def charge(self, kl: torch.Tensor) -> torch.Tensor:
-        """What KL divergences [d], means over the minibatch, cost by now: in nats, a scalar."""
+    def kl_penalty(self, kl: torch.Tensor) -> torch.Tensor:
+        """Return the current penalty, a scalar in nats, for the KL divergences [d], averaged over the minibatch."""
         settings = self.hyperparameters
         weight = min(1.0, self.samples / settings.kl_warmup) if settings.kl_warmup else 1.0
         return weight * kl.clamp(min=settings.free_bits).sum()

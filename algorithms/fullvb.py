@@ -15,33 +15,41 @@ from bench.models.gaussian import Gaussian
 
 @dataclass(frozen=True)
 class FullVBHyperparameters(Hyperparameters):
-    """What can be set of full variational Bayes."""
+    """Options of full variational Bayes."""
 
     prior: bool = option(
-        True, "N(0, I) prior on the encoder's parameters, a weight decay of 1/N; the decoder's is in the bound, always"
+        True,
+        "N(0, I) prior on the encoder's parameters: a weight decay of 1/N (the decoder's prior is part of the bound)",
     )
-    num_samples: int = option(1, "draws of theta for a minibatch, each with a z for every datapoint (L)", minimum=1)
-    initial_scale: float = option(0.01, "standard deviation that q(theta) starts with", above=0)
+    num_samples: int = option(1, "draws of theta per minibatch, each with one z per datapoint (L)", minimum=1)
+    initial_scale: float = option(0.01, "initial standard deviation of q(theta)", above=0)
 
 
 class FullVB(Algorithm):
-    """Full variational Bayes: a Gaussian posterior q(theta) over the decoder's parameters too, prior N(0, I).
+    """Full variational Bayes: a Gaussian posterior q(theta) over the decoder's parameters as well, with prior N(0, I).
 
-    Ascends, for each of N datapoints, ``E[log p(x|z, theta)] - KL(q(z|x) || p(z)) - KL(q(theta) || p(theta)) / N``
-    with ``theta = mu + sigma * zeta``; that is its objective, a lower bound on the log evidence of the N datapoints,
-    divided by N.  The encoder's parameters stay point estimates.  The model that estimators judge, and whose bound is
-    followed, has theta = mu, the posterior mean: no average over q(theta) is taken.
+    The objective per datapoint is ``E[log p(x|z, theta)] - KL(q(z|x) || p(z)) - KL(q(theta) || p(theta)) / N`` with
+    ``theta = mu + sigma * zeta``: a lower bound on the log evidence of all N datapoints, divided by N. The encoder's
+    parameters remain point estimates. Bounds and estimates of log p(x) during and after training use the posterior
+    mean, theta = mu; they do not average over q(theta).
 
-    Source: Kingma & Welling 2014, appendix F.  There each datapoint has a zeta of its own; here all of a minibatch
-    share one, which has the same expectation, more variance, and costs M times fewer draws of all weights.
+    Source: Kingma & Welling 2014, appendix F. The paper draws one zeta per datapoint; here a minibatch shares one,
+    which has the same expectation and a larger variance, but needs M times fewer draws of all weights.
     Cost of a step: 2 L M model evaluations.
+
+    Example:
+        >>> import torch
+        >>> x = torch.bernoulli(torch.full((100, 6), 0.3), generator=torch.Generator().manual_seed(0))
+        >>> algorithm = FullVB(latent_size=2, model="mlp[hidden=8]", learning_rate=0.02).fit(x, budget=200)
+        >>> bool(algorithm.parameter_kl() > 0)
+        True
     """
 
     Options = FullVBHyperparameters
     hyperparameters: FullVBHyperparameters
 
     def setup(self, problem: Problem, generator: torch.Generator) -> None:
-        """Encoder and decoder, whose weights are mu, and log sigma^2 for each of the decoder's weights."""
+        """Build the model, whose decoder weights are mu, and log sigma^2 for each of these weights."""
         settings = self.hyperparameters
         self.generator = generator
         self.num_data = problem.num_data
@@ -51,11 +59,11 @@ class FullVB(Algorithm):
         )
         theta = [*self.model.decoder.parameters(), *self.log_variances]
         phi = [weight for name, weight in self.model.named_parameters() if name.startswith("encoder.")]
-        self.optimiser = self.make_optimiser(theta, problem, prior=False)  # theta's prior is in the bound
+        self.optimiser = self.make_optimiser(theta, problem, prior=False)  # the prior of theta is part of the bound
         self.encoder_optimiser = self.make_optimiser(phi, problem)
 
     def step(self, batch: Batch) -> StepInfo:
-        """One ascent of the full bound in mu, sigma and phi together."""
+        """Update mu, sigma and phi together by the gradient of the full bound."""
         kl = self.parameter_kl()
         bound = self.expected_bound(batch).mean() - kl / self.num_data
         self.optimiser.zero_grad()
@@ -70,7 +78,7 @@ class FullVB(Algorithm):
         )
 
     def expected_bound(self, batch: Batch) -> Tensor:
-        """The bound on log p(x|theta) for each datapoint of the batch, averaged over draws of theta: [M] nats."""
+        """The lower bound on log p(x|theta) per datapoint, averaged over draws of theta: [M] nats."""
         posterior = self.model.encode(batch.x)
         log_likelihoods = []
         for _ in range(self.hyperparameters.num_samples):
@@ -80,10 +88,10 @@ class FullVB(Algorithm):
         return torch.stack(log_likelihoods).mean(0) - posterior.kl_to_standard_normal()
 
     def parameter_kl(self) -> Tensor:
-        """KL(q(theta) || N(0, I)) in nats, all of it (appendix F.1)."""
+        """KL(q(theta) || N(0, I)), summed over all parameters, in nats (appendix F.1)."""
         return torch.stack([q.kl_terms().sum() for _, q in self.parameter_posterior()]).sum()
 
     def parameter_posterior(self) -> Iterator[tuple[str, Gaussian]]:
-        """q(theta), one tensor of the decoder's parameters after the other, by name."""
+        """Yield q(theta) as pairs of a decoder parameter's name and its Gaussian."""
         for (name, mean), log_variance in zip(self.model.decoder.named_parameters(), self.log_variances, strict=True):
             yield name, Gaussian(mean, log_variance)

@@ -13,54 +13,64 @@ from bench.mcmc.adaptation import DualAveraging
 from bench.mcmc.posterior import LogPosterior, offered_prior
 from bench.models.frozen import frozen
 
-# Prior draws that a chain is offered at each visit where it is visited once a pass.
+# Prior draws proposed to a chain at each visit if it is visited only once per pass through the data.
 ONLINE_CANDIDATES = 1000
 
 
 @dataclass(frozen=True)
 class MCEMHyperparameters(Hyperparameters):
-    """What can be set of Monte Carlo EM."""
+    """Options of Monte Carlo EM."""
 
     batch_size: int | Literal["all"] = option(
-        "all", "datapoints whose chains move in one step; the paper's algorithm moves all of them", minimum=1
+        "all", "datapoints whose chains move in one step; in the paper, all of them", minimum=1
     )
     num_candidates: int | Literal["auto"] = option(
         "auto",
-        "prior draws that each chain is offered before it moves; auto is 0 with batch_size=all, else 1000",
+        "prior draws proposed to each chain before it moves; auto means 0 with batch_size=all, otherwise 1000",
         minimum=0,
     )
-    num_leapfrog: int = option(10, "leapfrog steps of a Hamiltonian transition", minimum=1)
-    num_updates: int = option(5, "weight updates with each sample of z", minimum=1)
+    num_leapfrog: int = option(10, "leapfrog steps per Hamiltonian transition", minimum=1)
+    num_updates: int = option(5, "weight updates per sample of z", minimum=1)
     acceptance: float = option(
-        0.9, "acceptance probability that the step size of the chains is tuned to", above=0, maximum=0.99
+        0.9, "target acceptance probability to which the chains' step size is tuned", above=0, maximum=0.99
     )
     annealing: float = option(
-        5e-3, "a in the step size after p passes through the data: learning_rate / (1 + a p)", minimum=0
+        5e-3, "a in the step size learning_rate / (1 + a p) after p passes through the data", minimum=0
     )
 
 
 class MCEM(Algorithm):
-    """Monte Carlo EM: z from the posterior by Hamiltonian Monte Carlo, then weight updates with that sample.
+    """Monte Carlo EM: draws z from the posterior by Hamiltonian Monte Carlo, then updates the weights with it.
 
-    Each datapoint has one persistent chain.  Source: Kingma & Welling 2014, appendix E.  There every step moves all
-    chains, which the authors call too expensive for large N.
+    Each datapoint has one persistent chain. In the paper every step moves all chains, which its authors call too
+    expensive for large N.
 
-    Minibatches (``batch_size=100``) go beyond the paper: a step moves the chains of its datapoints alone and updates
-    the weights with them, as stochastic approximation EM (Delyon, Lavielle & Moulines 1999; with Markov chains Kuhn &
-    Lavielle 2004, with minibatches Kuhn, Matias & Rebafka 2020) and persistent contrastive divergence (Tieleman 2008)
-    do.  A chain is then visited once a pass, while the posterior moves on without it; so at each visit it is first
-    offered ``num_candidates`` prior draws in exchange for its place, by a transition that leaves the posterior as it
-    is (`bench.mcmc.posterior.offered_prior`).
+    Minibatches (``batch_size=100``) go beyond the paper: a step moves only the chains of its datapoints and updates the
+    weights with them, as in stochastic approximation EM (Delyon, Lavielle & Moulines 1999; with Markov chains Kuhn &
+    Lavielle 2004; with minibatches Kuhn, Matias & Rebafka 2020) and persistent contrastive divergence (Tieleman 2008).
+    A chain is then visited only once per pass, while its posterior changes in between. At each visit it may therefore
+    first jump to one of ``num_candidates`` prior draws, by a transition that leaves the posterior invariant
+    (`bench.mcmc.posterior.offered_prior`).
 
-    Cost of a step on M datapoints: M (2 + 2 leapfrogs + 2 weight updates) model evaluations; with K candidates M + K
-    more, as all chains are offered the same, and a product of [M, D] with [D, K] that no evaluation counts.
+    Source: Kingma & Welling 2014, appendix E.
+    Cost of a step on M datapoints: M (2 + 2 leapfrog steps + 2 weight updates) model evaluations. K candidates cost
+    M + K more, since they are shared by all chains, and a matrix product of [M, D] and [D, K] that is not counted.
+
+    Example:
+        >>> import torch
+        >>> x = torch.bernoulli(torch.full((100, 6), 0.3), generator=torch.Generator().manual_seed(0))
+        >>> algorithm = MCEM(latent_size=2, model="mlp[hidden=8]", learning_rate=0.02).fit(x, budget=200)
+        >>> algorithm.chains.shape  # one chain per datapoint
+        torch.Size([100, 2])
+        >>> algorithm.model.encoder is None
+        True
     """
 
     Options = MCEMHyperparameters
     hyperparameters: MCEMHyperparameters
 
     def setup(self, problem: Problem, generator: torch.Generator) -> None:
-        """Decoder, its optimiser, and one chain for each datapoint, started from the prior."""
+        """Build the decoder, its optimiser, and one chain per datapoint, started from the prior."""
         settings = self.hyperparameters
         steps_per_pass = problem.num_data / min(self.batch_size or problem.num_data, problem.num_data)
         self.generator = generator
@@ -75,34 +85,34 @@ class MCEM(Algorithm):
 
     @property
     def num_candidates(self) -> int:
-        """Prior draws that a chain is offered at each visit, once ``auto`` is settled."""
-        asked = self.hyperparameters.num_candidates
-        if asked == "auto":
+        """The number of prior draws proposed to a chain at each visit, with ``auto`` resolved."""
+        num_candidates = self.hyperparameters.num_candidates
+        if num_candidates == "auto":
             return 0 if self.batch_size is None else ONLINE_CANDIDATES
-        return asked
+        return num_candidates
 
     def step(self, batch: Batch) -> StepInfo:
-        """E: move the batch's chains by one transition.  M: ascend log p(x, z) in theta at their new places."""
+        """E step: move the minibatch's chains by one transition. M step: ascend log p(x, z) in theta at their new z."""
         settings = self.hyperparameters
         state, info = self.move_chains(batch)
         for _ in range(settings.num_updates):
             self.optimiser.zero_grad()
             (-self.model.log_joint(batch.x, state.z).mean()).backward()
             self.optimiser.step()
-        offering = len(batch.x) + self.num_candidates if self.num_candidates else 0
+        candidate_cost = len(batch.x) + self.num_candidates if self.num_candidates else 0
         return StepInfo(
             objective=state.log_density.mean(),
-            model_evaluations=2 * (1 + settings.num_leapfrog + settings.num_updates) * len(batch.x) + offering,
+            model_evaluations=2 * (1 + settings.num_leapfrog + settings.num_updates) * len(batch.x) + candidate_cost,
             diagnostics={"acceptance": info.acceptance.mean(), "divergences": info.divergent.sum()},
         )
 
     def move_chains(self, batch: Batch) -> tuple[hmc.State, hmc.Info]:
-        """One Hamiltonian transition of each chain of the batch, and a little adaptation of their step size.
+        """Move each chain of the minibatch by one Hamiltonian transition, and adapt their step size.
 
-        The posterior moves while theta is learned, so the step size is adapted for as long as training lasts.
+        The posterior changes as long as theta is learned, so adaptation continues throughout training.
         """
         z = self.chains[batch.index]
-        with frozen(self.model):  # a density with dropout would be another one at each leapfrog step
+        with frozen(self.model):  # with dropout the density would change at each leapfrog step
             if self.num_candidates:
                 z = offered_prior(self.model, batch.x, z, self.generator, self.num_candidates)
             log_density = LogPosterior(self.model, batch.x)

@@ -1,4 +1,4 @@
-"""The vector-quantised variational auto-encoder: discrete codes."""
+"""Vector-quantised variational auto-encoder: discrete codes."""
 
 from __future__ import annotations
 
@@ -17,35 +17,44 @@ from bench.training.optimiser import make_optimiser
 
 @dataclass(frozen=True)
 class VQVAEHyperparameters(Hyperparameters):
-    """What can be set of VQ-VAE."""
+    """Options of VQ-VAE."""
 
-    num_codes: int = option(128, "codes of each group (K)", unit="codes", minimum=2)
-    num_groups: int = option(1, "groups of latent dimensions with a code each (G); divides z", minimum=1)
+    num_codes: int = option(128, "codes per group (K)", unit="codes", minimum=2)
+    num_groups: int = option(1, "groups of latent dimensions, with one code each (G); must divide z", minimum=1)
     codebook: Literal["gradient", "ema"] = option(
-        "gradient", "how codes learn: by the gradient of their loss, or as moving averages of the encoder's outputs"
+        "gradient", "how codes are learned: by gradient, or as exponential moving averages of the encoder's outputs"
     )
     commitment: float = option(
-        0.25, "weight (beta) of the squared distance of encoder outputs to their codes, summed over z", minimum=0
+        0.25, "weight (beta) of the squared distance from encoder outputs to their codes, summed over z", minimum=0
     )
-    decay: float = option(0.99, "what moving averages keep at an update (gamma)", above=0, maximum=0.9999)
+    decay: float = option(0.99, "decay of the moving averages per update (gamma)", above=0, maximum=0.9999)
     prior_rate: float = option(
-        0.3, "step size of the prior's Adagrad: log odds of codes have further to go than weights", above=0
+        0.3, "step size of Adagrad for the prior, whose log odds have further to move than weights", above=0
     )
     restart: float = option(
-        0.5, "a code used less than this share of 1/K begins anew at an encoder output; 0: never", minimum=0, maximum=1
+        0.5, "codes used less than this fraction of 1/K restart at an encoder output; 0: never", minimum=0, maximum=1
     )
 
 
 class VQVAE(Algorithm):
-    """VQ-VAE: the encoder chooses codes from a learned codebook, with a prior over them learned alongside.
+    """VQ-VAE: the encoder selects codes from a learned codebook, and the prior over codes is learned alongside.
 
-    It ascends the bound ``log p(x, k)`` at the encoder's codes k, through which the gradient passes straight to the
-    encoder, less two squared distances, each with one end held: codes are drawn to the encoder's outputs (weight 1) and
-    the outputs to their codes (``commitment``).  The prior is learned with the rest, not afterwards, so that the bound
-    and log p(x) mean something from the first update.  The first codes are encoder outputs, and a code that is little
-    used begins anew at one: the first updates carry the outputs far away, and without it few codes would follow.
-    Source: van den Oord et al. 2017, equations 2 and 3, and appendix A.1 (ema); Dhariwal et al. 2020, "Jukebox", for
-    random restarts.  Cost of a step: 2 M model evaluations.
+    The objective is the lower bound ``log p(x, k)`` at the encoder's codes k, with a straight-through gradient to the
+    encoder, minus two squared distances with a stopped gradient on one side: codes move towards the encoder's outputs
+    (weight 1), and outputs towards their codes (``commitment``). The prior is learned jointly rather than afterwards,
+    so that the bound and log p(x) are meaningful from the first update. Codes are initialised at encoder outputs, and
+    rarely used codes restart at one: the first updates move the outputs far away, and few codes would follow otherwise.
+
+    Source: van den Oord et al. 2017, equations 2 and 3, and appendix A.1 (ema); Dhariwal et al. 2020, "Jukebox"
+    (random restarts).
+    Cost of a step: 2 M model evaluations.
+
+    Example:
+        >>> import torch
+        >>> x = torch.bernoulli(torch.full((100, 6), 0.3), generator=torch.Generator().manual_seed(0))
+        >>> algorithm = VQVAE(latent_size=2, model="mlp[hidden=8]", num_codes=4, learning_rate=0.02).fit(x, budget=200)
+        >>> algorithm.estimate_log_likelihood(x, "exact").bias  # a sum over all codes
+        'consistent'
     """
 
     Options = VQVAEHyperparameters
@@ -53,26 +62,26 @@ class VQVAE(Algorithm):
     model: CodeModel
 
     def setup(self, problem: Problem, generator: torch.Generator) -> None:
-        """The networks of any algorithm, codes at the encoder's outputs for random datapoints, and two optimisers."""
+        """Build the networks, two optimisers, and codes at the encoder's outputs for random datapoints."""
         settings = self.hyperparameters
         self.generator = generator
         networks = problem.model(encoder=True)
         self.model = CodeModel.around(networks, settings.num_codes, settings.num_groups)
-        drawn = self._draw(problem.num_data, (settings.num_codes,))
+        rows = self._draw_indices(problem.num_data, (settings.num_codes,))
         with frozen(self.model), torch.no_grad():
-            outputs = self.model.encoder(problem.x[drawn]).mean
+            outputs = self.model.encoder(problem.x[rows]).mean
             self.model.codebook.copy_(self.model.by_group(outputs).movedim(0, 1))
         self.model.codebook.requires_grad_(settings.codebook == "gradient")
         self.usage = torch.full_like(self.model.codebook[..., 0], 1 / settings.num_codes)  # [G, K]
         prior = [self.model.initial, self.model.transition]
-        others = [weight for weight in self.model.parameters() if all(weight is not own for own in prior)]
+        others = [weight for weight in self.model.parameters() if all(weight is not parameter for parameter in prior)]
         self.optimiser = self.make_optimiser(others, problem)
         self.prior_optimiser = make_optimiser(
             "adagrad", prior, settings.prior_rate, num_data=problem.num_data, prior=settings.prior
         )
 
     def step(self, batch: Batch) -> StepInfo:
-        """One ascent in theta, phi and the prior; codes follow by their own gradient or by moving averages."""
+        """Update theta, phi and the prior by gradient, and the codes by gradient or by moving averages."""
         outputs = self.model.encoder(batch.x).mean  # [M, d]
         codes = self.model.nearest(outputs.detach())  # [M, G]
         bound = self.bound(batch.x, outputs, codes).mean()
@@ -81,28 +90,28 @@ class VQVAE(Algorithm):
         (self.distances(outputs, codes).mean() - bound).backward()
         self.optimiser.step()
         self.prior_optimiser.step()
-        self.follow(outputs.detach(), codes)
+        self.update_codebook(outputs.detach(), codes)
         return StepInfo(bound.detach(), model_evaluations=2 * len(batch.x))
 
     def bound(self, x: Tensor, outputs: Tensor, codes: Tensor) -> Tensor:
-        """log p(x, k) for each datapoint, [M] nats; its gradient in e_k is given to the encoder's outputs [M, d]."""
+        """log p(x, k) per datapoint, [M] nats; the gradient in e_k is passed on to the encoder's outputs [M, d]."""
         z = outputs + (self.model.vectors(codes) - outputs).detach()
         return self.model.decoder.log_prob(x, z) + self.model.log_prior_of(codes)
 
     def distances(self, outputs: Tensor, codes: Tensor) -> Tensor:
-        """The losses of codes and outputs, each for being far from the other: [M]."""
+        """The squared distances between codes and outputs, weighted by the gradient's direction: [M]."""
         vectors = self.model.vectors(codes)
         of_codes = (vectors - outputs.detach()).square().sum(-1)
         of_outputs = (outputs - vectors.detach()).square().sum(-1)
         return of_codes + self.hyperparameters.commitment * of_outputs
 
     @torch.no_grad()
-    def follow(self, outputs: Tensor, codes: Tensor) -> None:
-        """Count which codes are used, move them to the mean of their outputs (ema), begin anew those hardly used.
+    def update_codebook(self, outputs: Tensor, codes: Tensor) -> None:
+        """Track the usage of codes, move them towards the mean of their outputs (ema), and restart rarely used ones.
 
-        With usage N, the share n of the batch and the sum S of its outputs over M, the moving averages
-        ``N' = gamma N + (1 - gamma) n`` and ``m' = gamma m + (1 - gamma) S`` give
-        ``m'/N' = e + (1 - gamma) (S - n e) / N'``: the codes e = m/N and N are all that needs to be kept.
+        Let N be a code's usage, n its share of the minibatch and S the sum of its outputs divided by M. The moving
+        averages ``N' = gamma N + (1 - gamma) n`` and ``m' = gamma m + (1 - gamma) S`` then give
+        ``m'/N' = e + (1 - gamma) (S - n e) / N'``, so only the codes e = m/N and N need to be stored.
         """
         settings, codebook = self.hyperparameters, self.model.codebook
         parts = self.model.by_group(outputs)  # [M, G, d/G]
@@ -111,14 +120,14 @@ class VQVAE(Algorithm):
         self.usage.lerp_(share, 1 - settings.decay)
         if settings.codebook == "ema":
             total = torch.einsum("mgk,mgc->gkc", chosen, parts) / len(outputs)
-            moved = (1 - settings.decay) * (total - share.unsqueeze(-1) * codebook)
-            codebook.add_(moved / self.usage.clamp_min(torch.finfo(moved.dtype).tiny).unsqueeze(-1))
+            change = (1 - settings.decay) * (total - share.unsqueeze(-1) * codebook)
+            codebook.add_(change / self.usage.clamp_min(torch.finfo(change.dtype).tiny).unsqueeze(-1))
         unused = self.usage < settings.restart / settings.num_codes
-        drawn = self._draw(len(outputs), tuple(unused.shape))
-        group = torch.arange(settings.num_groups, device=drawn.device).unsqueeze(-1)
-        codebook.copy_(torch.where(unused.unsqueeze(-1), parts[drawn, group], codebook))
+        rows = self._draw_indices(len(outputs), tuple(unused.shape))
+        group = torch.arange(settings.num_groups, device=rows.device).unsqueeze(-1)
+        codebook.copy_(torch.where(unused.unsqueeze(-1), parts[rows, group], codebook))
         self.usage.masked_fill_(unused, 1 / settings.num_codes)
 
-    def _draw(self, below: int, shape: tuple[int, ...]) -> Tensor:
-        """Integers from 0 to ``below``, not included."""
+    def _draw_indices(self, below: int, shape: tuple[int, ...]) -> Tensor:
+        """Random integers from 0 (inclusive) to ``below`` (exclusive)."""
         return torch.randint(below, shape, generator=self.generator, device=self.generator.device)

@@ -1,4 +1,4 @@
-"""The wake-sleep algorithm, with the same encoder as AEVB."""
+"""Wake-sleep, with the same encoder as AEVB."""
 
 from __future__ import annotations
 
@@ -8,22 +8,31 @@ from bench import Algorithm, Batch, Hyperparameters, Problem, StepInfo
 
 
 class WakeSleep(Algorithm):
-    """Wake-sleep: fits the decoder to the encoder's draws, and the encoder to the decoder's dreams.
+    """Wake-sleep: fits the decoder to draws from the encoder, and the encoder to draws ("dreams") from the decoder.
 
-    The lower bound is a diagnostic here, not the objective.  Source: Hinton, Dayan, Frey & Neal 1995, as compared
-    with in Kingma & Welling 2014, section 5.  Cost of a step: 3 M model evaluations.
+    The lower bound is a diagnostic here, not the objective.
+    Source: Hinton, Dayan, Frey & Neal 1995; the baseline of Kingma & Welling 2014, section 5.
+    Cost of a step: 3 M model evaluations.
+
+    Example:
+        >>> import torch
+        >>> x = torch.bernoulli(torch.full((100, 6), 0.3), generator=torch.Generator().manual_seed(0))
+        >>> algorithm = WakeSleep(latent_size=2, model="mlp[hidden=8]", learning_rate=0.02).fit(x, budget=200)
+        >>> estimate = algorithm.estimate_log_likelihood(x, "importance[num_samples=20,proposal=encoder]")
+        >>> estimate.log_likelihoods.shape
+        torch.Size([100])
     """
 
     hyperparameters: Hyperparameters
 
     def setup(self, problem: Problem, generator: torch.Generator) -> None:
-        """Decoder, encoder and one optimiser: each phase gives the gradient of its own half of the parameters."""
+        """Build decoder, encoder and one optimiser; each phase contributes the gradient of one of the two networks."""
         self.generator = generator
         self.model = problem.model(encoder=True)
         self.optimiser = self.make_optimiser(self.model.parameters(), problem)
 
     def step(self, batch: Batch) -> StepInfo:
-        """A wake phase and a sleep phase, both from the parameters as they stand, then one update of both halves."""
+        """Run a wake and a sleep phase, both from the current parameters, then update both networks at once."""
         self.optimiser.zero_grad()
         bound = self.wake(batch.x)
         self.sleep(len(batch.x))
@@ -31,7 +40,7 @@ class WakeSleep(Algorithm):
         return StepInfo(bound, model_evaluations=3 * len(batch.x))
 
     def wake(self, x: torch.Tensor) -> torch.Tensor:
-        """Gradient of log p(x, z) in theta at z ~ q(z|x), none through z; returns the bound that the draws estimate."""
+        """Accumulate the gradient of log p(x, z) in theta at a fixed z ~ q(z|x); return the estimated lower bound."""
         with torch.no_grad():
             posterior = self.model.encode(x)
             z = posterior.rsample(self.generator)  # [M, d]
@@ -40,7 +49,7 @@ class WakeSleep(Algorithm):
         return (log_joint.detach() - posterior.log_prob(z)).mean()
 
     def sleep(self, num_dreams: int) -> None:
-        """Gradient of log q(z|x) in phi at a dream (z, x) ~ p(z) p(x|z): x is a draw, not a mean."""
+        """Accumulate the gradient of log q(z|x) in phi at dreams (z, x) ~ p(z) p(x|z); x is a draw, not a mean."""
         with torch.no_grad():
             z = self.model.sample_prior(num_dreams, self.generator)
             x = self.model.decoder.sample(z, self.generator)

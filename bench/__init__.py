@@ -15,8 +15,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.algorithm import Algorithm, Hyperparameters
     from bench.api import compare, estimate, export, load, report, run
+    from bench.architecture import Architecture, Shape
     from bench.dataset import Data, Dataset
+    from bench.estimator import Estimate, Estimator, estimate_log_likelihood
     from bench.execution.execution import Execution
+    from bench.models.observation import ObservationModel
+    from bench.models.wrap import wrap_model
     from bench.options import option
     from bench.report import Report
     from bench.training.problem import Batch, Problem, StepInfo
@@ -25,33 +29,46 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Algorithm",
+    "Architecture",
     "Batch",
     "Data",
     "Dataset",
+    "Estimate",
+    "Estimator",
     "Execution",
     "Hyperparameters",
+    "ObservationModel",
     "Problem",
     "Report",
+    "Shape",
     "StepInfo",
     "compare",
     "estimate",
+    "estimate_log_likelihood",
     "export",
     "load",
     "option",
     "report",
     "run",
+    "wrap_model",
 ]
 
 _HOMES = {
     "Algorithm": "bench.algorithm",
+    "Architecture": "bench.architecture",
     "Batch": "bench.training.problem",
     "Data": "bench.dataset",
     "Dataset": "bench.dataset",
+    "Estimate": "bench.estimator",
+    "Estimator": "bench.estimator",
     "Execution": "bench.execution.execution",
     "Hyperparameters": "bench.algorithm",
+    "ObservationModel": "bench.models.observation",
     "Problem": "bench.training.problem",
     "Report": "bench.report",
+    "Shape": "bench.architecture",
     "StepInfo": "bench.training.problem",
+    "estimate_log_likelihood": "bench.estimator",
     "compare": "bench.api",
     "estimate": "bench.api",
     "export": "bench.api",
@@ -59,6 +76,7 @@ _HOMES = {
     "option": "bench.options",
     "report": "bench.api",
     "run": "bench.api",
+    "wrap_model": "bench.models.wrap",
 }
 
 # In a checkout the plugin folders lie beside `bench`; in an installed package they lie inside it.

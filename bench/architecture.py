@@ -1,4 +1,4 @@
-"""The contract of an architecture: which networks stand inside decoder and encoder."""
+"""The contract of an architecture: which networks are inside decoder and encoder."""
 
 from __future__ import annotations
 
@@ -8,39 +8,59 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from bench.models.decoder import BernoulliDecoder, Decoder, GaussianDecoder
+from bench.models.decoder import Decoder
 from bench.models.encoder import Encoder
+from bench.models.observation import ObservationModel
 from bench.plugins import Plugin
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What the networks must fit: d latent dimensions, D pixels, and the likelihood of x."""
+    """What the networks must fit: d latent dimensions, D pixels, and the parameters of p(x|z)."""
 
     latent_size: int
     num_pixels: int
-    likelihood: str  # "bernoulli", "gaussian" or "unit_gaussian" (identity covariance)
-    bounded: bool  # whether x lies in [0, 1], so that a Gaussian mean passes a sigmoid
+    observation_model: ObservationModel  # whose `has_log_variance` says whether the decoder outputs one
+    bounded: bool  # whether x lies in [0, 1]
+
+    @property
+    def squash(self) -> bool:
+        """Whether the decoder's location passes through a sigmoid: it is the mean of data in [0, 1]."""
+        return self.bounded and self.observation_model.location_is == "mean"
 
 
 class Architecture(Plugin, ABC):
-    """Builds decoder and encoder networks with initial weights from a generator."""
+    """Builds the networks of decoder and encoder, with initial weights drawn from a generator.
+
+    One file holds one architecture, which defines `decoder_network` and `encoder_network`.
+
+    >>> from bench import seeds
+    >>> from bench.architectures.mlp import MLP
+    >>> from bench.models.observation import observation_model
+    >>> shape = Shape(latent_size=2, num_pixels=64, observation_model=observation_model("bernoulli"), bounded=True)
+    >>> decoder = MLP(hidden=20).decoder(shape, seeds.generator("decoder", 0))
+    >>> decoder.mean(torch.zeros(5, 2)).shape
+    torch.Size([5, 64])
+    """
 
     @abstractmethod
     def decoder_network(self, shape: Shape, generator: torch.Generator) -> nn.Module:
-        """The network z [..., d] -> (location [..., D], log-variance or None)."""
+        """The network z [..., d] -> (location [..., D], log-variance [..., D] or None).
+
+        It must output a log-variance if ``shape.observation_model.has_log_variance``, and pass the location through a
+        sigmoid if ``shape.squash``.
+        """
 
     @abstractmethod
     def encoder_network(self, shape: Shape, generator: torch.Generator) -> nn.Module:
         """The network x [..., D] -> (mean [..., d], log-variance [..., d]).
 
-        It keeps its log-variances within bounds, as the decoder's does: without, exp() of one overflows some day.
+        Both networks should keep log-variances within bounds: otherwise their exponential overflows sooner or later.
         """
 
     def decoder(self, shape: Shape, generator: torch.Generator) -> Decoder:
         """p(x|z) with initial weights drawn from ``generator``."""
-        network = self.decoder_network(shape, generator)
-        return BernoulliDecoder(network) if shape.likelihood == "bernoulli" else GaussianDecoder(network)
+        return Decoder(self.decoder_network(shape, generator), shape.observation_model)
 
     def encoder(self, shape: Shape, generator: torch.Generator) -> Encoder:
         """q(z|x) with initial weights drawn from ``generator``."""

@@ -1,6 +1,10 @@
-"""Which device to compute on."""
+"""Which device to compute on, and its time."""
 
 from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
 
 import torch
 
@@ -8,7 +12,13 @@ from bench.errors import OptionError
 
 
 def choose_device(name: str) -> torch.device:
-    """``auto`` is CUDA, then MPS, then CPU; raises OptionError for a device that this machine lacks."""
+    """The device called ``name``; ``auto`` is CUDA if there is one, else MPS, else the CPU.
+
+    Raises OptionError for a device that this machine lacks.
+
+    >>> choose_device("cpu")
+    device(type='cpu')
+    """
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
@@ -23,8 +33,22 @@ def choose_device(name: str) -> torch.device:
 
 
 def device_names(name: str) -> list[str]:
-    """The devices to hand out to workers in turn: every CUDA device for ``auto`` or ``cuda``, else the one."""
+    """The devices to hand out to workers in turn: every CUDA device for ``auto`` or ``cuda``, else just that one."""
     device = choose_device(name)
     if device.type == "cuda" and device.index is None:
         return [f"cuda:{i}" for i in range(torch.cuda.device_count())]
     return [str(device)]
+
+
+def synchronised_time(device: torch.device) -> float:
+    """Wall-clock seconds, read once the device has finished its queued work."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+    return time.perf_counter()
+
+
+def synchronised_clock(device: torch.device) -> Callable[[], float]:
+    """`synchronised_time` of one device, to be read again and again."""
+    return partial(synchronised_time, device)

@@ -1,15 +1,15 @@
-"""Every exception of the project.
+"""All exceptions of the project.
 
 ::
 
     BenchError
     ├── UsageError (also a ValueError)   the request was wrong: exit code 2, nothing is lost
-    │   ├── OptionError                  an option unknown, ill-typed or out of range
-    │   ├── UnknownName                  no plugin of that name
-    │   ├── PluginError                  a plugin's file is missing, broken or holds no plugin
-    │   ├── DataError                    data missing, truncated, not finite or of the wrong shape
-    │   └── StoreError                   a run folder that cannot be read or written as asked
-    └── Diverged                         a trial's bound is NaN, infinite or has blown up
+    │   ├── OptionError                  an option is unknown, has the wrong type or is out of range
+    │   ├── UnknownName                  there is no plugin of that name
+    │   ├── PluginError                  a plugin's file is missing, broken or defines no plugin
+    │   ├── DataError                    data are missing, truncated, not finite or have the wrong shape
+    │   └── StoreError                   a run folder cannot be read or written
+    └── Diverged                         a trial's bound is NaN, infinite or has dropped far below its start
 """
 
 from __future__ import annotations
@@ -19,40 +19,45 @@ from collections.abc import Iterable
 
 
 class BenchError(Exception):
-    """What the project raises on purpose."""
+    """Base class of all exceptions that the project raises deliberately."""
 
 
 class UsageError(BenchError, ValueError):
-    """The request was wrong; the message says what is allowed and what to do."""
+    """The request was wrong. The message says what is allowed and what to do."""
 
 
 class OptionError(UsageError):
-    """An option is unknown, ill-typed or out of range."""
+    """An option is unknown, has the wrong type or is out of range."""
 
 
 class UnknownName(UsageError):
-    """No plugin of that name; the message lists near names."""
+    """There is no plugin of that name. The message suggests similar names."""
 
 
 class PluginError(UsageError):
-    """A plugin's file is missing, fails on import or holds no plugin."""
+    """A plugin's file is missing, fails on import or defines no plugin."""
 
 
 class DataError(UsageError):
-    """Data are missing, truncated, not finite or of the wrong shape."""
+    """Data are missing, truncated, not finite or have the wrong shape."""
 
 
 class StoreError(UsageError):
-    """A run folder cannot be read or written as asked."""
+    """A run folder cannot be read or written."""
 
 
 class Diverged(BenchError):
-    """A trial's bound is NaN, infinite or has blown up."""
+    """A trial's bound is NaN, infinite or has dropped far below its start."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The end of a message about an unknown name: the near ones, then all that are known."""
+    """Return the end of a message about an unknown name: similar names, then all known names.
+
+    Example:
+        >>> print("Unknown algorithm 'wakeslep'." + did_you_mean("wakeslep", ["aevb", "mcem", "wakesleep"]))
+        Unknown algorithm 'wakeslep'. Did you mean 'wakesleep'? Known: aevb, mcem, wakesleep.
+    """
     known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
-    guess = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
-    return f"{guess} Known: {', '.join(known) or 'none'}."
+    similar = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
+    suggestion = f" Did you mean {' or '.join(map(repr, similar))}?" if similar else ""
+    return f"{suggestion} Known: {', '.join(known) or 'none'}."

@@ -1,4 +1,4 @@
-"""The contract of an estimator of log p(x), and what every estimate carries."""
+"""The contract of an estimator of log p(x), and `estimate_log_likelihood`, which uses one on any model."""
 
 from __future__ import annotations
 
@@ -8,33 +8,49 @@ from dataclasses import replace
 from typing import ClassVar
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
-from bench import options
+from bench import options, plugins, seeds
+from bench.data.values import as_values
 from bench.errors import OptionError
 from bench.likelihood.estimate import Estimate, missing
-from bench.models.discrete import DiscreteModel
 from bench.models.frozen import frozen
 from bench.models.latent import LatentVariableModel
 from bench.plugins import Plugin
 
+__all__ = ["Estimate", "Estimator", "estimate_log_likelihood"]
+
 
 class Estimator(Plugin, ABC):
-    """Estimates log p(x) of a trained model.  One file holds one estimator, which defines ``log_likelihood``."""
+    """Estimates log p(x) of a trained model.  One file holds one estimator, which defines ``log_likelihood``.
 
-    simulates: ClassVar[bool] = False  # whether it judges as many datapoints of its own, drawn from the model, not x
-    takes_codes: ClassVar[bool] = False  # whether it can judge models whose z is discrete
+    >>> class Bound(Estimator):
+    ...     def log_likelihood(self, model, x, generator):
+    ...         with torch.no_grad():
+    ...             bound = model.elbo(x, generator)
+    ...         return Estimate(bound, torch.zeros_like(bound), "lower", model_evaluations=len(x))
+    >>> from bench.architectures.mlp import MLP
+    >>> from bench.training.problem import Problem
+    >>> x = torch.zeros(10, 64)
+    >>> model = Problem(x, 2, MLP(hidden=20), "bernoulli").model(encoder=True)
+    >>> Bound().estimate(model, x, seeds.generator("likelihood", 0)).model_evaluations
+    10
+    """
+
+    simulates: ClassVar[bool] = False  # whether it draws its data from the model, as many as it likes, and ignores x
+    takes_codes: ClassVar[bool] = False  # whether it can evaluate models whose z is discrete
 
     @property
     def may_refuse(self) -> bool:
-        """Whether there are models that it cannot judge; if not, none is built to ask about."""
+        """Whether there are models that it refuses; if not, no model is built just to check."""
         return True
 
     def refusal(self, model: LatentVariableModel) -> str:
-        """Why it cannot judge this model, and what can; empty where it can.  Where it is overridden, ask it too."""
-        if isinstance(model, DiscreteModel) and not self.takes_codes:
+        """Why it cannot evaluate this model, and what can; empty if it can.  An override should call this one too."""
+        if model.discrete is not None and not self.takes_codes:
             return (
-                f"{type(self).__name__.lower()} is for continuous z, and here z is one of {model.latents_in_words}: "
+                f"{self.plugin_name()} is for continuous z, and here z is one of {model.discrete.latents_in_words}: "
                 "use exact or importance."
             )
         return ""
@@ -43,22 +59,58 @@ class Estimator(Plugin, ABC):
     def log_likelihood(self, model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Estimate:
         """An estimate for each row of x [N, D]; every draw comes from ``generator`` (on the device of x).
 
-        The model is in evaluation mode and its parameters ask for no gradients.
+        The model is in evaluation mode, and its parameters do not require gradients.
         """
 
     def estimate(self, model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Estimate:
-        """`log_likelihood` with its seconds, settings and seed; the model is left as it was found.
+        """`log_likelihood` with its seconds, settings and seed; the model is left unchanged.
 
-        Raises OptionError where the estimator cannot judge such a model.
+        Raises OptionError if the estimator cannot evaluate such a model.
         """
         refusal = self.refusal(model)
         if refusal:
             raise OptionError(refusal)
         seed, started = generator.initial_seed(), time.perf_counter()
         with frozen(model):
-            found = self.log_likelihood(model, x, generator)
+            result = self.log_likelihood(model, x, generator)
         if x.device.type == "cuda":
             torch.cuda.synchronize(x.device)
         seconds = time.perf_counter() - started
-        warnings = (*missing(found), *found.warnings)
-        return replace(found, seconds=seconds, settings=options.as_dict(self.options), seed=seed, warnings=warnings)
+        warnings = (*missing(result), *result.warnings)
+        return replace(result, seconds=seconds, settings=options.as_dict(self.options), seed=seed, warnings=warnings)
+
+
+def estimate_log_likelihood(
+    model: LatentVariableModel, x: ArrayLike | Tensor, estimator: str = "importance", *, seed: int = 0
+) -> Estimate:
+    """log p(x) of a model for each row of x, in nats, with Monte Carlo errors and diagnostics.
+
+    ``model`` is a trained algorithm's ``model`` or one made by `bench.models.wrap.wrap_model`.  x is [N, D] or
+    [N, rows, columns]: numbers as in training, in any array type.  ``estimator`` names one with its options, as in
+    ``importance[num_samples=5000]`` or ``ais``; see `bench list estimators`.  The same ``seed`` gives the same draws.
+    Raises OptionError for bad x and for an estimator that cannot evaluate such a model, UnknownName for an unknown one.
+
+    >>> from bench.architectures.linear import Linear
+    >>> from bench.training.problem import Problem
+    >>> x = torch.zeros(10, 6)
+    >>> model = Problem(x, 2, Linear(), "unit_gaussian").model(encoder=False)
+    >>> estimate_log_likelihood(model, x, "exact").standard_error
+    0.0
+    """
+    made: Estimator = plugins.create("estimator", estimator)
+    values = as_values(x, model.decoder.observation_model, model.dtype).to(model.device)
+    num_pixels = _num_pixels(model)
+    if values.shape[1] != num_pixels:
+        raise OptionError(
+            f"`x` must have {num_pixels} values per row, as many as the model's decoder outputs (got shape "
+            f"{tuple(values.shape)}): give x [N, {num_pixels}], or images of {num_pixels} pixels."
+        )
+    return made.estimate(model, values, seeds.generator("likelihood", estimator, seed, device=model.device))
+
+
+@torch.no_grad()
+def _num_pixels(model: LatentVariableModel) -> int:
+    """D, by passing one z through the decoder's network."""
+    with frozen(model):
+        location, _ = model.decoder.outputs(torch.zeros(1, model.latent_size, device=model.device, dtype=model.dtype))
+    return location.shape[-1]

@@ -1,7 +1,7 @@
-"""Options as frozen dataclasses: declared with types and ranges, set by ``name[key=value,...]``.
+"""Options of plugins: frozen dataclasses with types and ranges, set by ``name[key=value,...]``.
 
-An algorithm's hyperparameters, a data set's options, a model's and an estimator's settings all are one such
-dataclass, so that one parser checks them, one printer shows them and one encoding identifies them.
+The hyperparameters of an algorithm and the options of a data set, an architecture, an estimator or a report are all
+such dataclasses, so that they share one parser, one check of types and ranges, and one textual form.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ OptionsT = TypeVar("OptionsT")
 
 @dataclasses.dataclass(frozen=True)
 class NoOptions:
-    """For plugins that have nothing to set."""
+    """The options of plugins that have none."""
 
 
 def option(
@@ -33,13 +33,25 @@ def option(
     maximum: float | None = None,
     candidates: tuple[float, ...] | Mapping[str, tuple[float, ...]] = (),
 ) -> Any:
-    """A dataclass field with its line of help, unit and range; the type is the field's annotation.
+    """Declare an option as a dataclass field, with a line of help, a unit and a range.
 
-    ``minimum`` and ``maximum`` are allowed values, ``above`` is not; ``candidates`` are what ``auto`` chooses among, by
-    the name of the optimiser where they depend on it.
-    A ``default`` of ``dataclasses.MISSING`` makes the option a required one.
+    The type is the field's annotation: ``int``, ``float``, ``bool``, ``str``, a ``Literal``, or a union of these.
+    ``minimum`` and ``maximum`` are inclusive bounds, ``above`` is an exclusive lower bound. ``candidates`` are the
+    values that ``auto`` chooses from, or a mapping from the name of the optimiser to such values. A ``default`` of
+    ``dataclasses.MISSING`` makes the option required.
+
+    Example:
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Hyperparameters:
+        ...     rate: float = option(0.01, "step size", above=0)
+        ...     num_samples: int = option(1, "draws of z per datapoint", unit="samples", minimum=1)
+        >>> build(Hyperparameters, {"num_samples": "5"}, "mine")
+        Hyperparameters(rate=0.01, num_samples=5)
+        >>> build(Hyperparameters, {"rate": "0"}, "mine")
+        Traceback (most recent call last):
+        bench.errors.OptionError: `rate` of mine must be a number above 0 (got '0').
     """
-    about = {
+    metadata = {
         "help": help,
         "unit": unit,
         "minimum": minimum,
@@ -47,11 +59,16 @@ def option(
         "maximum": maximum,
         "candidates": candidates,
     }
-    return dataclasses.field(default=default, metadata=about)
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 def split_list(text: str) -> list[str]:
-    """``"a[x=1,y=2],b"`` -> ``["a[x=1,y=2]", "b"]``: commas inside brackets belong to what stands before them."""
+    """Split a list at its commas, except for those inside brackets.
+
+    Example:
+        >>> split_list("a[x=1,y=2],b")
+        ['a[x=1,y=2]', 'b']
+    """
     parts, depth, start = [], 0, 0
     for i, char in enumerate(text):
         depth += (char == "[") - (char == "]")
@@ -62,12 +79,17 @@ def split_list(text: str) -> list[str]:
     if depth != 0:
         raise OptionError(f"Brackets do not match in {text!r}: write name[key=value,...].")
     if not all(parts):
-        raise OptionError(f"An empty entry in the list {text!r}: separate entries by single commas.")
+        raise OptionError(f"The list {text!r} has an empty entry: separate entries by single commas.")
     return parts
 
 
 def parse_call(text: str) -> tuple[str, dict[str, str]]:
-    """``"aevb[num_samples=5]"`` -> ``("aevb", {"num_samples": "5"})``."""
+    """Split ``name[key=value,...]`` into the name and its settings, both as text.
+
+    Example:
+        >>> parse_call("aevb[num_samples=5]")
+        ('aevb', {'num_samples': '5'})
+    """
     name, bracket, rest = text.strip().partition("[")
     if not name or (bracket and not rest.endswith("]")):
         raise OptionError(f"Cannot read {text!r}: write name or name[key=value,...].")
@@ -83,9 +105,10 @@ def parse_call(text: str) -> tuple[str, dict[str, str]]:
 
 
 def build(cls: type[OptionsT], settings: Mapping[str, object], owner: str) -> OptionsT:
-    """An instance of the options dataclass ``cls`` from text or typed values.
+    """Create an instance of the options dataclass ``cls`` from text or typed values.
 
-    Raises OptionError for an unknown, ill-typed or out-of-range option; ``owner`` names whose option it is.
+    ``owner`` is the plugin's name, for messages. Raises OptionError if an option is unknown, missing, has the wrong
+    type or is out of range.
     """
     hints = typing.get_type_hints(cls)
     fields = {f.name: f for f in dataclasses.fields(cast(Any, cls))}
@@ -104,16 +127,16 @@ def build(cls: type[OptionsT], settings: Mapping[str, object], owner: str) -> Op
     return cls(**values)
 
 
-def _checked(given: object, hint: Any, about: Mapping[str, Any], where: str) -> object:
-    """``given`` converted to the annotated type and held against its range."""
+def _checked(given: object, hint: Any, metadata: Mapping[str, Any], name: str) -> object:
+    """Convert ``given`` to the annotated type and check its range; ``name`` is used in messages."""
     for kind in get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,):
         value = _converted(given, kind)
         if value is not None:
             break
     else:
-        raise OptionError(f"{where} must be {_spelled(hint, about)} (got {_shown(given)}).")
+        raise OptionError(f"{name} must be {_allowed(hint, metadata)} (got {_quoted(given)}).")
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        low, above, high = about.get("minimum"), about.get("above"), about.get("maximum")
+        low, above, high = metadata.get("minimum"), metadata.get("above"), metadata.get("maximum")
         outside = (
             not math.isfinite(value)
             or (low is not None and value < low)
@@ -121,12 +144,12 @@ def _checked(given: object, hint: Any, about: Mapping[str, Any], where: str) -> 
             or (high is not None and value > high)
         )
         if outside:
-            raise OptionError(f"{where} must be {_spelled(hint, about)} (got {_shown(given)}).")
+            raise OptionError(f"{name} must be {_allowed(hint, metadata)} (got {_quoted(given)}).")
     return value
 
 
 def _converted(given: object, kind: Any) -> object:
-    """``given`` as ``kind``, or None where it is not one."""
+    """Convert ``given`` to the type ``kind``; None if that is impossible."""
     if get_origin(kind) is Literal:
         return given if given in get_args(kind) else None
     if kind is str:
@@ -148,39 +171,39 @@ def _converted(given: object, kind: Any) -> object:
     return number if kind is float else None
 
 
-def _spelled(hint: Any, about: Mapping[str, Any]) -> str:
-    """What is allowed, in words: "an integer of at least 1" or "'a' or 'b'"."""
+def _allowed(hint: Any, metadata: Mapping[str, Any]) -> str:
+    """Describe the allowed values in words: "an integer of at least 1" or "'a' or 'b'"."""
     if get_origin(hint) in (Union, types.UnionType):
-        return " or ".join(_spelled(kind, about) for kind in get_args(hint))
+        return " or ".join(_allowed(kind, metadata) for kind in get_args(hint))
     if get_origin(hint) is Literal:
         return " or ".join(repr(v) for v in get_args(hint))
-    words = {int: "an integer", float: "a number", bool: "true or false", str: "a text"}[hint]
+    words = {int: "an integer", float: "a number", bool: "true or false", str: "text"}[hint]
     if hint in (int, float):
-        if about.get("minimum") is not None:
-            words += f" of at least {about['minimum']:g}"
-        if about.get("above") is not None:
-            words += f" above {about['above']:g}"
-        if about.get("maximum") is not None:
-            words += f" and at most {about['maximum']:g}"
+        if metadata.get("minimum") is not None:
+            words += f" of at least {metadata['minimum']:g}"
+        if metadata.get("above") is not None:
+            words += f" above {metadata['above']:g}"
+        if metadata.get("maximum") is not None:
+            words += f" and at most {metadata['maximum']:g}"
     return words
 
 
-def _shown(given: object) -> str:
+def _quoted(given: object) -> str:
     return repr(given) if not isinstance(given, str) else f"'{given}'"
 
 
-def as_dict(options: object) -> dict[str, Any]:
-    """All values by name, in the order of declaration."""
+def as_dict(options: object) -> dict[str, object]:
+    """Return all values by name, in the order of declaration."""
     return {f.name: getattr(options, f.name) for f in dataclasses.fields(cast(Any, options))}
 
 
 def names(cls: type[object]) -> list[str]:
-    """The names of an options dataclass, in the order of declaration."""
+    """Return the names of all options, in the order of declaration."""
     return [f.name for f in dataclasses.fields(cast(Any, cls))]
 
 
 def call_name(name: str, options: object) -> str:
-    """``name`` with the options that differ from their defaults: ``aevb[num_samples=5]``."""
+    """Return ``name`` with the options that differ from their defaults, such as ``aevb[num_samples=5]``."""
     changed = [
         f"{f.name}={text(getattr(options, f.name))}"
         for f in dataclasses.fields(cast(Any, options))
@@ -190,14 +213,14 @@ def call_name(name: str, options: object) -> str:
 
 
 def text(value: object) -> str:
-    """A value as it is written on the command line."""
+    """Return a value as it is written on the command line."""
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
 
 
 def _listed(candidates: tuple[float, ...] | Mapping[str, tuple[float, ...]]) -> str:
-    """The candidates in words: "0.01, 0.1", or "0.01, 0.1 with adagrad; 0.001 with adam"."""
+    """List the candidates: "0.01, 0.1", or "0.01, 0.1 with adagrad; 0.001 with adam"."""
     if isinstance(candidates, Mapping):
         return "; ".join(f"{_listed(values)} with {name}" for name, values in candidates.items())
     return ", ".join(text(value) for value in candidates)
@@ -205,7 +228,7 @@ def _listed(candidates: tuple[float, ...] | Mapping[str, tuple[float, ...]]) -> 
 
 @dataclasses.dataclass(frozen=True)
 class Described:
-    """One option as it is shown to a user."""
+    """One option, described for users."""
 
     name: str
     default: str
@@ -215,14 +238,14 @@ class Described:
 
 
 def describe(cls: type[object]) -> list[Described]:
-    """The options of a dataclass, in the order of declaration."""
+    """Describe all options of a dataclass, in the order of declaration."""
     hints = typing.get_type_hints(cls)
     rows = []
     for f in dataclasses.fields(cast(Any, cls)):
         required = f.default is dataclasses.MISSING
-        allowed = _spelled(hints[f.name], f.metadata)
+        allowed = _allowed(hints[f.name], f.metadata)
         if f.metadata.get("candidates"):
-            allowed += f" (chooses among {_listed(f.metadata['candidates'])})"
+            allowed += f" (which chooses among {_listed(f.metadata['candidates'])})"
         rows.append(
             Described(
                 name=f.name,

@@ -1,7 +1,7 @@
-"""Finds plugins: shipped with the project, offered by another package's entry points, or a user's own file.
+"""Finds and loads plugins: shipped with the project, provided by another package's entry points, or a user's file.
 
-One file holds one plugin, and the file's name is the plugin's name, so that names are known without importing
-anything.  A `PluginRef` is plain data: a worker process loads the class again by it.
+Each file defines one plugin and gives it its name, so that names are known without importing anything. A `PluginRef`
+is plain data from which a worker process can load the class again.
 """
 
 from __future__ import annotations
@@ -24,37 +24,43 @@ from bench.options import parse_call
 
 
 class Plugin:
-    """What plugins of every kind share: options, and what is said of them.
+    """Base class of all kinds of plugins.
 
-    ``Options`` is a frozen dataclass of what can be set; an instance is made from settings by name and holds them,
-    checked, as ``options``.
+    ``Options`` is a frozen dataclass of the plugin's options. An instance is created from settings by name, which are
+    checked and stored as ``options``.
     """
 
     Options: ClassVar[type[Any]] = options.NoOptions
     options: Any
 
     def __init__(self, **settings: object) -> None:
-        """Settings by name; raises OptionError for one that is unknown, ill-typed or out of range."""
-        self.options = options.build(self.Options, settings, type(self).__name__.lower())
+        """Create the plugin from settings by name; raises OptionError if one is unknown, ill-typed or out of range."""
+        self.options = options.build(self.Options, settings, self.plugin_name())
+
+    @classmethod
+    def plugin_name(cls) -> str:
+        """Return the plugin's name, which is that of its file; without a file, that of the class in lower case."""
+        file = getattr(sys.modules[cls.__module__], "__file__", None)
+        return Path(file).stem if file else cls.__name__.lower()
 
     @classmethod
     def summary(cls) -> str:
-        """The first line of the docstring."""
+        """Return the first line of the docstring."""
         return (cls.__doc__ or "").strip().split("\n")[0]
 
     @classmethod
     def source_hash(cls) -> str:
-        """SHA-256 of the file that defines the plugin: tells whether its code has changed."""
+        """Return the SHA-256 of the file that defines the plugin, which shows whether its code has changed."""
         file = sys.modules[cls.__module__].__file__
         return hashlib.sha256(Path(cast(str, file)).read_bytes()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of plugin: its contract (``module:class``), and the package of the shipped ones.
+    """A kind of plugin: its contract (``module:class``) and the package that holds the shipped ones.
 
-    Every file of the package's folder is a plugin, named after the file.  Other packages offer theirs as entry points
-    in the group of the package's name.
+    Every file in the package's folder is a plugin, named after the file. Other packages provide theirs as entry points
+    in the group with the package's name.
     """
 
     name: str
@@ -62,12 +68,12 @@ class Kind:
     package: str
 
     def shipped_names(self) -> tuple[str, ...]:
-        """The names of the plugins in the shipped folder."""
+        """Return the names of the shipped plugins."""
         folders = importlib.import_module(self.package).__path__
         return tuple(sorted(p.stem for folder in folders for p in Path(folder).glob("*.py") if p.stem[0] != "_"))
 
     def contract_class(self) -> type[Plugin]:
-        """The class that a plugin of this kind derives from."""
+        """Return the base class of all plugins of this kind."""
         module, _, name = self.contract.partition(":")
         return cast(type[Plugin], getattr(importlib.import_module(module), name))
 
@@ -78,6 +84,7 @@ KINDS = {
         Kind("algorithm", "bench.algorithm:Algorithm", "bench.algorithms"),
         Kind("dataset", "bench.dataset:Dataset", "bench.datasets"),
         Kind("model", "bench.architecture:Architecture", "bench.architectures"),
+        Kind("decoder", "bench.models.observation:ObservationModel", "bench.models.observations"),
         Kind("estimator", "bench.estimator:Estimator", "bench.estimators"),
         Kind("report", "bench.report:Report", "bench.reports"),
         Kind("backend", "bench.execution.backend:Backend", "bench.execution.backends"),
@@ -87,7 +94,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class PluginRef:
-    """Where a plugin is: enough to load its class in any process.
+    """A reference to a plugin, sufficient to load its class in any process.
 
     ``source`` is ``"shipped"``, ``"entry point"`` or the absolute path of a user's file.
     """
@@ -97,33 +104,43 @@ class PluginRef:
     source: str = "shipped"
 
     def load(self) -> type[Any]:
-        """The plugin's class; if a user's file has changed since (in a notebook, say), the new one.
+        """Load the plugin's class; a user's file is loaded again if it has changed (in a notebook, for instance).
 
-        Raises PluginError if the file is missing, fails on import or does not hold exactly one plugin.
+        Raises PluginError if the file is missing, fails on import or does not define exactly one plugin.
         """
         return _load(self, _edition(Path(self.source)))
 
     def summary(self) -> str:
-        """The first line of the plugin's docstring."""
+        """Return the first line of the plugin's docstring."""
         return str(self.load().summary())
 
     def source_hash(self) -> str:
-        """SHA-256 of the file that defines the plugin: tells whether its code has changed."""
+        """Return the SHA-256 of the file that defines the plugin, which shows whether its code has changed."""
         return str(self.load().source_hash())
 
 
 def find(kind: str) -> dict[str, PluginRef]:
-    """All plugins of a kind that are installed, by name; shipped ones win over entry points of the same name."""
-    about = KINDS[kind]
-    found = {point.name: PluginRef(kind, point.name, "entry point") for point in entry_points(group=about.package)}
-    found.update({name: PluginRef(kind, name) for name in about.shipped_names()})
-    return dict(sorted(found.items()))
+    """Return all installed plugins of a kind by name; shipped ones take precedence over entry points.
+
+    Example:
+        >>> "aevb" in find("algorithm")
+        True
+    """
+    group = KINDS[kind].package
+    references = {point.name: PluginRef(kind, point.name, "entry point") for point in entry_points(group=group)}
+    references.update({name: PluginRef(kind, name) for name in KINDS[kind].shipped_names()})
+    return dict(sorted(references.items()))
 
 
 def resolve(kind: str, text: str) -> tuple[PluginRef, dict[str, str]]:
-    """``"aevb[num_samples=5]"`` or ``"./mine.py[rate=0.1]"`` -> the plugin's reference and its options as text.
+    """Resolve ``"aevb[num_samples=5]"`` or ``"./mine.py[rate=0.1]"`` to a plugin's reference and its options as text.
 
-    Raises UnknownName, PluginError or OptionError (brackets that cannot be read).
+    Raises UnknownName if there is no such plugin, PluginError if there is no such file, and OptionError if the brackets
+    are malformed.
+
+    Example:
+        >>> resolve("algorithm", "aevb[num_samples=5]")
+        (PluginRef(kind='algorithm', name='aevb', source='shipped'), {'num_samples': '5'})
     """
     name, settings = parse_call(text)
     if name.endswith(".py") or "/" in name or "\\" in name:
@@ -137,8 +154,18 @@ def resolve(kind: str, text: str) -> tuple[PluginRef, dict[str, str]]:
     return known[name], settings
 
 
+def create(kind: str, text: str) -> Any:
+    """An instance of the plugin that ``text`` names, with the options in its brackets; raises what `resolve` does.
+
+    >>> create("model", "mlp[hidden=20]").options.hidden
+    20
+    """
+    reference, settings = resolve(kind, text)
+    return reference.load()(**settings)
+
+
 def _edition(path: Path) -> str:
-    """Tells one state of a user's file from another; empty where there is no file."""
+    """Return a hash of the file's current content, or an empty text if there is no file."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:
@@ -146,7 +173,7 @@ def _edition(path: Path) -> str:
 
 
 class _SourceLoader(SourceFileLoader):
-    """Compiles the file as it is: a cache of bytecode goes by size and whole seconds, and may be of another state."""
+    """Compiles the current source: cached bytecode is matched by size and whole seconds only, and may be outdated."""
 
     def get_code(self, fullname: str) -> CodeType:
         return self.source_to_code(self.get_data(self.path), self.path)
@@ -162,17 +189,17 @@ def _load(ref: PluginRef, edition: str) -> type[Any]:
     else:
         module = _from_file(Path(ref.source), ref.kind, edition)
     contract = kind.contract_class()
-    mine = [
+    defined = [
         value
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, contract) and value.__module__ == module.__name__
     ]
-    leaves = [cls for cls in mine if not any(cls in other.__mro__[1:] for other in mine)]
+    leaves = [cls for cls in defined if not any(cls in other.__mro__[1:] for other in defined)]
     if len(leaves) != 1:
-        held = ", ".join(cls.__name__ for cls in leaves) or "none"
+        names = ", ".join(cls.__name__ for cls in leaves) or "none"
         raise PluginError(
-            f"{ref.source if ref.source != 'shipped' else module.__name__} must hold exactly one {ref.kind}, "
-            f"a class derived from {contract.__module__}.{contract.__name__} (found: {held})."
+            f"{ref.source if ref.source != 'shipped' else module.__name__} must define exactly one {ref.kind}, "
+            f"a class derived from {contract.__module__}.{contract.__name__} (found: {names})."
         )
     return _complete(leaves[0], ref)
 
@@ -180,7 +207,7 @@ def _load(ref: PluginRef, edition: str) -> type[Any]:
 def _complete(cls: type[Any], ref: PluginRef) -> type[Any]:
     missing = ", ".join(sorted(getattr(cls, "__abstractmethods__", ())))
     if missing:
-        raise PluginError(f"The {ref.kind} {cls.__name__} in {ref.source} lacks: {missing}.")
+        raise PluginError(f"The {ref.kind} {cls.__name__} in {ref.source} does not define: {missing}.")
     return cls
 
 
@@ -199,7 +226,7 @@ def _from_file(path: Path, kind: str, edition: str) -> ModuleType:
     name = f"bench_{kind}_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}_{edition[:8]}"
     spec = importlib.util.spec_from_file_location(name, path, loader=_SourceLoader(name, str(path)))
     if spec is None or spec.loader is None or not path.is_file():
-        raise PluginError(f"The {kind} file {path} does not exist or is not Python.")
+        raise PluginError(f"The {kind} file {path} does not exist or is not a Python file.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and type hints look their module up by name
     try:
@@ -212,7 +239,7 @@ def _from_file(path: Path, kind: str, edition: str) -> ModuleType:
 
 
 def _line_in(path: Path, error: BaseException) -> int | str:
-    """The last line of ``path`` on the error's way."""
+    """Return the innermost line of ``path`` in the traceback of ``error``."""
     line: int | str = "?"
     trace = error.__traceback__
     while trace is not None:

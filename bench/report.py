@@ -1,68 +1,96 @@
-"""The contract of a report: from the results of a run to one table or one figure, saved in the formats people paste."""
+"""The contract of a report: from the results of a run to one table, one figure or one page.
+
+A report renders what it shows once; `bench.reporting` writes what was rendered in the formats people paste, prints
+tables on a terminal and puts all of it on a page.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from bench.plugins import Plugin
-from bench.reporting.writers import csv_text, html_table, markdown_table
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
     from matplotlib.figure import Figure as MatplotlibFigure
 
     from bench.results.frames import Results
 
 
+@dataclass(frozen=True)
+class RenderedTable:
+    """A table with unrounded numbers, and the same as people read it: texts, with units in the headings."""
+
+    numbers: pd.DataFrame
+    shown: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class RenderedFigure:
+    """A figure with everything drawn in it; its layout is not fixed yet."""
+
+    figure: MatplotlibFigure
+
+
+@dataclass(frozen=True)
+class RenderedPage:
+    """A page as HTML that needs no other file."""
+
+    html: str
+
+
+Rendered = RenderedTable | RenderedFigure | RenderedPage
+
+
 class Report(Plugin, ABC):
-    """One table or one figure: derive from `Table` or `Figure`."""
+    """One table, one figure or one page: derive from `Table` or `Figure`."""
 
     formats: ClassVar[tuple[str, ...]] = ()
     place: ClassVar[str] = ""  # the folder below report/ that it is written to
     ends_run: ClassVar[bool] = False  # whether `bench run` makes it at its end; `bench report` makes all
 
     @abstractmethod
-    def save(self, results: Results, folder: Path, name: str, formats: tuple[str, ...]) -> list[Path]:
-        """Write ``folder/name.FORMAT`` for each format; returns the paths (none where there is nothing to show)."""
+    def render(self, results: Results) -> Rendered | None:
+        """Make what the report shows of ``results``; None if there is nothing to show."""
 
 
 class Table(Report):
-    """A report that is a table."""
+    """A report that is a table.
+
+    A file with one class like this is a report; ``bench report RUN --only ./seeds.py`` makes it:
+
+    >>> class Seeds(Table):
+    ...     '''How many seeds each algorithm has.'''
+    ...
+    ...     def table(self, results):
+    ...         return results.trials.groupby("algorithm", as_index=False)["seed"].count()
+    >>> import pandas as pd
+    >>> from types import SimpleNamespace
+    >>> results = SimpleNamespace(trials=pd.DataFrame({"algorithm": ["aevb", "aevb"], "seed": [0, 1]}))
+    >>> Seeds().render(results).numbers.to_dict("records")
+    [{'algorithm': 'aevb', 'seed': 2}]
+    """
 
     formats = ("csv", "md", "tex", "html")
     place = "tables"
-    printed: ClassVar[bool] = True  # whether `bench report` prints it without being asked for it by name
+    printed: ClassVar[bool] = True  # whether `bench report` prints it even if it was not named with --only
 
     @abstractmethod
     def table(self, results: Results) -> pd.DataFrame:
-        """The table, numbers unrounded; an empty frame where there is nothing to show."""
+        """The table with unrounded numbers; an empty frame if there is nothing to show."""
 
     def display(self, table: pd.DataFrame) -> pd.DataFrame:
         """The table as people read it: rounded, with units in the headings.  CSV keeps the unrounded one."""
         return table
 
-    def save(self, results: Results, folder: Path, name: str, formats: tuple[str, ...]) -> list[Path]:
-        """See `Report.save`."""
-        from bench.reporting.latex import latex_table
-
+    def render(self, results: Results) -> RenderedTable | None:
+        """See `Report.render`."""
         table = self.table(results)
-        if table.empty:
-            return []
-        shown = self.display(table)
-        write: dict[str, Callable[[Path], object]] = {
-            "csv": lambda path: path.write_text(csv_text(table), encoding="utf-8"),
-            "md": lambda path: path.write_text(markdown_table(shown), encoding="utf-8"),
-            "tex": lambda path: path.write_text(latex_table(shown), encoding="utf-8"),
-            "html": lambda path: path.write_text(html_table(shown, name), encoding="utf-8"),
-        }
-        folder.mkdir(parents=True, exist_ok=True)
-        paths = [folder / f"{name}.{format_}" for format_ in formats]
-        for path in paths:
-            write[path.suffix[1:]](path)
-        return paths
+        return None if table.empty else RenderedTable(table, self.display(table))
 
 
 class Figure(Report):
@@ -70,36 +98,49 @@ class Figure(Report):
 
     formats = ("png", "svg", "pdf")
     place = "figures"
+    shows_models: ClassVar[bool] = False  # whether it reads `Results.models`, which takes a second to load once
 
     @abstractmethod
     def figure(self, results: Results) -> MatplotlibFigure | None:
-        """The figure, or None where there is nothing to show."""
+        """The figure, or None if there is nothing to show.
 
-    def drawn(self, results: Results) -> MatplotlibFigure | None:
-        """`figure`, drawn once for the same results and options."""
-        kept: dict[object, MatplotlibFigure | None] = results.__dict__.setdefault("drawn", {})
-        key = (type(self).__module__, type(self).__qualname__, self.options)
-        if key not in kept:
-            kept[key] = figure = self.figure(results)
-            if figure is not None:
-                from bench.reporting.figures import fix_layout
+        It is a `matplotlib.figure.Figure` that was not made by pyplot, which would keep it open.
+        """
 
-                fix_layout(figure)
-        return kept[key]
+    def render(self, results: Results) -> RenderedFigure | None:
+        """See `Report.render`."""
+        figure = self.figure(results)
+        return None if figure is None else RenderedFigure(figure)
 
-    def save(self, results: Results, folder: Path, name: str, formats: tuple[str, ...]) -> list[Path]:
-        """See `Report.save`; 200 dots an inch."""
-        figure = self.drawn(results)
-        if figure is None:
-            return []
-        import matplotlib as mpl
 
-        from bench.reporting.figures import extent
+@dataclass(frozen=True)
+class PageEntry:
+    """Another report on a page: its table, or its figure as a PNG file."""
 
-        folder.mkdir(parents=True, exist_ok=True)
-        paths = [folder / f"{name}.{format_}" for format_ in formats]
-        undated = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
-        with mpl.rc_context({"svg.hashsalt": name}):  # the same results give the same bytes
-            for path in paths:
-                figure.savefig(path, dpi=200, bbox_inches=extent(figure), metadata=undated.get(path.suffix[1:]))
-        return paths
+    name: str
+    report: Report
+    content: RenderedTable | bytes
+
+
+@dataclass(frozen=True)
+class PageContents:
+    """What a page holds beside the results."""
+
+    entries: tuple[PageEntry, ...] = ()
+    failures: tuple[str, ...] = ()  # which reports could not be made, and why
+    folder: Path | None = None  # the report folder
+
+
+class Page(Report):
+    """A report that shows what all others have rendered; it is made last."""
+
+    formats = ("html",)
+
+    @abstractmethod
+    def page(self, results: Results, contents: PageContents) -> str:
+        """The page as HTML; empty if there is nothing to show."""
+
+    def render(self, results: Results, contents: PageContents | None = None) -> RenderedPage | None:
+        """See `Report.render`; without ``contents`` the page holds no other report."""
+        html = self.page(results, contents or PageContents())
+        return RenderedPage(html) if html else None

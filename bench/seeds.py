@@ -1,7 +1,7 @@
-"""Random streams, each derived from what it is for, never from when it is drawn.
+"""Random streams, each derived from its purpose rather than from the order in which it is used.
 
-A stream's seed is a hash of an unambiguous encoding of its parts, such as ``("minibatches", seed, epoch)``: neither the
-order of trials nor the number of workers can change a result.
+The seed of a stream is a hash of the parts of its name, such as ``("minibatches", seed, epoch)``, in an unambiguous
+encoding. Neither the order of trials nor the number of workers can change a result.
 """
 
 from __future__ import annotations
@@ -15,22 +15,27 @@ if TYPE_CHECKING:
 
 
 def encode(parts: object) -> str:
-    """Canonical JSON: keys sorted, no spaces, NaN refused; equal text means equal content."""
+    """Encode ``parts`` as canonical JSON (sorted keys, no spaces, no NaN): equal text means equal content."""
     return json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def digest(parts: object) -> str:
-    """SHA-256 of the canonical encoding, as hexadecimal text."""
+    """Return the SHA-256 of the canonical encoding, as hexadecimal text."""
     return hashlib.sha256(encode(parts).encode()).hexdigest()
 
 
 def derive(*parts: object) -> int:
-    """A seed of 63 bits from the parts of a stream's name."""
+    """Return a 63-bit seed for the stream that ``parts`` name.
+
+    Example:
+        >>> derive("minibatches", 0, 1) == derive("minibatches", 0, 1) != derive("minibatches", 0, 2)
+        True
+    """
     return int(digest(parts)[:16], 16) >> 1
 
 
 def generator(*parts: object, device: torch.device | str = "cpu") -> torch.Generator:
-    """A new generator for the stream that ``parts`` name, on ``device``."""
+    """Return a new generator on ``device`` for the stream that ``parts`` name."""
     import torch
 
     return torch.Generator(device=device).manual_seed(derive(*parts))

@@ -1,4 +1,4 @@
-"""The 8 x 8 digits that scikit-learn ships: a first run needs no download."""
+"""The 8 x 8 digits that scikit-learn ships, so that a first run needs no download."""
 
 from __future__ import annotations
 
@@ -19,16 +19,20 @@ from bench.options import option
 
 @dataclass(frozen=True)
 class DigitsOptions(BinarizeOptions):
-    """What can be set of `digits`."""
+    """Options of `digits`."""
 
     num_test: int = option(297, "how many of the 1797 images are held out", unit="datapoints", minimum=1, maximum=1796)
 
 
 class Digits(Dataset[DigitsOptions]):
-    """1797 handwritten digits, 8 x 8, that scikit-learn ships: small, and never downloaded.
+    """1797 handwritten digits, 8 x 8, shipped with scikit-learn: small, and never downloaded.
 
-    Counts of 0 to 16, divided by 16; a random split, for there is no standard one: 1500 training and 297 test images.
+    Counts of 0 to 16, divided by 16; a random split, since there is no standard one: 1500 training and 297 test images.
     Source: test part of UCI "Optical Recognition of Handwritten Digits" (Alpaydin & Kaynak 1998, doi 10.24432/C50P49).
+
+    >>> from bench import seeds
+    >>> Digits().load(seeds.generator("data", 0)).image_shape
+    (8, 8)
     """
 
     Options = DigitsOptions
@@ -44,7 +48,7 @@ class Digits(Dataset[DigitsOptions]):
             x_train=x[train],
             x_test=x[test],
             image_shape=(8, 8),
-            likelihood="bernoulli",
+            observation_model="bernoulli",
             pixels="grey pixels in [0, 1]",
             labels_train=labels[train],
             labels_test=labels[test],

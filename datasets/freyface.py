@@ -37,16 +37,16 @@ FILE = RemoteFile(
 
 @dataclass(frozen=True)
 class FreyFaceOptions:
-    """What can be set of `freyface`."""
+    """Options of `freyface`."""
 
     num_test: int = option(365, "how many of the 1965 frames are held out", unit="datapoints", minimum=1, maximum=1964)
 
 
 class FreyFace(Dataset[FreyFaceOptions]):
-    """1965 frames of Brendan Frey's face from a video, 28 x 20, grey: continuous pixels for a Gaussian likelihood.
+    """1965 frames of Brendan Frey's face from a video, 28 x 20, grey: continuous pixels for a Gaussian p(x|z).
 
-    Grey values are divided by 255; a random split, for the paper names none: 1600 training and 365 test frames.
-    Neighbours in the video are alike, so that a test frame has near copies among the training frames.
+    Grey values are divided by 255; a random split, since the paper names none: 1600 training and 365 test frames.
+    Neighbouring frames are alike, so that a test frame has near copies among the training frames.
 
     Source: Roweis' page of data, http://www.cs.nyu.edu/~roweis/data.html.
     """
@@ -56,13 +56,13 @@ class FreyFace(Dataset[FreyFaceOptions]):
 
     def load(self, generator: torch.Generator) -> Data:
         """See `Dataset.load`; ``generator`` draws the split."""
-        frames = np.frombuffer(fetch(FILE), np.uint8).reshape(560, 1965)  # a column a frame
+        frames = np.frombuffer(fetch(FILE), np.uint8).reshape(560, 1965)  # one column per frame
         x = torch.tensor(frames).T.float().div_(255)  # [1965, 560]
         train, test = split(len(x), self.options.num_test, generator)
         return Data(
             x_train=x[train],
             x_test=x[test],
             image_shape=(28, 20),
-            likelihood="gaussian",
+            observation_model="gaussian",
             pixels="grey pixels in [0, 1]",
         )

@@ -34,12 +34,12 @@ class MNIST(Dataset[BinarizeOptions]):
     Options = BinarizeOptions
 
     def load(self, generator: torch.Generator) -> Data:
-        """See `Dataset.load`; ``generator`` draws the binarisation alone, for the split is the standard one."""
+        """See `Dataset.load`; ``generator`` draws only the binarisation, since the split is the standard one."""
         grey = Data(
             x_train=_images("train-images-idx3-ubyte.gz"),
             x_test=_images("t10k-images-idx3-ubyte.gz"),
             image_shape=(28, 28),
-            likelihood="bernoulli",
+            observation_model="bernoulli",
             pixels="grey pixels in [0, 1]",
             labels_train=_labels("train-labels-idx1-ubyte.gz"),
             labels_test=_labels("t10k-labels-idx1-ubyte.gz"),
@@ -48,12 +48,12 @@ class MNIST(Dataset[BinarizeOptions]):
 
 
 def _images(name: str) -> Tensor:
-    """[N, 784] in [0, 1]; behind a header of four 4-byte numbers."""
+    """[N, 784] in [0, 1], after a header of four 4-byte numbers."""
     return _values(name, 16).reshape(-1, 784).float().div_(255)
 
 
 def _labels(name: str) -> Tensor:
-    """[N] of 0 to 9; behind a header of two 4-byte numbers."""
+    """[N] of 0 to 9, after a header of two 4-byte numbers."""
     return _values(name, 8).long()
 
 

@@ -16,29 +16,34 @@ from bench.statistics import ppca
 
 @dataclass(frozen=True)
 class PPCAOptions:
-    """What can be set of `ppca`."""
+    """Options of `ppca`."""
 
-    rank: int = option(2, "latent dimensions of the truth, below `pixels`", minimum=1)
-    pixels: int = option(16, "D, the values of a datapoint", minimum=2)
+    rank: int = option(2, "latent dimensions of the true model, below `pixels`", minimum=1)
+    pixels: int = option(16, "D, the number of values per datapoint", minimum=2)
     noise: float = option(0.5, "standard deviation of the noise around the latent plane", above=0)
     num_train: int = option(2000, "training datapoints", unit="datapoints", minimum=1)
     num_test: int = option(1000, "test datapoints", unit="datapoints", minimum=1)
 
     def __post_init__(self) -> None:
-        """Refuse a truth that would fill all dimensions and leave no noise to be seen."""
+        """Refuse a plane that fills all dimensions, so that the noise could not be told from it."""
         if self.rank >= self.pixels:
             raise OptionError(f"`rank` of ppca must be below `pixels`, {self.pixels} (got {self.rank}).")
 
 
 class PPCA(Dataset[PPCAOptions]):
-    """Synthetic linear-Gaussian data whose log-likelihood is known exactly: algorithms and estimators meet the truth.
+    """Synthetic linear-Gaussian data whose log-likelihood is known exactly, to check algorithms and estimators with.
 
     ``x = W z + b + s e`` with z and e standard normal.  The columns of W are orthogonal, of length 2 down to 1, and
-    b has length sqrt(D) / 2: a model that starts near W = 0, b = 0, s = 1 is more than a nat a datapoint below the
-    best one, whatever the options are.  ``facts`` holds W, b, s^2 and the mean log-likelihoods of the training and
-    test data under them, in nats a datapoint.
+    b has length sqrt(D) / 2: a model that starts near W = 0, b = 0, s = 1 is more than a nat per datapoint below the
+    best one, for any options.  ``facts`` holds W, b, s^2 and the mean log-likelihoods of the training and test data
+    under them, in nats per datapoint.
 
     Source: Tipping & Bishop 1999, "Probabilistic principal component analysis".
+
+    >>> from bench import seeds
+    >>> data = PPCA(rank=1, pixels=4, num_train=10, num_test=5).load(seeds.generator("data", 0))
+    >>> data.x_train.shape, data.facts["noise_variance"]
+    (torch.Size([10, 4]), 0.25)
     """
 
     Options = PPCAOptions
@@ -55,7 +60,7 @@ class PPCA(Dataset[PPCAOptions]):
             x_train=x_train,
             x_test=x_test,
             image_shape=(1, o.pixels),
-            likelihood="gaussian",
+            observation_model="gaussian",
             pixels="drawn from a linear-Gaussian model",
             bounded=False,
             facts={
@@ -69,7 +74,7 @@ class PPCA(Dataset[PPCAOptions]):
 
 
 def _truth(num_pixels: int, rank: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """W [D, d], b [D], in float64 so that the facts are exact for them."""
+    """W [D, d], b [D], in float64 so that the facts are exact."""
     axes, _ = torch.linalg.qr(torch.randn(num_pixels, rank, generator=generator, dtype=torch.float64))
     weights = axes * torch.linspace(2, 1, rank, dtype=torch.float64)
     direction = torch.randn(num_pixels, generator=generator, dtype=torch.float64)

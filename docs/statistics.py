@@ -1,4 +1,4 @@
-"""How often intervals cover, alarms are false and losses are found, simulated and real: prints docs/statistics.md."""
+"""Coverage of intervals, rate of false alarms and power, by simulation and on real runs: prints docs/statistics.md."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import bench
 from bench.execution.runner import Execution
 from bench.reporting.comparison.compare import LIKELIHOOD_SHARE, Comparison, compare
-from bench.reporting.comparison.measure import OTHERS
+from bench.reporting.comparison.measures import OTHERS
 from bench.statistics import bootstrap, intervals, moderated
 from bench.studies.study import Study
 
@@ -39,7 +39,7 @@ NUM_CELLS, NUM_SEEDS, SPREAD, LOSS, RATE = 9, 5, 0.5, 2.0, 0.05
 
 
 def covers(num_seeds: int, repeats: int) -> list[dict[str, str]]:
-    """How often nominal 95 % intervals of a mean over seeds hold the truth."""
+    """Coverage of the true mean by nominal 95 % intervals over seeds."""
     rows = []
     for name, (draw, truth) in DISTRIBUTIONS.items():
         rng = np.random.default_rng(0)
@@ -47,12 +47,12 @@ def covers(num_seeds: int, repeats: int) -> list[dict[str, str]]:
         for _ in range(repeats):
             values = draw(rng, num_seeds)
             resampled = np.sort(values[rng.integers(0, num_seeds, (2000, num_seeds))].mean(1))
-            found = {
+            computed = {
                 "bootstrap, as used": bootstrap.interval([values], bootstrap.mean, num_resamples=2000),
                 "plain percentile bootstrap": tuple(np.quantile(resampled, [0.025, 0.975])),
                 "Student t": tuple(map(float, intervals.mean_interval(values))),
             }
-            for method, (low, high) in found.items():
+            for method, (low, high) in computed.items():
                 hits[method] += low <= truth <= high
         shown = {method: f"{count / repeats:.1%}" for method, count in hits.items()}
         if num_seeds < bootstrap.FEWEST:
@@ -62,30 +62,30 @@ def covers(num_seeds: int, repeats: int) -> list[dict[str, str]]:
 
 
 def alarms(repeats: int, loss: float, unlike: float = 0.0, shared: float = 0.0) -> dict[str, str]:
-    """Of comparisons of NUM_CELLS cells: how often anything is called changed, and how often the planted loss is.
+    """Return how often comparisons of NUM_CELLS cells report any change or, given a ``loss``, the planted loss.
 
-    ``unlike`` is how far the logarithms of the cells' spreads lie apart, ``shared`` how much a seed has in common in
-    all cells of a run.
+    ``unlike`` is the standard deviation of the logarithms of the cells' spreads, ``shared`` the correlation between the
+    cells of a run for the same seed.
     """
     rng = np.random.default_rng(1)
     shares: dict[str, list[bool]] = {"in pairs": [], "other seeds": []}
     rate = LIKELIHOOD_SHARE * RATE if loss else RATE
     for _ in range(repeats):
         spreads = SPREAD * np.exp(unlike * rng.normal(size=NUM_CELLS))
-        common, own = rng.normal(size=(2, NUM_SEEDS, 1)), rng.normal(size=(2, NUM_SEEDS, NUM_CELLS))
-        base, new = spreads * (np.sqrt(shared) * common + np.sqrt(1 - shared) * own)
+        common, separate = rng.normal(size=(2, NUM_SEEDS, 1)), rng.normal(size=(2, NUM_SEEDS, NUM_CELLS))
+        base, new = spreads * (np.sqrt(shared) * common + np.sqrt(1 - shared) * separate)
         new[:, 0] -= loss
         for name, sample in (("in pairs", moderated.paired), ("other seeds", moderated.unpaired)):
-            found = moderated.judge([sample(base[:, c], new[:, c]) for c in range(NUM_CELLS)])
-            real = moderated.holm([each.p for each in found], rate)
-            shares[name].append(bool(real[0] if loss else real.any()))
+            tests = moderated.t_tests([sample(base[:, c], new[:, c]) for c in range(NUM_CELLS)])
+            rejected = moderated.holm([test.p for test in tests], rate)
+            shares[name].append(bool(rejected[0] if loss else rejected.any()))
     return {name: f"{np.mean(values):.1%}" for name, values in shares.items()}
 
 
 def reruns(folder: Path, count: int) -> list[dict[str, str]]:
-    """A run of digits, compared with itself and with ``count`` runs of the same under other seeds.
+    """Compare a run on digits with itself and with ``count`` runs that differ only in their seeds.
 
-    The runs are kept in ``folder``, and made where they are not there yet.
+    The runs are kept in ``folder``; those that are missing are made.
     """
     here = Execution(jobs=1, backend="sequential")
     runs = []
@@ -94,70 +94,70 @@ def reruns(folder: Path, count: int) -> list[dict[str, str]]:
         runs.append(bench.run(Study(**RERUN, seeds=seeds), out=folder / f"{k:02d}", execution=here, quiet=True))
     compared = {"itself": runs[:1], f"each of {count} reruns": runs[1:]}
     return [
-        {"a run and": name, **_alarms([compare(runs[0], one) for one in others])} for name, others in compared.items()
+        {"a run and": name, **_alarms([compare(runs[0], run) for run in others])} for name, others in compared.items()
     ]
 
 
-def _alarms(found: Sequence[Comparison]) -> dict[str, str]:
-    """In how many comparisons anything is called changed, and in which share timings were judged at all."""
-    timings = [row for one in found for row in one.rows if row.measure in TIMINGS]
-    changed = [{row.measure in TIMINGS for row in one.of("better", "worse")} for one in found]
+def _alarms(comparisons: Sequence[Comparison]) -> dict[str, str]:
+    """Count the comparisons that report a change, and the share of timings that could be compared."""
+    timings = [row for comparison in comparisons for row in comparison.rows if row.measure in TIMINGS]
+    changed = [{row.measure in TIMINGS for row in each.of("better", "worse")} for each in comparisons]
     return {
-        "what is learned is called changed": f"{sum(False in one for one in changed)} of {len(found)}",
-        "timings are called changed": f"{sum(True in one for one in changed)} of {len(found)}",
-        "timings that were judged": f"{np.mean([row.verdict != 'not comparable' for row in timings]):.0%}",
+        "learning reported as changed": f"{sum(False in kinds for kinds in changed)} of {len(comparisons)}",
+        "timings reported as changed": f"{sum(True in kinds for kinds in changed)} of {len(comparisons)}",
+        "timings compared": f"{np.mean([row.verdict != 'not comparable' for row in timings]):.0%}",
     }
 
 
 def table(rows: Sequence[dict[str, str]]) -> str:
-    """As Markdown."""
+    """Format rows as a Markdown table."""
     return str(pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True))
 
 
 def main() -> None:
     """Print the page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=4000, help="simulations of each number")
-    parser.add_argument("--reruns", type=int, default=20, help="runs to compare a run with")
-    parser.add_argument("--runs", type=Path, default=Path("runs", "reruns"), help="where those runs are kept")
-    asked = parser.parse_args()
-    repeats = asked.repeats
+    parser.add_argument("--repeats", type=int, default=4000, help="simulations per number")
+    parser.add_argument("--reruns", type=int, default=20, help="number of runs that a run is compared with")
+    parser.add_argument("--runs", type=Path, default=Path("runs", "reruns"), help="folder of these runs")
+    arguments = parser.parse_args()
+    repeats = arguments.repeats
     coverage = [row for num_seeds in (3, 5, 10) for row in covers(num_seeds, repeats)]
-    judged = [
-        {"": "no change: anything is called changed", **alarms(repeats, 0.0)},
-        {"": "no change, spreads differ by a factor of 2", **alarms(repeats, 0.0, unlike=0.7)},
-        {"": "no change, and seeds are alike in all cells", **alarms(repeats, 0.0, unlike=0.5, shared=0.7)},
-        {"": f"a loss of {LOSS:g} nats in one cell is called worse", **alarms(repeats, LOSS)},
+    compared = [
+        {"": "no change: anything is reported as changed", **alarms(repeats, 0.0)},
+        {"": "no change, standard deviations differ by a factor 2", **alarms(repeats, 0.0, unlike=0.7)},
+        {"": "no change, seeds are correlated across cells", **alarms(repeats, 0.0, unlike=0.5, shared=0.7)},
+        {"": f"a loss of {LOSS:g} nats in one cell is reported as worse", **alarms(repeats, LOSS)},
     ]
     about_intervals = (
-        "How often intervals that say 95 % hold the true mean. Seeds are few, and the percentile bootstrap is then too "
-        "narrow; `bench` expands its levels as Student's t asks for (Hesterberg 2015), and gives no bootstrap interval "
-        f"below {bootstrap.FEWEST} seeds, where it takes Student's t and says so. With 5 seeds an interval that says "
-        "95 % is one of some 92 % for normal differences and less for skewed ones."
+        "Coverage of the true mean by nominal 95 % intervals. With few seeds the percentile bootstrap is too narrow. "
+        "`bench` expands its levels to match Student's t (Hesterberg 2015); with fewer than "
+        f"{bootstrap.FEWEST} seeds it uses Student's t instead of the bootstrap, and says so. With 5 seeds, a nominal "
+        "95 % interval covers about 92 % for normal differences and less for skewed ones."
     )
     about_comparisons = (
-        f"`bench compare` on {NUM_CELLS} cells with {NUM_SEEDS} seeds each that lie {SPREAD:g} nats apart, with its "
-        f"rate of false alarms at {RATE:.0%}, as if all of it were spent on one measure; the loss is looked for with "
-        f"the {LIKELIHOOD_SHARE:.0%} of it that are for log-likelihoods, in cells whose seeds have nothing in common. "
-        "Each cell's variance is moderated by those of the others (Smyth 2004), then Holm's procedure."
+        f"`bench compare` on {NUM_CELLS} cells of {NUM_SEEDS} seeds each, whose standard deviation is {SPREAD:g} nats. "
+        f"False alarms are counted with the full rate of {RATE:.0%} spent on one measure. The loss is tested with the "
+        f"{LIKELIHOOD_SHARE:.0%} of that rate reserved for log-likelihoods, in cells whose seeds are independent. "
+        "Each cell's variance is moderated by those of the others (Smyth 2004), followed by Holm's procedure."
     )
     about_reruns = (
-        f"Digits, {len(RERUN['algos'])} algorithms, {NUM_SEEDS} seeds a run, as `bench compare` judges them by default "
-        f"(rate of false alarms {RATE:.0%}). Every rerun has other seeds and the same code, so that every change is a "
-        "false alarm. Timings are judged only where both runs got as much of their cores."
+        f"Digits, {len(RERUN['algos'])} algorithms, {NUM_SEEDS} seeds per run, compared by `bench compare` with "
+        f"default settings (false-alarm rate {RATE:.0%}). Every rerun uses different seeds and the same code, so every "
+        "reported change is a false alarm. Timings are compared only if both runs had the same share of their cores."
     )
     texts = [
-        "# How far the statistics can be trusted",
-        f"Printed by `make statistics`; {repeats} simulations of each number.",
+        "# Reliability of the statistics",
+        f"Printed by `make statistics`; {repeats} simulations per number.",
         "## Intervals over seeds",
         about_intervals,
         table(coverage),
         "## Comparisons of two runs",
         about_comparisons,
-        table(judged),
-        "## Comparisons of runs that were really trained",
+        table(compared),
+        "## Comparisons of trained runs",
         about_reruns,
-        table(reruns(asked.runs, asked.reruns)),
+        table(reruns(arguments.runs, arguments.reruns)),
     ]
     print("\n\n".join(texts))  # noqa: T201
 

@@ -1,7 +1,8 @@
-"""Every estimator of log p(x) against truth: prints docs/validation.md (`make validation`).
+"""Compares every estimator of log p(x) with the truth: prints docs/validation.md (`make validation`).
 
-Three truths: the closed form of linear-Gaussian models, numerical integration of a small non-linear one, and bounds
-from both sides on data that trained MNIST models draw themselves.  Exit code 1 where a claim made there fails.
+There are three kinds of truth: the closed form of linear-Gaussian models, numerical integration of a small non-linear
+model, and bounds from both sides on data drawn from trained MNIST models. The exit code is 1 if a claim of the page
+does not hold.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from bench.likelihood.estimate import Estimate
 from bench.models.latent import LatentVariableModel
 from bench.studies.spec import Choice, load_data
 
-FEW_ERRORS = 3  # an estimate further off than so many of its standard errors has to say so itself
+FEW_ERRORS = 3  # an estimate that is off by more standard errors must warn of it itself
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much work: points that are judged, training samples, steps; and what may then be asked for."""
+    """How much work to do (points, training samples, steps), and the accuracy that is then required."""
 
     points: int
     budget: int
@@ -36,7 +37,7 @@ class Size:
     prior_steps: int
     num_steps: int
     latent_sizes: tuple[int, ...]
-    near: float  # nats: how near AIS and importance have to come where z <= 5
+    near: float  # nats: the largest error allowed for AIS and importance if z <= 5
 
 
 SIZES = {
@@ -47,7 +48,7 @@ SIZES = {
 
 @dataclass(frozen=True)
 class Truth:
-    """Where the truth lies, and the standard error with which that is known."""
+    """The interval that contains the truth, and its standard error."""
 
     low: float
     high: float
@@ -56,60 +57,60 @@ class Truth:
 
 @dataclass
 class Report:
-    """Text as it grows, and the claims that did not hold."""
+    """The text so far, and the claims that did not hold."""
 
     lines: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
 
     def say(self, text: str) -> None:
-        """A paragraph."""
+        """Add a paragraph."""
         self.lines += [text, ""]
 
     def table(self, rows: Sequence[dict[str, object]]) -> None:
-        """A table."""
+        """Add a table."""
         self.say(pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True))
 
 
 def trained(algorithm: str, x: torch.Tensor, latent_size: int, model: str, likelihood: str, budget: int) -> Algorithm:
-    """A model, trained as users do it alone."""
+    """Train an algorithm through its own interface, without a run."""
     choice = Choice.parse("algorithm", algorithm)
-    made: Algorithm = choice.create(latent_size, model=model, likelihood=likelihood, device="cpu")
-    return made.fit(x, budget)
+    created: Algorithm = choice.create(latent_size, model=model, decoder=likelihood, device="cpu")
+    return created.fit(x, budget)
 
 
 def tolerance(text: str, z: int, size: Size) -> float:
-    """How far an estimator may be off, whatever it says of itself; nats."""
+    """The largest error in nats that an estimator may have, regardless of its warnings."""
     good = z <= 5 and text.startswith(("ais", "importance")) and "proposal=encoder" not in text
     return size.near if good else math.inf
 
 
-def judged(text: str, model: LatentVariableModel, x: torch.Tensor, name: str) -> Estimate:
-    """An estimate by an estimator as it is named on the command line."""
-    found: Estimate = (
+def estimated(text: str, model: LatentVariableModel, x: torch.Tensor, name: str) -> Estimate:
+    """Estimate log p(x) by the estimator that ``text`` names as on the command line."""
+    estimate: Estimate = (
         Choice.parse("estimator", text).create().estimate(model, x, seeds.generator("validation", name, text))
     )
-    return found
+    return estimate
 
 
-def row(text: str, found: Estimate, truth: Truth, report: Report, where: str, near: float) -> dict[str, object]:
-    """A row of a table: how far from the truth, and whether the estimator says so itself."""
-    off = found.mean - min(max(found.mean, truth.low), truth.high)
-    error = max(math.hypot(found.standard_error, truth.error), 1e-4)
-    expected = found.summary.get("looseness", 0.0)  # below the truth; negative where it lies above
-    said = bool(found.warnings) or abs(off + expected) <= FEW_ERRORS * error
-    if abs(off) > FEW_ERRORS * error and not said:
-        report.broken.append(f"{where}: {text} is off by {off:.4f} ± {error:.4f} and does not say so")
+def row(text: str, estimate: Estimate, truth: Truth, report: Report, place: str, near: float) -> dict[str, object]:
+    """Return a row of a table: the distance from the truth, and whether the estimator warns of it."""
+    off = estimate.mean - min(max(estimate.mean, truth.low), truth.high)
+    error = max(math.hypot(estimate.standard_error, truth.error), 1e-4)
+    expected = estimate.summary.get("looseness", 0.0)  # how far below the truth; negative if above
+    is_admitted = bool(estimate.warnings) or abs(off + expected) <= FEW_ERRORS * error
+    if abs(off) > FEW_ERRORS * error and not is_admitted:
+        report.broken.append(f"{place}: {text} is off by {off:.4f} ± {error:.4f} without a warning")
     if abs(off) > near:
-        report.broken.append(f"{where}: {text} is off by {off:.4f}, more than {near}")
+        report.broken.append(f"{place}: {text} is off by {off:.4f}, more than {near}")
     return {
         "estimator": f"`{text}`",
-        "bias": found.bias,
-        "estimate ± MC error": f"{found.mean:.4f} ± {found.standard_error:.4f}",
+        "bias": estimate.bias,
+        "estimate ± MC error": f"{estimate.mean:.4f} ± {estimate.standard_error:.4f}",
         "off by": f"{off:+.4f}",
         "in standard errors": f"{off / error:+.1f}",
-        "expected to lie low by": f"{expected:.4f}" if expected else "",
-        "says of itself": " ".join(found.warnings) or "",
-        "seconds": f"{found.seconds:.1f}",
+        "expected to be low by": f"{expected:.4f}" if expected else "",
+        "warnings": " ".join(estimate.warnings) or "",
+        "seconds": f"{estimate.seconds:.1f}",
     }
 
 
@@ -122,23 +123,23 @@ def rows(
     report: Report,
     size: Size,
 ) -> None:
-    """A table of estimators of one model."""
+    """Add a table of several estimators on one model."""
     report.table(
         [
-            row(text, judged(text, model, x, name), truth, report, name, tolerance(text, model.latent_size, size))
+            row(text, estimated(text, model, x, name), truth, report, name, tolerance(text, model.latent_size, size))
             for text in texts
         ]
     )
 
 
 def against_exact(size: Size, report: Report) -> None:
-    """Linear-Gaussian models."""
-    report.say("## Linear-Gaussian models, against the closed form")
+    """Add the section on linear-Gaussian models."""
+    report.say("## Linear-Gaussian models, compared with the closed form")
     for z in (2, 5, 20):
         data = load_data(Choice.parse("dataset", f"ppca[rank={z},pixels=40]"), 0)
         model = trained("aevb[learning_rate=0.02]", data.x_train, z, "linear", "gaussian", size.budget).model
         x = data.x_test[: size.points]
-        exact = judged("exact", model, x, f"ppca z={z}").mean
+        exact = estimated("exact", model, x, f"ppca z={z}").mean
         report.say(
             f"`ppca`, z = {z}, trained by AEVB for {size.budget:,} samples; {len(x)} test points, exact {exact:.4f}."
         )
@@ -147,16 +148,16 @@ def against_exact(size: Size, report: Report) -> None:
 
 
 def against_quadrature(size: Size, report: Report) -> None:
-    """A small non-linear decoder."""
-    report.say("## A small non-linear decoder, against quadrature")
+    """Add the section on a small non-linear decoder."""
+    report.say("## A small non-linear decoder, compared with quadrature")
     data = load_data(Choice.parse("dataset", "digits"), 0)
     x = data.x_test[: size.points]
     for algorithm in ("aevb[learning_rate=0.1]", "mcem[learning_rate=0.1]"):
         model = trained(algorithm, data.x_train, 2, "mlp[hidden=100]", "bernoulli", size.budget).model
-        truth = judged("quadrature", model, x, "digits")
+        truth = estimated("quadrature", model, x, "digits")
         report.say(
             f"`digits`, z = 2, `{algorithm}`, {size.budget:,} samples; {len(x)} test points, quadrature "
-            f"{truth.mean:.4f} ± {truth.standard_error:.4f} (its own refinement check)."
+            f"{truth.mean:.4f} ± {truth.standard_error:.4f} (by refinement)."
         )
         names = [text for text in estimators(size) if model.encoder is not None or "encoder" not in text]
         known = Truth(truth.mean, truth.mean, truth.standard_error)
@@ -164,8 +165,8 @@ def against_quadrature(size: Size, report: Report) -> None:
 
 
 def against_bounds(size: Size, report: Report) -> None:
-    """Data that trained MNIST models draw themselves, and real test data beside the lower bound."""
-    report.say("## MNIST models, on data that they draw themselves, against bounds from both sides")
+    """Add the sections on data drawn from trained MNIST models, and on real test data."""
+    report.say("## MNIST models on data drawn from them, compared with bounds from both sides")
     data = load_data(Choice.parse("dataset", "mnist"), 0)
     real = []
     for z in size.latent_sizes:
@@ -174,41 +175,41 @@ def against_bounds(size: Size, report: Report) -> None:
         )
         model = algorithm.model
         bdmc = f"bdmc[num_points={size.points},num_steps={size.num_steps}]"
-        bounds = judged(bdmc, model, data.x_test, f"mnist z={z}")
+        bounds = estimated(bdmc, model, data.x_test, f"mnist z={z}")
         _, x = simulate(model, size.points, seeds.generator("validation", f"mnist z={z}", bdmc))
-        told = bounds.summary
+        summary = bounds.summary
         report.say(
             f"MNIST, z = {z}, 500 hidden units, AEVB for {size.mnist_budget:,} samples; {size.points} simulated "
-            f"points. `{bdmc}`: {bounds.mean:.3f} ± {bounds.standard_error:.3f} from below, {told['upper']:.3f} from "
-            f"above, gap {told['gap']:.3f} ± {told['gap_se']:.3f} nats, in {bounds.seconds:.0f} s."
+            f"points. `{bdmc}`: {bounds.mean:.3f} ± {bounds.standard_error:.3f} from below, {summary['upper']:.3f} "
+            f"from above, gap {summary['gap']:.3f} ± {summary['gap_se']:.3f} nats, in {bounds.seconds:.0f} s."
         )
-        if z == 10 and not (told["gap"] < 0.5 and bounds.seconds < 300):
-            report.broken.append(f"mnist z=10: the gap is {told['gap']:.3f} after {bounds.seconds:.0f} s")
-        truth = Truth(bounds.mean, max(told["upper"], bounds.mean), bounds.standard_error)
+        if z == 10 and not (summary["gap"] < 0.5 and bounds.seconds < 300):
+            report.broken.append(f"mnist z=10: the gap is {summary['gap']:.3f} after {bounds.seconds:.0f} s")
+        truth = Truth(bounds.mean, max(summary["upper"], bounds.mean), bounds.standard_error)
         rows(estimators(size), model, x, f"mnist z={z}", truth, report, size)
         real.append(on_test_data(model, data.x_test[: size.points], z, size, report))
     report.say("## The same models on test data")
-    report.say("The lower bound, importance sampling from the encoder as it is usually done, and annealing.")
+    report.say("The lower bound, the usual importance sampling from the encoder, the default, and annealing.")
     report.table(real)
 
 
 def on_test_data(model: LatentVariableModel, x: torch.Tensor, z: int, size: Size, report: Report) -> dict[str, object]:
-    """The bound, importance sampling as it is usually done, and AIS, in the order in which they should rise."""
+    """Return the lower bound and three estimates, in the order in which they are expected to increase."""
     with torch.no_grad():
         bounds = model.elbo(x, seeds.generator("validation", "elbo"), num_samples=100).double()
     texts = ("importance[num_samples=1000,proposal=encoder]", "importance", f"ais[num_steps={size.num_steps}]")
-    found = [judged(text, model, x, f"mnist test {z}") for text in texts]
-    error = math.hypot(found[0].standard_error, found[2].standard_error)
-    if z == 50 and found[2].mean < found[0].mean + FEW_ERRORS * error:
-        report.broken.append("mnist z=50: AIS does not lie above importance sampling from the encoder")
+    estimates = [estimated(text, model, x, f"mnist test {z}") for text in texts]
+    error = math.hypot(estimates[0].standard_error, estimates[2].standard_error)
+    if z == 50 and estimates[2].mean < estimates[0].mean + FEW_ERRORS * error:
+        report.broken.append("mnist z=50: AIS is not above importance sampling from the encoder")
     shown = {
-        f"`{text}`": f"{each.mean:.3f} ± {each.standard_error:.3f}" for text, each in zip(texts, found, strict=True)
+        f"`{text}`": f"{each.mean:.3f} ± {each.standard_error:.3f}" for text, each in zip(texts, estimates, strict=True)
     }
     return {"z": str(z), "lower bound": f"{float(bounds.mean()):.3f}", **shown}
 
 
 def estimators(size: Size) -> list[str]:
-    """Those that can judge any model with an encoder."""
+    """The estimators that can evaluate any model with an encoder and continuous z."""
     return [
         "importance",
         "importance[proposal=encoder]",
@@ -228,13 +229,14 @@ def main() -> None:
     report, started = Report(), time.perf_counter()
     report.say("# Validation of the estimators")
     report.say(
-        "Printed by `make validation`. Nats a datapoint. An estimate is *off by* its distance from the truth, or from "
-        "the nearer of two bounds where the truth lies between them. Where it is off by more than 3 standard errors "
-        "(its own and the truth's), it has to say so itself: by a warning, or by the amount that it is *expected to "
-        "lie low by* (half the mean squared standard error; negative for `hmc`, which lies high). `make validation` "
-        "fails where one does not, where `ais`, or `importance` around fitted posteriors, is off by more than "
-        f"{SIZES['full'].near} nats at z <= 5, and where the gap at z = 10 is above 0.5. Importance sampling from the "
-        "encoder is as good as the encoder: where that is rough it lies lower, and warns."
+        "Printed by `make validation`. All values are in nats per datapoint. An estimate is *off by* its distance from "
+        "the truth, or from the nearer of two bounds if the truth is only known to be between them. If it is off by "
+        "more than 3 standard errors (of the estimate and the truth combined), the estimator must warn, or the amount "
+        "by which it is *expected to be low* must account for it (half the mean squared standard error; negative for "
+        "`hmc`, which is biased upward). `make validation` fails if neither is the case, if `ais`, or `importance` "
+        f"around fitted posteriors, is off by more than {SIZES['full'].near} nats at z <= 5, or if the gap at z = 10 "
+        "is above 0.5. Importance sampling from the encoder is only as good as the encoder: if the encoder is "
+        "inaccurate, the estimate is lower, with a warning."
     )
     for section in (against_exact, against_quadrature, against_bounds):
         section(size, report)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
 
 from bench.options import option
 from bench.report import Table
-from bench.reporting import tables
+from bench.reporting.tables import formatting
 from bench.results import curves
 from bench.results.curves import CLOCKS
-from bench.results.grid import Cell, Place, numbers
+from bench.results.grid import Cell, Place, finite
 from bench.statistics import bootstrap, intervals
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ HEADINGS = {"samples": "samples", "model_evaluations": "model evaluations", "tra
 
 @dataclass(frozen=True)
 class ConvergenceOptions:
-    """What can be set of `convergence`."""
+    """Options of `convergence`."""
 
     target: float | Literal["auto"] = option(
         "auto",
@@ -42,7 +42,7 @@ class Convergence(Table):
     """How fast each algorithm learns, from the test bound: time to a common target, mean height of its curve.
 
     Times are medians over all seeds: one that never reaches the target, or did not end well, counts as infinite.  A
-    speed-up is the reference's median time over the algorithm's own on one of the three clocks, with a 95 % bootstrap
+    speed-up is the reference's median time divided by the algorithm's on one of the three clocks, with a 95 % bootstrap
     interval from 5 seeds on.  The mean bound is the area under the curve over the last two decades of samples.
     Algorithms without an encoder have no bound, and are left out.
     """
@@ -51,36 +51,35 @@ class Convergence(Table):
     options: ConvergenceOptions
 
     def table(self, results: Results) -> pd.DataFrame:
-        """Times on the three clocks, in samples, evaluations and seconds; bounds in nats a datapoint."""
+        """Times on the three clocks, in samples, evaluations and seconds; bounds in nats per datapoint."""
         curves.check_reference(self.options.reference, results.trials["algorithm"].unique())
         aims = curves.targets(results)
         if self.options.target != "auto":
             aims = dict.fromkeys(aims, float(self.options.target))
-        found = {clock: curves.times(results, clock, aims) for clock in CLOCKS}
+        times = {clock: curves.times(results, clock, aims) for clock in CLOCKS}
         heights = curves.heights(results)
         rows = []
-        for key, own in found["samples"].groupby(list(Cell._fields), sort=False):
+        for key, own in times["samples"].groupby(list(Cell._fields), sort=False):
             cell = Cell._make(key)
             if own["time"].notna().any():
-                mine = {clock: each.loc[own.index, "time"].to_numpy() for clock, each in found.items()}
-                rows.append(
-                    {**cell._asdict(), **_row(aims.get(Place(*cell[:3]), math.nan), mine, heights[own["trial"]])}
-                )
-        return _with_speed_ups(pd.DataFrame(rows), found, self.options.reference)
+                mine = {clock: each.loc[own.index, "time"].to_numpy() for clock, each in times.items()}
+                rows.append({**cell._asdict(), **_row(aims.get(cell.place, math.nan), mine, heights[own["trial"]])})
+        return _with_speed_ups(pd.DataFrame(rows), times, self.options.reference)
 
     def display(self, table: pd.DataFrame) -> pd.DataFrame:
         """Rounded, with the range of the seeds."""
         return pd.DataFrame([_shown(row) for _, row in table.iterrows()])
 
 
-def _row(target: float, times: dict[str, NDArray[np.float64]], heights: pd.Series) -> dict[str, Any]:
-    row: dict[str, Any] = {"target": target}
+def _row(target: float, times: dict[str, NDArray[np.float64]], heights: pd.Series) -> dict[str, object]:
+    row: dict[str, object] = {"target": target}
     for clock, values in times.items():
-        row |= {clock: _median(values), f"{clock}_low": values.min(), f"{clock}_high": values.max()}
-    low, high = intervals.mean_interval(numbers(heights).dropna())
+        row |= {clock: float(_median(values)), f"{clock}_low": values.min(), f"{clock}_high": values.max()}
+    known = finite(heights).dropna()
+    low, high = intervals.mean_interval(known)
     return {
         **row,
-        "mean_bound": float(intervals.mean(numbers(heights).dropna())),
+        "mean_bound": float(intervals.mean(known)),
         "mean_bound_low": float(low),
         "mean_bound_high": float(high),
         "seeds": len(heights),
@@ -93,22 +92,22 @@ def _with_speed_ups(table: pd.DataFrame, times: dict[str, pd.DataFrame], referen
     if table.empty:
         return table
     by_cell = {
-        clock: {Cell._make(key): own["time"].to_numpy() for key, own in found.groupby(list(Cell._fields), sort=False)}
-        for clock, found in times.items()
+        clock: {Cell._make(key): own["time"].to_numpy() for key, own in each.groupby(list(Cell._fields), sort=False)}
+        for clock, each in times.items()
     }
     rows = []
     for _, row in table.iterrows():
         name = reference or str(table.loc[_same_place(table, row), "algorithm"].iloc[0])
         place = Place(*row[list(Place._fields)])
-        found: dict[str, Any] = {"reference": name}
+        speed_ups: dict[str, object] = {"reference": name}
         for clock, cells_ in by_cell.items():
             own, other = (cells_.get(Cell(*place, who)) for who in (row["algorithm"], name))
             ratio, low, high = (math.nan, math.nan, math.nan)
             if other is not None and own is not None and name != row["algorithm"]:
                 ratio = float(_ratio([other[None], own[None]])[0])
                 low, high = bootstrap.interval([other, own], _ratio)
-            found |= {f"speed_up_{clock}": ratio, f"speed_up_{clock}_low": low, f"speed_up_{clock}_high": high}
-        rows.append(found)
+            speed_ups |= {f"speed_up_{clock}": ratio, f"speed_up_{clock}_low": low, f"speed_up_{clock}_high": high}
+        rows.append(speed_ups)
     return pd.concat([table, pd.DataFrame(rows, index=table.index)], axis=1)
 
 
@@ -117,16 +116,17 @@ def _same_place(table: pd.DataFrame, row: pd.Series) -> pd.Series:
 
 
 def _ratio(strata: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Of the medians: [B, S] and [B, T] -> [B]; NaN where neither gets there."""
+    """Of the medians: [B, S] and [B, T] -> [B]; NaN if neither is finite."""
     with np.errstate(invalid="ignore"):
         reference, own = (_median(values, axis=1) for values in strata)
         ratio: NDArray[np.float64] = np.asarray(reference / own, dtype=np.float64)
     return ratio
 
 
-def _median(values: NDArray[np.float64], axis: int | None = None) -> Any:
-    """Which does not make NaN of two infinite ones."""
-    return np.quantile(values, 0.5, axis=axis, method="inverted_cdf")
+def _median(values: NDArray[np.float64], axis: int | None = None) -> NDArray[np.float64]:
+    """A median that does not interpolate: between two infinite values that would be NaN."""
+    median: NDArray[np.float64] = np.asarray(np.quantile(values, 0.5, axis=axis, method="inverted_cdf"))
+    return median
 
 
 def _shown(row: pd.Series) -> dict[str, str]:
@@ -135,21 +135,21 @@ def _shown(row: pd.Series) -> dict[str, str]:
         "training points": str(row["n_train"]),
         "z": str(row["z"]),
         "algorithm": row["algorithm"],
-        "target (nats)": tables.number(row["target"]),
+        "target (nats)": formatting.number(row["target"]),
     }
     for clock, heading in HEADINGS.items():
-        shown[f"{heading} to target"] = tables.with_range(row[clock], row[f"{clock}_low"], row[f"{clock}_high"])
+        shown[f"{heading} to target"] = formatting.with_range(row[clock], row[f"{clock}_low"], row[f"{clock}_high"])
     for clock, heading in HEADINGS.items():
         shown[f"speed-up in {heading}"] = _speed_up(row, f"speed_up_{clock}")
-    shown["mean bound (nats)"] = tables.number(row["mean_bound"])
+    shown["mean bound (nats)"] = formatting.number(row["mean_bound"])
     fates = f" ({row['never']} never)" if row["never"] else ""
     return {**shown, "seeds": f"{row['seeds']}{fates}"}
 
 
 def _speed_up(row: pd.Series, name: str) -> str:
-    """``x 2.50 (1.90 to 3.10)``, the factor alone where there are too few seeds for an interval."""
+    """``x 2.50 (1.90 to 3.10)``, the factor alone if there are too few seeds for an interval."""
     if row["reference"] == row["algorithm"]:
         return "reference"
     low, high = row[f"{name}_low"], row[f"{name}_high"]
-    interval = "" if math.isnan(low) else f" ({tables.factor(low, '')} to {tables.factor(high, '')})"
-    return f"{tables.factor(row[name])}{interval}"
+    interval = "" if math.isnan(low) else f" ({formatting.factor(low, '')} to {formatting.factor(high, '')})"
+    return f"{formatting.factor(row[name])}{interval}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bench.reporting.learning_curves import LearningCurves
+from bench.reporting.curves.figure import LearningCurves
 
 
 class ConvergenceEvaluations(LearningCurves):
-    """The lower bound against model evaluations: datapoints sent through the decoder, forward or backward."""
+    """The lower bound against model evaluations: passes of one datapoint through the decoder, forward or backward."""
 
     clock = "model_evaluations"
     label = "model evaluations\n(a datapoint through the decoder)"

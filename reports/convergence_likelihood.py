@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.report import Figure
-from bench.reporting.competitors import read_likelihoods
-from bench.reporting.learning_curves import about_estimators, about_lines, about_pixels, about_unfinished
+from bench.reporting.curves.captions import about_estimators, about_lines, about_pixels, about_unfinished
+from bench.reporting.curves.competitors import read_likelihoods
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
@@ -25,7 +25,7 @@ class ConvergenceLikelihood(Figure):
         competitors = read_likelihoods(results, "samples")
         if not any(c.bands or c.strays for c in competitors):
             return None
-        from bench.reporting.curve_panels import Wording, draw
+        from bench.reporting.curves.panels import Wording, draw
 
         words = Wording("training samples seen", "log-likelihood", "log-likelihood", linear=True)
         caption = [

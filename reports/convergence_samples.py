@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.reporting.learning_curves import LearningCurves
+from bench.reporting.curves.figure import LearningCurves
 
 
 class ConvergenceSamples(LearningCurves):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 from bench.options import option
 from bench.report import Figure
-from bench.reporting.competitors import first_estimator
-from bench.results.grid import Place, cells, numbers
+from bench.reporting.curves.competitors import first_estimator
+from bench.results.grid import Place, cells, done, finite
 from bench.statistics.pareto import front
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ LABELS = {"train_seconds": "training seconds", "model_evaluations": "model evalu
 
 @dataclass(frozen=True)
 class CostOptions:
-    """What can be set of `cost`."""
+    """Options of `cost`."""
 
     clock: Literal["train_seconds", "model_evaluations", "samples"] = option("train_seconds", "the cost")
 
@@ -35,37 +35,38 @@ class Cost(Figure):
     def figure(self, results: Results) -> MatplotlibFigure | None:
         """See `Figure.figure`: small marks are seeds, large ones their means."""
         clock = self.options.clock
-        done = results.trials[results.trials["status"] == "done"]
-        done = done.assign(x=numbers(done[clock]), y=numbers(done["log_likelihood_test"])).dropna(subset=["x", "y"])
-        done = done[done["x"] > 0]
-        if done.empty:
+        trials = finite(done(results.trials))
+        trials = trials.assign(x=trials[clock], y=trials["log_likelihood_test"]).dropna(subset=["x", "y"])
+        trials = trials[trials["x"] > 0]
+        if trials.empty:
             return None
-        from bench.reporting import absentees, figures
-        from bench.reporting.place_panels import legend, place_panels
+        from bench.reporting.captions import absentees
+        from bench.reporting.figures.legends import add_legends_and_caption
+        from bench.reporting.figures.log_axis import set_logarithmic
+        from bench.reporting.figures.looks import GREY, legend_entries, looks, style
+        from bench.reporting.figures.place_panels import place_panels
 
-        found = list(cells(done))
-        with figures.style():
-            looks = figures.looks(dict.fromkeys(results.trials["algorithm"]))
-            shown = {cell.algorithm for cell, _ in found}
-            looks = {name: look for name, look in looks.items() if name in shown}
-            places = list(dict.fromkeys(Place(*cell[:3]) for cell, _ in found))
-            figure, axes = place_panels(places, LABELS[clock], "log-likelihood\n(nats a datapoint)")
+        by_cell = dict(cells(trials))
+        with style():
+            shown = {cell.algorithm for cell in by_cell}
+            every = looks(dict.fromkeys(results.trials["algorithm"]))
+            chosen = {name: look for name, look in every.items() if name in shown}
+            places = dict.fromkeys(cell.place for cell in by_cell)
+            figure, axes = place_panels(places, LABELS[clock], "log-likelihood\n(nats per datapoint)")
             means: dict[Place, list[tuple[float, float]]] = {}
-            for cell, seeds in found:
-                ax, look = axes[Place(*cell[:3])], looks[cell.algorithm]
+            for cell, seeds in by_cell.items():
+                ax, look = axes[cell.place], chosen[cell.algorithm]
                 ax.scatter(seeds["x"], seeds["y"], s=10, color=look.colour, marker=look.marker, alpha=0.5, linewidths=0)
                 x, y = float(seeds["x"].mean()), float(seeds["y"].mean())
                 ax.scatter(
                     x, y, s=50, color=look.colour, marker=look.marker, edgecolors="black", linewidths=0.7, zorder=4
                 )
-                means.setdefault(Place(*cell[:3]), []).append((x, y))
+                means.setdefault(cell.place, []).append((x, y))
             for place, points in means.items():
                 x_front, y_front = front(points)
-                axes[place].plot(x_front, y_front, drawstyle="steps-post", color=figures.GREY, linewidth=1, zorder=1)
-                here = (done[list(Place._fields[:2])] == list(place[:2])).all(
-                    axis=1
-                )  # panels of a row share their axes
-                figures.set_logarithmic(axes[place], done.loc[here, "x"])
+                axes[place].plot(x_front, y_front, drawstyle="steps-post", color=GREY, linewidth=1, zorder=1)
+                in_row = (trials["dataset"] == place.dataset) & (trials["n_train"] == place.n_train)  # axes are shared
+                set_logarithmic(axes[place], trials.loc[in_row, "x"])
             tuning = "" if clock == "samples" else ", the choice of the learning rate included"
             about = (
                 "Large marks: means over seeds, small ones: seeds. Line: the Pareto front of the means. Log-likelihood "
@@ -75,5 +76,5 @@ class Cost(Figure):
                 f"{about}{tuning}.",
                 *absentees.not_done(results.trials, "which have no mark"),
             ]
-            figures.add_legends_and_caption(figure, [legend(looks, line=False)], caption)
+            add_legends_and_caption(figure, [legend_entries(chosen, line=False)], caption)
         return figure

@@ -6,14 +6,15 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from bench.options import option
 from bench.report import Table
-from bench.reporting import caveats, tables
+from bench.reporting.captions import caveats
+from bench.reporting.tables import formatting
 from bench.results import curves
 from bench.results.grid import Place
 from bench.statistics import paired
@@ -26,7 +27,7 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class DifferencesOptions:
-    """What can be set of `differences`."""
+    """Options of `differences`."""
 
     reference: str = option("", "algorithm that the others are compared with  [default: every pair]")
 
@@ -36,15 +37,15 @@ class Differences(Table):
 
     The interval is a bootstrap over seeds from 5 seeds on, Student's t below (docs/statistics.md says how often each
     covers).  P(better) is the probability that a seed of the one ends above a seed of the other.  The rows for all
-    places are means over them.  Intervals are each by itself.  Seeds that did not end well are counted, in no pair.
+    places are means over them.  Each interval stands by itself.  Seeds that did not end well are counted, in no pair.
     """
 
     Options = DifferencesOptions
     options: DifferencesOptions
 
     def table(self, results: Results) -> pd.DataFrame:
-        """A row for each pair of algorithms at each place, and over all places where there are several; nats."""
-        trials = caveats.judged(results)
+        """A row for each pair of algorithms at each place, and over all places if there are several; nats."""
+        trials = caveats.with_values(results)
         names = list(dict.fromkeys(trials["algorithm"]))
         curves.check_reference(self.options.reference, names)
         rows = []
@@ -63,7 +64,7 @@ class Differences(Table):
 
 
 def verdict(row: pd.Series) -> str:
-    """In words: who is better, or why that is not known."""
+    """In words: which algorithm is better, or why that is not known."""
     if row["obstacle"]:
         return f"not comparable: {row['obstacle']}"
     if not row["seeds"]:
@@ -83,7 +84,7 @@ def _pairs(names: list[str], reference: str) -> Iterator[tuple[str, str]]:
 
 
 def _places(trials: pd.DataFrame, one: str, other: str) -> Iterator[tuple[Place, pd.DataFrame, str]]:
-    """Each place where both have seeds in common, the values of both [S, 2], and why they cannot be compared, if so."""
+    """Each place at which both have seeds in common, their values [S, 2], and what keeps them from comparison."""
     for key, here in trials.groupby(list(Place._fields), sort=False):
         both = here[here["algorithm"].isin([one, other])]
         mine, theirs = (both[both["algorithm"] == name].set_index("seed")["value"] for name in (one, other))
@@ -93,22 +94,22 @@ def _places(trials: pd.DataFrame, one: str, other: str) -> Iterator[tuple[Place,
             yield Place._make(key), values, caveats.not_comparable(both)
 
 
-def _row(one: str, other: str, places: list[pd.DataFrame], obstacle: str) -> dict[str, Any]:
+def _row(one: str, other: str, places: list[pd.DataFrame], obstacle: str) -> dict[str, object]:
     whole = [seeds.dropna() for seeds in places]
     pairs = [(seeds["mine"].to_numpy(), seeds["theirs"].to_numpy()) for seeds in whole if len(seeds)]
-    found = paired.difference([mine - theirs for mine, theirs in pairs])
+    gap = paired.difference([mine - theirs for mine, theirs in pairs])
     low, high = paired.improvement_interval(pairs)
     return {
         "algorithm": one,
         "other": other,
-        "difference": found.mean,
-        "low": found.low,
-        "high": found.high,
-        "method": found.method,
+        "difference": gap.mean,
+        "low": gap.low,
+        "high": gap.high,
+        "method": gap.method,
         "p_better": paired.probability_of_improvement(pairs),
         "p_better_low": low,
         "p_better_high": high,
-        "seeds": found.num_seeds,
+        "seeds": gap.num_seeds,
         "seeds_not_counted": sum(map(len, places)) - sum(map(len, whole)),
         "places": len(pairs),
         "obstacle": obstacle,
@@ -126,10 +127,12 @@ def _shown(row: pd.Series) -> dict[str, str]:
         "training points": str(row["n_train"]),
         "z": str(row["z"]),
         "difference": f"{row['algorithm']} - {row['other']}",
-        "nats": f"{row['difference']:+.2f}" if row["seeds"] else tables.MISSING,
+        "nats": f"{row['difference']:+.2f}" if row["seeds"] else formatting.MISSING,
         "95 % interval": interval,
-        "P(better)": tables.number(row["p_better"]),
-        "its 95 % interval": f"{row['p_better_low']:.2f} to {row['p_better_high']:.2f}" if known else tables.MISSING,
+        "P(better)": formatting.number(row["p_better"]),
+        "its 95 % interval": f"{row['p_better_low']:.2f} to {row['p_better_high']:.2f}"
+        if known
+        else formatting.MISSING,
         "verdict": verdict(row),
         "pairs of seeds": f"{row['seeds']}{lost}",
     }

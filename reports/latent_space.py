@@ -19,7 +19,7 @@ MOST_LABELS = 10  # as many colours as can be told apart
 
 @dataclass(frozen=True)
 class LatentSpaceOptions:
-    """What can be set of `latent_space`."""
+    """Options of `latent_space`."""
 
     points: int = option(1000, "test points, at most", minimum=1)
 
@@ -30,6 +30,7 @@ class LatentSpace(Figure):
     Without an encoder it is the mean of a Hamiltonian Monte Carlo chain on p(z|x).
     """
 
+    shows_models = True
     Options = LatentSpaceOptions
     options: LatentSpaceOptions
 
@@ -39,7 +40,7 @@ class LatentSpace(Figure):
         planes = [each for each in models if each.cell.z == 2]
         if not planes:
             return None
-        from bench.reporting.scatter_panels import Scatter, draw
+        from bench.reporting.figures.scatter_panels import Scatter, draw
         from bench.results.models import about, left_out
 
         names = [self._names(each) for each in planes]
@@ -53,8 +54,10 @@ class LatentSpace(Figure):
             )
             for each, own in zip(planes, names, strict=True)
         ]
-        told = "" if coloured else f"More than {MOST_LABELS} labels cannot be told apart by colour: none is coloured."
-        return draw(scatters, [f"Test data. {about(planes, coded=True)}", told, *left_out(missing, z=2)])
+        uncoloured = (
+            "" if coloured else f"More than {MOST_LABELS} labels cannot be told apart by colour: none is coloured."
+        )
+        return draw(scatters, [f"Test data. {about(planes, coded=True)}", uncoloured, *left_out(missing, z=2)])
 
     def _names(self, each: TrainedModel) -> list[str]:
         """The label of each point as text; empty where there are none."""

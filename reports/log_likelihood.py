@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from bench.report import Table
-from bench.reporting import tables
-from bench.results.grid import Cell, cells, numbers
+from bench.reporting.tables import formatting
+from bench.results.grid import Cell, cells, done, finite
 from bench.statistics import intervals
+from bench.store.records import Status
 
 if TYPE_CHECKING:
     from bench.results.frames import Results
@@ -24,8 +25,8 @@ class LogLikelihood(Table):
     ends_run = True
 
     def table(self, results: Results) -> pd.DataFrame:
-        """All log-quantities are nats a datapoint; NaN where no seed is done."""
-        estimates = results.likelihoods[results.likelihoods["split"] == "test"]
+        """All log-quantities are nats per datapoint; NaN if no seed is done."""
+        estimates = finite(results.likelihoods[results.likelihoods["split"] == "test"])
         return pd.DataFrame(
             [
                 {
@@ -33,7 +34,7 @@ class LogLikelihood(Table):
                     "estimator": estimator,
                     **_row(seeds, estimates[estimates["estimator"] == estimator]),
                 }
-                for cell, seeds in cells(results.trials)
+                for cell, seeds in cells(finite(results.trials))
                 for estimator in _estimators(estimates, cell)
             ]
         )
@@ -45,19 +46,19 @@ class LogLikelihood(Table):
 
 
 def _estimators(estimates: pd.DataFrame, cell: Cell) -> list[str]:
-    """Those used in the cell's place by any algorithm, so that one whose seeds all failed still has its rows."""
+    """Those of any algorithm at the cell's place, so that one whose seeds all failed still has its rows."""
     here = estimates[[*Cell._fields[:3]]] == [*cell[:3]]
     used = set(estimates.loc[here.all(axis=1), "estimator"])
     every = list(estimates["estimator"].unique())
     return [name for name in every if name in used] or every or [""]
 
 
-def _row(seeds: pd.DataFrame, estimates: pd.DataFrame) -> dict[str, Any]:
+def _row(seeds: pd.DataFrame, estimates: pd.DataFrame) -> dict[str, object]:
     """The numbers of one algorithm by one estimator, over the seeds that are done and estimated."""
-    done = seeds[seeds["status"] == "done"]
-    own = estimates[estimates["trial"].isin(done["trial"])].drop_duplicates("trial", keep="last")
-    counted = own[numbers(own["log_likelihood"]).notna() & (numbers(own["num_failed"]).fillna(0) == 0)]
-    values = numbers(counted["log_likelihood"])
+    ended_well = done(seeds)
+    own = estimates[estimates["trial"].isin(ended_well["trial"])].drop_duplicates("trial", keep="last")
+    counted = own[own["log_likelihood"].notna() & (own["num_failed"].fillna(0) == 0)]
+    values = counted["log_likelihood"]
     low, high = intervals.mean_interval(values)
     not_counted = [_fate(seed, own) for _, seed in seeds.iterrows() if seed["trial"] not in set(counted["trial"])]
     return {
@@ -66,28 +67,28 @@ def _row(seeds: pd.DataFrame, estimates: pd.DataFrame) -> dict[str, Any]:
         "log_likelihood_sd": float(intervals.spread(values)),
         "log_likelihood_low": float(low),
         "log_likelihood_high": float(high),
-        "log_likelihood_se": float(intervals.error_of_mean(numbers(counted["log_likelihood_se"]))),
+        "log_likelihood_se": float(intervals.error_of_mean(counted["log_likelihood_se"])),
         "seeds": len(counted),
         "seeds_not_counted": len(not_counted),
         "not_counted": ", ".join(not_counted),
-        "elbo_test": float(intervals.mean(numbers(done["elbo_test"]))),
-        "elbo_train": float(intervals.mean(numbers(done["elbo_train"]))),
-        "samples_min": numbers(done["samples"]).min(),
-        "samples_max": numbers(done["samples"]).max(),
-        "num_points": numbers(own["num_points"]).max(),
+        "elbo_test": float(intervals.mean(ended_well["elbo_test"])),
+        "elbo_train": float(intervals.mean(ended_well["elbo_train"])),
+        "samples_min": float(ended_well["samples"].min()),
+        "samples_max": float(ended_well["samples"].max()),
+        "num_points": float(own["num_points"].max()),
         "pixels": _texts(seeds["pixels"]),
-        "warnings": tables.warnings(own["warnings"]),
+        "warnings": formatting.warnings(own["warnings"]),
     }
 
 
 def _fate(seed: pd.Series, own: pd.DataFrame) -> str:
     """Why a seed does not count."""
-    if seed["status"] != "done":
+    if seed["status"] != Status.DONE:
         return str(seed["status"])
     failed = own.loc[own["trial"] == seed["trial"], "num_failed"]
     if failed.empty:
         return "not estimated"
-    return f"{int(failed.iloc[0])} points without estimate" if numbers(failed).iloc[0] > 0 else "not finite"
+    return f"{int(failed.iloc[0])} points without estimate" if failed.iloc[0] > 0 else "not finite"
 
 
 def _texts(column: pd.Series) -> str:
@@ -96,23 +97,25 @@ def _texts(column: pd.Series) -> str:
 
 
 def _shown(row: pd.Series) -> dict[str, str]:
-    interval = f"{tables.number(row['log_likelihood_low'])} to {tables.number(row['log_likelihood_high'])}"
-    samples = [tables.count(row[name]) for name in ("samples_min", "samples_max")]
+    interval = f"{formatting.number(row['log_likelihood_low'])} to {formatting.number(row['log_likelihood_high'])}"
+    samples = [formatting.count(row[name]) for name in ("samples_min", "samples_max")]
     return {
         "data set": row["dataset"],
         "training points": str(row["n_train"]),
         "z": str(row["z"]),
         "algorithm": row["algorithm"],
-        "estimator": row["estimator"] or tables.MISSING,
-        "test points": tables.count(row["num_points"]),
-        "bias": row["bias"] or tables.MISSING,
-        "log-likelihood ± sd over seeds (nats)": tables.with_spread(row["log_likelihood"], row["log_likelihood_sd"]),
-        "MC error (nats)": tables.error(row["log_likelihood_se"]),
-        "seeds": tables.seeds_in_words(row["seeds"], row["not_counted"].split(", ") if row["not_counted"] else []),
+        "estimator": row["estimator"] or formatting.MISSING,
+        "test points": formatting.count(row["num_points"]),
+        "bias": row["bias"] or formatting.MISSING,
+        "log-likelihood ± sd over seeds (nats)": formatting.with_spread(
+            row["log_likelihood"], row["log_likelihood_sd"]
+        ),
+        "MC error (nats)": formatting.error(row["log_likelihood_se"]),
+        "seeds": formatting.seeds_in_words(row["seeds"], row["not_counted"].split(", ") if row["not_counted"] else []),
         "95 % interval of the mean": interval if row["seeds"] > 1 else "needs 2 seeds",
-        "test bound (nats)": tables.number(row["elbo_test"]),
-        "train bound (nats)": tables.number(row["elbo_train"]),
+        "test bound (nats)": formatting.number(row["elbo_test"]),
+        "train bound (nats)": formatting.number(row["elbo_train"]),
         "samples": samples[0] if samples[0] == samples[1] else " to ".join(samples),
-        "pixels": row["pixels"] or tables.MISSING,
+        "pixels": row["pixels"] or formatting.MISSING,
         "warnings": row["warnings"],
     }

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from bench.report import Table
-from bench.reporting import tables
-from bench.results.grid import cells, numbers
+from bench.reporting.tables import formatting
+from bench.results.grid import cells, done, finite
 from bench.statistics import intervals
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ class Losses(Table):
 
     The approximation gap is what the best Gaussian for each datapoint lacks to the posterior, the amortisation gap what
     the encoder lacks to that Gaussian; what is left to the best log-likelihood of all is the decoder's.  Means over the
-    seeds that are done.  Active units, KL and mutual information are the encoder's, or those of the Gaussians fitted to
-    each datapoint where there is no encoder.  Where z is discrete, a single code takes the place of the Gaussian, a
+    seeds that are done.  Active units, KL and mutual information are the encoder's, or without one those of the
+    Gaussians fitted to each datapoint.  If z is discrete, a single code takes the place of the Gaussian, a
     group of codes that of a unit, and the information is the entropy of the codes in use: its exponential, the
     perplexity, is how many they are worth.
     """
@@ -33,12 +33,11 @@ class Losses(Table):
     ends_run = True
 
     def table(self, results: Results) -> pd.DataFrame:
-        """All but the active units in nats a datapoint; errors are Monte Carlo errors."""
-        found = results.diagnosis
+        """All but the active units in nats per datapoint; errors are Monte Carlo errors."""
+        diagnosis = finite(results.diagnosis)
         rows = []
         for cell, seeds in cells(results.trials):
-            done = seeds.loc[seeds["status"] == "done", "trial"]
-            own = found[found["trial"].isin(done)]
+            own = diagnosis[diagnosis["trial"].isin(done(seeds)["trial"])]
             if len(own):
                 rows.append({**cell._asdict(), **_row(own)})
         frame = pd.DataFrame(rows)
@@ -54,24 +53,24 @@ class Losses(Table):
         return shown.drop(columns=[name for name, drop in unneeded.items() if drop])
 
 
-def _row(own: pd.DataFrame) -> dict[str, Any]:
-    told = own["collapse"].fillna("")
+def _row(own: pd.DataFrame) -> dict[str, object]:
+    collapse = own["collapse"].fillna("")
     return {
-        **{name: float(intervals.mean(numbers(own[name]))) for name in MEANS},
-        **{f"{name}_se": float(intervals.error_of_mean(numbers(own[f"{name}_se"]))) for name in GAPS},
+        **{name: float(intervals.mean(own[name])) for name in MEANS},
+        **{f"{name}_se": float(intervals.error_of_mean(own[f"{name}_se"])) for name in GAPS},
         "seeds": len(own),
         "estimator": ", ".join(dict.fromkeys(own["estimator"].dropna().astype(str))),
-        "num_gap_points": numbers(own["num_gap_points"]).min(),
-        "num_states": numbers(own["num_states"]).max(),
-        "collapsed_seeds": int((told != "").sum()),
-        "collapse": next((text for text in told if text), ""),
+        "num_gap_points": float(own["num_gap_points"].min()),
+        "num_states": float(own["num_states"].max()),
+        "collapsed_seeds": int((collapse != "").sum()),
+        "collapse": next((text for text in collapse if text), ""),
     }
 
 
 def _codes(row: pd.Series) -> str:
     """``57 of 128 (perplexity 41)``; over the test points that were looked at."""
     if math.isnan(row["num_states"]):
-        return tables.MISSING
+        return formatting.MISSING
     perplexity = math.exp(row["mutual_information"])
     return f"{row['states_in_use']:.0f} of {row['num_states']:.0f} (perplexity {perplexity:.0f})"
 
@@ -82,18 +81,18 @@ def _shown(row: pd.Series) -> dict[str, str]:
         "training points": str(row["n_train"]),
         "z": str(row["z"]),
         "algorithm": row["algorithm"],
-        "behind the best": tables.number(row["decoder_gap"]),
-        "approximation gap": tables.number(row["approximation_gap"]),
-        "amortisation gap": tables.number(row["amortisation_gap"]),
-        "active units": tables.number(row["active_units"], 1),
+        "behind the best": formatting.number(row["decoder_gap"]),
+        "approximation gap": formatting.number(row["approximation_gap"]),
+        "amortisation gap": formatting.number(row["amortisation_gap"]),
+        "active units": formatting.number(row["active_units"], 1),
         "codes in use": _codes(row),
-        "log p(x)": tables.number(row["log_likelihood"]),
-        "estimator": row["estimator"] or tables.MISSING,
-        "bound": tables.number(row["bound"]),
-        "KL": tables.number(row["kl"]),
-        "information": tables.number(row["mutual_information"]),
-        "MC error of gaps": f"{tables.error(row['approximation_gap_se'])}, {tables.error(row['amortisation_gap_se'])}",
+        "log p(x)": formatting.number(row["log_likelihood"]),
+        "estimator": row["estimator"] or formatting.MISSING,
+        "bound": formatting.number(row["bound"]),
+        "KL": formatting.number(row["kl"]),
+        "information": formatting.number(row["mutual_information"]),
+        "MC error of gaps": ", ".join(formatting.error(row[f"{name}_se"]) for name in GAPS),
         "seeds": str(row["seeds"]),
-        "test points": tables.count(row["num_gap_points"]),
+        "test points": formatting.count(row["num_gap_points"]),
         "collapse": row["collapse"] and f"{row['collapse']} ({row['collapsed_seeds']} of {row['seeds']} seeds)",
     }

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ManifoldOptions:
-    """What can be set of `manifold`."""
+    """Options of `manifold`."""
 
     size: int = option(20, "images along each side", minimum=2, maximum=100)
 
@@ -29,6 +29,7 @@ class Manifold(Figure):
     Source: Kingma & Welling 2014, figure 4 and appendix A.
     """
 
+    shows_models = True
     Options = ManifoldOptions
     options: ManifoldOptions
 
@@ -41,7 +42,7 @@ class Manifold(Figure):
             return None
         import torch
 
-        from bench.reporting.image_panels import Row, draw, mosaic
+        from bench.reporting.figures.image_panels import Row, draw, mosaic
 
         size = self.options.size
         quantiles = torch.special.ndtri((torch.arange(size) + 0.5) / size)

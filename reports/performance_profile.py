@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PerformanceProfileOptions:
-    """What can be set of `performance_profile`."""
+    """Options of `performance_profile`."""
 
     clock: Literal["samples", "model_evaluations", "train_seconds"] = option("samples", "the time to the target")
 
@@ -41,34 +41,37 @@ class PerformanceProfile(Figure):
             return None
         import numpy as np
 
-        from bench.reporting import absentees, figures
-        from bench.reporting.place_panels import legend
+        from bench.reporting.captions import absentees
+        from bench.reporting.figures.grid import panel_grid
+        from bench.reporting.figures.legends import add_legends_and_caption
+        from bench.reporting.figures.log_axis import label_logarithmic
+        from bench.reporting.figures.looks import legend_entries, looks, style
 
-        found = profiles.ratios(
+        ratios = profiles.ratios(
             [
                 {str(name): own["time"].to_numpy() for name, own in here.groupby("algorithm", sort=False)}
                 for _, here in times.groupby(list(Place._fields), sort=False)
             ]
         )
-        finite = [ratio for values in found.values() for ratio in values[np.isfinite(values)]]
+        finite = [ratio for values in ratios.values() for ratio in values[np.isfinite(values)]]
         factors = np.geomspace(min([1.0, *finite]), max([2.0, *finite]) * 1.2, 400)
-        with figures.style():
-            looks = figures.looks(dict.fromkeys(results.trials["algorithm"]))
-            looks = {name: look for name, look in looks.items() if name in found}
-            figure, ((ax,),) = figures.panel_grid([1])
-            for i, (name, look) in enumerate(looks.items()):
-                shares = profiles.share_within(factors, found[name])
-                every = (i * 50 // len(looks), 50)  # lines that coincide show their marks in turn
-                ax.plot(factors, shares, color=look.colour, drawstyle="steps-post", marker=look.marker, markevery=every)
+        with style():
+            every = looks(dict.fromkeys(results.trials["algorithm"]))
+            chosen = {name: look for name, look in every.items() if name in ratios}
+            figure, ((ax,),) = panel_grid([1])
+            for i, (name, look) in enumerate(chosen.items()):
+                shares = profiles.share_within(factors, ratios[name])
+                marks = (i * 50 // len(chosen), 50)  # lines that coincide show their marks in turn
+                ax.plot(factors, shares, color=look.colour, drawstyle="steps-post", marker=look.marker, markevery=marks)
             ax.set_xscale("log")
             ax.set_ylim(-0.02, 1.03)
             ax.set_xlabel(f"{self.options.clock.replace('_', ' ')} to target, over the best algorithm's median")
             ax.set_ylabel("share of runs")
-            figures.label_logarithmic(ax)
+            label_logarithmic(ax)
             caption = [
                 f"All seeds of all places. {curves.TARGET}",
-                *absentees.without_bound(results.trials, looks),
-                *absentees.not_done(results.trials[results.trials["algorithm"].isin(looks)], "which count as never"),
+                *absentees.without_bound(results.trials, chosen),
+                *absentees.not_done(results.trials[results.trials["algorithm"].isin(chosen)], "which count as never"),
             ]
-            figures.add_legends_and_caption(figure, [legend(looks)], caption)
+            add_legends_and_caption(figure, [legend_entries(chosen)], caption)
         return figure

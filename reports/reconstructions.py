@@ -12,23 +12,24 @@ from bench.results.grid import Place
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
-    from bench.reporting.image_panels import Row
+    from bench.reporting.figures.image_panels import Row
     from bench.results.frames import Results
 
 
 @dataclass(frozen=True)
 class ReconstructionsOptions:
-    """What can be set of `reconstructions`."""
+    """Options of `reconstructions`."""
 
     count: int = option(10, "test images", minimum=1, maximum=100)
 
 
 class Reconstructions(Figure):
-    """Reconstructions of the first test images: E[x|z] where z is the mean of q(z|x).
+    """Reconstructions of the first test images: E[x|z] with z the mean of q(z|x).
 
     Without an encoder z is the mean of a Hamiltonian Monte Carlo chain on p(z|x).
     """
 
+    shows_models = True
     Options = ReconstructionsOptions
     options: ReconstructionsOptions
 
@@ -37,18 +38,18 @@ class Reconstructions(Figure):
         models, missing = results.models
         if not models:
             return None
-        from bench.reporting.image_panels import Row, draw, mosaic
+        from bench.reporting.figures.image_panels import Row, draw, mosaic
         from bench.results.models import about, about_values, left_out
 
         rows: list[Row] = []
         places: set[Place] = set()
         for each in models:
             x = each.data.x_test[: self.options.count]
-            place = Place(*each.cell[:3])
+            place = each.cell.place
             if place not in places:
                 places.add(place)
                 rows.append(Row(place.words, [("test images", mosaic(each.images(x)[None].numpy()))]))
-            found = each.decode(each.encode(x))
-            rows.append(Row("", [(each.cell.algorithm, mosaic(found[None].numpy()))]))
+            decoded = each.decode(each.encode(x))
+            rows.append(Row("", [(each.cell.algorithm, mosaic(decoded[None].numpy()))]))
         caption = [f"E[x|z]. {about(models, coded=True)}", about_values(models), *left_out(missing)]
         return draw(rows, caption, width=min(max(0.55 * self.options.count, 3.0), 16.0))

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
     from numpy.typing import NDArray
 
-    from bench.reporting.image_panels import Row
+    from bench.reporting.figures.image_panels import Row
     from bench.results.frames import Results
 
 
 @dataclass(frozen=True)
 class SamplesOptions:
-    """What can be set of `samples`."""
+    """Options of `samples`."""
 
     size: int = option(8, "images along each side", minimum=1, maximum=50)
 
@@ -34,6 +34,7 @@ class Samples(Figure):
     Source: Kingma & Welling 2014, figure 5.
     """
 
+    shows_models = True
     Options = SamplesOptions
     options: SamplesOptions
 
@@ -42,7 +43,7 @@ class Samples(Figure):
         models, missing = results.models
         if not models:
             return None
-        from bench.reporting.image_panels import Row, draw, mosaic
+        from bench.reporting.figures.image_panels import Row, draw, mosaic
         from bench.results.models import about, about_prior, about_values, left_out
 
         size = self.options.size
@@ -50,7 +51,7 @@ class Samples(Figure):
         for each in models:
             z = each.model.sample_prior(size * size, seeds.generator("figure of samples", each.cell.z))
             images = each.decode(z).unflatten(0, (size, size)).numpy()
-            panels.setdefault(Place(*each.cell[:3]), []).append((each.cell.algorithm, mosaic(images)))
+            panels.setdefault(each.cell.place, []).append((each.cell.algorithm, mosaic(images)))
         rows = [Row(place.words, row) for place, row in panels.items()]
         if all(len(row.panels) == 1 for row in rows):  # one algorithm: its latent sizes side by side, as in the paper
             rows = _side_by_side(panels)
@@ -59,10 +60,10 @@ class Samples(Figure):
 
 def _side_by_side(panels: Mapping[Place, Sequence[tuple[str, NDArray[np.float32]]]]) -> list[Row]:
     """A row for each data set and number of training points, a column for each latent size."""
-    from bench.reporting.image_panels import Row
+    from bench.reporting.figures.image_panels import Row
 
-    found: dict[str, list[tuple[str, NDArray[np.float32]]]] = {}
+    by_heading: dict[str, list[tuple[str, NDArray[np.float32]]]] = {}
     for place, ((algorithm, sheet),) in panels.items():
         heading = f"{place.dataset}, {place.n_train} training points, {algorithm}"
-        found.setdefault(heading, []).append((f"z = {place.z}", sheet))
-    return [Row(heading, row) for heading, row in found.items()]
+        by_heading.setdefault(heading, []).append((f"z = {place.z}", sheet))
+    return [Row(heading, row) for heading, row in by_heading.items()]

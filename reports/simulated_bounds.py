@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from bench.report import Table
-from bench.reporting import tables
-from bench.results.grid import cells, numbers
+from bench.reporting.tables import formatting
+from bench.results.grid import cells, finite
 from bench.statistics import intervals
 
 if TYPE_CHECKING:
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 class SimulatedBounds(Table):
     """Lower and upper bounds of log p(x) on simulated data, by bidirectional Monte Carlo.
 
-    Their gap bounds the error of both on data of the model's own; no ranking: each model judges other data.
+    Their gap bounds the error of both on data of the model's own; no ranking: each model has other data.
     """
 
     ends_run = True
 
     def table(self, results: Results) -> pd.DataFrame:
-        """Nats a datapoint, means over seeds; the error of the gap is that of its mean over datapoints."""
-        simulated = results.likelihoods[results.likelihoods["split"] == "simulated"]
+        """Nats per datapoint, means over seeds; the error of the gap is that of its mean over datapoints."""
+        simulated = finite(results.likelihoods[results.likelihoods["split"] == "simulated"])
         rows = []
         for cell, seeds in cells(results.trials):
             own = simulated[simulated["trial"].isin(seeds["trial"])]
-            for estimator, found in own.groupby("estimator", sort=False):
-                rows.append({**cell._asdict(), "estimator": estimator, **_row(found)})
+            for estimator, estimates in own.groupby("estimator", sort=False):
+                rows.append({**cell._asdict(), "estimator": estimator, **_row(estimates)})
         return pd.DataFrame(rows)
 
     def display(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -38,18 +38,18 @@ class SimulatedBounds(Table):
         return pd.DataFrame([_shown(row) for _, row in table.iterrows()])
 
 
-def _row(found: pd.DataFrame) -> dict[str, Any]:
+def _row(estimates: pd.DataFrame) -> dict[str, object]:
     return {
-        "lower": float(intervals.mean(numbers(found["log_likelihood"]))),
-        "lower_se": float(intervals.error_of_mean(numbers(found["log_likelihood_se"]))),
-        "upper": float(intervals.mean(numbers(found["upper"]))),
-        "upper_se": float(intervals.error_of_mean(numbers(found["upper_se"]))),
-        "gap": float(intervals.mean(numbers(found["gap"]))),
-        "gap_se": float(intervals.error_of_mean(numbers(found["gap_se"]))),
-        "acceptance": float(intervals.mean(numbers(found["acceptance"]))),
-        "seeds": len(found),
-        "num_points": numbers(found["num_points"]).max(),
-        "warnings": tables.warnings(found["warnings"]),
+        "lower": float(intervals.mean(estimates["log_likelihood"])),
+        "lower_se": float(intervals.error_of_mean(estimates["log_likelihood_se"])),
+        "upper": float(intervals.mean(estimates["upper"])),
+        "upper_se": float(intervals.error_of_mean(estimates["upper_se"])),
+        "gap": float(intervals.mean(estimates["gap"])),
+        "gap_se": float(intervals.error_of_mean(estimates["gap_se"])),
+        "acceptance": float(intervals.mean(estimates["acceptance"])),
+        "seeds": len(estimates),
+        "num_points": float(estimates["num_points"].max()),
+        "warnings": formatting.warnings(estimates["warnings"]),
     }
 
 
@@ -60,11 +60,11 @@ def _shown(row: pd.Series) -> dict[str, str]:
         "z": str(row["z"]),
         "algorithm": row["algorithm"],
         "estimator": row["estimator"],
-        "lower bound ± MC error (nats)": f"{tables.number(row['lower'], 3)} ± {tables.error(row['lower_se'])}",
-        "upper bound ± MC error (nats)": f"{tables.number(row['upper'], 3)} ± {tables.error(row['upper_se'])}",
-        "gap ± error over points (nats)": f"{tables.number(row['gap'], 3)} ± {tables.error(row['gap_se'])}",
-        "acceptance": tables.number(row["acceptance"]),
+        "lower bound ± MC error (nats)": f"{formatting.number(row['lower'], 3)} ± {formatting.error(row['lower_se'])}",
+        "upper bound ± MC error (nats)": f"{formatting.number(row['upper'], 3)} ± {formatting.error(row['upper_se'])}",
+        "gap ± error over points (nats)": f"{formatting.number(row['gap'], 3)} ± {formatting.error(row['gap_se'])}",
+        "acceptance": formatting.number(row["acceptance"]),
         "seeds": str(row["seeds"]),
-        "simulated points": tables.count(row["num_points"]),
+        "simulated points": formatting.count(row["num_points"]),
         "warnings": row["warnings"],
     }

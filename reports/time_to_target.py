@@ -19,18 +19,20 @@ class TimeToTarget(Figure):
 
     def figure(self, results: Results) -> MatplotlibFigure | None:
         """See `Figure.figure`: a row for each clock, a column for each place."""
-        found = {clock: curves.times(results, clock).dropna(subset=["time", "target"]) for clock in CLOCKS}
-        if found["samples"].empty:
+        aims = curves.targets(results)
+        times = {clock: curves.times(results, clock, aims).dropna(subset=["time", "target"]) for clock in CLOCKS}
+        if times["samples"].empty:
             return None
-        from bench.reporting import absentees, figures
-        from bench.reporting.time_panels import draw
+        from bench.reporting.captions import absentees
+        from bench.reporting.figures.looks import looks
+        from bench.reporting.figures.time_panels import draw
 
-        bounded = set(found["samples"]["algorithm"])
-        every = figures.looks(dict.fromkeys(results.trials["algorithm"]))
-        looks = {name: look for name, look in every.items() if name in bounded}
+        bounded = set(times["samples"]["algorithm"])
+        every = looks(dict.fromkeys(results.trials["algorithm"]))
+        chosen = {name: look for name, look in every.items() if name in bounded}
         caption = [
             f"Marks: seeds; bars: their medians. {curves.TARGET}",
-            *absentees.without_bound(results.trials, looks),
-            *absentees.not_done(results.trials[results.trials["algorithm"].isin(looks)], "which count as never"),
+            *absentees.without_bound(results.trials, chosen),
+            *absentees.not_done(results.trials[results.trials["algorithm"].isin(chosen)], "which count as never"),
         ]
-        return draw(found, looks, caption)
+        return draw(times, chosen, caption)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bench.report import Table
-from bench.reporting import tables
+from bench.reporting.tables import formatting
 
 if TYPE_CHECKING:
     from bench.results.frames import Results
@@ -33,7 +33,7 @@ class WhatRan(Table):
     printed = False
 
     def table(self, results: Results) -> pd.DataFrame:
-        """A row a trial, whatever became of it; ``stale`` says what has changed since it ran."""
+        """One row per trial, regardless of status; ``changed_since`` says what has changed since it ran."""
         trials = results.trials
         if trials.empty:
             return pd.DataFrame()
@@ -44,8 +44,8 @@ class WhatRan(Table):
         """With headings in words."""
         shown = table.copy()
         for name in shown.columns.intersection(["train_seconds", "eval_seconds", "cpu_share"]):
-            shown[name] = shown[name].map(lambda value: tables.number(float(value)))
+            shown[name] = shown[name].map(lambda value: formatting.number(float(value)))
         for name in shown.columns.intersection(["samples"]):
-            shown[name] = shown[name].map(lambda value: tables.count(float(value)))
+            shown[name] = shown[name].map(lambda value: formatting.count(float(value)))
         shown = shown.rename(columns={**{name: name.replace("_", " ") for name in shown.columns}, **HEADINGS})
-        return shown.astype(object).where(shown.notna(), tables.MISSING).map(str)
+        return shown.astype(object).where(shown.notna(), formatting.MISSING).map(str)

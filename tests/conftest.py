@@ -17,6 +17,7 @@ from bench.architecture import Shape
 from bench.architectures.linear import Linear
 from bench.models.encoder import Encoder
 from bench.models.latent import LatentVariableModel
+from bench.models.observation import observation_model
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -95,7 +96,7 @@ def _encoder(shape: Shape, loadings: Tensor, bias: Tensor, covariance: Tensor, g
 
 def _known(latent_size: int, num_data: int, *, encoder: bool) -> Known:
     generator = seeds.generator("test-linear-gaussian", latent_size)
-    shape = Shape(latent_size, NUM_PIXELS, "gaussian", bounded=False)
+    shape = Shape(latent_size, NUM_PIXELS, observation_model("gaussian"), bounded=False)
     decoder = Linear(init_scale=0.6).decoder(shape, generator)
     network: Any = decoder.network
     loadings, bias = (p.detach() for p in network.mean.parameters())

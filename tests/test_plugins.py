@@ -14,13 +14,22 @@ ROOT = Path(__file__).parent.parent
 
 
 @pytest.mark.parametrize(
-    ("kind", "folder"), [("algorithm", "algorithms"), ("dataset", "datasets"), ("report", "reports")]
+    ("kind", "folder"),
+    [
+        ("algorithm", "algorithms"),
+        ("dataset", "datasets"),
+        ("report", "reports"),
+        ("model", "bench/architectures"),
+        ("decoder", "bench/models/observations"),
+        ("estimator", "bench/estimators"),
+    ],
 )
 def test_every_shipped_file_is_found_and_holds_one_plugin(kind: str, folder: str) -> None:
     found = plugins.find(kind)
-    assert set(found) == {path.stem for path in (ROOT / folder).glob("*.py")}
+    assert set(found) == {path.stem for path in (ROOT / folder).glob("*.py") if path.stem != "__init__"}
     for plugin in found.values():
         assert issubclass(plugin.load(), plugins.KINDS[kind].contract_class())
+        assert plugin.load().plugin_name() == plugin.name
         assert len(plugin.summary()) > 10
 
 
@@ -46,14 +55,14 @@ def test_a_users_file_is_loaded_by_path_and_hashes_its_source(tmp_path: Path) ->
     ("source", "words"),
     [
         (None, "does not exist"),
-        ("x = 1\n", "must hold exactly one algorithm"),
+        ("x = 1\n", "must define exactly one algorithm"),
         ("x = 1\nraise RuntimeError('boom')\n", "fails on import, line 2: RuntimeError('boom')"),
         ("def broken(:\n", "fails on import, line 1"),
         (
             "from bench import Algorithm\nclass A(Algorithm):\n    '''Half.'''\n    def setup(self, p, g): ...\n",
-            "lacks: step",
+            "does not define: step",
         ),
-        ("from bench.algorithms.aevb import AEVB\n", "must hold exactly one algorithm"),
+        ("from bench.algorithms.aevb import AEVB\n", "must define exactly one algorithm"),
         (
             "from bench.algorithms.aevb import AEVB\nclass A(AEVB): ...\nclass B(AEVB): ...\n",
             "exactly one algorithm, a class derived from bench.algorithm.Algorithm (found: A, B)",

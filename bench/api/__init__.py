@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from bench.api.estimates import estimate
     from bench.api.exports import export
     from bench.api.loading import load
-    from bench.api.reporting import report, reports
+    from bench.api.reporting import report
     from bench.api.runs import run
 
-__all__ = ["compare", "estimate", "export", "load", "report", "reports", "run"]
+__all__ = ["compare", "estimate", "export", "load", "report", "run"]
 
 _HOMES = {
     "compare": "comparisons",
@@ -21,7 +21,6 @@ _HOMES = {
     "export": "exports",
     "load": "loading",
     "report": "reporting",
-    "reports": "reporting",
     "run": "runs",
 }
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from bench.reporting.tables import quantity
+from bench.reporting.tables.formatting import quantity
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,9 +49,8 @@ def announce_estimates(plan: EstimationPlan, console: Console) -> None:
 def show_estimates(result: Estimated, place: str, console: Console) -> None:
     """Print a line for each new estimate of a model, or why there is none; ``place`` is its number among all."""
     lines = [
-        f"{row['estimator']} {row['log_likelihood']:.3f} ± {row['log_likelihood_se']:.3f} "
-        f"({row['bias']}, {row['split']})"
-        for row in result.rows
+        f"{each.estimator} {each.log_likelihood:.3f} ± {each.log_likelihood_se:.3f} ({each.bias}, {each.split})"
+        for each in result.estimates
     ]
     for line in lines or [f"failed: {result.failure}"]:
         console.print(f"{place} {result.spec}: {line}", markup=False, highlight=False, soft_wrap=True)

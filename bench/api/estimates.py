@@ -35,7 +35,7 @@ def estimate(
     What is known already is not estimated again.  Unless ``quiet``, each new estimate is printed to the standard
     error stream.
 
-    Returns what became of each model that there was something to do for: its new rows, or the reason for its failure.
+    Returns what became of each model that still needed an estimate: its new estimates, or the reason for its failure.
     Raises UsageError if the request is wrong.
 
     >>> import bench, tempfile

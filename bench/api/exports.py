@@ -69,7 +69,7 @@ def _format(target: Path | None) -> str:
 
 
 def _text(table: pd.DataFrame, form: str) -> str:
-    from bench.reporting.writers import csv_text
+    from bench.reporting.writers.texts import csv_text
 
     if form == "csv":
         return csv_text(table)

@@ -1,4 +1,4 @@
-"""Networks of two hidden layers with dropout, as later work on the paper's method builds them."""
+"""Networks of two hidden layers with dropout, as in later work on the paper's method."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from bench.options import option
 
 SMALLEST_DEVIATION = 1e-6
 
-# Probabilities within [1e-8, 1 - 1e-8].  The logits are what is clipped: in float32 1 - 1e-8 is 1.
+# Probabilities within [1e-8, 1 - 1e-8].  Logits are clipped, not probabilities: in float32 1 - 1e-8 is 1.
 LARGEST_LOGIT = math.log((1 - 1e-8) / 1e-8)
 
 
 @dataclass(frozen=True)
 class DeepOptions:
-    """What can be set of the `deep` architecture."""
+    """Options of the `deep` architecture."""
 
     hidden: int = option(500, "units in each hidden layer of encoder and decoder", unit="units", minimum=1)
-    keep: float = option(0.9, "share of the hidden units that dropout keeps in training", above=0, maximum=1)
+    keep: float = option(0.9, "fraction of the hidden units that dropout keeps in training", above=0, maximum=1)
     min_deviation: float = option(
-        SMALLEST_DEVIATION, "least standard deviation of a pixel under a Gaussian decoder", above=0
+        SMALLEST_DEVIATION, "smallest standard deviation of a pixel, for observation models that have one", above=0
     )
 
 
@@ -49,10 +49,10 @@ class GaussianHead(nn.Module):
 
 
 class LocationHead(nn.Module):
-    """hidden -> one value a pixel: Bernoulli logits, or means of unit variance."""
+    """hidden -> one location per pixel, such as Bernoulli logits."""
 
     def __init__(self, hidden: int, outputs: int, *, limit: float = math.inf, squash: bool = False) -> None:
-        """Values are clipped to ``limit`` on both sides; ``squash`` passes them through a sigmoid."""
+        """Locations are clipped to [-``limit``, ``limit``]; ``squash`` then passes them through a sigmoid."""
         super().__init__()
         self.affine = nn.Linear(hidden, outputs)
         self.limit = limit
@@ -67,12 +67,14 @@ class LocationHead(nn.Module):
 class Deep(Architecture):
     """Two hidden layers with dropout: elu then tanh in the encoder, tanh then elu in the decoder; He initialisation.
 
-    For a Bernoulli decoder (probabilities clipped to [1e-8, 1 - 1e-8]), a Gaussian one, and one of identity
-    covariance.  Dropout is part of training alone: bounds and estimates are of the networks without it.
-    The Gaussian density of pixels that hardly ever vary, as at the borders of MNIST, has no bound, and training runs
-    after it: raise ``min_deviation`` there.
+    Probabilities of pixels are clipped to [1e-8, 1 - 1e-8].  Dropout is active in training only: bounds and estimates
+    are those of the networks without it.  The Gaussian density of pixels that hardly ever vary, such as those at the
+    borders of MNIST, is unbounded, and training chases it: raise ``min_deviation`` for such data.
     Sources: Clevert et al. 2016 (elu), Srivastava et al. 2014 (dropout), He et al. 2015, equation 10 (weights start at
     N(0, 2 / inputs), biases at 0).
+
+    >>> Deep(hidden=20).options.keep
+    0.9
     """
 
     Options = DeepOptions
@@ -82,12 +84,11 @@ class Deep(Architecture):
         """See `Architecture.decoder_network`."""
         hidden, outputs = self.options.hidden, shape.num_pixels
         head: nn.Module
-        if shape.likelihood == "gaussian":
-            head = GaussianHead(hidden, outputs, least=self.options.min_deviation, squash=shape.bounded)
-        elif shape.likelihood == "unit_gaussian":
-            head = LocationHead(hidden, outputs, squash=shape.bounded)
+        if shape.observation_model.has_log_variance:
+            head = GaussianHead(hidden, outputs, least=self.options.min_deviation, squash=shape.squash)
         else:
-            head = LocationHead(hidden, outputs, limit=LARGEST_LOGIT)
+            limit = LARGEST_LOGIT if shape.observation_model.location_is == "logit" else math.inf
+            head = LocationHead(hidden, outputs, limit=limit, squash=shape.squash)
         return self._network(shape.latent_size, (nn.Tanh(), nn.ELU()), head, generator)
 
     def encoder_network(self, shape: Shape, generator: torch.Generator) -> nn.Module:

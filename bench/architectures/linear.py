@@ -1,4 +1,4 @@
-"""Affine networks: with a Gaussian likelihood this is probabilistic PCA, whose likelihood is known exactly."""
+"""Affine networks: with Gaussian pixels this is probabilistic PCA, whose log p(x) is known exactly."""
 
 from __future__ import annotations
 
@@ -15,15 +15,18 @@ from bench.options import option
 
 @dataclass(frozen=True)
 class LinearOptions:
-    """What can be set of the `linear` architecture."""
+    """Options of the `linear` architecture."""
 
     init_scale: float = option(0.01, "standard deviation of the initial weights and biases", above=0)
 
 
 class Linear(Architecture):
-    """Affine decoder and encoder: probabilistic PCA with a Gaussian likelihood, logistic PCA with a Bernoulli one.
+    """Affine decoder and encoder: probabilistic PCA with Gaussian pixels, logistic PCA with Bernoulli ones.
 
-    With ``likelihood=gaussian``, ``x ~ N(b, W W^T + s^2 I)`` exactly.  Source: Tipping & Bishop 1999.
+    With ``--decoder gaussian``, ``x ~ N(b, W W^T + s^2 I)`` exactly.  Source: Tipping & Bishop 1999.
+
+    >>> Linear(init_scale=0.1).options.init_scale
+    0.1
     """
 
     Options = LinearOptions
@@ -32,7 +35,7 @@ class Linear(Architecture):
     def decoder_network(self, shape: Shape, generator: torch.Generator) -> nn.Module:
         """See `Architecture.decoder_network`."""
         network: nn.Module
-        if shape.likelihood == "gaussian":
+        if shape.observation_model.has_log_variance:
             network = AffineGaussian(shape.latent_size, shape.num_pixels, scales=1)
         else:
             network = AffineLocation(shape.latent_size, shape.num_pixels)

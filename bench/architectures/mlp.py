@@ -15,7 +15,7 @@ from bench.options import option
 
 @dataclass(frozen=True)
 class MLPOptions:
-    """What can be set of the `mlp` architecture."""
+    """Options of the `mlp` architecture."""
 
     hidden: int = option(500, "units in the hidden layer of encoder and decoder", unit="units", minimum=1)
     init_scale: float = option(0.01, "standard deviation of the initial weights and biases", above=0)
@@ -38,10 +38,10 @@ class GaussianNetwork(nn.Module):
 
 
 class LocationNetwork(nn.Module):
-    """input -> tanh layer -> one value a pixel: Bernoulli logits (appendix C.1), or means of unit variance."""
+    """input -> tanh layer -> one location per pixel, such as Bernoulli logits (appendix C.1)."""
 
     def __init__(self, inputs: int, hidden: int, outputs: int, *, squash: bool = False) -> None:
-        """``squash`` passes the value through a sigmoid."""
+        """``squash`` passes the location through a sigmoid."""
         super().__init__()
         self.hidden = nn.Linear(inputs, hidden)
         self.head = nn.Linear(hidden, outputs)
@@ -56,7 +56,10 @@ class LocationNetwork(nn.Module):
 class MLP(Architecture):
     """One hidden layer of tanh units in encoder and decoder, as in the paper.
 
-    Source: Kingma & Welling 2014, appendix C; all parameters start at N(0, 0.01^2).
+    All parameters start at N(0, 0.01^2).  Source: Kingma & Welling 2014, appendix C.
+
+    >>> MLP(hidden=20).options.init_scale
+    0.01
     """
 
     Options = MLPOptions
@@ -65,12 +68,8 @@ class MLP(Architecture):
     def decoder_network(self, shape: Shape, generator: torch.Generator) -> nn.Module:
         """See `Architecture.decoder_network`."""
         sizes = (shape.latent_size, self.options.hidden, shape.num_pixels)
-        network: nn.Module
-        if shape.likelihood == "gaussian":
-            network = GaussianNetwork(*sizes, squash=shape.bounded)
-        else:
-            network = LocationNetwork(*sizes, squash=shape.likelihood == "unit_gaussian" and shape.bounded)
-        return draw_weights(network, self.options.init_scale, generator)
+        kind = GaussianNetwork if shape.observation_model.has_log_variance else LocationNetwork
+        return draw_weights(kind(*sizes, squash=shape.squash), self.options.init_scale, generator)
 
     def encoder_network(self, shape: Shape, generator: torch.Generator) -> nn.Module:
         """See `Architecture.encoder_network`."""

@@ -17,7 +17,7 @@ COMMANDS = {
     "compare": "Compare two runs: what got better or worse, and how surely.",
     "estimate": "Make other or finer log-likelihood estimates for trained models.",
     "perf": "Measure a base revision and the working tree in turn: did a change make anything slower?",
-    "list": "List what there is: algorithms, datasets, models, estimators, reports, studies.",
+    "list": "List what there is: algorithms, datasets, models, decoders, estimators, reports, studies.",
     "show": "Show one plugin or study: what it does, its options, its source.",
     "export": "Write a run's results as one tidy table.",
 }

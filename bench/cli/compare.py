@@ -86,12 +86,12 @@ def command(
 def _print_text(comparison: Comparison, title: str, *, everything: bool) -> None:
     from rich.console import Console
 
-    from bench.reporting import tables
     from bench.reporting.comparison import words
+    from bench.reporting.tables.terminal import render_table
 
     console = Console()
     if everything and comparison.rows:
-        console.print(tables.render_table(words.frame(comparison), title))
+        console.print(render_table(words.frame(comparison), title))
         console.print()
     for line in (*words.sentences(comparison), *words.rules(comparison)):
         console.print(line, markup=False, highlight=False)
@@ -101,7 +101,7 @@ def _print_text(comparison: Comparison, title: str, *, everything: bool) -> None
 def _print_markdown(comparison: Comparison, title: str) -> None:
     """For a comment on a pull request: the table folded away."""
     from bench.reporting.comparison import words
-    from bench.reporting.writers import markdown_table, markdown_text
+    from bench.reporting.writers.texts import markdown_table, markdown_text
 
     lines = [markdown_text(line) for line in (*words.sentences(comparison), *words.rules(comparison))]
     table = ["<details><summary>All comparisons</summary>", markdown_table(words.frame(comparison)), "</details>"]

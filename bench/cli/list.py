@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def command(kind: str | None) -> None:
     """List what there is, each with a line of help.
 
-    KIND is algorithms, datasets, models, estimators, reports, backends or studies; without it, all are listed.
+    KIND is algorithms, datasets, models, decoders, estimators, reports, backends or studies  [default: all of them]
     """
     from rich.console import Console
     from rich.table import Table

@@ -59,7 +59,7 @@ def command(against: str, rounds: int, min_ratio: float, alpha: float, only: str
     except KeyboardInterrupt:
         click.echo("Interrupted: nothing was judged, and nothing is left behind.", err=True)
         return EXIT_INTERRUPTED
-    rows = timings.judge(*measured.seconds(), rules)
+    rows = timings.compare(*measured.seconds(), rules)
     rows = timings.with_failures(rows, *([side.failures for side in sides] for sides in (measured.base, measured.new)))
     rows.sort(key=lambda row: words.ORDER.index(row.verdict))
     title = f"The working tree against {against} ({measured.commit[:10]}), {rounds} rounds"
@@ -75,12 +75,12 @@ def _ended(number: int, side: str, rounds: int) -> None:
 def _print_text(rows: Sequence[Row], rules: Rules, title: str) -> None:
     from rich.console import Console
 
-    from bench.reporting import tables
+    from bench.reporting.tables.terminal import render_table
 
     console, shown = Console(), words.frame(rows)
     widest = sum(max(map(len, [name, *shown[name]])) + 2 for name in shown.columns) - 1
     width = max(console.width, widest)  # a name that is broken over lines can be neither read nor searched for
-    Console(width=width).print(tables.render_table(shown, title, width))
+    Console(width=width).print(render_table(shown, title, width))
     console.print()
     for line in words.sentences(rows, rules):
         console.print(line, markup=False, highlight=False)
@@ -89,7 +89,7 @@ def _print_text(rows: Sequence[Row], rules: Rules, title: str) -> None:
 
 def _print_markdown(rows: Sequence[Row], rules: Rules, title: str) -> None:
     """For a comment on a pull request: the table folded away."""
-    from bench.reporting.writers import markdown_table, markdown_text
+    from bench.reporting.writers.texts import markdown_table, markdown_text
 
     lines = "\n".join(f"- {markdown_text(line)}" for line in words.sentences(rows, rules))
     table = ["<details><summary>All benchmarks</summary>", markdown_table(words.frame(rows)), "</details>"]

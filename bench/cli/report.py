@@ -32,22 +32,23 @@ def command(
 ) -> int:
     """Make tables, figures and the page from the run folder RUN, finished or not.
 
-    Several RUNs come into one report.  Exit code 3 where a report could not be made.
+    Several RUNs come into one report.  Exit code 3 if a report could not be made.
     """
     from rich.console import Console
 
     from bench import api
-    from bench.cli.terminal import make_reports
+    from bench.cli.terminal import show_reports
 
     console = Console()
     results = api.load(*run)
-    made, failures = make_reports(results, console, only or (), formats or (), out, whole=only is not None)
-    if open_page and not made.get(PAGE) and PAGE not in failures:  # --only or --format have left it out
-        made, more = make_reports(results, console, [PAGE], ["html"], out)
-        failures += more
+    made = show_reports(results, console, only or (), formats or (), out, whole=only is not None)
+    pages = [each for each in made if each.name == PAGE]
+    if open_page and not any(page.paths or page.error for page in pages):  # --only or --format have left it out
+        pages = show_reports(results, console, [PAGE], ["html"], out)
+        made += pages
     if open_page:
-        _open(made.get(PAGE, []))
-    return EXIT_SOME_FAILED if failures else 0
+        _open([path for page in pages for path in page.paths])
+    return EXIT_SOME_FAILED if any(each.error for each in made) else 0
 
 
 def _open(pages: list[Path]) -> None:

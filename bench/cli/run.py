@@ -12,6 +12,7 @@ import click
 from bench.cli.execution_options import execution_options
 from bench.cli.values import count, counts, duration, names, seeds
 from bench.execution.execution import Execution
+from bench.store.records import Status
 
 EXIT_SOME_FAILED = 3
 
@@ -30,7 +31,10 @@ EXIT_SOME_FAILED = 3
 @click.option("--dataset", help="Data set with its options: mnist[binarize=static]  [default: digits]")
 @click.option("--model", help="Networks: mlp, deep or linear, with options in brackets  [default: mlp]")
 @click.option("--hidden", type=count(1), help="Hidden units  [default: what suits the data set]")
-@click.option("--decoder", help="bernoulli, gaussian or unit_gaussian  [default: what suits the data set]")
+@click.option(
+    "--decoder",
+    help="Observation model p(x|z): bernoulli, gaussian, unit_gaussian or a file  [default: the data set's]",
+)
 @click.option("--budget", type=count(1), help="Training samples for each trial: 1e6  [default: 3e5]")
 @click.option(
     "--likelihood",
@@ -76,5 +80,5 @@ def command(
     from bench.cli.terminal import summarise
 
     summarise(results, Console())
-    if (results.trials["status"] != "done").any():
+    if (results.trials["status"] != Status.DONE).any():
         sys.exit(EXIT_SOME_FAILED)

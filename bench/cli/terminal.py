@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.report import Table
-from bench.reporting import caveats, tables
+from bench.reporting.captions import caveats
+from bench.reporting.processes import safe_number
+from bench.reporting.rendering import Made, Progress, failure, make_reports
+from bench.reporting.selection import select
+from bench.reporting.tables.terminal import render_table
+from bench.store.records import Status
 
 QUICK_FORMATS = ("csv", "md", "png")  # `bench report` makes all reports in all formats
 
@@ -17,7 +23,7 @@ if TYPE_CHECKING:
     from bench.results.frames import Results
 
 
-def make_reports(
+def show_reports(
     results: Results,
     console: Console,
     names: Sequence[str] = (),
@@ -26,59 +32,71 @@ def make_reports(
     *,
     whole: bool = False,
     empty: bool = True,
-) -> tuple[dict[str, list[Path]], list[str]]:
-    """Make reports and show them: tables (long ones only where ``whole``), then where each was written.
+) -> list[Made]:
+    """Make reports and show them: tables (long ones only if ``whole``), then where each was written.
 
-    Those with nothing to show are named where ``empty``.  Returns the files of each, and the names of those that could
-    not be made.
+    Those with nothing to show are named if ``empty``.
     """
-    from bench import api
-
-    failures: dict[str, None] = {}
-
-    def failed(name: str, error: Exception) -> None:
-        if name not in failures:
-            failures[name] = None
-            text = f"{name} could not be made: {type(error).__name__}: {error}"
-            console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
-
-    made = api.report(results, names, formats, folder, failed)
-    makers = api.reports(names, failed)
+    processes = safe_number()  # before the bar has a thread
+    with _bar() as progress:
+        made = make_reports(results, names, formats, folder, processes=processes, progress=progress)
+    for each in made:
+        if each.error is not None:
+            _print(console, failure(each.name, each.error), style="yellow")
     data = ", ".join(results.trials["dataset"].unique())
-    for name, paths in made.items():
-        maker = makers[name]
-        if paths and isinstance(maker, Table) and (whole or maker.printed):
-            title = f"{maker.summary().partition(',')[0].rstrip('.')} ({data})"
+    for each in made:
+        if isinstance(each.report, Table) and each.table is not None and (whole or each.report.printed):
+            title = f"{each.report.summary().partition(',')[0].rstrip('.')} ({data})"
             console.print()
-            console.print(tables.render_table(maker.display(maker.table(results)), title))
-    for name, paths in made.items():
-        endings = ", ".join(path.suffix[1:] for path in paths[1:])
-        if paths:
-            where = f"{paths[0]}{f' (and {endings})' if endings else ''}"
-        elif formats and not {*formats} & {*makers[name].formats}:
-            where = f"is made as {', '.join(makers[name].formats)} alone"
-        else:
-            where = "nothing to show yet"
-        if paths or empty:
-            console.print(f"{name}: {where}", markup=False, highlight=False, soft_wrap=True)
-    return made, [*failures]
+            console.print(render_table(each.table.shown, title))
+    for each in made:
+        if each.error is None and (each.paths or empty):
+            _print(console, f"{each.name}: {_place(each, formats)}")
+    return made
+
+
+def _place(made: Made, formats: Sequence[str]) -> str:
+    """Where its files are, or why it has none."""
+    if made.paths:
+        endings = ", ".join(path.suffix[1:] for path in made.paths[1:])
+        return f"{made.paths[0]}{f' (and {endings})' if endings else ''}"
+    known = made.report.formats if made.report is not None else ()
+    if formats and not {*formats} & {*known}:
+        return f"is made as {', '.join(known)} alone"
+    return "nothing to show yet"
+
+
+@contextmanager
+def _bar() -> Iterator[Progress]:
+    """A bar of the reports that are rendered, on a terminal; nothing elsewhere.
+
+    It is drawn when a report is done and has no thread, beside which no process may be forked.
+    """
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    with Bar(console=console, transient=True, auto_refresh=False, disable=not console.is_terminal) as bar:
+        task = bar.add_task("Making reports", total=None)
+
+        def show(count: int, total: int) -> None:
+            bar.update(task, completed=count, total=total, refresh=True)
+
+        yield show
 
 
 def summarise(results: Results, console: Console) -> None:
-    """The table, where the figures are, and what did not end well."""
-    from bench import api
-
-    closing = [name for name, maker in api.reports(failed=lambda *_: None).items() if maker.ends_run]
-    make_reports(results, console, closing, QUICK_FORMATS, empty=False)
+    """The tables, where the figures are, and what did not end well."""
+    closing = [each.name for each in select()[0] if each.report.ends_run]
+    show_reports(results, console, closing, QUICK_FORMATS, empty=False)
     trials = results.trials
-    for _, trial in trials[trials["status"] != "done"].iterrows():
+    for _, trial in trials[trials["status"] != Status.DONE].iterrows():
         label = f"{trial['algorithm']} z={trial['z']} n={trial['n_train']} seed={trial['seed']}"
-        console.print(
-            f"{trial['status']}: {label}: {trial['reason']}",
-            style="yellow",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+        _print(console, f"{trial['status']}: {label}: {trial['reason']}", style="yellow")
     for text in caveats.warnings(results):
-        console.print(f"Warning: {text}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+        _print(console, f"Warning: {text}", style="yellow")
+
+
+def _print(console: Console, text: str, style: str | None = None) -> None:
+    """Print a text as it is, on one line however long."""
+    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Reads a user's file of numbers or folder of images into one NumPy array, or says what is wrong with it."""
+"""Reads a user's file of numbers or folder of images into one NumPy array, with errors that name the problem."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from bench.errors import DataError
 Array = npt.NDArray[Any]
 Line = tuple[int, str]  # its number, counted from 1, and its text
 
-GREY_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")  # 8 bits a channel at most: grey keeps them
+GREY_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")  # at most 8 bits per channel
 
 
 def read_array(path: Path, key: str = "") -> Array:
     """The array in a .npy, .npz or .csv file, or uint8 [N, H, W] from a folder of images; of real numbers.
 
-    ``key`` names the array of an .npz, see `read_npz`.  Raises DataError with the path, what was found and what to do.
+    ``key`` names the array of an .npz, see `read_npz`.  Raises DataError with the path, what it holds and what to do.
     """
     readers: dict[str, Callable[[Path], Array]] = {
         ".npy": read_npy,
@@ -48,13 +48,13 @@ def read_array(path: Path, key: str = "") -> Array:
 
 
 def read_npy(path: Path) -> Array:
-    """The array of a .npy file; never unpickles."""
+    """The array of a .npy file, never unpickled."""
     with path.open("rb") as stream:
         return _stored_array(stream, str(path))
 
 
 def read_npz(path: Path, key: str = "") -> Array:
-    """The array ``key`` of an .npz file; where that is empty, the array ``x`` or the only one."""
+    """The array ``key`` of an .npz file; if that is empty, the array ``x`` or the only one."""
     with zipfile.ZipFile(path) as archive:  # np.load leaves a damaged archive open
         names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
         wanted = key or ("x" if "x" in names else names[0] if len(names) == 1 else "")
@@ -79,13 +79,13 @@ def _stored_array(stream: IO[bytes], where: str) -> Array:
 
 
 def read_csv(path: Path) -> Array:
-    """[N, D] from lines of D numbers between commas; a first line that is not all numbers is a header."""
+    """[N, D] from lines of D comma-separated numbers; a first line that is not all numbers is a header."""
     text = path.read_text(encoding="utf-8-sig").splitlines()
     lines = [(number, line) for number, line in enumerate(text, 1) if line.strip()]
     if lines and not all(map(_is_number, lines[0][1].split(","))):
         del lines[0]
     if not lines:
-        raise DataError(f"{path} must hold lines of numbers between commas (got {len(text)} lines without any).")
+        raise DataError(f"{path} must hold lines of comma-separated numbers (got {len(text)} lines without any).")
     try:
         return np.loadtxt([line for _, line in lines], delimiter=",", ndmin=2, comments=None)
     except ValueError as error:
@@ -93,15 +93,17 @@ def read_csv(path: Path) -> Array:
 
 
 def _broken_rule(lines: list[Line]) -> str:
-    """What the first line that is ragged or not numeric should be, columns counted from 1; empty if there is none."""
+    """The requirement that the first ragged or non-numeric line violates (columns from 1); empty if none does."""
     first, width = lines[0][0], lines[0][1].count(",") + 1
     for number, line in lines:
         fields = line.split(",")
         if len(fields) != width:
-            return f"have as many values in every line (got {width} in line {first}, {len(fields)} in line {number})"
+            return (
+                f"have equally many values in every line (got {width} in line {first}, {len(fields)} in line {number})"
+            )
         for column, field in enumerate(fields, 1):
             if not _is_number(field):
-                return f"hold numbers between commas (got '{field.strip()}' in line {number}, column {column})"
+                return f"hold comma-separated numbers (got '{field.strip()}' in line {number}, column {column})"
     return ""
 
 
@@ -116,19 +118,19 @@ def _is_number(field: str) -> bool:
 def read_folder(folder: Path) -> Array:
     """uint8 [N, H, W] from a folder's images in the order of their names, colours turned grey.
 
-    Files whose names begin with a dot are left out, and so are folders inside.  Raises DataError where there is no
-    image, a file is not one, or the sizes differ.
+    Files whose names begin with a dot are skipped, and so are subfolders.  Raises DataError if there is no image, if a
+    file is not one, or if the sizes differ.
     """
     paths = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     if not paths:
-        raise DataError(f"The folder {folder} must hold images (it holds no files; folders inside are not searched).")
+        raise DataError(f"The folder {folder} must hold images (it holds no files; subfolders are not searched).")
     images = [_image(path) for path in paths]
     for path, image in zip(paths, images, strict=True):
         if image.shape != images[0].shape:
             first, other = (f"{rows} x {columns}" for rows, columns in (images[0].shape, image.shape))
             raise DataError(
-                f"The images of {folder} must be of one size (got {first} in {paths[0].name}, {other} in {path.name}, "
-                "rows x columns): resize or remove the odd ones."
+                f"The images of {folder} must have the same size (got {first} in {paths[0].name}, {other} in "
+                f"{path.name}, rows x columns): resize or remove the odd ones."
             )
     return np.stack(images)
 
@@ -142,8 +144,10 @@ def _image(path: Path) -> Array:
             mode, grey = image.mode, np.asarray(image.convert("L"))
     except Exception as error:  # Pillow raises many kinds for damaged files
         raise DataError(
-            f"{path} must be an image (got what Pillow cannot read: {error}): remove it from the folder or replace it."
+            f"{path} must be an image that Pillow can read ({error}): remove it from the folder or replace it."
         ) from error
     if mode not in GREY_MODES:
-        raise DataError(f"{path} must have 8 bits a channel (got mode {mode}): convert it, or give the data as a .npy.")
+        raise DataError(
+            f"{path} must have 8 bits per channel (got mode {mode}): convert it, or give the data as a .npy file."
+        )
     return grey

@@ -1,4 +1,4 @@
-"""Grey pixels into zeros and ones: one meaning of ``binarize=...`` for every data set that offers it."""
+"""Grey pixels to zeros and ones: ``binarize=...`` means the same for every data set that offers it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 import torch
 
-from bench.dataset import Data
+from bench.data.train_test import Data
 from bench.options import option
 
 Binarize = Literal["none", "threshold", "static", "dynamic"]
@@ -16,18 +16,22 @@ Binarize = Literal["none", "threshold", "static", "dynamic"]
 
 @dataclass(frozen=True)
 class BinarizeOptions:
-    """The option of a data set whose grey pixels can be binarised."""
+    """Options of data sets whose grey pixels can be binarised."""
 
     binarize: Binarize = option(
-        "none", "grey pixels as they are, 1 above 0.5, drawn once at random, or drawn anew for every minibatch"
+        "none", "grey pixels unchanged, 1 above 0.5, drawn once at random, or drawn anew for every minibatch"
     )
 
 
 def binarized(grey: Data, how: Binarize, generator: torch.Generator) -> Data:
-    """``grey`` with its pixels treated as ``how`` says; grey values in [0, 1] are the probabilities of a one.
+    """``grey`` with binarised pixels, by the method ``how``; grey values in [0, 1] are the probabilities of a one.
 
-    With ``dynamic``, x_train stays grey and ``resample`` asks the training loop for a draw at every minibatch (Burda et
-    al., 1509.00519); the test data are drawn once, and are the same ones as with ``static`` for the same generator.
+    With ``dynamic``, x_train stays grey and ``resample`` tells the training loop to draw at every minibatch (Burda et
+    al., 1509.00519); the test data are drawn once, and are the same as with ``static`` for the same generator.
+
+    >>> grey = Data(torch.full((2, 1), 0.7), torch.full((1, 1), 0.2), (1, 1), "bernoulli", pixels="grey")
+    >>> binarized(grey, "threshold", torch.Generator()).x_train.tolist()
+    [[1.0], [1.0]]
     """
     if how == "none":
         return grey

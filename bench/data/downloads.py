@@ -1,7 +1,7 @@
-"""Fetches files whose content is known: a folder of the user's first, then the cache, then mirrors in turn.
+"""Fetches files whose content is known: from the user's folder, then from the cache, then from mirrors in turn.
 
-Three environment variables steer it: ``BENCH_DATA_DIR`` names a folder to look in first, ``BENCH_CACHE_DIR`` the
-folder for what was downloaded, ``BENCH_DATA_MIRROR`` a URL prefix to try before the mirrors that are built in.
+Three environment variables control it: ``BENCH_DATA_DIR`` names a folder to look in first, ``BENCH_CACHE_DIR`` the
+folder for downloads, ``BENCH_DATA_MIRROR`` a URL prefix to try before the built-in mirrors.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ log = logging.getLogger(__name__)
 
 
 def gunzip(packed: bytes) -> bytes:
-    """The content of a gzip file; bytes that are not one are taken to be unpacked already."""
+    """The content of a gzip file; other bytes are taken to be unpacked already."""
     return gzip.decompress(packed) if packed.startswith(b"\x1f\x8b") else packed
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file that mirrors offer: its name, its ``urls`` in the order of trial, and what it must hold.
+    """A file that mirrors offer: its name, its ``urls`` in the order to try, and the hash of its content.
 
-    ``unpack`` maps the file's bytes to its content, and may raise anything where they are damaged; ``sha256`` is
-    that of the content, because mirrors pack the same content differently.  ``companions`` are files needed with it.
+    ``unpack`` maps the file's bytes to its content, and may raise anything if they are damaged; ``sha256`` is the hash
+    of the content, because mirrors pack the same content differently.  ``companions`` are files needed with it.
     """
 
     name: str
@@ -46,7 +46,7 @@ class RemoteFile:
 def fetch(file: RemoteFile) -> bytes:
     """The file's content, checked by its hash each time.
 
-    Raises DataError where BENCH_DATA_DIR is no folder or holds a damaged copy, or where no mirror gives a good one.
+    Raises DataError if BENCH_DATA_DIR is not a folder or holds a damaged copy, or if no mirror has a good one.
     Any number of processes may fetch the same file at once.
     """
     given = _in_data_dir(file)
@@ -57,14 +57,14 @@ def fetch(file: RemoteFile) -> bytes:
         try:
             return _checked(file, cached.read_bytes())
         except (DataError, OSError) as error:
-            log.warning("The cached copy %s cannot be used, and is fetched again: %s", cached, error)
+            log.warning("The cached copy %s cannot be used and is downloaded again: %s", cached, error)
     raw, content = _download(file)
     _keep(cached, raw)
     return content
 
 
 def cache_dir() -> Path:
-    """Where downloads are kept: BENCH_CACHE_DIR, or else the platform's folder for caches."""
+    """The folder for downloads: BENCH_CACHE_DIR or, by default, the platform's folder for caches."""
     from platformdirs import user_cache_path
 
     named = os.environ.get("BENCH_CACHE_DIR")
@@ -72,7 +72,7 @@ def cache_dir() -> Path:
 
 
 def _in_data_dir(file: RemoteFile) -> Path | None:
-    """The user's own copy, as it is named or without ``.gz``; None where there is none."""
+    """The user's copy, with or without ``.gz``; None if there is none."""
     named = os.environ.get("BENCH_DATA_DIR")
     if not named:
         return None
@@ -84,30 +84,30 @@ def _in_data_dir(file: RemoteFile) -> Path | None:
 
 
 def _read_given(file: RemoteFile, path: Path) -> bytes:
-    """A damaged file of the user's is an error: passing over it would hide what they meant to use."""
+    """A damaged file of the user is an error: skipping it would hide what they meant to use."""
     try:
         return _checked(file, path.read_bytes())
     except (DataError, OSError) as error:
         raise DataError(
-            f"{path} (looked for by BENCH_DATA_DIR) cannot be used: {error}. Replace it by a good copy, "
+            f"{path} (found through BENCH_DATA_DIR) cannot be used: {error}. Replace it by a good copy, "
             "or remove it so that the file is downloaded."
         ) from error
 
 
 def _checked(file: RemoteFile, raw: bytes) -> bytes:
-    """The content of the file's bytes; raises DataError, a bare reason, where it is not the right one."""
+    """The content of the file's bytes; raises DataError with a bare reason if it is wrong."""
     try:
         content = file.unpack(raw)
     except Exception as error:  # which one depends on where the file is damaged
         raise DataError(f"damaged or truncated, {len(raw)} bytes that cannot be unpacked ({_brief(error)})") from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != file.sha256:
-        raise DataError(f"damaged or another file: SHA-256 of its content is {found}, expected {file.sha256}")
+    actual = hashlib.sha256(content).hexdigest()
+    if actual != file.sha256:
+        raise DataError(f"damaged or another file: SHA-256 of its content is {actual}, expected {file.sha256}")
     return content
 
 
 def _download(file: RemoteFile) -> tuple[bytes, bytes]:
-    """(bytes, content) from the first mirror that gives the right content."""
+    """(bytes, content) from the first mirror that has the right content."""
     from requests.exceptions import RequestException
 
     mirror = os.environ.get("BENCH_DATA_MIRROR")
@@ -141,17 +141,17 @@ def _keep(path: Path, raw: bytes) -> None:
             temporary = Path(stream.name)
             stream.write(raw)
         temporary.replace(path)
-    except OSError as error:  # what was fetched is good: a cache that cannot be written only costs the next download
-        log.warning("Cannot keep %s (%s): name a folder that can be written in BENCH_CACHE_DIR.", path, error)
+    except OSError as error:  # the content is good: a cache that cannot be written only costs another download
+        log.warning("Cannot store %s (%s): set BENCH_CACHE_DIR to a writable folder.", path, error)
         if temporary is not None:
             temporary.unlink(missing_ok=True)
 
 
 def _unavailable(file: RemoteFile, failures: list[str]) -> str:
     named = os.environ.get("BENCH_DATA_DIR")
-    place = f"the folder {named}, which BENCH_DATA_DIR names" if named else "a folder, and name it in BENCH_DATA_DIR"
+    place = f"the folder {named}, which BENCH_DATA_DIR names" if named else "a folder, and set BENCH_DATA_DIR to it"
     others = f" (also needed: {', '.join(file.companions)})" if file.companions else ""
-    advice = f"If this machine is offline, fetch {file.name}{others} elsewhere and put it into {place}."
+    advice = f"If this machine is offline, download {file.name}{others} elsewhere and put it into {place}."
     return "\n".join([f"Cannot download {file.name}. Tried:", *failures, advice])
 
 

@@ -1,4 +1,4 @@
-"""A random split into training and test rows, for data that come without one."""
+"""A random split into training and test rows, for data without a standard one."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from bench.errors import DataError
 def split(num_rows: int, num_test: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """The indices of the training rows [num_rows - num_test] and of the test rows [num_test], in random order.
 
-    Raises DataError where one of the two would be empty.
+    Raises DataError if one of the two would be empty.
+
+    >>> train, test = split(10, 3, torch.Generator().manual_seed(0))
+    >>> len(train), len(test)
+    (7, 3)
     """
     if not 1 <= num_test < num_rows:
         raise DataError(
             f"`num_test` must be at least 1 and below the number of datapoints, {num_rows} (got {num_test}): "
-            "training and test need one each."
+            "training and test data need at least one each."
         )
     order = torch.randperm(num_rows, generator=generator)
     return order[num_test:], order[:num_test]

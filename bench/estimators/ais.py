@@ -5,10 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bench.estimator import Estimator
+from bench.estimator import Estimate, Estimator
 from bench.likelihood.blocks import blocks
-from bench.likelihood.bridge import AISOptions, Bridge, estimate
-from bench.likelihood.estimate import Estimate
+from bench.likelihood.bridge import Bridge, BridgeOptions, estimate
 from bench.likelihood.weights import Weighed
 from bench.models.latent import LatentVariableModel
 
@@ -16,21 +15,26 @@ from bench.models.latent import LatentVariableModel
 class AIS(Estimator):
     """Annealed importance sampling: Hamiltonian moves carry draws step by step to the posterior; a lower bound.
 
-    The step sizes of the moves come from a pilot run for each datapoint and are then frozen, else the bound is not
-    one.  Transitions of divergent energy are rejected and counted; they make the bound looser, not wrong.  More
-    ``num_steps`` make it tighter, where more samples of plain importance sampling no longer do.  From the
-    prior, as in most of the literature, it needs ten times the steps.
-    Cost: some ``2.4 * num_chains * num_leapfrog * num_steps`` model evaluations a datapoint, 25,000 by default.
+    The step sizes of the moves come from a pilot run for each datapoint and are then frozen; otherwise the result would
+    not be a bound.  Transitions of divergent energy are rejected and counted; they make the bound looser, not wrong.
+    Raising ``num_steps`` keeps tightening it when more samples of plain importance sampling no longer help.  Started
+    from the prior, as in most of the literature, it needs ten times as many steps.
+    Cost: about ``2.4 * num_chains * num_leapfrog * num_steps`` model evaluations per datapoint, 25,000 by default.
     Source: Neal 2001; Wu et al. 2017, section 4.
+
+    >>> AIS(num_steps=1000, start="prior").options.num_chains
+    8
     """
 
-    Options = AISOptions
-    options: AISOptions
+    Options = BridgeOptions
+    options: BridgeOptions
 
     def refusal(self, model: LatentVariableModel) -> str:
         """See `Estimator.refusal`."""
         if self.options.start == "encoder" and model.encoder is None:
-            return "`start` of ais cannot be 'encoder' for a model that has none: use fitted, the default, or prior."
+            return (
+                "`start` of ais cannot be 'encoder' for a model without an encoder: use fitted, the default, or prior."
+            )
         return super().refusal(model)
 
     def log_likelihood(self, model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Estimate:

@@ -9,23 +9,22 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from bench.estimator import Estimator
+from bench.estimator import Estimate, Estimator
 from bench.likelihood.blocks import blocks
-from bench.likelihood.bridge import AISOptions, Bridge, estimate
-from bench.likelihood.estimate import Estimate
+from bench.likelihood.bridge import Bridge, BridgeOptions, estimate
 from bench.likelihood.weights import Weighed
 from bench.mcmc import hmc
 from bench.models.latent import LatentVariableModel
 from bench.options import option
 
-# Transitions by which the chains of a datapoint part from the one exact draw of its posterior.  They keep the posterior
-# as it is, so that every chain still begins at an exact draw.
-NUM_PARTING = 10
+# Transitions by which the chains of a datapoint separate from the one exact draw of its posterior.  They leave the
+# posterior invariant, so that every chain still begins at an exact draw.
+NUM_SEPARATING = 10
 
 
 @dataclass(frozen=True)
-class BDMCOptions(AISOptions):
-    """What can be set of the `bdmc` estimator."""
+class BDMCOptions(BridgeOptions):
+    """Options of the `bdmc` estimator."""
 
     num_points: int = option(100, "datapoints drawn from the model", unit="datapoints", minimum=2)
 
@@ -35,8 +34,11 @@ class BDMC(Estimator):
 
     Forward chains give a lower bound; chains run back from the z that each x was drawn with, an exact draw of its
     posterior, give an upper bound.  Their gap bounds the error of both, and tells how far `ais` with the same options
-    is to be trusted on this model.  It says nothing of x: the data are the model's own.
+    can be trusted on this model.  It says nothing about x, since the data are drawn from the model.
     Cost: twice that of `ais`.  Source: Grosse et al. 2015; Wu et al. 2017, section 3.2.
+
+    >>> BDMC(num_points=20).options.num_points
+    20
     """
 
     Options = BDMCOptions
@@ -46,11 +48,13 @@ class BDMC(Estimator):
     def refusal(self, model: LatentVariableModel) -> str:
         """See `Estimator.refusal`."""
         if self.options.start == "encoder" and model.encoder is None:
-            return "`start` of bdmc cannot be 'encoder' for a model that has none: use fitted, the default, or prior."
+            return (
+                "`start` of bdmc cannot be 'encoder' for a model without an encoder: use fitted, the default, or prior."
+            )
         return super().refusal(model)
 
     def log_likelihood(self, model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Estimate:
-        """See `Estimator.log_likelihood`; of x only the number of pixels, the dtype and the device are used."""
+        """See `Estimator.log_likelihood`; x is not used: the data are drawn from the model."""
         truth, simulated = simulate(model, self.options.num_points, generator)
         parts = blocks(simulated, self.options.num_chains)
         lower, upper, runs, cost = [], [], [], 0
@@ -59,34 +63,34 @@ class BDMC(Estimator):
             weighed, run = bridge.forward()
             lower.append(weighed)
             runs.append(run)
-            upper.append(bridge.reverse(self._parted(bridge, z))[0])
+            upper.append(bridge.reverse(self._separated(bridge, z))[0])
             cost += bridge.model_evaluations
-        found = estimate(Weighed.cat(lower), tuple(runs), cost)
         above = Weighed.cat(upper)
-        return _with_upper(found, -above.log_mean, above.standard_error)
+        result = estimate(Weighed.cat(lower), tuple(runs), cost)
+        return _with_upper(result, -above.log_mean, above.standard_error)
 
-    def _parted(self, bridge: Bridge, z: Tensor) -> Tensor:
-        """C exact draws of each posterior [C, N, d] from one [N, d]."""
+    def _separated(self, bridge: Bridge, z: Tensor) -> Tensor:
+        """C exact draws from each posterior [C, N, d], given one [N, d]."""
         num_chains, num_leapfrog = self.options.num_chains, self.options.num_leapfrog
         state = hmc.init(bridge.path.log_joint, z.expand(num_chains, *z.shape).contiguous())
         step_size = bridge.step_sizes[-1].expand(state.log_density.shape)
-        for _ in range(NUM_PARTING):
+        for _ in range(NUM_SEPARATING):
             varied = hmc.jittered(step_size, 0.5, bridge.generator)
             state, _ = hmc.step(bridge.path.log_joint, state, varied, num_leapfrog, bridge.generator)
-        bridge.model_evaluations += (2 + 2 * num_leapfrog * NUM_PARTING) * num_chains * len(z)
+        bridge.model_evaluations += (2 + 2 * num_leapfrog * NUM_SEPARATING) * num_chains * len(z)
         return state.z
 
 
 def simulate(model: LatentVariableModel, num_points: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Draws (z, x) ~ p(z) p(x|z), [num_points, d] and [num_points, D]: z is an exact draw of the posterior of its x.
 
-    x is NaN where the decoder gives no number for z.  Raises ValueError where it does for none.
+    x is NaN if the decoder outputs no finite number for z.  Raises ValueError if it does for none.
     """
     with torch.no_grad():
         z = model.sample_prior(num_points, generator)
         sound = torch.isfinite(model.decoder.mean(z)).all(-1)
         if not sound.any():
-            raise ValueError("the model's decoder gives no finite E[x|z] for any draw of its prior.")
+            raise ValueError("the model's decoder gives no finite E[x|z] for any draw from its prior.")
         x = model.decoder.sample(torch.where(sound.unsqueeze(-1), z, z[sound][:1]), generator)
         return z, torch.where(sound.unsqueeze(-1), x, torch.nan)
 
@@ -94,12 +98,13 @@ def simulate(model: LatentVariableModel, num_points: int, generator: torch.Gener
 def _with_upper(lower: Estimate, upper: Tensor, standard_errors: Tensor) -> Estimate:
     """The lower bounds, with the upper bounds [N] and the gaps.
 
-    The upper mean's error is Monte Carlo error, of the reverse chains; the gap's is of the mean over datapoints.
+    ``upper_se`` is the Monte Carlo error of the reverse chains, ``gap_se`` the standard error of a mean over
+    datapoints.
     """
     gap = upper - lower.log_likelihoods
     both = torch.isfinite(gap)
     count = max(1, int(both.sum()))
-    told = {
+    summary = {
         "upper": float(upper[both].mean()),
         "upper_se": float(standard_errors[both].square().sum().sqrt()) / count,
         "gap": float(gap[both].mean()),
@@ -111,6 +116,6 @@ def _with_upper(lower: Estimate, upper: Tensor, standard_errors: Tensor) -> Esti
         bias="lower",
         model_evaluations=lower.model_evaluations,
         diagnostics={**lower.diagnostics, "upper": upper, "upper_standard_error": standard_errors, "gap": gap},
-        summary={**told, **lower.summary},
+        summary={**summary, **lower.summary},
         warnings=lower.warnings,
     )

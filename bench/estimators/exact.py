@@ -1,4 +1,4 @@
-"""log p(x) of linear-Gaussian models in closed form, and of discrete ones as a sum."""
+"""log p(x) of linear-Gaussian models in closed form, and of models with discrete z as a sum."""
 
 from __future__ import annotations
 
@@ -7,62 +7,58 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from bench.estimator import Estimator
+from bench.errors import OptionError
+from bench.estimator import Estimate, Estimator
 from bench.likelihood import enumeration
-from bench.likelihood.estimate import Estimate
-from bench.models.affine import AffineGaussian, AffineLocation
-from bench.models.decoder import GaussianDecoder
-from bench.models.discrete import DiscreteModel
-from bench.models.latent import LatentVariableModel
+from bench.models.latent import LatentVariableModel, LinearGaussian
 from bench.statistics import ppca
 
 
 class Exact(Estimator):
-    """The exact log p(x) of models that have one: the truth that others are held against.
+    """The exact log p(x) of models for which it can be computed: the truth to compare other estimators with.
 
-    Linear-Gaussian models, probabilistic PCA: ``x ~ N(b, W W^T + s^2 I)``, a Gaussian decoder of the `linear` model,
-    at no model evaluation.  Discrete z: ``log sum_k p(k) p(x|z_k)`` over all its values, up to 65,536, at a model
-    evaluation each.  Source: Tipping & Bishop 1999.
+    Linear-Gaussian models (probabilistic PCA): ``x ~ N(b, W W^T + s^2 I)``, as with ``--model linear`` and Gaussian
+    pixels, without any model evaluation.  Discrete z: ``log sum_k p(k) p(x|z_k)`` over all its values, up to 65,536,
+    with one model evaluation for each.  Source: Tipping & Bishop 1999.
+
+    >>> from bench.architectures.linear import Linear
+    >>> from bench.training.problem import Problem
+    >>> Exact().refusal(Problem(torch.zeros(1, 6), 2, Linear(), "gaussian").model(encoder=False))
+    ''
     """
 
     takes_codes: ClassVar[bool] = True
 
     def refusal(self, model: LatentVariableModel) -> str:
         """See `Estimator.refusal`."""
-        if isinstance(model, DiscreteModel):
-            if enumeration.is_enumerable(model):
+        if model.discrete is not None:
+            if enumeration.is_enumerable(model.discrete):
                 return ""
             return (
                 f"exact sums over up to {enumeration.LARGEST_NUM_STATES} values of z, and here z is one of "
-                f"{model.latents_in_words}: use importance."
+                f"{model.discrete.latents_in_words}: use importance."
             )
-        decoder, standard = model.decoder, type(model).log_prior is LatentVariableModel.log_prior
-        gaussian = isinstance(decoder, GaussianDecoder)
-        if standard and gaussian and isinstance(decoder.network, (AffineGaussian, AffineLocation)):
+        if model.linear_gaussian() is not None:
             return ""
+        network, pixels = type(model.decoder.network).__name__, model.decoder.observation_model.plugin_name()
         return (
-            "exact needs a linear-Gaussian model (--model linear with a Gaussian decoder) or a discrete z, and this is "
-            f"a {type(decoder).__name__} of {type(decoder.network).__name__} with continuous z: use quadrature for up "
-            "to 3 latent dimensions, ais or importance for more."
+            "exact needs a linear-Gaussian model (--model linear with Gaussian pixels) or a discrete z, and this model "
+            f"has the decoder network {network} with {pixels} pixels and continuous z: use quadrature for up to 3 "
+            "latent dimensions, ais or importance for more."
         )
 
     def log_likelihood(self, model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Estimate:
         """See `Estimator.log_likelihood`."""
-        if isinstance(model, DiscreteModel):
-            values, cost = enumeration.log_likelihood(model, x), model.num_states * len(x)
+        if model.discrete is not None:
+            values, cost = enumeration.log_likelihood(model.discrete, x), model.discrete.num_states * len(x)
+        elif (linear := model.linear_gaussian()) is not None:
+            values, cost = _marginal(linear, x), 0
         else:
-            values, cost = _marginal(model, x), 0
+            raise OptionError(self.refusal(model))
         return Estimate(values, torch.zeros_like(values), "consistent", model_evaluations=cost)
 
 
-@torch.no_grad()
-def _marginal(model: LatentVariableModel, x: Tensor) -> Tensor:
+def _marginal(linear: LinearGaussian, x: Tensor) -> Tensor:
     """log N(x; b, W W^T + s^2 I) for each row of x [N, D]: [N] nats, float64."""
-    origin = torch.zeros(1, model.latent_size, dtype=torch.float64)
-    steps = torch.eye(model.latent_size, dtype=torch.float64)
-    network = model.decoder.network
-    bias, log_variance = network(origin.to(x))
-    weights = (network(steps.to(x))[0] - bias).double().cpu()  # [d, D]
-    variance = 1.0 if log_variance is None else float(log_variance.double().exp().flatten()[0])
-    found = ppca.log_likelihood(x.detach().cpu(), weights.T, bias[0].double().cpu(), variance)
-    return torch.as_tensor(found, device=x.device)
+    values = ppca.log_likelihood(x.detach().cpu(), linear.weights, linear.bias, linear.variance)
+    return torch.as_tensor(values, device=x.device)

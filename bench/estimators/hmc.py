@@ -8,32 +8,31 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bench.estimator import Estimator
+from bench.estimator import Estimate, Estimator
 from bench.likelihood.blocks import blocks
 from bench.likelihood.bridge import stuck_warnings
-from bench.likelihood.estimate import Estimate
 from bench.likelihood.full_gaussian import fit_moments
 from bench.likelihood.weights import LOOSE_ERRORS, LOOSE_NATS
 from bench.mcmc.posterior import Samples, sample_posterior
 from bench.models.latent import LatentVariableModel
 from bench.options import option
 
-# Batches of successive values for the standard error: few and long, as a chain's values are correlated.
+# Batches of successive values for the standard error: few and long, since a chain's values are correlated.
 NUM_BATCHES = 5
 
 # The paper's own limit (appendix D).
 LARGEST_LATENT_SIZE = 5
 
-# Fewer draws for each latent dimension than this fit no covariance.
-DRAWS_A_DIMENSION = 10
+# Fewer draws per latent dimension are too few to fit a covariance.
+DRAWS_PER_DIMENSION = 10
 
 
 @dataclass(frozen=True)
 class HMCOptions:
-    """What can be set of the `hmc` estimator."""
+    """Options of the `hmc` estimator."""
 
     num_samples: int = option(
-        50, "draws that fit the density, and again as many that are averaged", unit="samples", minimum=10
+        50, "draws that the density is fitted to, and as many again that are averaged", unit="samples", minimum=10
     )
     num_warmup: int = option(50, "steps that adapt the step size and are discarded", unit="steps", minimum=1)
     num_leapfrog: int = option(4, "leapfrog steps from one draw to the next", unit="steps", minimum=1)
@@ -43,9 +42,12 @@ class HMC(Estimator):
     """The paper's estimator: a density fitted to posterior draws, averaged in reciprocal over new ones.
 
     ``p(x) ~ [ (1/L) sum_l q(z_l) / (p(z_l) p(x|z_l)) ]^-1`` with q a full-covariance Gaussian.  Biased upward; a chain
-    that stays in one of several modes gives that mode's share of p(x) alone.
-    Cost: ``2 + 2 * num_leapfrog * (num_warmup + 2 * num_samples)`` model evaluations a datapoint, and 100 more without
-    an encoder.  Source: Kingma & Welling 2014, appendix D, whose kernel density is replaced: it is worse.
+    that stays in one of several modes gives only that mode's share of p(x).  Cost:
+    ``2 + 2 * num_leapfrog * (num_warmup + 2 * num_samples)`` model evaluations per datapoint, and 100 more without an
+    encoder.  Source: Kingma & Welling 2014, appendix D; the Gaussian replaces its kernel density, which is worse.
+
+    >>> HMC(num_samples=100).options.num_leapfrog
+    4
     """
 
     Options = HMCOptions
@@ -79,7 +81,7 @@ class HMC(Estimator):
         )
 
     def _run(self, model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Samples:
-        """One chain: its first half will be fitted, its second averaged."""
+        """One chain, whose first half the density will be fitted to and whose second half is averaged."""
         return sample_posterior(
             model,
             x,
@@ -100,7 +102,7 @@ def _reciprocal(run: Samples, num_samples: int) -> tuple[Tensor, Tensor]:
 def batch_jackknife(log_values: Tensor) -> Tensor:
     """The standard error of ``log mean exp(log_values)`` over the first axis, an autocorrelated chain: [L, N] -> [N].
 
-    The mean is formed anew without each of NUM_BATCHES batches of successive values.  Some 10 % too small at L = 50,
+    The mean is recomputed without each of NUM_BATCHES batches of successive values.  About 10 % too small at L = 50,
     right at L = 200 (measured against repeated runs).  Source: Kuensch 1989, "The jackknife and the bootstrap for
     general stationary observations".
     """
@@ -115,30 +117,30 @@ def batch_jackknife(log_values: Tensor) -> Tensor:
 def _unsuited(latent_size: int) -> tuple[str, ...]:
     if latent_size <= LARGEST_LATENT_SIZE:
         return ()
-    told = (
+    warning = (
         f"The paper's estimator is good below about {LARGEST_LATENT_SIZE} latent dimensions and is biased upward above "
         f"(here {latent_size}): use importance or ais."
     )
-    return (told,)
+    return (warning,)
 
 
 def _few(num_samples: int, latent_size: int) -> tuple[str, ...]:
-    """A covariance of d dimensions from few correlated draws is a guess."""
-    if num_samples >= DRAWS_A_DIMENSION * latent_size:
+    """The warning about too few draws to fit a covariance."""
+    if num_samples >= DRAWS_PER_DIMENSION * latent_size:
         return ()
-    told = (
-        f"{num_samples} draws are too few to fit a density in {latent_size} dimensions: neither the estimate nor its "
-        f"standard error is to be believed. Raise num_samples to {DRAWS_A_DIMENSION * latent_size} at least."
+    warning = (
+        f"{num_samples} draws are too few to fit a density in {latent_size} dimensions: trust neither the estimate nor "
+        f"its standard error. Raise num_samples to at least {DRAWS_PER_DIMENSION * latent_size}."
     )
-    return (told,)
+    return (warning,)
 
 
 def _high(standard_errors: Tensor) -> tuple[str, ...]:
-    """Where the upward bias is larger than the Monte Carlo error that stands beside the mean."""
-    found = standard_errors[torch.isfinite(standard_errors)].double()
-    if not len(found):
+    """The warning about an upward bias that exceeds the Monte Carlo error reported beside the mean."""
+    errors = standard_errors[torch.isfinite(standard_errors)].double()
+    if not len(errors):
         return ()
-    expected, error = float(0.5 * found.square().mean()), float(found.square().sum().sqrt() / len(found))
+    expected, error = float(0.5 * errors.square().mean()), float(errors.square().sum().sqrt() / len(errors))
     if expected <= max(LOOSE_NATS, LOOSE_ERRORS * error):
         return ()
     return (f"The mean is expected to lie {expected:.2g} nats too high, or more. Raise num_samples.",)

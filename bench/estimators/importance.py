@@ -8,27 +8,26 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from bench.estimator import Estimator
+from bench.estimator import Estimate, Estimator
 from bench.likelihood import enumeration
 from bench.likelihood.blocks import blocks
-from bench.likelihood.estimate import Estimate
 from bench.likelihood.gibbs import fit_gibbs
 from bench.likelihood.local import fit_local_posteriors
 from bench.likelihood.proposal import DefensiveStudent, EncoderProposal, Proposal, fit_student
 from bench.likelihood.weights import Weighed, Weights
-from bench.models.discrete import DiscreteModel
+from bench.models.discrete import DiscreteLatents
 from bench.models.latent import LatentVariableModel
 from bench.options import option
 
 
 @dataclass(frozen=True)
 class ImportanceOptions:
-    """What can be set of the `importance` estimator."""
+    """Options of the `importance` estimator."""
 
-    num_samples: int = option(500, "importance samples a datapoint", unit="samples", minimum=2)
+    num_samples: int = option(500, "importance samples per datapoint", unit="samples", minimum=2)
     proposal: Literal["hmc", "variational", "encoder"] = option(
         "hmc",
-        "where z comes from: a fit to a Hamiltonian Monte Carlo chain, a locally optimised Gaussian, or the encoder",
+        "source of z: a fit to a Hamiltonian Monte Carlo chain, a locally optimised Gaussian, or the encoder",
     )
     chunk_megabytes: float = option(
         4.0, "size of the largest tensor; changes speed, not results: 4 suits caches, 256 a GPU", unit="MB", above=0
@@ -38,13 +37,17 @@ class ImportanceOptions:
 class Importance(Estimator):
     """log p(x) by importance sampling: ``log mean_k p(x, z_k) / q(z_k)``, a lower bound in expectation.
 
-    The proposal is fitted to each datapoint's posterior, alike for every algorithm, or is the encoder's Gaussian,
-    as in most published numbers.  The bound lies some half of the squared standard error below log p(x), as long as
-    the effective sample size is not small; an effective sample size below 10, or weights with a heavy tail, are warned
-    of.  Cost: ``num_samples`` model evaluations a datapoint, and for the fit 902 more (802 with an encoder) by hmc.
-    Where z is discrete the proposal is the exact posterior, whose weights all are p(x), up to 65,536 values of z (a
-    model evaluation each); beyond it is fitted by Gibbs sampling instead (8 for each code of each group).
-    Source: Burda et al. 2016, section 3; Kingma & Welling 2014, appendix D, for what it replaces.
+    The proposal is fitted to each datapoint's posterior, in the same way for every algorithm, or is the encoder's
+    Gaussian, as for most published numbers.  The bound lies about half the squared standard error below log p(x),
+    unless the effective sample size is small; one below 10, and weights with a heavy tail, give a warning.  If z is
+    discrete, the proposal is the exact posterior, whose weights all equal p(x), for up to 65,536 values of z; for more,
+    it is fitted by Gibbs sampling.  Cost per datapoint: ``num_samples`` model evaluations, and for the fit by hmc 902
+    more (802 with an encoder); if z is discrete, one per value of z, or 8 for each code of each group for the fit by
+    Gibbs sampling.  Source: Burda et al. 2016, section 3; Kingma & Welling 2014, appendix D, for the estimator that it
+    replaces.
+
+    >>> Importance(num_samples=5000).options.proposal
+    'hmc'
     """
 
     Options = ImportanceOptions
@@ -60,26 +63,26 @@ class Importance(Estimator):
         """See `Estimator.refusal`."""
         if self.options.proposal == "encoder" and model.encoder is None:
             return (
-                "`proposal` of importance cannot be 'encoder' for a model that has none: use hmc, the default, "
-                "or variational."
+                "`proposal` of importance cannot be 'encoder' for a model without an encoder: use hmc, the default, or "
+                "variational."
             )
-        if self.options.proposal != "hmc" and isinstance(model, DiscreteModel):
+        if self.options.proposal != "hmc" and model.discrete is not None:
             return (
                 f"`proposal` of importance cannot be {self.options.proposal!r} for a model whose z is one of "
-                f"{model.latents_in_words}: use hmc, the default, which is Gibbs sampling there."
+                f"{model.discrete.latents_in_words}: use hmc, the default,, which is Gibbs sampling for such models."
             )
         return super().refusal(model)
 
     def log_likelihood(self, model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Estimate:
         """See `Estimator.log_likelihood`."""
-        if isinstance(model, DiscreteModel) and enumeration.is_enumerable(model):
-            return self._exact(model, x)
-        found, costs = [], []
+        if model.discrete is not None and enumeration.is_enumerable(model.discrete):
+            return self._exact(model.discrete, x)
+        parts, costs = [], []
         for block in blocks(x):
             proposal, cost = self._proposal(model, block, generator)
-            found.append(self._weigh(model, block, proposal, generator))
+            parts.append(self._weigh(model, block, proposal, generator))
             costs.append(cost + len(block) * self.options.num_samples)
-        weighed = Weighed.cat(found)
+        weighed = Weighed.cat(parts)
         remedy = "Raise num_samples" + (", or leave proposal=encoder." if self.options.proposal == "encoder" else ".")
         return Estimate(
             log_likelihoods=weighed.log_mean,
@@ -91,8 +94,8 @@ class Importance(Estimator):
             warnings=weighed.warnings(remedy),
         )
 
-    def _exact(self, model: DiscreteModel, x: Tensor) -> Estimate:
-        """What draws from the exact posterior give, without drawing them: each weight is p(x)."""
+    def _exact(self, model: DiscreteLatents, x: Tensor) -> Estimate:
+        """The result of draws from the exact posterior, without drawing them: each weight is p(x)."""
         values = enumeration.log_likelihood(model, x)
         zeros = torch.zeros_like(values)
         effective = zeros + self.options.num_samples
@@ -106,9 +109,9 @@ class Importance(Estimator):
         )
 
     def _proposal(self, model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> tuple[Proposal, int]:
-        """The proposal for each row of x, and what it cost in model evaluations."""
-        if isinstance(model, DiscreteModel):
-            return fit_gibbs(model, x, generator)
+        """The proposal for each row of x, and its cost in model evaluations."""
+        if model.discrete is not None:
+            return fit_gibbs(model.discrete, x, generator)
         if self.options.proposal == "encoder":
             with torch.no_grad():
                 return EncoderProposal(model.encode(x)), 0
@@ -124,7 +127,7 @@ class Importance(Estimator):
         weights = Weights(num_samples, x)
         widest = max([x.shape[1], *(p.shape[0] for p in model.decoder.parameters() if p.ndim > 1)])  # or a hidden layer
         largest = max(1, int(self.options.chunk_megabytes * 1e6 / (len(x) * widest * x.element_size())))
-        log_joint = model.log_joint_of if isinstance(model, DiscreteModel) else model.log_joint
+        log_joint = model.log_joint if model.discrete is None else model.discrete.log_joint_of
         for start in range(0, num_samples, largest):
             z = proposal.sample(min(largest, num_samples - start), generator)
             weights.add(log_joint(x, z) - proposal.log_prob(z))  # [k, N]

@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.estimator import Estimator
-from bench.likelihood.estimate import Estimate
+from bench.estimator import Estimate, Estimator
 from bench.likelihood.full_gaussian import FullGaussian
 from bench.likelihood.modes import Modes, find_modes
 from bench.models.latent import LatentVariableModel
@@ -19,33 +18,36 @@ from bench.options import option
 
 LARGEST_LATENT_SIZE = 3
 
-# Nodes a dimension, and prior draws from which modes are sought, from one refinement to the next.
+# At each refinement: nodes per dimension, and prior draws among which modes are searched.
 LEVELS = {1: (16, 32, 64, 128, 256), 2: (12, 18, 27, 40, 60, 90), 3: (8, 12, 18, 27, 36)}
 STARTS = (100, 200, 400, 800, 1600, 3200)
 
 MAX_MODES = 4
-PRIOR_SHARE = 1e-3  # of the mixture at the least: it holds the tails that no mode's Gaussian has
+PRIOR_SHARE = 1e-3  # least share of the mixture: it covers the tails that no mode's Gaussian has
 CHUNK_PIXELS = 2**21  # of the largest tensor, float64
 
 
 @dataclass(frozen=True)
 class QuadratureOptions:
-    """What can be set of the `quadrature` estimator."""
+    """Options of the `quadrature` estimator."""
 
     tolerance: float = option(
-        1e-3, "change from one refinement to the next at which a datapoint is done", unit="nats", above=0
+        1e-3, "change between two refinements below which a datapoint is done", unit="nats", above=0
     )
 
 
 class Quadrature(Estimator):
-    """Numerical integration for up to 3 latent dimensions, with a refinement check that gives its own error.
+    """Numerical integration for up to 3 latent dimensions, refined until the result no longer changes.
 
     ``p(x) = sum_m w_m int q_m(z) [p(x, z) / sum_k w_k q_k(z)] dz``: a Gauss-Hermite rule for each mode of the
-    posterior, centred and scaled by its curvature, and one for the prior; where several reach, the balance heuristic
-    shares the integrand out among them.  Nodes and the search for modes are refined together until the value stands
-    still.  The standard error is the larger of the last two changes, a quadrature error and no Monte Carlo error.
-    Cost: some 10^3 (d = 1) to 10^5 (d = 3) model evaluations a datapoint.
-    Source: Naylor & Smith 1982; Veach & Guibas 1995, for the balance heuristic.
+    posterior, centred and scaled by its curvature, and one for the prior; where several overlap, the balance heuristic
+    divides the integrand among them.  Nodes and the search for modes are refined together until the value no longer
+    changes.  The standard error is the larger of the last two changes, a quadrature error rather than a Monte Carlo
+    one.  Cost: about 10^3 (d = 1) to 10^5 (d = 3) model evaluations per datapoint.  Source: Naylor & Smith 1982; Veach
+    & Guibas 1995, for the balance heuristic.
+
+    >>> Quadrature(tolerance=0.01).options.tolerance
+    0.01
     """
 
     Options = QuadratureOptions
@@ -69,14 +71,14 @@ class Quadrature(Estimator):
         change, error, modes, nodes = (torch.full_like(values, math.inf) for _ in range(4))
         todo, cost = torch.arange(num_data, device=x.device), 0
         for level, num_nodes in enumerate(LEVELS[model.latent_size]):
-            found = find_modes(precise, x[todo], generator, STARTS[level], MAX_MODES)
-            refined, spent = integrate(precise, x[todo], found, num_nodes)
-            cost += found.model_evaluations + spent
+            near = find_modes(precise, x[todo], generator, STARTS[level], MAX_MODES)
+            refined, spent = integrate(precise, x[todo], near, num_nodes)
+            cost += near.model_evaluations + spent
             before, change[todo] = change[todo], (refined - values[todo]).abs().nan_to_num(nan=math.inf)
             error[todo] = (
                 change[todo] if level < 2 else torch.maximum(before, change[todo])
             )  # changes alternate in size
-            values[todo], modes[todo], nodes[todo] = refined, found.exists.sum(0).to(x.dtype), float(num_nodes)
+            values[todo], modes[todo], nodes[todo] = refined, near.exists.sum(0).to(x.dtype), float(num_nodes)
             todo = todo[(error[todo] > self.options.tolerance) & torch.isfinite(refined)] if level > 1 else todo
             if not len(todo):
                 break
@@ -91,21 +93,21 @@ class Quadrature(Estimator):
         )
 
     def _warnings(self, error: Tensor) -> tuple[str, ...]:
-        """What to say of the errors of the datapoints that have a value."""
+        """The warning about datapoints that have a value but have not converged."""
         moving = error > self.options.tolerance
         if not moving.any():
             return ()
-        told = (
+        warning = (
             f"{int(moving.sum())} of {len(error)} datapoints still changed by more than {self.options.tolerance:g} "
             f"nats at the finest rule (by up to {float(error.max()):.2g}): that is their standard error."
         )
-        return (told,)
+        return (warning,)
 
 
 def integrate(model: LatentVariableModel, x: Tensor, modes: Modes, num_nodes: int) -> tuple[Tensor, int]:
-    """log p(x) for each row of x [N, D] with ``num_nodes`` nodes a dimension, and its model evaluations.
+    """log p(x) for each row of x [N, D] with ``num_nodes`` nodes per dimension, and its model evaluations.
 
-    Cost: ``(1 + number of modes) * num_nodes^d`` model evaluations a datapoint.
+    Cost: ``(1 + number of modes) * num_nodes^d`` model evaluations per datapoint.
     """
     points, log_weights = hermite_rule(num_nodes, model.latent_size, x)  # [Q, d], [Q]
     prior = FullGaussian(
@@ -120,7 +122,7 @@ def integrate(model: LatentVariableModel, x: Tensor, modes: Modes, num_nodes: in
         used = torch.isfinite(log_share)
         log_sum = torch.full_like(log_share, -math.inf)
         rows = used.nonzero()[:, 0]
-        for part in rows.split(max(1, CHUNK_PIXELS // (len(points) * x.shape[1]))):
+        for part in rows.split(max(1, CHUNK_PIXELS // (len(points) * x.shape[1]))) if len(rows) else ():
             for chunk, weight in zip(
                 *(t.split(max(1, CHUNK_PIXELS // x.shape[1])) for t in (points, log_weights)), strict=True
             ):

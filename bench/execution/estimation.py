@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 
@@ -14,10 +14,13 @@ from bench import devices
 from bench.errors import StoreError
 from bench.execution import standing
 from bench.execution.backend import Backend
-from bench.execution.evaluation import SIMULATED, Judge
+from bench.execution.estimates import Estimates
+from bench.execution.evaluation import SIMULATED
 from bench.execution.execution import Execution
+from bench.execution.provenance import is_edited
 from bench.execution.setup import trained_model
 from bench.execution.suitability import check_suitability
+from bench.store.records import EstimateRecord
 from bench.store.run_folder import Store
 from bench.store.trial_folder import TrialFolder
 from bench.studies.spec import Choice, TrialSpec, load_data
@@ -43,16 +46,16 @@ class EstimationPlan:
 
 @dataclass(frozen=True)
 class Estimated:
-    """What became of one model: its new rows of ``likelihoods``, or why there are none."""
+    """What became of one model: its new estimates, or why there are none."""
 
     spec: TrialSpec
-    rows: Sequence[Mapping[str, Any]]
+    estimates: Sequence[EstimateRecord]
     failure: str = ""
 
     @property
     def ended_well(self) -> bool:
         """Whether each estimator gave a number for at least one datapoint."""
-        return not self.failure and all(row["num_failed"] < row["num_points"] for row in self.rows)
+        return not self.failure and all(each.num_failed < each.num_points for each in self.estimates)
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def plan(path: Path, likelihood: Sequence[str] = (), points: int = 0, split: Spl
     todo = []
     for spec, folder in trained:
         available = len(data.x_test) if split == "test" else spec.n_train
-        missing = [c for c in estimators.of(spec) if _row(folder, c, split, min(points, available)) is None]
+        missing = [c for c in estimators.of(spec) if _known(folder, c, split, min(points, available)) is None]
         if missing:
             todo.append((spec, missing))
     return EstimationPlan(
@@ -114,27 +117,29 @@ def _estimate(task: Task) -> Estimated:
     """In a worker: load the data and the weights, and estimate."""
     torch.set_num_threads(task.threads)
     try:
-        return Estimated(task.spec, _rows(task))
+        return Estimated(task.spec, _estimates(task))
     except Exception as error:  # noqa: BLE001  # one model that cannot be evaluated must not stop the others
         return Estimated(task.spec, [], f"{type(error).__name__}: {error}")
 
 
-def _rows(task: Task) -> list[Mapping[str, Any]]:
+def _estimates(task: Task) -> list[EstimateRecord]:
     folder = Store(task.run_folder).trial(task.spec.id)
     data = load_data(task.spec.dataset, task.spec.seed)
     x = data.x_test if task.split == "test" else data.x_train[: task.spec.n_train]
     x = x[: task.points].to(task.device)
     model = trained_model(task.spec, folder, data, torch.device(task.device))
-    judge = Judge(task.spec, folder, model, standing.samples(folder), task.split)
-    return [_row(folder, choice, task.split, len(x)) or judge.estimate(choice, x) for choice in task.choices]
+    estimates = Estimates(folder, standing.samples(folder))
+    return [
+        _known(folder, choice, task.split, len(x)) or estimates.make(choice, model, x, task.split, task.spec.task)
+        for choice in task.choices
+    ]
 
 
-def _row(folder: TrialFolder, choice: Choice, split: Split, points: int) -> Mapping[str, Any] | None:
-    """The estimate of the trained model on so many points, or on simulated data, if it has been made already."""
+def _known(folder: TrialFolder, choice: Choice, split: Split, points: int) -> EstimateRecord | None:
+    """The estimate of the trained model on so many points, or on simulated data, if today's estimator has made it."""
     samples = standing.samples(folder)
-    for row in folder.read_likelihoods():
-        if row["estimator"] == choice.name and row["samples"] == samples:
-            known: Mapping[str, Any] = row
-            if row["split"] == SIMULATED or (row["split"], row["num_points"]) == (split, points):
-                return known
+    for each in folder.read_estimates():
+        fits = each.split == SIMULATED or (each.split, each.num_points) == (split, points)
+        if fits and (each.estimator, each.samples) == (choice.name, samples) and not is_edited(each):
+            return each
     return None

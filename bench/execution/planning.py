@@ -8,7 +8,7 @@ from pathlib import Path
 from bench import devices
 from bench.execution import standing
 from bench.execution.execution import Execution
-from bench.execution.provenance import code_hashes
+from bench.execution.provenance import code_changes
 from bench.execution.suitability import Suitability, check_suitability
 from bench.store.run_folder import Store
 from bench.studies.spec import TrialSpec
@@ -58,8 +58,8 @@ def _stale(store: Store, specs: list[TrialSpec], data: str, seed: int) -> list[T
 
     ``data`` is the fingerprint of the present data of ``seed``: if it has changed, the data of all seeds have.
     """
-    made_by = {spec.id: standing.provenance(store.trial(spec.id)) for spec in specs}
-    begun = [spec for spec in specs if made_by[spec.id]]
-    if any(made_by[spec.id].get("data") != data for spec in begun if spec.seed == seed):
-        return begun
-    return [spec for spec in begun if any(made_by[spec.id].get(k) != v for k, v in code_hashes(spec).items())]
+    made_by = {spec: store.trial(spec.id).read_status().provenance for spec in specs}
+    begun = {spec: provenance for spec, provenance in made_by.items() if provenance is not None}
+    if any(provenance.data != data for spec, provenance in begun.items() if spec.seed == seed):
+        return list(begun)
+    return [spec for spec in begun if code_changes(spec, begun[spec], store.trial(spec.id).read_estimates())]

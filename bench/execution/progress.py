@@ -6,6 +6,7 @@ other channel between the processes is needed.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from types import TracebackType
@@ -16,7 +17,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from bench.errors import StoreError
-from bench.execution import standing
+from bench.store.records import Status
 
 if TYPE_CHECKING:
     from bench.execution.planning import Plan
@@ -113,17 +114,18 @@ class LiveProgress(PlainProgress):
     def _move_bar(self, spec: TrialSpec) -> float:
         """Move the bar of a trial that is under way; returns how much of it is done, 0 if it is not under way."""
         try:
-            under_way = standing.under_way(self.plan.store.trial(spec.id))
+            record = self.plan.store.trial(spec.id).read_status()
         except StoreError:
             return 0.0
-        if under_way is None:
+        if record.status is not Status.RUNNING or record.clocks is None or not record.budget:
             return 0.0
+        share = min(1.0, record.clocks.samples / record.budget)
         if spec.id not in self.running:
             self.running[spec.id] = self.bars.add_task(f"  {escape(str(spec))}", total=1.0, note="")
-        note = " ".join(f"{name} {value:.2f}" for name, value in under_way.shown.items())
-        note = "estimating log-likelihood" if under_way.share >= 1 else note
-        self.bars.update(self.running[spec.id], completed=min(1.0, under_way.share), note=note)
-        return min(1.0, under_way.share)
+        note = " ".join(f"{name} {value:.2f}" for name, value in record.shown.items() if math.isfinite(value))
+        note = "estimating log-likelihood" if share >= 1 else note
+        self.bars.update(self.running[spec.id], completed=share, note=note)
+        return share
 
 
 def progress(plan: Plan, console: Console) -> PlainProgress:
@@ -134,19 +136,20 @@ def progress(plan: Plan, console: Console) -> PlainProgress:
 def outcome(plan: Plan, spec: TrialSpec) -> str:
     """How a trial ended, on one line."""
     folder = plan.store.trial(spec.id)
-    status = standing.status(folder)
-    if status != "done":
-        return f"{status:<9} {spec}: {standing.reason(folder)}"
-    return f"{status:<9} {spec}: {'; '.join([*_numbers(folder), duration(standing.seconds(folder))])}"
+    record = folder.read_status()
+    if record.status is not Status.DONE or record.clocks is None:
+        return f"{record.status:<9} {spec}: {record.reason}"
+    seconds = record.clocks.train_seconds + record.clocks.eval_seconds
+    return f"{record.status:<9} {spec}: {'; '.join([*_numbers(folder), duration(seconds)])}"
 
 
 def _numbers(folder: TrialFolder) -> list[str]:
     """The last lower bounds, and the first estimate of log p(x)."""
     last = folder.read_trace()[-1]
-    bounds = [f"bound {last['elbo_train']:.2f} train, {last['elbo_test']:.2f} test"] if "elbo_test" in last else []
+    bounds = [f"bound {last.elbo_train:.2f} train, {last.elbo_test:.2f} test"] if last.elbo_test is not None else []
     estimates = [
-        f"log p {row['log_likelihood']:.2f} ({row['estimator']}, MC error {row['log_likelihood_se']:.2g})"
-        for row in folder.read_likelihoods()
+        f"log p {each.log_likelihood:.2f} ({each.estimator}, MC error {each.log_likelihood_se:.2g})"
+        for each in folder.read_estimates()
     ]
     return [*bounds, *estimates[:1]]
 

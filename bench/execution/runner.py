@@ -12,7 +12,10 @@ from bench.execution import standing
 from bench.execution.backend import Backend
 from bench.execution.execution import Execution
 from bench.execution.planning import Plan
-from bench.execution.trial import Settings, execute
+from bench.execution.settings import Settings
+from bench.execution.trial import execute
+from bench.store.records import Status
+from bench.store.run_folder import Store
 from bench.studies.spec import TrialSpec
 
 INTERRUPTED = "Interrupted; the same command resumes it from its last checkpoint."
@@ -38,25 +41,25 @@ def run(plan: Plan, execution: Execution, backend: Backend, ended: Callable[[Tri
     try:
         for outcome in backend.run(_execute, list(_tasks(plan, execution)), execution.workers):
             if outcome.died:
-                standing.mark(plan.store.trial(outcome.task.spec.id), "crashed", reason=outcome.died)
+                standing.mark(plan.store.trial(outcome.task.spec.id), Status.CRASHED, outcome.died)
             ended(outcome.task.spec)
     except KeyboardInterrupt:
         backend.stop()
         for spec in plan.todo:
             folder = plan.store.trial(spec.id)
-            if standing.status(folder) == "running":
-                standing.mark(folder, "interrupted", reason=INTERRUPTED)
+            if folder.read_status().status is Status.RUNNING:
+                standing.mark(folder, Status.INTERRUPTED, INTERRUPTED)
         raise
 
 
 def _reset(plan: Plan, spec: TrialSpec) -> None:
     """Make the trial wait.  A failed one starts afresh: its code may have been mended since."""
     folder = plan.store.trial(spec.id)
-    if standing.status(folder) == "failed":
+    if folder.read_status().status is Status.FAILED:
         folder.clear()
     folder.write_spec(spec)
-    if folder.read_status():
-        standing.mark(folder, "waiting")
+    if folder.read_status().status is not Status.WAITING:
+        standing.mark(folder, Status.WAITING)
 
 
 def _tasks(plan: Plan, execution: Execution) -> Iterator[Task]:
@@ -78,4 +81,4 @@ def _tasks(plan: Plan, execution: Execution) -> Iterator[Task]:
 
 
 def _execute(task: Task) -> None:
-    execute(task.run_folder, task.spec, task.settings)
+    execute(Store(task.run_folder).trial(task.spec.id), task.spec, task.settings)

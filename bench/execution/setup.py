@@ -1,39 +1,81 @@
-"""The algorithm of a trial, its problem and its minibatches; its trained model."""
+"""From what a trial is to what it trains: its session, its evaluation, its model."""
 
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from bench import seeds
 from bench.algorithm import Algorithm
 from bench.dataset import Data
 from bench.errors import StoreError
+from bench.execution.evaluation import Evaluation
+from bench.execution.settings import Settings
 from bench.models.latent import LatentVariableModel
 from bench.store.trial_folder import TrialFolder
 from bench.studies.spec import TrialSpec
+from bench.training.beginning import set_up
 from bench.training.minibatches import Minibatches
 from bench.training.problem import Problem
+from bench.training.session import Session, Watched
 
 
-def build(spec: TrialSpec, data: Data, device: torch.device) -> tuple[Algorithm, Problem, Minibatches]:
-    """The algorithm of a trial, not yet begun, with what it is to learn from."""
-    x_train = data.x_train[: spec.n_train].to(device)
-    problem = Problem(
-        x_train, spec.z, spec.model.create(), spec.decoder, data.bounded, seed=seeds.derive("weights", spec.task)
-    )
-    algorithm: Algorithm = spec.algorithm.create(spec.z, device=str(device))
+def prepare(spec: TrialSpec, data: Data, settings: Settings) -> tuple[Session, Evaluation]:
+    """The training of a trial, not yet begun, and how its model is evaluated; all its random streams are named here."""
+    device = torch.device(settings.device)
+    algorithm, problem = _algorithm(spec, device), _problem(spec, data, device)
     order = seeds.derive("order", {**spec.task, "z": None, "model": None, "decoder": None})
-    return algorithm, problem, Minibatches(x_train, algorithm.batch_size, order, resample=data.resample)
+    minibatches = Minibatches(problem.x, algorithm.batch_size, order, resample=data.resample)
+    watched = {
+        split: Watched(x, seeds.derive("evaluation", spec.task, split))
+        for split, x in _first_points(spec, data, device, settings.eval_points).items()
+    }
+    session = Session(algorithm, problem, minibatches, seeds.derive("noise", spec.identity), watched)
+    points = _first_points(spec, data, device, settings.likelihood_points)
+    return session, Evaluation(spec.task, settings.estimators, settings.likelihood_marks, points)
+
+
+def _first_points(spec: TrialSpec, data: Data, device: torch.device, count: int) -> dict[str, Tensor]:
+    """The first ``count`` datapoints of each split, by its name: what training is followed on.
+
+    Pixels that are drawn anew for every minibatch are drawn once here.
+    """
+    points = {"train": data.x_train[: spec.n_train][:count], "test": data.x_test[:count]}
+    if data.resample:
+        stream = seeds.generator("watched pixels", spec.dataset.identity, spec.seed)
+        points["train"] = torch.bernoulli(points["train"], generator=stream)
+    return {split: x.to(device) for split, x in points.items()}
+
+
+def untrained_model(
+    spec: TrialSpec, data: Data, device: torch.device, learning_rate: float | None
+) -> LatentVariableModel:
+    """The model that a trial starts from; ``learning_rate`` stands for ``auto``, so that none is chosen.
+
+    Raises whatever the algorithm's `setup` raises.
+    """
+    algorithm = _algorithm(spec, device)
+    set_up(algorithm, _problem(spec, data, device), seeds.derive("noise", spec.identity), learning_rate)
+    return algorithm.model
 
 
 def trained_model(spec: TrialSpec, folder: TrialFolder, data: Data, device: torch.device) -> LatentVariableModel:
-    """The model of a trial that has ended; raises StoreError where its weights are missing or do not fit."""
-    weights = folder.read_model()
-    algorithm, problem, minibatches = build(spec, data, device)
-    learning_rate = folder.read_status().get("learning_rate")
-    algorithm.begin(problem, minibatches, seeds.derive("noise", spec.identity), learning_rate)
+    """The model of a trial that has ended; raises StoreError if its weights are missing or do not fit."""
+    weights, learning_rate = folder.read_model(), folder.read_status().learning_rate
+    model = untrained_model(spec, data, device, learning_rate)
     try:
-        algorithm.model.load_state_dict(weights)
+        model.load_state_dict(weights)
     except RuntimeError as error:
         raise StoreError(f"The weights of {spec} do not fit the model that today's code builds: {error}") from error
-    return algorithm.model.eval()
+    return model.eval()
+
+
+def _algorithm(spec: TrialSpec, device: torch.device) -> Algorithm:
+    algorithm: Algorithm = spec.algorithm.create(spec.z, device=str(device))
+    return algorithm
+
+
+def _problem(spec: TrialSpec, data: Data, device: torch.device) -> Problem:
+    x_train = data.x_train[: spec.n_train].to(device)
+    weights = seeds.derive("weights", spec.task)
+    return Problem(x_train, spec.z, spec.model.create(), spec.decoder.create(), data.bounded, seed=weights)

@@ -10,7 +10,7 @@ import torch
 
 from bench.dataset import Data
 from bench.errors import OptionError
-from bench.execution.setup import build
+from bench.execution.setup import untrained_model
 from bench.models.latent import LatentVariableModel
 from bench.studies.spec import Choice, TrialSpec
 
@@ -64,11 +64,9 @@ def _kind(spec: TrialSpec) -> TrialSpec:
 def _model(kind: TrialSpec, data: Data) -> LatentVariableModel | None:
     """The model that the algorithm builds, or None if it fails."""
     try:
-        algorithm, problem, minibatches = build(kind, data, torch.device("cpu"))
-        algorithm.begin(problem, minibatches, noise=0, learning_rate=LEARNING_RATE)
+        return untrained_model(kind, data, torch.device("cpu"), LEARNING_RATE)
     except Exception:  # noqa: BLE001  # algorithms are plugins
         return None
-    return algorithm.model
 
 
 def _notes(choice: Choice, refused: dict[TrialSpec, str], kinds: list[TrialSpec]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Annealed chains between a start and the posterior, and the estimate from their weights."""
+"""Annealed chains between a starting distribution and the posterior, and the estimate from their weights."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from bench.mcmc.posterior import LogPosterior
 from bench.models.latent import LatentVariableModel
 from bench.options import option
 
-# Chains that accepted fewer transitions have hardly moved.
+# Chains with a lower acceptance have hardly moved.
 LOW_ACCEPTANCE = 0.1
 
 
 @dataclass(frozen=True)
-class AISOptions:
-    """What can be set of the `ais` estimator."""
+class BridgeOptions:
+    """Options of annealed chains."""
 
     num_steps: int = option(100, "distributions from the start to the posterior (T)", unit="steps", minimum=3)
-    num_chains: int = option(8, "chains a datapoint, whose weights are averaged", unit="chains", minimum=2)
+    num_chains: int = option(8, "chains per datapoint, whose weights are averaged", unit="chains", minimum=2)
     num_leapfrog: int = option(10, "leapfrog steps of the move at each distribution", unit="steps", minimum=1)
     start: Literal["fitted", "encoder", "prior"] = option(
         "fitted", "where chains begin: a Student t fitted to Hamiltonian Monte Carlo, the encoder, or the prior"
@@ -34,10 +34,12 @@ class AISOptions:
 
 
 class Bridge:
-    """Chains between a start and the posterior of each row of one block x [N, D]."""
+    """Chains between a starting distribution and the posterior of each row of one block x [N, D]."""
 
-    def __init__(self, options: AISOptions, model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> None:
-        """The start is prepared here, the step sizes at the first use."""
+    def __init__(
+        self, options: BridgeOptions, model: LatentVariableModel, x: Tensor, generator: torch.Generator
+    ) -> None:
+        """Fits the starting distribution, and tunes the step sizes in a pilot run."""
         self.options = options
         self.model = model
         self.x = x
@@ -50,11 +52,11 @@ class Bridge:
         self.model_evaluations += cost * options.num_chains * len(x)
 
     def forward(self) -> tuple[Weighed, Annealed]:
-        """From draws of the start to the posterior: log p(x) from below."""
+        """From draws of the starting distribution to the posterior: a lower bound on log p(x)."""
         return self._run(self._draw(), self.schedule, self.step_sizes)
 
     def reverse(self, z: Tensor) -> tuple[Weighed, Annealed]:
-        """From exact posterior draws z [C, N, d] to the start: ``log_mean`` is of reciprocal weights, -log p(x)."""
+        """From exact posterior draws z [C, N, d] to the start: ``log_mean``, of reciprocal weights, is -log p(x)."""
         return self._run(z, self.schedule[::-1], self.step_sizes.flip(0), sign=-1)
 
     def _run(self, z: Tensor, schedule: list[float], step_sizes: Tensor, sign: int = 1) -> tuple[Weighed, Annealed]:
@@ -80,10 +82,9 @@ class Bridge:
 
 
 def estimate(weighed: Weighed, runs: tuple[Annealed, ...], model_evaluations: int) -> Estimate:
-    """The estimate from the weights of all blocks, and how their chains went."""
+    """The estimate from the weights of all blocks, with diagnostics of their chains."""
     acceptance = torch.cat([run.acceptance for run in runs])
     divergences = torch.cat([run.divergences for run in runs])
-    told = weighed.summary()
     return Estimate(
         log_likelihoods=weighed.log_mean,
         standard_errors=weighed.standard_error,
@@ -94,18 +95,18 @@ def estimate(weighed: Weighed, runs: tuple[Annealed, ...], model_evaluations: in
             "acceptance": acceptance,
             "divergences": divergences,
         },
-        summary={**told, "acceptance": float(acceptance.mean()), "divergences": float(divergences.sum())},
+        summary={**weighed.summary(), "acceptance": float(acceptance.mean()), "divergences": float(divergences.sum())},
         warnings=(*weighed.warnings("Raise num_steps."), *stuck_warnings(acceptance)),
     )
 
 
 def stuck_warnings(acceptance: Tensor) -> tuple[str, ...]:
-    """What to say of the mean acceptance of each datapoint's chains [N]."""
+    """The warning about chains that hardly moved, from the mean acceptance per datapoint [N]."""
     stuck = int((acceptance < LOW_ACCEPTANCE).sum())
     if not stuck:
         return ()
-    told = (
+    warning = (
         f"{stuck} of {len(acceptance)} datapoints had fewer than {LOW_ACCEPTANCE:.0%} of their transitions accepted: "
-        "believe neither their estimates nor their standard errors."
+        "trust neither their estimates nor their standard errors."
     )
-    return (told,)
+    return (warning,)

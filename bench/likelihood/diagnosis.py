@@ -1,8 +1,8 @@
-"""Why a model's bound is what it is: what the decoder, the family of q and the encoder each cost.
+"""Where a model's bound loses: how much is due to the decoder, to the family of q and to the encoder.
 
-``log p(x) = L[q] + amortisation gap + approximation gap``: the encoder loses the first gap to the best Gaussian for
-each datapoint, and that one the second to the exact posterior.  Where z is discrete, q is a point mass instead: the
-encoder loses the first gap to the best code for each datapoint.
+``log p(x) = L[q] + amortisation gap + approximation gap``: the amortisation gap lies between the encoder's q and the
+best Gaussian for each datapoint, the approximation gap between that Gaussian and the exact posterior.  If z is
+discrete, q is a point mass instead, and the amortisation gap is relative to the best code for each datapoint.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from torch.nn import functional
 
 from bench.likelihood import enumeration, gibbs
 from bench.likelihood.local import fit_local_posteriors, lower_bound
-from bench.models.discrete import DiscreteModel
+from bench.models.discrete import DiscreteLatents
 from bench.models.frozen import frozen
 from bench.models.gaussian import Gaussian
 from bench.models.latent import LatentVariableModel
 
-# A latent dimension is active where the mean of its posterior varies more than this from datapoint to datapoint
-# (Burda et al. 2016, section 5).
+# A latent dimension is active if the variance of its posterior mean over datapoints exceeds this (Burda et al. 2016,
+# section 5).
 ACTIVE_VARIANCE = 0.01
 
 BOUND_SAMPLES = 100  # for each bound
-INFORMATION_SAMPLES = 10  # draws of z a datapoint
+INFORMATION_SAMPLES = 10  # draws of z per datapoint
 
 
 @dataclass(frozen=True)
 class Latents:
-    """What the latent dimensions carry under q; all in nats a datapoint but for the variance.
+    """How much information the latent dimensions carry under q: nats per datapoint, except for the variance.
 
-    Where z is discrete, a group of codes is a dimension, and its variance that of which code it is (one-hot, summed).
+    If z is discrete, each group of codes is a dimension, and its variance is that of its one-hot code, summed.
     """
 
     kl: Tensor  # [d] mean over x of KL(q(z_j|x) || p(z_j))
@@ -48,16 +48,16 @@ class Latents:
 
     @property
     def num_active(self) -> int:
-        """How many are."""
+        """How many dimensions are active."""
         return int(self.active.sum())
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Where a model loses, in nats a datapoint; errors are Monte Carlo errors.
+    """Where a model loses, in nats per datapoint; errors are Monte Carlo errors.
 
-    Without an encoder ``bound`` and ``amortisation_gap`` are NaN, and ``latents`` those of the local posteriors.
-    ``latents`` are of all datapoints given, gaps and ``local_latents`` of the first ``num_gap_points``.
+    Without an encoder ``bound`` and ``amortisation_gap`` are NaN, and ``latents`` are those of the local posteriors.
+    ``latents`` are over all datapoints given, gaps and ``local_latents`` over the first ``num_gap_points``.
     """
 
     log_likelihood: float
@@ -70,12 +70,12 @@ class Diagnosis:
     num_gap_points: int
     latents: Latents
     local_latents: Latents
-    num_states: int | None = None  # how many values z can take where it is discrete,
-    states_in_use: int | None = None  # and how many of them the encoder chooses for some datapoint
+    num_states: int | None = None  # how many values a discrete z can take
+    states_in_use: int | None = None  # how many of them the encoder chooses for some datapoint
 
     @property
     def collapse(self) -> str:
-        """What to say of latent dimensions that carry nothing; empty where all are active."""
+        """The warning about latent dimensions that carry nothing; empty if all are active."""
         d, active = len(self.latents.kl), self.latents.num_active
         if active == d:
             return ""
@@ -83,11 +83,11 @@ class Diagnosis:
             units, rule = "latent dimensions", f"the mean of their posterior varies by less than {ACTIVE_VARIANCE}"
         else:
             units, rule = "groups of codes", "their code is nearly always the same"
-        said = f"Posterior collapse: {d - active} of {d} {units} carry nothing of x ({rule})"
+        warning = f"Posterior collapse: {d - active} of {d} {units} carry no information about x ({rule})"
         other = self.local_latents.num_active
         if other > active:
-            said += f"; posteriors fitted to each datapoint use {other}: the encoder lost them, not the decoder"
-        return said + "."
+            warning += f"; posteriors fitted to each datapoint use {other}: the encoder lost them, not the decoder"
+        return warning + "."
 
 
 def diagnose(
@@ -98,21 +98,30 @@ def diagnose(
     generator: torch.Generator,
     num_gap_points: int = 50,
 ) -> Diagnosis:
-    """The diagnosis of a model on x [N, D], whose log p(x) [N] and its errors have been estimated before.
+    """The diagnosis of a model on x [N, D], given an estimate of log p(x) [N] and its standard errors [N].
 
-    Datapoints without an estimate are left out of the gaps.
-    Cost: some 1750 model evaluations for each of the first ``num_gap_points``, none for the others; where z is discrete
-    one for each of its values, or some G K times a few where these are too many to try.
+    Datapoints without an estimate are excluded from the gaps.
+    Cost: about 1750 model evaluations for each of the first ``num_gap_points``, none for the others; if z is discrete,
+    one for each of its values, or a few times G K if there are too many values to try all.
     Source: Cremer et al. 2018; Burda et al. 2016; Hoffman & Johnson 2016, "ELBO surgery".
+
+    >>> from bench import seeds
+    >>> from bench.architectures.linear import Linear
+    >>> from bench.training.problem import Problem
+    >>> x = torch.zeros(3, 6)
+    >>> model = Problem(x, 2, Linear(), "unit_gaussian").model(encoder=True)
+    >>> exact = torch.as_tensor([-5.5, -5.5, -5.5])
+    >>> diagnose(model, x, exact, torch.zeros(3), seeds.generator("diagnosis", 0)).latents.num_active
+    0
     """
     first = slice(0, num_gap_points)
     log_p, error = log_likelihoods[first].double(), standard_errors[first].double()
     with frozen(model), torch.no_grad():
-        if isinstance(model, DiscreteModel):
-            looked = _look_at_codes(model, x, x[first])
+        if model.discrete is not None:
+            bounds = _bounds_of_codes(model.discrete, x, x[first])
         else:
-            looked = _look_at_gaussians(model, x, x[first], generator)
-    kept = torch.isfinite(log_p) & torch.isfinite(looked.best)
+            bounds = _bounds_of_gaussians(model, x, x[first], generator)
+    kept = torch.isfinite(log_p) & torch.isfinite(bounds.best)
 
     def mean(values: Tensor) -> float:
         return float(values[kept].mean())
@@ -122,22 +131,22 @@ def diagnose(
 
     return Diagnosis(
         log_likelihood=mean(log_p),
-        bound=mean(looked.bound),
-        best_bound=mean(looked.best),
-        approximation_gap=mean(log_p - looked.best),
-        approximation_gap_se=mean_error(error, looked.best_error),
-        amortisation_gap=mean(looked.best - looked.bound),
-        amortisation_gap_se=mean_error(looked.best_error, looked.bound_error),
+        bound=mean(bounds.bound),
+        best_bound=mean(bounds.best),
+        approximation_gap=mean(log_p - bounds.best),
+        approximation_gap_se=mean_error(error, bounds.best_error),
+        amortisation_gap=mean(bounds.best - bounds.bound),
+        amortisation_gap_se=mean_error(bounds.best_error, bounds.bound_error),
         num_gap_points=int(kept.sum()),
-        latents=looked.latents,
-        local_latents=looked.local_latents,
-        num_states=model.num_states if isinstance(model, DiscreteModel) else None,
-        states_in_use=looked.states_in_use,
+        latents=bounds.latents,
+        local_latents=bounds.local_latents,
+        num_states=None if model.discrete is None else model.discrete.num_states,
+        states_in_use=bounds.states_in_use,
     )
 
 
-class _Look(NamedTuple):
-    """Bounds of log p(x) and their errors [N], under the best q of its family and under the encoder's."""
+class _Bounds(NamedTuple):
+    """Bounds on log p(x) and their errors [N], for the best q of the family and for the encoder's."""
 
     best: Tensor
     best_error: Tensor
@@ -148,31 +157,31 @@ class _Look(NamedTuple):
     states_in_use: int | None = None
 
 
-def _look_at_gaussians(model: LatentVariableModel, x: Tensor, x_gap: Tensor, generator: torch.Generator) -> _Look:
+def _bounds_of_gaussians(model: LatentVariableModel, x: Tensor, x_gap: Tensor, generator: torch.Generator) -> _Bounds:
     local = fit_local_posteriors(model, x_gap, generator).posterior
     best, best_error = lower_bound(model, x_gap, local, generator, BOUND_SAMPLES)
     local_latents = _latents(local, generator)
     if model.encoder is None:
         unknown = torch.full_like(best, math.nan)
-        return _Look(best, best_error, unknown, unknown, local_latents, local_latents)
+        return _Bounds(best, best_error, unknown, unknown, local_latents, local_latents)
     bound, bound_error = lower_bound(model, x_gap, model.encode(x_gap), generator, BOUND_SAMPLES)
-    return _Look(best, best_error, bound, bound_error, _latents(model.encode(x), generator), local_latents)
+    return _Bounds(best, best_error, bound, bound_error, _latents(model.encode(x), generator), local_latents)
 
 
-def _look_at_codes(model: DiscreteModel, x: Tensor, x_gap: Tensor) -> _Look:
-    """A point mass at the best code is found by trying all, or by a climb from the encoder's where they are many."""
+def _bounds_of_codes(model: DiscreteLatents, x: Tensor, x_gap: Tensor) -> _Bounds:
+    """The best code by trying all, or by a climb from the encoder's code if there are too many."""
     codes = model.encode_codes(x)
     chosen = codes[: len(x_gap)]
-    tried = enumeration.is_enumerable(model)
-    best_codes = enumeration.best_codes(model, x_gap) if tried else gibbs.climb(model, x_gap, chosen)
+    enumerable = enumeration.is_enumerable(model)
+    best_codes = enumeration.best_codes(model, x_gap) if enumerable else gibbs.climb(model, x_gap, chosen)
     best, bound = (model.log_joint_of(x_gap, each).double() for each in (best_codes, chosen))
     exactly = torch.zeros_like(best)
     in_use = len(codes.unique(dim=0))
-    return _Look(best, exactly, bound, exactly, _of_codes(model, codes), _of_codes(model, best_codes), in_use)
+    return _Bounds(best, exactly, bound, exactly, _of_codes(model, codes), _of_codes(model, best_codes), in_use)
 
 
-def _of_codes(model: DiscreteModel, codes: Tensor) -> Latents:
-    """What codes [N, G] carry where q is a point mass: I(x; z) is the entropy of their use over the datapoints."""
+def _of_codes(model: DiscreteLatents, codes: Tensor) -> Latents:
+    """The information in codes [N, G]: with q a point mass, I(x; z) is the entropy of their use over datapoints."""
     use = codes.unique(dim=0, return_counts=True)[1].double() / len(codes)
     shares = functional.one_hot(codes, model.num_codes).double().mean(0)  # [G, K]
     return Latents(
@@ -195,11 +204,11 @@ def _latents(posterior: Gaussian, generator: torch.Generator) -> Latents:
 def mutual_information(
     posterior: Gaussian, generator: torch.Generator, num_samples: int = INFORMATION_SAMPLES
 ) -> float:
-    """I(x; z) in nats where x is one of the N datapoints of ``posterior`` [N, d] at random and z ~ q(z|x).
+    """I(x; z) in nats, with x drawn uniformly from the N datapoints of ``posterior`` [N, d] and z ~ q(z|x).
 
-    The mean over z of the KL divergence from equal odds to the odds of which datapoint z came from: never negative, as
-    estimates that subtract two bounds are under collapse, and never above log N, however much more z tells of x.
-    Cost: ``num_samples`` N x N matrices, and no model evaluation.
+    The mean over z of the KL divergence from the uniform distribution to that of which datapoint z came from.  It is
+    never negative, unlike estimates that subtract two bounds under collapse, and never above log N, however much more
+    z says about x.  Cost: ``num_samples`` N x N matrices, and no model evaluation.
     """
     precision = (-posterior.log_variance).exp()  # [N, d]
     constant = -0.5 * (posterior.mean.square() * precision + posterior.log_variance).sum(-1)  # [N]

@@ -1,4 +1,4 @@
-"""Sums over all codes of a discrete model, where they are few enough."""
+"""Sums over all codes of a discrete model that has few enough."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from bench.models.discrete import DiscreteModel
+from bench.models.discrete import DiscreteLatents
 
 LARGEST_NUM_STATES = 2**16
 CHUNK_STATES = 1024  # that pass through the decoder at once
 
 
-def is_enumerable(model: DiscreteModel) -> bool:
-    """Whether its codes are few enough to sum over."""
+def is_enumerable(model: DiscreteLatents) -> bool:
+    """Whether the model has few enough codes to sum over."""
     return model.num_states <= LARGEST_NUM_STATES
 
 
 @torch.no_grad()
-def log_joints(model: DiscreteModel, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+def log_joints(model: DiscreteLatents, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     """All combinations of codes in chunks [S, G], each with its log p(x, k) [S, N] in nats (float64).
 
     Cost: a model evaluation for each pair of x and k, though each k passes through the network once for all x.
@@ -30,7 +30,7 @@ def log_joints(model: DiscreteModel, x: Tensor) -> Iterator[tuple[Tensor, Tensor
         yield codes, (log_prior + model.decoder.log_prob_of_pairs(x, model.vectors(codes)).mT).double()
 
 
-def log_likelihood(model: DiscreteModel, x: Tensor) -> Tensor:
+def log_likelihood(model: DiscreteLatents, x: Tensor) -> Tensor:
     """The exact ``log p(x) = log sum_k p(k) p(x|z_k)`` for each row of x [N, D]: [N] nats, float64."""
     total = torch.full((len(x),), -math.inf, dtype=torch.float64, device=x.device)
     for _, log_joint in log_joints(model, x):
@@ -38,8 +38,8 @@ def log_likelihood(model: DiscreteModel, x: Tensor) -> Tensor:
     return total
 
 
-def best_codes(model: DiscreteModel, x: Tensor) -> Tensor:
-    """The codes of highest p(x, k) for each row of x [N, D]: [N, G]."""
+def best_codes(model: DiscreteLatents, x: Tensor) -> Tensor:
+    """The codes with the highest p(x, k) for each row of x [N, D]: [N, G]."""
     highest = torch.full((len(x),), -math.inf, dtype=torch.float64, device=x.device)
     best = torch.zeros(len(x), model.num_groups, dtype=torch.long, device=x.device)
     for codes, log_joint in log_joints(model, x):

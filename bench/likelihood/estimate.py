@@ -1,26 +1,29 @@
-"""An estimate of log p(x), and what it carries."""
+"""An estimate of log p(x), with its errors and diagnostics."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-# How the mean of many runs would lie to log p(x): below it, above it, nearing it as the work grows, or above it by an
-# amount that is not known.
-Bias = Literal["lower", "upper", "consistent", "upward", ""]  # none where there is no estimate
+# Where the mean over many runs would lie relative to log p(x): below it, above it, approaching it as the work grows, or
+# above it by an unknown amount.
+Bias = Literal["lower", "upper", "consistent", "upward", ""]  # empty if there is no estimate
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """log p(x) in nats, one value for each datapoint, and what tells whether to believe it.
+    """log p(x) in nats, one value per datapoint, with the diagnostics that tell whether to trust it.
 
-    ``standard_errors`` are Monte Carlo errors: what another run of the estimator on the same model would change.
-    They say nothing of the spread between training seeds.  A datapoint without an estimate is NaN; ``mean`` and
-    ``standard_error`` are of the others, and ``warnings`` say how many are missing.
+    ``standard_errors`` are Monte Carlo errors: how much another run of the estimator on the same model would differ.
+    They do not include the spread between training seeds.  A datapoint without an estimate is NaN; ``mean`` and
+    ``standard_error`` are over the others, and ``warnings`` say how many are missing.
+
+    >>> Estimate(torch.tensor([-2.0, -4.0]), torch.zeros(2), "lower", model_evaluations=2).mean
+    -3.0
     """
 
     log_likelihoods: Tensor  # [N] nats
@@ -28,41 +31,41 @@ class Estimate:
     bias: Bias
     model_evaluations: int
     diagnostics: Mapping[str, Tensor] = field(default_factory=dict)  # each [N]
-    summary: Mapping[str, float] = field(default_factory=dict)  # what the diagnostics come to over all datapoints
+    summary: Mapping[str, float] = field(default_factory=dict)  # the diagnostics aggregated over all datapoints
     warnings: tuple[str, ...] = ()
-    # What `Estimator.estimate` adds:
+    # Added by `Estimator.estimate`:
     seconds: float = 0.0
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
     seed: int = 0  # of the generator that all draws came from
 
     @property
-    def found(self) -> Tensor:
+    def finite(self) -> Tensor:
         """Which datapoints have an estimate: [N] bool."""
         return torch.isfinite(self.log_likelihoods)
 
     @property
     def num_failed(self) -> int:
-        """How many have none."""
-        return int((~self.found).sum())
+        """How many datapoints have no estimate."""
+        return int((~self.finite).sum())
 
     @property
     def mean(self) -> float:
-        """Mean log-likelihood, nats a datapoint; NaN where no datapoint has an estimate."""
-        return float(self.log_likelihoods[self.found].double().mean())
+        """Mean log-likelihood, nats per datapoint; NaN if no datapoint has an estimate."""
+        return float(self.log_likelihoods[self.finite].double().mean())
 
     @property
     def standard_error(self) -> float:
-        """Monte Carlo standard error of the mean, nats a datapoint (datapoints have independent draws)."""
-        errors = self.standard_errors[self.found].double()
+        """Monte Carlo standard error of the mean, nats per datapoint (datapoints have independent draws)."""
+        errors = self.standard_errors[self.finite].double()
         return float(errors.square().sum().sqrt() / len(errors)) if len(errors) else float("nan")
 
 
 def missing(estimate: Estimate) -> tuple[str, ...]:
-    """What to say of datapoints without an estimate; empty where there are none."""
+    """The warning about datapoints without an estimate; empty if there are none."""
     if not estimate.num_failed:
         return ()
-    told = (
+    warning = (
         f"{estimate.num_failed} of {len(estimate.log_likelihoods)} datapoints have no finite estimate "
-        "(the model's log p(x, z) is not finite there); the mean is of the others."
+        "(the model's log p(x, z) is not finite there); the mean is over the others."
     )
-    return (told,)
+    return (warning,)

@@ -21,11 +21,11 @@ class FullGaussian:
         self.log_det: Tensor = torch.linalg.slogdet(root).logabsdet
 
     def __getitem__(self, rows: Tensor) -> FullGaussian:
-        """That of some of the datapoints."""
+        """The Gaussians of some of the datapoints."""
         return FullGaussian(self.mean[rows], self.root[rows], self.inverse_root[rows])
 
     def to(self, dtype: torch.dtype) -> FullGaussian:
-        """The same with another floating-point type."""
+        """The same in another floating-point type."""
         return FullGaussian(self.mean.to(dtype), self.root.to(dtype), self.inverse_root.to(dtype))
 
     def unwhiten(self, noise: Tensor) -> Tensor:
@@ -44,7 +44,7 @@ class FullGaussian:
 def fit_moments(z: Tensor) -> FullGaussian:
     """The Gaussian with the mean and covariance of draws z [S, N, d], as float64; S should exceed d.
 
-    A hundred-thousandth of the mean variance is added to every variance, so that S <= d does not fail.
+    1e-5 of the mean variance is added to every variance, so that S <= d does not fail.
     """
     z = _finite(z)
     mean = z.mean(0)
@@ -57,8 +57,8 @@ def fit_moments(z: Tensor) -> FullGaussian:
 def fit_scores(z: Tensor, gradient: Tensor) -> FullGaussian:
     """The Gaussian nearest in Fisher divergence, from draws z and ``gradient`` of log p(x, z) in z, both [S, N, d].
 
-    Its covariance A solves ``A Cov(gradient) A = Cov(z)``, its mean is ``mean(z) + A mean(gradient)``: where the
-    posterior is Gaussian both are exact, but for a little regularisation, however badly the chain mixed.  With 50 draws
+    Its covariance A solves ``A Cov(gradient) A = Cov(z)``, its mean is ``mean(z) + A mean(gradient)``: if the
+    posterior is Gaussian, both are exact up to a little regularisation, however badly the chain mixed.  With 50 draws
     at d = 10 the importance weights' standard error is a fifth of that with `fit_moments`.  In float64.
     Source: Cai et al. 2024, "Batch and match", section 3; Seyboldt et al. 2024.
     """
@@ -71,19 +71,19 @@ def fit_scores(z: Tensor, gradient: Tensor) -> FullGaussian:
     root = torch.linalg.solve_triangular(lower.mT, vectors * fourth, upper=True) * scale.unsqueeze(-1)
     inverse_root = (lower @ (vectors / fourth)).mT / scale.unsqueeze(-2)
     shift = _apply(root.mT, gradient.mean(0))  # in standard deviations
-    longest = math.sqrt(z.shape[-1])  # a longer one tells of a chain that did not move
+    longest = math.sqrt(z.shape[-1])  # a longer shift is a sign of a chain that did not move
     shift = shift * (longest / shift.norm(dim=-1, keepdim=True).clamp_min(longest))
     return FullGaussian(z.mean(0) + _apply(root, shift), root, inverse_root)
 
 
 def _apply(matrix: Tensor, z: Tensor) -> Tensor:
-    """One matrix a datapoint: [N, d, d], [..., N, d] -> [..., N, d]."""
+    """One matrix per datapoint: [N, d, d], [..., N, d] -> [..., N, d]."""
     product: Tensor = torch.einsum("nij,...nj->...ni", matrix, z)
     return product
 
 
 def _finite(z: Tensor) -> Tensor:
-    """As float64, with 0 for what is not finite: one datapoint without a density must not stop the others."""
+    """In float64, with 0 for what is not finite: one datapoint without a density must not stop the others."""
     return torch.nan_to_num(z.double(), nan=0.0, posinf=0.0, neginf=0.0)
 
 
@@ -94,13 +94,13 @@ def _covariance(z: Tensor) -> Tensor:
 
 
 def _regularised(z: Tensor) -> Tensor:
-    """A covariance pulled towards I by a tenth of d / S, in coordinates where I is a guess of the right size."""
+    """A covariance shrunk towards I by a tenth of d / S, in coordinates in which I is of the right scale."""
     covariance = _covariance(z)
     return covariance + 0.1 * z.shape[-1] / len(z) * _eye_like(covariance)
 
 
 def _scale(z: Tensor, gradient: Tensor) -> Tensor:
-    """A standard deviation a dimension [N, d], ``(var z / var gradient)^(1/4)``; 1 where the chain stood still."""
+    """A standard deviation per dimension [N, d], ``(var z / var gradient)^(1/4)``; 1 if the chain did not move."""
     scale = (z.var(0, correction=0) / gradient.var(0, correction=0)).pow(0.25)
     return torch.where(torch.isfinite(scale) & (scale > 0), scale, 1.0)
 

@@ -1,4 +1,4 @@
-"""Codes one group at a time: a proposal from Gibbs sampling, and the climb to better codes, where they are too many."""
+"""Discrete models with too many codes to sum over: a proposal by Gibbs sampling, and a climb to better codes."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ import torch
 from torch import Tensor
 
 from bench.likelihood.proposal import Proposal
-from bench.models.discrete import DiscreteModel
+from bench.models.discrete import DiscreteLatents
 
 NUM_WARMUP, NUM_SWEEPS = 2, 6
 MAX_CLIMBS = 20  # sweeps; most climbs end after three
 CHUNK_PIXELS = 2**21  # of the largest tensor
 
 
-def conditional(model: DiscreteModel, x: Tensor, codes: Tensor, group: int) -> Tensor:
-    """log p(x, k) for every code that one group might have beside the others of codes [N, G]: [K, N] nats.
+def conditional(model: DiscreteLatents, x: Tensor, codes: Tensor, group: int) -> Tensor:
+    """log p(x, k) for every code of one group, with the other groups' codes [N, G] held: [K, N] nats.
 
-    Cost: K model evaluations a datapoint.
+    Cost: K model evaluations per datapoint.
     """
-    found = []
+    parts = []
     every = torch.arange(model.num_codes, device=x.device)
     for part in every.split(max(1, CHUNK_PIXELS // x.numel())):
         varied = codes.repeat(len(part), 1, 1)
         varied[..., group] = part.unsqueeze(-1)
-        found.append(model.log_joint_of(x, varied))
-    return torch.cat(found)
+        parts.append(model.log_joint_of(x, varied))
+    return torch.cat(parts)
 
 
 @torch.no_grad()
-def climb(model: DiscreteModel, x: Tensor, codes: Tensor) -> Tensor:
-    """Codes [N, G] of a p(x, k) that no change of a single group's code makes higher, begun at ``codes``.
+def climb(model: DiscreteLatents, x: Tensor, codes: Tensor) -> Tensor:
+    """Codes [N, G] whose p(x, k) no change of a single group's code increases, starting at ``codes``.
 
-    Iterated conditional modes (Besag 1986).  Cost: G K model evaluations a datapoint and sweep.
+    Iterated conditional modes (Besag 1986).  Cost: G K model evaluations per datapoint and sweep.
     """
     for _ in range(MAX_CLIMBS):
         before, codes = codes, codes.clone()
@@ -45,16 +45,16 @@ def climb(model: DiscreteModel, x: Tensor, codes: Tensor) -> Tensor:
 
 
 class GibbsMixture(Proposal):
-    """For each datapoint a mixture over the sweeps of a Gibbs sampler, and of the prior; it draws codes [..., N, G].
+    """For each datapoint a mixture over the sweeps of a Gibbs sampler and the prior; it draws codes [..., N, G].
 
-    The component of a sweep is the product of the conditionals that its codes were drawn from, as a whole it has
-    what independent marginals lack: codes that depend on each other.  The share of the prior bounds every weight by
+    The component of a sweep is the product of the conditionals that its codes were drawn from; unlike independent
+    marginals, the mixture has codes that depend on each other.  The share of the prior bounds every weight by
     ``p(x|z) / PRIOR_SHARE``, as in `DefensiveStudent`.
     """
 
     PRIOR_SHARE = 0.1
 
-    def __init__(self, model: DiscreteModel, log_components: Tensor) -> None:
+    def __init__(self, model: DiscreteLatents, log_components: Tensor) -> None:
         """``log_components`` [S, G, N, K] are log probabilities of each sweep, group, datapoint and code."""
         self.model = model
         self.log_components = log_components
@@ -73,7 +73,7 @@ class GibbsMixture(Proposal):
         return torch.stack(draws)
 
     def log_prob(self, z: Tensor) -> Tensor:
-        """See `Proposal.log_prob`: of codes [k, N, G]."""
+        """See `Proposal.log_prob`; for codes [k, N, G]."""
         index = z.movedim(0, -1).movedim(1, 0)  # [G, N, k]
         log_q = torch.stack([component.gather(-1, index).sum(0).mT for component in self.log_components])  # [S, k, N]
         fitted = log_q.logsumexp(0) + math.log1p(-self.PRIOR_SHARE) - math.log(len(log_q))
@@ -81,10 +81,10 @@ class GibbsMixture(Proposal):
 
 
 @torch.no_grad()
-def fit_gibbs(model: DiscreteModel, x: Tensor, generator: torch.Generator) -> tuple[GibbsMixture, int]:
-    """A `GibbsMixture` fitted to each row of x [N, D], and what it cost: G K model evaluations a datapoint and sweep.
+def fit_gibbs(model: DiscreteLatents, x: Tensor, generator: torch.Generator) -> tuple[GibbsMixture, int]:
+    """A `GibbsMixture` fitted to each row of x [N, D], and its cost: G K model evaluations per datapoint and sweep.
 
-    The sampler begins at the encoder's codes, or where there is no encoder at a draw from the prior.
+    The sampler starts at the encoder's codes or, without an encoder, at a draw from the prior.
     """
     codes = (model.sample_codes(len(x), generator) if model.encoder is None else model.encode_codes(x)).clone()
     components = []
@@ -101,6 +101,6 @@ def fit_gibbs(model: DiscreteModel, x: Tensor, generator: torch.Generator) -> tu
 
 
 def _inverse(log_probabilities: Tensor, uniform: Tensor) -> Tensor:
-    """Draws by the inverse of the distribution function: [..., K] and [...] -> [...]."""
+    """Draws by inverting the distribution function: [..., K] and [...] -> [...]."""
     below = log_probabilities.exp().cumsum(-1) < uniform.unsqueeze(-1)
     return below.sum(-1).clamp_max(log_probabilities.shape[-1] - 1)

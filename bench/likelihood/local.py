@@ -1,8 +1,8 @@
-"""The best diagonal Gaussian for each datapoint's posterior, by local optimisation of its own lower bound.
+"""The best diagonal Gaussian for each datapoint's posterior, by local optimisation of the datapoint's lower bound.
 
-It is what the encoder would give if it were free to choose for each datapoint: what an encoder loses to it is the
-amortisation gap, what it loses to log p(x) the approximation gap.  Source: Cremer et al. 2018, "Inference suboptimality
-in variational autoencoders".
+It is what the encoder would output if it could choose freely for each datapoint: the encoder's bound lies below its
+bound by the amortisation gap, and its bound below log p(x) by the approximation gap.  Source: Cremer et al. 2018,
+"Inference suboptimality in variational autoencoders".
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from bench.mcmc.posterior import sample_posterior
 from bench.models.gaussian import Gaussian
 from bench.models.latent import LatentVariableModel
 
-# A short chain finds where each posterior is and how wide, which spares most of the optimisation.
+# A short chain finds the location and width of each posterior, which saves most of the optimisation.
 NUM_WARMUP, NUM_DRAWS, NUM_LEAPFROG = 30, 30, 4
 
-# Draws a step: antithetic pairs, so that the gradient in the mean is exact where the posterior is Gaussian.
+# Draws per step: antithetic pairs, so that the gradient in the mean is exact if the posterior is Gaussian.
 NUM_PAIRS = 4
 NUM_STEPS = 50
-LONGEST_SHIFT = 2.0  # of a step in the mean, in standard deviations
-LARGEST_CHANGE = 10.0  # of a step in the precision, as a factor
+LONGEST_SHIFT = 2.0  # of the mean in one step, in standard deviations
+LARGEST_CHANGE = 10.0  # of the precision in one step, as a factor
 
 
 @dataclass(frozen=True)
 class LocalPosteriors:
-    """q*(z|x) for each datapoint, and what finding it cost."""
+    """q*(z|x) for each datapoint, and the cost of the optimisation."""
 
     posterior: Gaussian  # [N, d]
     model_evaluations: int
@@ -40,12 +40,12 @@ class LocalPosteriors:
 def fit_local_posteriors(
     model: LatentVariableModel, x: Tensor, generator: torch.Generator, num_steps: int = NUM_STEPS
 ) -> LocalPosteriors:
-    """The Gaussian with diagonal covariance of highest lower bound for each row of x [N, D], in the dtype of x.
+    """The Gaussian with diagonal covariance and the highest lower bound for each row of x [N, D], in the dtype of x.
 
-    Stochastic natural-gradient steps from a Gaussian fitted to a short Hamiltonian Monte Carlo chain: the mean makes
-    a Newton step, the precision moves to the mean curvature, both ever less.  What is found is a maximum up to
+    Stochastic natural-gradient steps of decreasing size, from a Gaussian fitted to a short Hamiltonian Monte Carlo
+    chain: the mean makes a Newton step, the precision moves to the mean curvature.  The result is a maximum up to
     optimisation error, and its bound is a bound in any case.  Source: Khan & Rue 2023, "The Bayesian learning rule".
-    Cost: ``16 * num_steps`` model evaluations a datapoint, and 482 for the chain (582 without an encoder).
+    Cost: ``16 * num_steps`` model evaluations per datapoint, and 482 for the chain (582 without an encoder).
     """
     fitted = [_fit(model, block, generator, num_steps) for block in blocks(x)]
     posterior = Gaussian(
@@ -66,7 +66,7 @@ def _fit(model: LatentVariableModel, x: Tensor, generator: torch.Generator, num_
         noise = torch.cat([half, -half])
         scale = precision.rsqrt()
         gradient = model.log_joint_gradient(x, mean + scale * noise).nan_to_num(0.0)
-        residual = gradient + noise / scale  # 0 where the posterior is this Gaussian, which takes the noise out
+        residual = gradient + noise / scale  # 0 if the posterior is this Gaussian, which removes the noise
         curvature = precision - (noise * residual).mean(0) / scale  # E[-d^2 log p / dz^2] (Stein)
         curvature = curvature.clamp(precision / LARGEST_CHANGE, precision * LARGEST_CHANGE)
         rate = 2 / (step + 3)
@@ -82,8 +82,8 @@ def lower_bound(
 ) -> tuple[Tensor, Tensor]:
     """The lower bound of each row of x [N, D] under ``posterior`` and its standard error, each [N] nats.
 
-    The mean of ``log p(x, z) - log q(z)``, so that it holds for any prior, and that its error falls to 0 where q is
-    exact.  Cost: ``num_samples`` model evaluations a datapoint.
+    The mean of ``log p(x, z) - log q(z)``, which is a bound for any prior and whose error is 0 if q is exact.
+    Cost: ``num_samples`` model evaluations per datapoint.
     """
     draws = []
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""The modes of each datapoint's posterior, and the Gaussians of their curvature (Laplace's approximation)."""
+"""The modes of each datapoint's posterior, with Gaussians given by their curvature (Laplace's approximation)."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from bench.models.gaussian import LOG_2PI
 from bench.models.latent import LatentVariableModel
 
 NUM_CLIMBS = 25  # damped Newton steps
-STEP = 1e-4  # of the finite differences, in z: the curvature's error is of its square
-LONGEST = 1.0  # step in z
-SAME = 0.5  # modes nearer than this many standard deviations are one
-LEAST_CURVATURE = 1.0  # that of the prior: a posterior is seldom wider
+STEP = 1e-4  # of the finite differences, in z: the curvature's error is of order STEP^2
+LONGEST = 1.0  # longest step in z
+SAME = 0.5  # modes closer than this, in standard deviations, are the same
+LEAST_CURVATURE = 1.0  # the prior's: a posterior is seldom wider
 
 
 @dataclass(frozen=True)
 class Modes:
-    """Up to M modes of each of N posteriors; ``exists`` tells which of the M are modes of their own."""
+    """Up to M modes of each of N posteriors; ``exists`` tells which of the M are distinct modes."""
 
     gaussians: list[FullGaussian]  # M of them, each for N datapoints
     log_mass: Tensor  # [M, N] log of the integral of p(x, z) near the mode, nats
@@ -34,11 +34,11 @@ class Modes:
 def find_modes(
     model: LatentVariableModel, x: Tensor, generator: torch.Generator, num_starts: int, max_modes: int
 ) -> Modes:
-    """The modes that climbs from the best of ``num_starts`` prior draws, and from the encoder's mean, end at.
+    """The modes reached by climbs from the best of ``num_starts`` prior draws and from the encoder's mean.
 
-    The prior draws are shared by all rows of x [N, D].  ``model`` and x should be float64, as curvatures are taken by
-    finite differences of gradients.  Cost: ``num_starts`` model evaluations in all, and some 60 (d + 1) for each of
-    ``max_modes`` climbs of a datapoint.
+    The prior draws are shared by all rows of x [N, D].  ``model`` and x should be float64, since curvatures are finite
+    differences of gradients.  Cost per datapoint: ``num_starts`` model evaluations, and about 60 (d + 1) for each of
+    ``max_modes`` climbs.
     """
     starts, cost = _starts(model, x, generator, num_starts, max_modes)  # [M, N, d]
     z = starts
@@ -66,7 +66,7 @@ def find_modes(
 def _starts(
     model: LatentVariableModel, x: Tensor, generator: torch.Generator, num_starts: int, max_modes: int
 ) -> tuple[Tensor, int]:
-    """Where to climb from [M, N, d]: the best prior draws, each far from those chosen before; and the cost."""
+    """Starting points of the climbs [M, N, d], the best prior draws, each far from earlier ones; and the cost."""
     candidates = model.sample_prior(num_starts, generator)  # [S, d]
     with torch.no_grad():
         columns = [model.log_joint(x, z.expand(len(x), -1)) for z in candidates]
@@ -93,7 +93,7 @@ def _curvature(model: LatentVariableModel, x: Tensor, z: Tensor) -> tuple[hmc.St
 
 
 def _positive(curvature: Tensor, damping: Tensor) -> Tensor:
-    """The curvature with its eigenvalues' absolute values, plus the damping: a step uphill wherever it is."""
+    """The curvature with absolute eigenvalues, plus the damping: then every step goes uphill."""
     values, vectors = torch.linalg.eigh(curvature)
     values = values.abs() + damping.unsqueeze(-1)
     positive: Tensor = (vectors * values.unsqueeze(-2)) @ vectors.mT
@@ -101,7 +101,7 @@ def _positive(curvature: Tensor, damping: Tensor) -> Tensor:
 
 
 def _distinct(gaussians: list[FullGaussian], log_mass: Tensor) -> Tensor:
-    """Which modes [M, N] are not another's double, the one of greater mass (or found first) staying."""
+    """Which modes [M, N] are not duplicates of an earlier one."""
     kept: list[Tensor] = []
     finite = torch.isfinite(log_mass)
     for m, gaussian in enumerate(gaussians):
@@ -113,6 +113,6 @@ def _distinct(gaussians: list[FullGaussian], log_mass: Tensor) -> Tensor:
 
 
 def _finite(matrix: Tensor) -> Tensor:
-    """The identity where an entry is not finite: one datapoint without a density must not stop the others."""
+    """The identity for a matrix with an entry that is not finite: one datapoint must not stop the others."""
     whole = torch.isfinite(matrix).all(-1).all(-1)[..., None, None]
     return torch.where(whole, matrix, torch.eye(matrix.shape[-1]).to(matrix))

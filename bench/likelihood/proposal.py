@@ -1,7 +1,7 @@
-"""Proposals for importance sampling: where z is drawn from when p(x) is averaged over it.
+"""Proposals for importance sampling: the distributions of z over which p(x) is averaged.
 
-Draws are made one at a time, so that ``sample(2)`` twice and ``sample(4)`` once give the same four: how the work is cut
-into chunks does not change an estimate.
+Draws are made one at a time, so that ``sample(2)`` twice and ``sample(4)`` once give the same four: how the work is
+divided into chunks does not change an estimate.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bench.mcmc.posterior import sample_posterior
 from bench.models.gaussian import Gaussian
 from bench.models.latent import LatentVariableModel
 
-# The chain that a proposal is fitted to; a longer one no longer lowers the standard error.
+# The chain that a proposal is fitted to; a longer one does not lower the standard error.
 NUM_WARMUP, NUM_DRAWS, NUM_LEAPFROG = 50, 50, 4
 
 
@@ -51,7 +51,7 @@ class PriorProposal(Proposal):
 
 
 class EncoderProposal(Proposal):
-    """q(z|x), as the encoder gives it."""
+    """The encoder's q(z|x)."""
 
     def __init__(self, posterior: Gaussian) -> None:
         """``posterior`` is the encoder's Gaussian, [N, d]."""
@@ -69,16 +69,16 @@ class EncoderProposal(Proposal):
 class DefensiveStudent(Proposal):
     """A Student t around a fitted Gaussian, mixed with the prior so that no weight exceeds ``p(x|z) / PRIOR_SHARE``.
 
-    The tails of a t bound the weights near the fitted mode; the share of the prior finds what the chain did not visit,
-    at the price of that share of the effective sample size.  Source: Hesterberg 1995, "Weighted average importance
-    sampling and defensive mixture distributions".
+    The tails of the t bound the weights near the fitted mode; the share of the prior covers what the chain did not
+    visit, at the price of that share of the effective sample size.  Source: Hesterberg 1995, "Weighted average
+    importance sampling and defensive mixture distributions".
     """
 
-    DEGREES = 8  # an even number: half of it are exponential draws, whose sum makes the chi-square
+    DEGREES = 8  # even: a chi-square draw is then a sum of DEGREES / 2 exponential draws
     PRIOR_SHARE = 0.1
 
     def __init__(self, gaussian: FullGaussian, model: LatentVariableModel) -> None:
-        """``gaussian`` gives centre and shape, ``model`` the prior."""
+        """``gaussian`` has the centre and shape, ``model`` the prior."""
         self.gaussian = gaussian
         self.model = model
 
@@ -115,9 +115,9 @@ class DefensiveStudent(Proposal):
 
 
 def fit_student(model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> tuple[DefensiveStudent, int]:
-    """A `DefensiveStudent` fitted to a Hamiltonian Monte Carlo chain for each row of x [N, D], and what it cost.
+    """A `DefensiveStudent` fitted to a Hamiltonian Monte Carlo chain for each row of x [N, D], and its cost.
 
-    Cost: 802 model evaluations a datapoint, and 100 more without an encoder.
+    Cost: 802 model evaluations per datapoint, and 100 more without an encoder.
     """
     chain = sample_posterior(
         model, x, generator, num_warmup=NUM_WARMUP, num_samples=NUM_DRAWS, num_leapfrog=NUM_LEAPFROG

@@ -1,4 +1,4 @@
-"""Sums over importance weights: the estimate, its standard error, and whether to believe them."""
+"""Sums over importance weights: the estimate, its standard error, and whether to trust them."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-# A datapoint of fewer effective samples is not to be trusted; a run where more than this share are says so.
+# A datapoint with fewer effective samples cannot be trusted; if more than this share are, there is a warning.
 FEW_SAMPLES = 10
 FEW_SHARE = 0.01
 
-# A generalised Pareto tail beyond it has weights whose mean converges too slowly to be trusted (Vehtari et al. 2024).
-# Its estimate is noisy (some 0.15), so that a few datapoints beyond it say nothing.
+# With a larger shape of the generalised Pareto tail, the mean of the weights converges too slowly to be trusted
+# (Vehtari et al. 2024).  The estimate of the shape is noisy (about 0.15), so a few datapoints beyond it mean nothing.
 HIGH_PARETO_K = 0.7
 HEAVY_SHARE = 0.05
 
-# Fewer weights than this in the tail tell nothing of its shape.
+# Fewer weights in the tail say nothing about its shape.
 SHORTEST_TAIL = 20
 
-# A bound that lies lower than this many of its own standard errors, and than this many nats, is called loose.
+# A bound is called loose if it lies lower by more than this many of its standard errors and this many nats.
 LOOSE_ERRORS, LOOSE_NATS = 2.0, 0.01
 
 
 @dataclass(frozen=True)
 class Weighed:
-    """What K importance weights tell of each of N datapoints."""
+    """The result of K importance weights for each of N datapoints."""
 
     log_mean: Tensor  # [N] log (1/K) sum_k w_k, nats
     standard_error: Tensor  # [N] of log_mean, by the delta method
     effective: Tensor  # [N] effective sample size, (sum w)^2 / sum w^2
-    pareto_k: Tensor  # [N] shape of the tail of the weights; NaN where they are too few
+    pareto_k: Tensor  # [N] shape of the tail of the weights; NaN if there are too few
     num_samples: int
 
     @classmethod
     def cat(cls, parts: Sequence[Weighed]) -> Weighed:
-        """Those of several blocks of datapoints as one."""
+        """Several blocks of datapoints as one."""
         return cls(
             log_mean=torch.cat([part.log_mean for part in parts]),
             standard_error=torch.cat([part.standard_error for part in parts]),
@@ -50,47 +50,47 @@ class Weighed:
     def looseness(self) -> float:
         """How far below log p(x) the mean over datapoints is expected to lie, in nats.
 
-        Half the squared standard error of each datapoint, the delta method's second term; too small where the
-        effective sample size is.
+        Half the squared standard error of each datapoint, the delta method's second term; too small if the effective
+        sample size is.
         """
         half_squares = 0.5 * self.standard_error.square()
         return float(half_squares[torch.isfinite(self.log_mean)].mean())
 
     def summary(self) -> dict[str, float]:
         """Over all datapoints: the median effective sample size, the share of heavy tails, the expected looseness."""
-        found = torch.isfinite(self.log_mean)
-        told = {"effective_sample_size": float(self.effective[found].median()) if found.any() else math.nan}
-        if not self.pareto_k[found].isnan().all():
-            told["heavy_tails"] = float((self.pareto_k[found] > HIGH_PARETO_K).double().mean())
-        return {**told, "looseness": self.looseness}
+        finite = torch.isfinite(self.log_mean)
+        summary = {"effective_sample_size": float(self.effective[finite].median()) if finite.any() else math.nan}
+        if not self.pareto_k[finite].isnan().all():
+            summary["heavy_tails"] = float((self.pareto_k[finite] > HIGH_PARETO_K).double().mean())
+        return {**summary, "looseness": self.looseness}
 
     def warnings(self, remedy: str) -> tuple[str, ...]:
-        """When not to believe the estimate; ``remedy`` is what to do then."""
-        found = torch.isfinite(self.log_mean)
-        count, said = int(found.sum()), []
-        least = max(2.0, min(FEW_SAMPLES, 0.5 * self.num_samples))  # 2 samples are never enough to believe
+        """Reasons not to trust the estimate, each ending in ``remedy``, which says what to do."""
+        finite = torch.isfinite(self.log_mean)
+        count, warnings = int(finite.sum()), []
+        least = max(2.0, min(FEW_SAMPLES, 0.5 * self.num_samples))  # 2 samples are never enough
         few, heavy = (
-            int((self.effective[found] <= least * (1 - 1e-9)).sum()),
-            int((self.pareto_k[found] > HIGH_PARETO_K).sum()),
+            int((self.effective[finite] <= least * (1 - 1e-9)).sum()),
+            int((self.pareto_k[finite] > HIGH_PARETO_K).sum()),
         )
         if few > FEW_SHARE * count:
-            said.append(
+            warnings.append(
                 f"{few} of {count} datapoints ({few / count:.0%}) have an effective sample size below {least:g}: "
                 f"their estimates may be too low and their standard errors too small. {remedy}"
             )
         if heavy > HEAVY_SHARE * count:
-            said.append(
+            warnings.append(
                 f"{heavy} of {count} datapoints ({heavy / count:.0%}) have weights with a heavy tail (Pareto k above "
                 f"{HIGH_PARETO_K}): their estimates may be too low. {remedy}"
             )
-        error = float(self.standard_error[found].square().sum().sqrt()) / max(count, 1)
-        if not said and self.looseness > max(LOOSE_NATS, LOOSE_ERRORS * error):
-            said.append(f"As a lower bound the mean is expected to lie {self.looseness:.2f} nats too low. {remedy}")
-        return tuple(said)
+        error = float(self.standard_error[finite].square().sum().sqrt()) / max(count, 1)
+        if not warnings and self.looseness > max(LOOSE_NATS, LOOSE_ERRORS * error):
+            warnings.append(f"As a lower bound the mean is expected to lie {self.looseness:.2f} nats too low. {remedy}")
+        return tuple(warnings)
 
 
 class Weights:
-    """Streamed sums over log weights: memory does not grow with their number, but for the longest ones."""
+    """Streamed sums over log weights: of their values only the largest are kept."""
 
     def __init__(self, num_samples: int, like: Tensor) -> None:
         """``num_samples`` is K, ``like`` a tensor [N, ...] on the device of the weights."""
@@ -103,7 +103,7 @@ class Weights:
         self._waiting: list[Tensor] = []
 
     def add(self, log_weights: Tensor) -> None:
-        """Log weights of k further samples: [k, N]."""
+        """Add the log weights of k further samples: [k, N]."""
         log_weights = log_weights.double()
         self.log_sum = torch.logaddexp(self.log_sum, log_weights.logsumexp(0))
         self.log_sum_squares = torch.logaddexp(self.log_sum_squares, (2 * log_weights).logsumexp(0))
@@ -117,7 +117,7 @@ class Weights:
         self._waiting = []
 
     def weighed(self) -> Weighed:
-        """What the weights so far come to."""
+        """The result of the weights so far."""
         self._sort()
         effective = (2 * self.log_sum - self.log_sum_squares).exp()
         relative_variance = (self.num_samples / effective - 1).clamp_min(0) / (self.num_samples - 1)
@@ -133,10 +133,10 @@ class Weights:
 def pareto_k(log_weights: Tensor) -> Tensor:
     """The shape k of a generalised Pareto distribution fitted to each column's largest weights: [M + 1, N] -> [N].
 
-    ``log_weights`` are sorted from the largest down; the last is the threshold above which the tail is fitted.  NaN
-    where the tail has fewer than SHORTEST_TAIL weights.  Above 1/2 the weights' variance is infinite, above 1 their
-    mean.  Source: Zhang & Stephens 2009; its use here: Vehtari et al. 2024, "Pareto smoothed importance sampling",
-    whose weakly informative prior on k is taken too.
+    ``log_weights`` are in descending order; the last is the threshold above which the tail is fitted.  NaN if the tail
+    has fewer than SHORTEST_TAIL weights.  For k above 1/2 the weights' variance is infinite, above 1 their mean.
+    Source: Zhang & Stephens 2009; Vehtari et al. 2024, "Pareto smoothed importance sampling", for its use here and for
+    the weakly informative prior on k.
     """
     length = len(log_weights) - 1
     if length < SHORTEST_TAIL:

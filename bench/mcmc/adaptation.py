@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,20 +18,25 @@ KAPPA = 0.75  # how fast the average forgets them
 class DualAveraging:
     """Adapts log step sizes until the acceptance probability meets ``target``.
 
-    ``initial`` is a number, or a tensor whose shape is that of the acceptances to come: one step size for all chains,
-    or one each.  ``step_size`` is the one to use while warming up, ``averaged`` the one to freeze afterwards.
+    ``initial`` is a number, or a tensor of the shape of the acceptances: one step size for all chains, or one each.
+    ``step_size`` is the one to use while warming up, ``averaged`` the one to freeze afterwards.
 
-    With ``horizon`` the iteration count stops there, so that the gain no longer falls and the step size follows a
-    target that moves while a model learns.  The price is a lasting pull of log e towards mu, which shifts the
-    acceptance by ``gamma * |mu - log e| / sqrt(horizon)``: 0.01 at a horizon of 200 and a step size 20 times off mu.
+    With ``horizon`` the iteration count stops there, so that the gain no longer falls and the step size can follow a
+    model that is being trained.  The price is a permanent pull of log e towards mu, which shifts the acceptance by
+    ``gamma * |mu - log e| / sqrt(horizon)``: 0.01 at a horizon of 200 and a step size 20 times off mu.
+
+    >>> adaptation = DualAveraging(0.1, target=0.9)
+    >>> adaptation.update(torch.tensor(1.0))  # everything was accepted
+    >>> bool(adaptation.step_size > 0.1)
+    True
     """
 
     def __init__(self, initial: float | Tensor, target: float, horizon: int | None = None, gamma: float = 0.05) -> None:
         """``target`` is an acceptance probability, 0.9 in the paper's Monte Carlo EM.
 
-        ``gamma`` is how hard log e is pulled to mu = log(10 initial).  Fed by a single chain, whose acceptance is
-        noisy, the default makes log e jump so far that the frozen step size is accepted at 0.95 where 0.9 was asked;
-        0.2 does not.
+        ``gamma`` is how strongly log e is pulled to mu = log(10 initial).  With a single chain, whose acceptance is
+        noisy, the default makes log e jump so far that the frozen step size is accepted at 0.95 instead of 0.9; 0.2
+        does not.
         """
         log_initial = (initial if isinstance(initial, Tensor) else torch.tensor(initial)).log()
         self.target = target
@@ -46,12 +50,12 @@ class DualAveraging:
 
     @property
     def step_size(self) -> Tensor:
-        """What the next iteration should use while still adapting."""
+        """The step size for the next iteration while adapting."""
         return self.log_step_size.exp()
 
     @property
     def averaged(self) -> Tensor:
-        """What to freeze after warm-up; the initial value before the first update."""
+        """The step size to freeze after warm-up; the initial value before the first update."""
         return self.log_averaged.exp() if self.iteration else self.step_size
 
     def update(self, acceptance: Tensor) -> None:
@@ -63,11 +67,11 @@ class DualAveraging:
         self.log_step_size = self.mu - math.sqrt(t) / self.gamma * self.mean_error
         self.log_averaged = (1 - forget) * self.log_averaged + forget * self.log_step_size
 
-    def state_dict(self) -> dict[str, Any]:
-        """All that the next update depends on, as numbers and tensors."""
+    def state_dict(self) -> dict[str, object]:
+        """Everything that the next update depends on, as numbers and tensors."""
         return dict(vars(self))
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on exactly where `state_dict` was taken; raises KeyError where an entry is missing."""
+    def load_state_dict(self, state: Mapping[str, object]) -> None:
+        """Continue exactly where `state_dict` was taken; raises KeyError if an entry is missing."""
         for name in vars(self):
             setattr(self, name, state[name])

@@ -1,6 +1,6 @@
-"""Chains along a path of densities from one that can be sampled to the joint p(x, z), forward or back.
+"""Chains along a path of densities from one that can be sampled to the joint p(x, z), or back.
 
-``f_b(z) = start(z)^(1 - b) p(x, z)^b`` for b from 0 to 1; many chains a datapoint, all datapoints at once.
+``f_b(z) = start(z)^(1 - b) p(x, z)^b`` for b from 0 to 1; many chains per datapoint, all datapoints at once.
 Source: Neal 2001, "Annealed importance sampling"; Wu et al. 2017, "On the quantitative analysis of decoder-based
 generative models".
 """
@@ -18,11 +18,11 @@ from bench.mcmc import hmc
 from bench.mcmc.density import LogDensity
 from bench.mcmc.hmc import State
 
-TARGET = 0.65  # acceptance: where Hamiltonian Monte Carlo moves farthest for its cost (Beskos et al. 2013)
-JITTER = 0.2  # share by which every step size varies, against resonances
+TARGET = 0.65  # acceptance at which Hamiltonian Monte Carlo moves farthest for its cost (Beskos et al. 2013)
+JITTER = 0.2  # fraction by which every step size varies, against resonances
 
-# The pilot run: distributions for each one of the run proper, its least number, moves before it starts down the path,
-# and how much an acceptance that is off changes the log step size.
+# The pilot run: its number of distributions relative to the actual run, at least this many, moves before it sets off
+# along the path, and how much a wrong acceptance changes the log step size.
 PILOT_SHARE, PILOT_LEAST, PILOT_START, PILOT_GAIN = 0.25, 50, 10, 0.7
 
 
@@ -55,12 +55,12 @@ class _Between(LogDensity):
 
 @dataclass(frozen=True)
 class Annealed:
-    """What C chains for each of N datapoints have come to."""
+    """The result of C chains for each of N datapoints."""
 
     log_weights: Tensor  # [C, N] float64, nats
     acceptance: Tensor  # [N] mean acceptance probability
     divergences: Tensor  # [N] divergent transitions
-    step_sizes: Tensor  # [T - 1, N] those used
+    step_sizes: Tensor  # [T - 1, N]
 
 
 def sigmoidal_schedule(num_steps: int) -> list[float]:
@@ -77,13 +77,13 @@ def anneal(
     generator: torch.Generator,
     step_sizes: Tensor | None = None,
 ) -> Annealed:
-    """Log weights of chains begun at z [C, N, d], one move at each b strictly between the ends of the ``schedule``.
+    """Log weights of chains that start at z [C, N, d], with a move at each b strictly inside the ``schedule``.
 
     With a schedule from 0 to 1 and z drawn from the start, the mean of exp(log weights) is p(x).  With one from 1 to
     0 and z drawn exactly from p(z|x), the mean of exp(-log weights) is 1 / p(x).  Both hold for ``step_sizes``
-    [T - 1, N], in the order of the schedule, that were fixed before; without them each datapoint's step size follows
-    the acceptance along the way, and the weights are not to be used (a pilot run).
-    Cost: ``2 + 2 * num_leapfrog * (T - 1)`` model evaluations a chain, in a pilot PILOT_START moves more.
+    [T - 1, N], in the order of the schedule, that were fixed beforehand; without them each datapoint's step size
+    follows the acceptance along the way, and the weights must not be used (a pilot run).
+    Cost: ``2 + 2 * num_leapfrog * (T - 1)`` model evaluations per chain, and PILOT_START more moves in a pilot run.
     """
     state, b = hmc.init(path.log_joint, z), 1.0
     log_weights = torch.zeros(z.shape[:-1], dtype=torch.float64, device=z.device)
@@ -113,19 +113,19 @@ def anneal(
 
 
 def pilot(path: Path, z: Tensor, num_steps: int, num_leapfrog: int, generator: torch.Generator) -> tuple[Tensor, int]:
-    """Step sizes [num_steps - 1, N] for the sigmoidal schedule, and what they cost a chain in model evaluations.
+    """Step sizes [num_steps - 1, N] for the sigmoidal schedule, and their cost in model evaluations per chain.
 
-    Found on a coarser run of chains begun at z [C, N, d], which are not used again: step sizes that follow the chains
-    that they move would make the weights those of no bound.
+    From a coarser run of chains that start at z [C, N, d] and are not used again: with step sizes that depend on the
+    chains they move, the weights would not give a bound.
     """
     coarse = min(num_steps, max(PILOT_LEAST, math.ceil(PILOT_SHARE * num_steps)))
-    found = anneal(path, z, sigmoidal_schedule(coarse), num_leapfrog, generator).step_sizes
+    step_sizes = anneal(path, z, sigmoidal_schedule(coarse), num_leapfrog, generator).step_sizes
     places = (torch.arange(1, num_steps) * coarse / num_steps).round().long().clamp(1, coarse - 1) - 1
-    return found[places.to(z.device)], 2 + 2 * num_leapfrog * (coarse - 1 + PILOT_START)
+    return step_sizes[places.to(z.device)], 2 + 2 * num_leapfrog * (coarse - 1 + PILOT_START)
 
 
 class _Adaptation:
-    """Log step sizes, one a datapoint, that follow the acceptance of the datapoint's chains."""
+    """Log step sizes, one per datapoint, that follow the acceptance of the datapoint's chains."""
 
     def __init__(self, z: Tensor) -> None:
         self.log_step_size = z.new_full((z.shape[-2],), math.log(0.5))
@@ -144,7 +144,7 @@ def _log_ratio(state: State, start: State, b: float) -> Tensor:
 
 
 def _rebased(state: State, start: State, scale: float) -> State:
-    """The state at b times ``scale``, at no cost: ``log f_b - log start`` is proportional to b."""
+    """The state at b times ``scale``, without evaluations: ``log f_b - log start`` is proportional to b."""
     return State(
         state.z,
         torch.lerp(start.log_density, state.log_density, scale),

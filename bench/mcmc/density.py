@@ -1,4 +1,4 @@
-"""What a chain moves on: a log density over z with its gradient."""
+"""The log density over z that a chain moves on, with its gradient."""
 
 from __future__ import annotations
 
@@ -10,25 +10,30 @@ from torch import Tensor
 
 
 class LogDensity(ABC):
-    """A log density over z [..., N, d] in nats, up to a constant, each row by itself."""
+    """A log density over z [..., N, d] in nats, up to a constant, independently for each row."""
 
     @abstractmethod
     def with_gradient(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """The log density [..., N] and its gradient [..., N, d], both detached.  Cost: 2 model evaluations a row."""
+        """The log density [..., N] and its gradient [..., N, d], both detached.  Cost: 2 model evaluations per row."""
 
     def gradient(self, z: Tensor) -> Tensor:
-        """The gradient alone, where that costs less: within a trajectory no value is needed.
+        """The gradient alone, if that is cheaper: within a trajectory no value is needed.
 
-        Were it a wrong one, proposals would be rejected more often, and chains still leave the density as it is.
+        If it were wrong, proposals would be rejected more often, but chains would still leave the density invariant.
         """
         return self.with_gradient(z)[1]
 
 
 class Differentiated(LogDensity):
-    """A differentiable function as a log density."""
+    """A differentiable function as a log density.
+
+    >>> value, gradient = Differentiated(lambda z: -0.5 * z.square().sum(-1)).with_gradient(torch.ones(1, 2))
+    >>> gradient
+    tensor([[-1., -1.]])
+    """
 
     def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
-        """``function`` maps z [..., N, d] to [..., N]; nothing is accumulated in parameters that it uses."""
+        """``function`` maps z [..., N, d] to [..., N]; no gradient is accumulated in parameters that it uses."""
         self.function = function
 
     def __call__(self, z: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Hamiltonian Monte Carlo with an identity mass matrix, many independent chains at once.
 
-A chain is one row of z [..., N, d]: each has its own momentum, its own acceptance and, where wanted, its own step size.
+A chain is one row of z [..., N, d]: each has its own momentum, acceptance and, optionally, step size.
 Source: Neal 2011, "MCMC using Hamiltonian dynamics"; Kingma & Welling 2014, appendices D and E.
 """
 
@@ -13,12 +13,12 @@ from torch import Tensor
 
 from bench.mcmc.density import LogDensity
 
-# An energy error beyond it has left the trajectory's level set for good: Stan calls such a transition divergent.
+# A transition with a larger energy error is divergent, by the same threshold as in Stan.
 DIVERGENCE_THRESHOLD = 1000.0
 
 
 class State(NamedTuple):
-    """Where the chains are; the gradient is kept, so that a step need not compute it again at its start."""
+    """The position of the chains; the gradient is kept, so that a step need not compute it again at its start."""
 
     z: Tensor  # [..., N, d]
     log_density: Tensor  # [..., N] nats
@@ -26,16 +26,16 @@ class State(NamedTuple):
 
 
 class Info(NamedTuple):
-    """What one step tells, a value for each chain [..., N]."""
+    """Diagnostics of one step, a value for each chain [..., N]."""
 
-    acceptance: Tensor  # probability of acceptance, 0 where the energy at the end is not finite
+    acceptance: Tensor  # probability of acceptance, 0 if the energy at the end is not finite
     accepted: Tensor  # bool
-    energy_error: Tensor  # nats; infinite or NaN where the trajectory left the finite numbers
+    energy_error: Tensor  # nats; infinite or NaN if the trajectory left the finite numbers
     divergent: Tensor  # bool: an energy error above DIVERGENCE_THRESHOLD, or not finite
 
 
 def init(density: LogDensity, z: Tensor) -> State:
-    """The state at z [..., N, d].  Cost: 2 model evaluations a chain (one gradient)."""
+    """The state at z [..., N, d].  Cost: 2 model evaluations per chain (one gradient)."""
     return State(z.detach(), *density.with_gradient(z))
 
 
@@ -46,10 +46,16 @@ def step(
     num_leapfrog: int,
     generator: torch.Generator,
 ) -> tuple[State, Info]:
-    """One transition: fresh momenta, ``num_leapfrog`` leapfrog steps, accept or reject each chain by itself.
+    """One transition: new momenta, ``num_leapfrog`` leapfrog steps, then each chain is accepted or rejected.
 
     ``step_size`` is a number or broadcasts to [..., N].  A proposal of non-finite energy is rejected and counted as
-    divergent.  Cost: ``2 * num_leapfrog`` model evaluations a chain.
+    divergent.  Cost: ``2 * num_leapfrog`` model evaluations per chain.
+
+    >>> from bench.mcmc.density import Differentiated
+    >>> normal = Differentiated(lambda z: -0.5 * z.square().sum(-1))
+    >>> state, info = step(normal, init(normal, torch.zeros(8, 3)), 0.1, 4, torch.Generator().manual_seed(0))
+    >>> bool(info.accepted.all())
+    True
     """
     z = state.z
     epsilon = torch.as_tensor(step_size, dtype=z.dtype, device=z.device).unsqueeze(-1)
@@ -68,7 +74,7 @@ def step(
 
 
 def jittered(step_size: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """``step_size`` with each entry varied uniformly by up to ``share``: trajectories of one length resonate."""
+    """``step_size``, each entry varied uniformly by up to ``share``: trajectories of equal length resonate."""
     uniform = torch.rand(step_size.shape, generator=generator, dtype=step_size.dtype, device=step_size.device)
     return step_size * (1 + share * (2 * uniform - 1))
 
@@ -78,8 +84,8 @@ def leapfrog(
 ) -> tuple[State, Tensor]:
     """``num_leapfrog`` steps from ``start`` with ``momentum`` [..., N, d]: the end state and its momentum.
 
-    ``step_size`` is a number or broadcasts to [..., N, d].  Volume-preserving and, with the momentum's sign turned,
-    its own inverse.  Cost: ``2 * num_leapfrog`` model evaluations a chain.
+    ``step_size`` is a number or broadcasts to [..., N, d].  Volume-preserving and, with the momentum negated, its own
+    inverse.  Cost: ``2 * num_leapfrog`` model evaluations per chain.
     """
     epsilon = torch.as_tensor(step_size, dtype=momentum.dtype, device=momentum.device)
     z = start.z.clone()
@@ -96,7 +102,7 @@ def _kinetic(momentum: Tensor) -> Tensor:
 
 
 def _choose(accepted: Tensor, proposed: State, current: State) -> State:
-    """The proposed state where accepted; ``where`` keeps a rejected NaN from spreading, as a product would not."""
+    """The proposed state if accepted; ``where`` keeps a rejected NaN from spreading, unlike a product."""
     rows = accepted.unsqueeze(-1)
     return State(
         torch.where(rows, proposed.z, current.z),

@@ -1,4 +1,4 @@
-"""Draws from p(z|x) by Hamiltonian Monte Carlo, one chain a datapoint, warmed up and then frozen."""
+"""Draws from p(z|x) by Hamiltonian Monte Carlo: one chain per datapoint, whose step size is frozen after warm-up."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from bench.mcmc.adaptation import DualAveraging
 from bench.mcmc.density import LogDensity
 from bench.models.latent import LatentVariableModel
 
-# Every trajectory's step size varies by this share.  Trajectories of one length resonate with a posterior whose period
-# they meet (Neal 2011, section 4.2): of 600 draws on probabilistic PCA with d = 3, the squares of z were then worth
-# 8 independent ones, 36 at a share of 0.2, 117 at 0.5 and no more beyond.
+# Every trajectory's step size varies by this fraction.  Trajectories of equal length resonate with a posterior of the
+# same period (Neal 2011, section 4.2): of 600 draws on probabilistic PCA with d = 3, the squares of z were then worth
+# 8 independent ones, 36 at a fraction of 0.2, 117 at 0.5 and no more beyond.
 JITTER = 0.5
 
-# Prior draws among which a start is chosen.  Begun at a single one, two-dimensional posteriors with several modes lost
-# 0.2 nats on average (up to 12) in the modes that the chains never found; begun at one of 100, 0.01.
+# Prior draws among which a start is chosen.  With a single one, chains on two-dimensional posteriors with several modes
+# lost 0.2 nats on average (up to 12) in the modes that they never found; with one of 100, they lost 0.01.
 NUM_CANDIDATES = 100
 
-# One chain a step size: see `DualAveraging`.
+# One chain per step size: see `DualAveraging`.
 GAMMA = 0.2
 
 
 @dataclass(frozen=True)
 class Samples:
-    """S draws for each of N datapoints, with what the chains know about them, and how well they went."""
+    """S draws for each of N datapoints, with their log densities, gradients and diagnostics of the chains."""
 
     z: Tensor  # [S, N, d]
     log_joint: Tensor  # [S, N] log p(x, z) in nats
@@ -39,10 +39,10 @@ class Samples:
 
 
 class LogPosterior(LogDensity):
-    """log p(z|x) of each row of x [N, D], but for the constant log p(x): log p(x, z)."""
+    """log p(z|x) of each row of x [N, D] up to the constant log p(x), which is log p(x, z)."""
 
     def __init__(self, model: LatentVariableModel, x: Tensor) -> None:
-        """The model's parameters may change meanwhile."""
+        """The model's parameters may change between calls."""
         self.model = model
         self.x = x
 
@@ -68,11 +68,22 @@ def sample_posterior(
 ) -> Samples:
     """``num_samples`` successive states of a chain for each row of x [N, D], after ``num_warmup`` discarded ones.
 
-    The chains begin at ``start`` [N, d]; without it at a draw from the encoder, or where the model has none at a prior
-    draw chosen by `resampled_prior`.  Each datapoint has its own step size, as posteriors differ in width: one shared
-    by posteriors a factor 100 apart leaves the narrow ones without a single acceptance.
-    Cost: ``2 + 2 * num_leapfrog * (num_warmup + num_samples)`` model evaluations a datapoint, and NUM_CANDIDATES more
-    where the start is chosen among prior draws.
+    The chains begin at ``start`` [N, d]; without it at a draw from the encoder or, if the model has none, at a prior
+    draw chosen by `resampled_prior`.  Each datapoint has its own step size, since posteriors differ in width: one
+    shared by posteriors that differ by a factor of 100 leaves the narrow ones without a single acceptance.  Cost:
+    ``2 + 2 * num_leapfrog * (num_warmup + num_samples)`` model evaluations per datapoint, and NUM_CANDIDATES more if
+    the start is chosen among prior draws.
+
+    >>> from bench import seeds
+    >>> from bench.architectures.linear import Linear
+    >>> from bench.training.problem import Problem
+    >>> x = torch.zeros(4, 6)
+    >>> model = Problem(x, 2, Linear(), "unit_gaussian").model(encoder=False)
+    >>> chain = sample_posterior(
+    ...     model, x, seeds.generator("chains", 0), num_warmup=5, num_samples=10, num_leapfrog=2
+    ... )
+    >>> chain.z.shape
+    torch.Size([10, 4, 2])
     """
     searched = start is None and model.encoder is None
     density = LogPosterior(model, x)
@@ -105,7 +116,7 @@ def resampled_prior(
     """For each row of x [N, D] one of ``num_candidates`` prior draws, chosen in proportion to p(x|z): [N, d].
 
     Sampling importance resampling (Rubin 1988), one candidate at a time: the largest of ``log p(x|z) + Gumbel noise``.
-    Cost: ``num_candidates`` model evaluations a datapoint.
+    Cost: ``num_candidates`` model evaluations per datapoint.
     """
     chosen, best = model.sample_prior(len(x), generator), x.new_full((len(x),), -torch.inf)
     with torch.no_grad():
@@ -121,15 +132,14 @@ def resampled_prior(
 def offered_prior(
     model: LatentVariableModel, x: Tensor, z: Tensor, generator: torch.Generator, num_candidates: int
 ) -> Tensor:
-    """A transition of chains at z [N, d], one a row of x [N, D]: each stays or goes to one of the same prior draws.
+    """A transition of chains at z [N, d], one per row of x [N, D]: each stays or moves to one of the same prior draws.
 
-    Iterated sampling importance resampling: where it is and ``num_candidates`` prior draws are chosen among in
-    proportion to p(x|z), which leaves p(z|x) as it is.  All chains are offered the same draws, so that a thousand cost
-    as many passes through the decoder's network and a matrix product; each chain by itself moves as if they were its
-    own.  Source: Andrieu, Lee & Vihola 2018, "Uniform ergodicity of the iterated conditional SMC and geometric
-    ergodicity of particle Gibbs samplers".
-    Cost: ``num_candidates`` model evaluations for all chains together, and 1 for each; the matrix product of N rows and
-    ``num_candidates`` outputs comes on top and is counted as none.
+    Iterated sampling importance resampling: the next position is the present one or one of ``num_candidates`` prior
+    draws, chosen in proportion to p(x|z), which leaves p(z|x) invariant.  All chains are offered the same draws, so
+    that a thousand draws cost a thousand passes through the decoder's network and a matrix product; each single chain
+    moves as if the draws were for it alone.  Source: Andrieu, Lee & Vihola 2018, "Uniform ergodicity of the iterated
+    conditional SMC and geometric ergodicity of particle Gibbs samplers".  Cost: ``num_candidates`` model evaluations
+    for all chains together, and 1 for each; the matrix product of N rows and ``num_candidates`` outputs is not counted.
     """
     candidates = model.sample_prior(num_candidates, generator)  # [K, d]
     with torch.no_grad():
@@ -141,7 +151,7 @@ def offered_prior(
 
 
 def _start(model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Tensor:
-    """Where the chains begin: [N, d]."""
+    """The starting points of the chains: [N, d]."""
     if model.encoder is None:
         return resampled_prior(model, x, generator)
     with torch.no_grad():

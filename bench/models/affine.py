@@ -1,4 +1,4 @@
-"""Affine networks: with a Gaussian observation model this is probabilistic PCA."""
+"""Affine networks: with Gaussian pixels this is probabilistic PCA."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from torch import Tensor, nn
 
 from bench.models.gaussian import LOG_VARIANCE_LIMIT
 
+REARRANGING = (nn.Flatten, nn.Unflatten, nn.Identity)  # layers that only rearrange
+
 
 class AffineGaussian(nn.Module):
     """input -> (affine mean, a log-variance that does not depend on the input)."""
+
+    is_affine = True
 
     def __init__(self, inputs: int, outputs: int, scales: int) -> None:
         """``scales`` is 1 for one variance shared by all outputs, or ``outputs`` for one each."""
@@ -25,13 +29,31 @@ class AffineGaussian(nn.Module):
 
 
 class AffineLocation(nn.Module):
-    """input -> one affine value a pixel: Bernoulli logits, or means of unit variance."""
+    """input -> one affine location per pixel, such as Bernoulli logits or means of unit variance."""
+
+    is_affine = True
 
     def __init__(self, inputs: int, outputs: int) -> None:
-        """A weight for each pair of input and output, and a bias."""
+        """A weight for each pair of input and output, and a bias for each output."""
         super().__init__()
         self.location = nn.Linear(inputs, outputs)
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, None]:
         """[..., inputs] -> location [..., outputs], None."""
         return self.location(inputs), None
+
+
+def is_affine(network: nn.Module) -> bool:
+    """Whether the location is known to be an affine map of the input, with a scale that does not depend on it.
+
+    True for torch's `Linear`, for sequences of such layers, and for any network that has an attribute ``is_affine``
+    which is true.
+
+    >>> is_affine(nn.Sequential(nn.Linear(2, 12), nn.Unflatten(-1, (3, 4))))
+    True
+    >>> is_affine(nn.Sequential(nn.Linear(2, 12), nn.Tanh()))
+    False
+    """
+    if isinstance(network, nn.Sequential):
+        return all(isinstance(layer, REARRANGING) or is_affine(layer) for layer in network)
+    return isinstance(network, nn.Linear) or bool(getattr(network, "is_affine", False))

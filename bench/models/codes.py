@@ -9,20 +9,20 @@ from torch import Tensor, nn
 
 from bench.errors import OptionError
 from bench.models.decoder import Decoder
-from bench.models.discrete import DiscreteModel
+from bench.models.discrete import DiscreteLatents
 from bench.models.encoder import Encoder
 from bench.models.gaussian import Gaussian
 from bench.models.latent import LatentVariableModel
 
 
-class CodeModel(DiscreteModel):
+class CodeModel(DiscreteLatents, LatentVariableModel):
     """p(k) p(x|e_k), where ``e_k`` in R^d is one codebook vector in R^(d/G) for each group, side by side.
 
-    ``e_k`` is what the decoder is given as z: its network is that of any other model.  The prior is a first-order
-    Markov chain over the groups, normalised whatever its parameters: ``log p(k) = log p(k_1) + sum_g log p(k_g |
-    k_(g-1))``.  q(k|x) is a point mass at the codes whose vectors are the nearest to the mean that the encoder gives.
+    The decoder receives ``e_k`` as z: its network is that of any other model.  The prior is a first-order Markov chain
+    over the groups, normalised for any parameters: ``log p(k) = log p(k_1) + sum_g log p(k_g | k_(g-1))``.  q(k|x) is a
+    point mass at the codes whose vectors are nearest to the encoder's mean.
     Source: van den Oord et al. 2017, "Neural discrete representation learning", section 3; Jégou et al. 2011, "Product
-    quantization for nearest neighbor search", for groups that have codebooks of their own.
+    quantization for nearest neighbor search", for groups with separate codebooks.
     """
 
     encoder: Encoder
@@ -30,7 +30,7 @@ class CodeModel(DiscreteModel):
     def __init__(self, latent_size: int, decoder: Decoder, encoder: Encoder, num_codes: int, num_groups: int) -> None:
         """Codebook and prior start at zero, which is a uniform prior; ``num_codes`` is K, ``num_groups`` G.
 
-        Raises OptionError where G does not divide d.
+        Raises OptionError if G does not divide d.
         """
         super().__init__(latent_size, decoder, encoder)
         if latent_size % num_groups:
@@ -42,35 +42,35 @@ class CodeModel(DiscreteModel):
 
     @classmethod
     def around(cls, model: LatentVariableModel, num_codes: int, num_groups: int) -> CodeModel:
-        """With the networks of another model, which has an encoder."""
+        """With the networks of another model, which must have an encoder."""
         if model.encoder is None:
             raise ValueError("Codes are chosen by an encoder, and this model has none.")
         return cls(model.latent_size, model.decoder, model.encoder, num_codes, num_groups)
 
     @property
     def num_codes(self) -> int:
-        """See `DiscreteModel.num_codes`."""
+        """See `DiscreteLatents.num_codes`."""
         return self.codebook.shape[1]
 
     @property
     def num_groups(self) -> int:
-        """See `DiscreteModel.num_groups`."""
+        """See `DiscreteLatents.num_groups`."""
         return self.codebook.shape[0]
 
     # -- codes and their vectors -----------------------------------------------------------------------------------
 
     def by_group(self, z: Tensor) -> Tensor:
-        """z cut into the dimensions of each group: [..., d] -> [..., G, d/G]."""
+        """z split into the dimensions of each group: [..., d] -> [..., G, d/G]."""
         parts: Tensor = z.unflatten(-1, (self.num_groups, -1))
         return parts
 
     def vectors(self, codes: Tensor) -> Tensor:
-        """See `DiscreteModel.vectors`."""
+        """See `DiscreteLatents.vectors`."""
         return self.codebook[torch.arange(self.num_groups, device=codes.device), codes].flatten(-2)
 
     @torch.no_grad()
     def nearest(self, z: Tensor) -> Tensor:
-        """The codes whose vectors are the nearest to z, group by group: [N, d] -> [N, G]."""
+        """The codes whose vectors are nearest to z, group by group: [N, d] -> [N, G]."""
         parts = self.by_group(z).movedim(1, 0)  # [G, N, d/G]
         distances = torch.cdist(parts, self.codebook, compute_mode="donot_use_mm_for_euclid_dist")  # [G, N, K]
         codes: Tensor = distances.argmin(-1).mT
@@ -79,15 +79,15 @@ class CodeModel(DiscreteModel):
     # -- p(k) ------------------------------------------------------------------------------------------------------
 
     def log_prior_terms(self, codes: Tensor) -> Tensor:
-        """See `DiscreteModel.log_prior_terms`."""
+        """See `DiscreteLatents.log_prior_terms`."""
         first = self.initial.log_softmax(-1)[codes[..., :1]]
         group = torch.arange(self.num_groups - 1, device=codes.device)
         return torch.cat([first, self.transition.log_softmax(-1)[group, codes[..., :-1], codes[..., 1:]]], -1)
 
     def log_prior(self, z: Tensor) -> Tensor:
-        """log p(z) in nats, the sum over all codes that stand for z: [..., d] -> [...]; -inf where none does.
+        """log p(z) in nats, the sum over all codes whose vector is z: [..., d] -> [...]; -inf if there are none.
 
-        The forward recursion over groups; ``log_prior_of`` is quicker where the codes are known.
+        The forward recursion over groups; ``log_prior_of`` is faster if the codes are known.
         """
         meant = torch.where((self.by_group(z).unsqueeze(-2) == self.codebook).all(-1), 0.0, -math.inf)  # [..., G, K]
         log_alpha = self.initial.log_softmax(-1) + meant[..., 0, :]
@@ -97,7 +97,7 @@ class CodeModel(DiscreteModel):
 
     @torch.no_grad()
     def sample_codes(self, num_samples: int, generator: torch.Generator) -> Tensor:
-        """See `DiscreteModel.sample_codes`: one group after the other."""
+        """See `DiscreteLatents.sample_codes`: one group after the other."""
         probabilities = self.initial.softmax(-1).expand(num_samples, -1)
         chosen = [torch.multinomial(probabilities, 1, generator=generator)]
         for transition in self.transition.softmax(-1):
@@ -107,7 +107,7 @@ class CodeModel(DiscreteModel):
     # -- q(k|x) and the bound --------------------------------------------------------------------------------------
 
     def encode_codes(self, x: Tensor) -> Tensor:
-        """See `DiscreteModel.encode_codes`: where q(k|x) is a point mass."""
+        """See `DiscreteLatents.encode_codes`: the location of the point mass q(k|x)."""
         return self.nearest(self.encoder(x).mean)
 
     def encode(self, x: Tensor) -> Gaussian:
@@ -118,6 +118,6 @@ class CodeModel(DiscreteModel):
     def elbo(self, x: Tensor, generator: torch.Generator, num_samples: int = 1) -> Tensor:
         """The lower bound ``log p(x) >= log p(x, k)`` at the encoder's codes k: x [N, D] -> [N] nats.
 
-        Nothing is drawn: the entropy of a point mass is zero.  Cost: 1 model evaluation a datapoint.
+        Nothing is drawn: the entropy of a point mass is zero.  Cost: 1 model evaluation per datapoint.
         """
         return self.log_joint_of(x, self.encode_codes(x))

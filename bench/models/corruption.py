@@ -1,4 +1,4 @@
-"""Corruptions of x for denoising: what an encoder sees of a datapoint in place of it."""
+"""Corruptions of x for denoising: the encoder receives a corrupted datapoint instead of the clean one."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ Corruption = Literal["none", "masking", "salt_and_pepper", "gaussian"]
 
 
 def corrupt(x: Tensor, corruption: Corruption, amount: float, generator: torch.Generator) -> Tensor:
-    """x [..., D] with noise, each pixel independently of the others; ``none`` gives x itself and draws nothing.
+    """x [..., D] with independent noise on each pixel; ``none`` returns x itself and draws nothing.
 
-    ``masking`` sets a pixel to 0 with probability ``amount``; ``salt_and_pepper`` with that probability to 0 or 1, at
-    equal odds; ``gaussian`` adds N(0, amount^2) and does not clip: an encoder reads any number, and clipped noise
-    would be one-sided, and so biased and half as much, on pixels of 0 and 1, which is what most images consist of.
+    ``masking`` sets a pixel to 0 with probability ``amount``; ``salt_and_pepper`` sets it to 0 or 1, with equal odds,
+    with that probability; ``gaussian`` adds N(0, amount^2) without clipping: encoders accept any number, and clipped
+    noise would be one-sided, and so biased and half as large, on pixels of 0 and 1, of which most images consist.
     Source: Vincent et al. 2010, "Stacked denoising autoencoders", section 3.3.
+
+    >>> corrupt(torch.ones(1, 3), "masking", 1.0, torch.Generator())
+    tensor([[0., 0., 0.]])
     """
     if corruption == "none":
         return x

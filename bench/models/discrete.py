@@ -1,35 +1,47 @@
-"""The contract of models whose z is one of finitely many values."""
+"""The abilities of models whose z takes one of finitely many values."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
+from typing import Self
 
 import torch
 from torch import Tensor
 
-from bench.models.latent import LatentVariableModel
+from bench.models.decoder import Decoder
+from bench.models.encoder import Encoder
 
 
-class DiscreteModel(LatentVariableModel):
+class DiscreteLatents:
     """p(k) p(x|z_k): G groups of codes, each of which is one of K, and a vector z in R^d for every combination.
 
-    Estimators that take z for continuous refuse it; those that do not sum over codes, or draw them.
+    A model with these abilities derives from this class first and then from `LatentVariableModel`; its ``discrete`` is
+    the model itself, that of others None.  Estimators that need continuous z refuse it; others sum over codes, or draw
+    them.
     """
+
+    decoder: Decoder
+    encoder: Encoder | None
+
+    @property
+    def discrete(self) -> Self:
+        """The model itself."""
+        return self
 
     @property
     @abstractmethod
     def num_codes(self) -> int:
-        """K, the codes of each group."""
+        """K, the number of codes per group."""
 
     @property
     @abstractmethod
     def num_groups(self) -> int:
-        """G."""
+        """G, the number of groups."""
 
     @abstractmethod
     def vectors(self, codes: Tensor) -> Tensor:
-        """What the decoder is given as z for codes [..., G]: [..., d]."""
+        """The z that the decoder receives for codes [..., G]: [..., d]."""
 
     @abstractmethod
     def log_prior_terms(self, codes: Tensor) -> Tensor:
@@ -45,19 +57,20 @@ class DiscreteModel(LatentVariableModel):
 
     @property
     def num_states(self) -> int:
-        """How many values z can take: K^G."""
+        """The number of values that z can take: K^G."""
         return int(self.num_codes**self.num_groups)
 
     @property
     def latents_in_words(self) -> str:
-        """As messages name them: ``128 codes`` or ``128^4 codes``."""
+        """What messages call them: ``128 codes`` or ``128^4 codes``."""
         return f"{self.num_codes}{f'^{self.num_groups}' if self.num_groups > 1 else ''} codes"
 
     def states(self, chunk: int) -> Iterator[Tensor]:
-        """All K^G combinations of codes, in chunks [S, G] of S at most, the last group's codes going fastest."""
-        bases = self.num_codes ** torch.arange(self.num_groups - 1, -1, -1, device=self.device)
+        """All K^G combinations of codes in chunks [S, G] of at most S; the last group's code changes fastest."""
+        device = next(self.decoder.parameters()).device
+        bases = self.num_codes ** torch.arange(self.num_groups - 1, -1, -1, device=device)
         for start in range(0, self.num_states, chunk):
-            index = torch.arange(start, min(start + chunk, self.num_states), device=self.device)
+            index = torch.arange(start, min(start + chunk, self.num_states), device=device)
             yield index.unsqueeze(-1) // bases % self.num_codes
 
     def log_prior_of(self, codes: Tensor) -> Tensor:
@@ -73,4 +86,4 @@ class DiscreteModel(LatentVariableModel):
         return self.vectors(self.sample_codes(num_samples, generator))
 
     def _forward(self, z: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor | None]]:
-        raise ValueError("z is discrete here: log p(x, z) has no gradient in z.")
+        raise ValueError("z is discrete in this model: log p(x, z) has no gradient in z.")

@@ -1,4 +1,4 @@
-"""Dropout whose noise comes from the algorithm's own generator, so that a resumed training repeats it."""
+"""Dropout whose noise comes from the algorithm's generator, so that resumed training reproduces it."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from torch import Tensor, nn
 
 
 class Dropout(nn.Module):
-    """In training each input is kept with probability ``keep`` and divided by it, or else 0; otherwise nothing happens.
+    """In training each input is kept with probability ``keep`` and divided by it, or set to 0; otherwise the identity.
 
     E[output] = input.  Source: Srivastava et al. 2014, scaled at training time.
     """
 
     def __init__(self, keep: float) -> None:
-        """The generator is given later, by `attach_generator`."""
+        """The generator is set later, by `attach_generator`."""
         super().__init__()
         self.keep = keep
         self.generator: torch.Generator | None = None
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """[..., D] -> [..., D], every entry on its own; raises RuntimeError for training without a generator."""
+        """[..., D] -> [..., D], each entry independently; raises RuntimeError in training without a generator."""
         if not self.training or self.keep == 1:
             return inputs
         if self.generator is None:
             raise RuntimeError(
-                "Dropout in training mode needs a generator, which an algorithm's networks are given after `setup`: "
-                "call `attach_generator`, or `eval()` for a network without dropout."
+                "Dropout in training mode needs a generator, which an algorithm's networks receive after `setup`: "
+                "call `attach_generator`, or `eval()` to turn dropout off."
             )
         mask = torch.empty_like(inputs).bernoulli_(self.keep, generator=self.generator)
         return inputs * mask.div_(self.keep)
 
     def extra_repr(self) -> str:
-        """As it is printed within a network."""
+        """Its representation within a network."""
         return f"keep={self.keep:g}"
 
 

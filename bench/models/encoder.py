@@ -8,10 +8,16 @@ from bench.models.gaussian import Gaussian
 
 
 class Encoder(nn.Module):
-    """q(z|x) = N(mean(x), diag(exp(log_variance(x)))), the recognition model of the paper (appendix C.2)."""
+    """q(z|x) = N(mean(x), diag(exp(log_variance(x)))), the recognition model of the paper (appendix C.2).
+
+    >>> import torch
+    >>> from bench.models.affine import AffineGaussian
+    >>> Encoder(AffineGaussian(5, 2, scales=2))(torch.zeros(3, 5)).mean.shape
+    torch.Size([3, 2])
+    """
 
     def __init__(self, network: nn.Module) -> None:
-        """``network`` maps x [..., D] to (mean [..., d], log-variance [..., d], within bounds of its own)."""
+        """``network`` maps x [..., D] to (mean [..., d], log-variance [..., d]), and keeps the latter within bounds."""
         super().__init__()
         self.network = network
 

@@ -1,4 +1,4 @@
-"""A model as it is evaluated."""
+"""A model while it is being evaluated."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from bench.models.latent import LatentVariableModel
 
 @contextmanager
 def frozen(model: LatentVariableModel) -> Iterator[None]:
-    """The model in evaluation mode (a network with dropout is judged without), its parameters without gradients."""
-    training, asked = ([(m, m.training) for m in model.modules()], [(p, p.requires_grad) for p in model.parameters()])
+    """The model in evaluation mode, so that dropout is off, with parameters that do not require gradients."""
+    modes = [(module, module.training) for module in model.modules()]
+    gradients = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
     model.eval()
     model.requires_grad_(False)
     try:
         yield
     finally:
-        for module, was_training in training:
+        for module, was_training in modes:
             module.training = was_training
-        for parameter, requires_grad in asked:
+        for parameter, requires_grad in gradients:
             parameter.requires_grad_(requires_grad)

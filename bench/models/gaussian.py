@@ -10,8 +10,8 @@ from torch import Tensor
 
 LOG_2PI = math.log(2 * math.pi)
 
-# Beyond these bounds exp() of a log-variance overflows within a few updates; e^-7 to e^7 as a standard deviation is
-# wider than any latent variable or pixel needs, so that a healthy run never meets them.
+# Without bounds, exp() of a log-variance can overflow within a few updates; standard deviations from e^-7 to e^7 are a
+# wider range than any latent variable or pixel needs, so that a healthy run never reaches the bounds.
 LOG_VARIANCE_LIMIT = 14.0
 
 
@@ -22,13 +22,17 @@ def standard_normal_log_prob(z: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Gaussian:
-    """N(mean, diag(exp(log_variance))), one for each datapoint; both are [..., d]."""
+    """N(mean, diag(exp(log_variance))), one for each datapoint; both are [..., d].
+
+    >>> Gaussian(torch.ones(1, 2), torch.zeros(1, 2)).kl_to_standard_normal()
+    tensor([1.])
+    """
 
     mean: Tensor
     log_variance: Tensor
 
     def rsample(self, generator: torch.Generator, num_samples: int | None = None) -> Tensor:
-        """Reparameterised draws ``mean + sd * epsilon``: [..., d], or [num_samples, ..., d] where a number is given."""
+        """Reparameterised draws ``mean + sd * epsilon``: [..., d], or [num_samples, ..., d] if given."""
         shape = self.mean.shape if num_samples is None else (num_samples, *self.mean.shape)
         epsilon = torch.randn(shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype)
         return torch.addcmul(self.mean, (0.5 * self.log_variance).exp(), epsilon)
@@ -39,7 +43,7 @@ class Gaussian:
         return -0.5 * ((squares + self.log_variance).sum(-1) + z.shape[-1] * LOG_2PI)
 
     def kl_terms(self) -> Tensor:
-        """KL(q_j || N(0, 1)) in nats for each dimension: [..., d] (AEVB, appendix B, with the sign turned)."""
+        """KL(q_j || N(0, 1)) in nats for each dimension: [..., d] (AEVB, appendix B, negated)."""
         return 0.5 * (self.mean.square() + self.log_variance.exp() - 1 - self.log_variance)
 
     def kl_to_standard_normal(self) -> Tensor:

@@ -7,7 +7,7 @@ from torch import nn
 
 
 def draw_weights(network: nn.Module, standard_deviation: float, generator: torch.Generator) -> nn.Module:
-    """All weights and biases from N(0, sd^2), as the paper starts them; returns the network."""
+    """All weights and biases from N(0, sd^2), as in the paper; returns the network."""
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.normal_(0.0, standard_deviation, generator=generator)

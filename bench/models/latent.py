@@ -1,19 +1,40 @@
-"""The latent-variable model that algorithms learn and estimators judge."""
+"""The latent-variable model that algorithms learn and estimators evaluate."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
 
+from bench.models.affine import is_affine
 from bench.models.decoder import Decoder
+from bench.models.discrete import DiscreteLatents
 from bench.models.encoder import Encoder
 from bench.models.gaussian import Gaussian, standard_normal_log_prob
 
 
-class LatentVariableModel(nn.Module):
-    """p(z) p(x|z) with p(z) = N(0, I), and q(z|x) where the algorithm learns one (``encoder`` is None where not).
+@dataclass(frozen=True)
+class LinearGaussian:
+    """A model with ``x = W z + b + s e``, z and e standard normal, whose log p(x) is known in closed form."""
 
-    Subclass it to change the prior: estimators use ``log_prior`` and ``sample_prior`` alone.
+    weights: Tensor  # W [D, d]
+    bias: Tensor  # b [D]
+    variance: float  # s^2
+
+
+class LatentVariableModel(nn.Module):
+    """p(z) p(x|z) with p(z) = N(0, I), and q(z|x) if the algorithm learns one (otherwise ``encoder`` is None).
+
+    Subclass it to change the prior: estimators use nothing of it but ``log_prior`` and ``sample_prior``.  What else
+    estimators can make use of is an ability that a model either has or lacks: `encoder`, `discrete`, `linear_gaussian`.
+
+    >>> from bench.architectures.mlp import MLP
+    >>> from bench.training.problem import Problem
+    >>> model = Problem(torch.zeros(10, 64), 2, MLP(hidden=20), "bernoulli").model(encoder=True)
+    >>> model.log_joint(torch.zeros(3, 64), torch.zeros(5, 3, 2)).shape
+    torch.Size([5, 3])
     """
 
     def __init__(self, latent_size: int, decoder: Decoder, encoder: Encoder | None = None) -> None:
@@ -25,13 +46,43 @@ class LatentVariableModel(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the parameters are."""
-        return next(self.parameters()).device
+        """The device of the parameters."""
+        return self._number().device
 
     @property
     def dtype(self) -> torch.dtype:
-        """Their precision."""
-        return next(self.parameters()).dtype
+        """The precision of the parameters."""
+        return self._number().dtype
+
+    def _number(self) -> Tensor:
+        """A parameter or buffer; of a model without any, a number on the CPU."""
+        numbers = chain(self.parameters(), self.buffers())
+        return next((number for number in numbers if number.is_floating_point()), torch.empty(0))
+
+    @property
+    def discrete(self) -> DiscreteLatents | None:
+        """The model as one whose z is discrete, with codes to sum over or to draw; None if z is continuous."""
+        return None
+
+    @torch.no_grad()
+    def linear_gaussian(self) -> LinearGaussian | None:
+        """The model as probabilistic PCA, in float64 on the CPU; None if it is not known to be one.
+
+        It is if the prior is N(0, I), the network affine and p(x|z) Gaussian with the same variance for all pixels.
+        """
+        network, observation_model = self.decoder.network, self.decoder.observation_model
+        if type(self).log_prior is not LatentVariableModel.log_prior or not is_affine(network):
+            return None
+        origin = torch.zeros(1, self.latent_size, device=self.device, dtype=self.dtype)
+        bias, log_variance = network(origin)
+        variance = observation_model.gaussian_variance(
+            bias.double(), None if log_variance is None else log_variance.double()
+        )
+        if variance is None or not (variance == variance.flatten()[0]).all():
+            return None
+        steps = torch.eye(self.latent_size, device=self.device, dtype=self.dtype)
+        weights = (network(steps)[0] - bias).double().cpu()  # [d, D]
+        return LinearGaussian(weights.T, bias[0].double().cpu(), float(variance.flatten()[0]))
 
     def log_prior(self, z: Tensor) -> Tensor:
         """log p(z) in nats: [..., d] -> [...]."""
@@ -49,7 +100,7 @@ class LatentVariableModel(nn.Module):
         """`log_joint` [..., N] and its gradient in z [..., N, d], detached.  Cost: 2 model evaluations each."""
         z, log_prior, outputs = self._forward(z)
         with torch.no_grad():
-            log_joint = log_prior + self.decoder.log_likelihood(x, *outputs)
+            log_joint = log_prior + self.decoder.observation_model.log_prob(x, *outputs)
         return log_joint, self._backward(x, z, log_prior, outputs)
 
     def log_joint_gradient(self, x: Tensor, z: Tensor) -> Tensor:
@@ -57,7 +108,7 @@ class LatentVariableModel(nn.Module):
         return self._backward(x, *self._forward(z))
 
     def encode(self, x: Tensor) -> Gaussian:
-        """q(z|x) for each row of x [N, D]; raises ValueError where the model has no encoder."""
+        """q(z|x) for each row of x [N, D]; raises ValueError if the model has no encoder."""
         if self.encoder is None:
             raise ValueError(
                 "This model has no encoder, so no q(z|x) and no lower bound: use an estimator of log p(x)."
@@ -66,10 +117,10 @@ class LatentVariableModel(nn.Module):
         return posterior
 
     def elbo(self, x: Tensor, generator: torch.Generator, num_samples: int = 1) -> Tensor:
-        """The lower bound log p(x) >= E_q[log p(x|z)] - KL(q || p), one for each datapoint: x [N, D] -> [N] nats.
+        """The lower bound log p(x) >= E_q[log p(x|z)] - KL(q || p) per datapoint: x [N, D] -> [N] nats.
 
         Estimator B of the paper (equation 7): the expectation by ``num_samples`` draws, the KL analytic.
-        Raises ValueError where the model has no encoder.  Cost: ``num_samples`` model evaluations a datapoint.
+        Raises ValueError if the model has no encoder.  Cost: ``num_samples`` model evaluations per datapoint.
         """
         posterior = self.encode(x)
         z = posterior.rsample(generator, num_samples)  # [L, N, d]
@@ -77,15 +128,15 @@ class LatentVariableModel(nn.Module):
         return expected - posterior.kl_to_standard_normal()
 
     def _forward(self, z: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor | None]]:
-        """A z of its own, log p(z) and what the decoder's network gives, with their graph."""
+        """A copy of z, log p(z) and the outputs of the decoder's network, with their graph."""
         with torch.enable_grad():
             z = z.detach().requires_grad_()
             return z, self.log_prior(z), self.decoder.outputs(z)
 
     def _backward(self, x: Tensor, z: Tensor, log_prior: Tensor, outputs: tuple[Tensor, Tensor | None]) -> Tensor:
-        """The gradient of log p(x, z) in z: only the network is differentiated, as the likelihood's score is known."""
+        """The gradient of log p(x, z) in z: only the network is differentiated, since the score is known."""
         with torch.no_grad():
-            slopes = (torch.ones_like(log_prior), *self.decoder.score(x, *outputs))
+            slopes = (torch.ones_like(log_prior), *self.decoder.observation_model.score(x, *outputs))
         ends = [end for end in zip((log_prior, *outputs), slopes, strict=True) if _depends(end[0])]
         values, slopes = zip(*ends, strict=True)
         (gradient,) = torch.autograd.grad(values, z, slopes)
@@ -93,5 +144,5 @@ class LatentVariableModel(nn.Module):
 
 
 def _depends(output: Tensor | None) -> bool:
-    """Whether an output of the network is there, and is no constant."""
+    """Whether an output of the network exists and is not constant."""
     return output is not None and output.requires_grad

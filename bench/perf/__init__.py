@@ -1,1 +1,1 @@
-"""The speed of the project itself, a base revision against the working tree."""
+"""Compares the project's own speed between a base revision and the working tree (`bench perf`)."""

@@ -1,4 +1,4 @@
-"""Timings of two sides as people read them: a table, sentences, one line."""
+"""Comparisons of timings in words: a table, sentences, and a one-line verdict."""
 
 from __future__ import annotations
 
@@ -14,38 +14,39 @@ if TYPE_CHECKING:
 
 ORDER = ("slower", "fails", "fails on base", "not in base", "gone", "faster", "no evidence")
 DASH = "–"
-FAR = 2.0  # a ratio that any useful measurement finds
+USEFUL_RATIO = 2.0  # any useful measurement detects a ratio this large
 
 
 def verdict(rows: Sequence[Row]) -> str:
-    """What to know in one line."""
+    """Return the result in one line."""
     counts: Counter[str] = Counter(row.verdict for row in rows)
-    judged = sum(counts[name] for name in ("slower", "faster", "no evidence"))
-    if not judged:
-        said = "Nothing could be compared."
+    compared = sum(counts[name] for name in ("slower", "faster", "no evidence"))
+    if not compared:
+        result = "Nothing could be compared."
     elif counts["slower"] or counts["faster"]:
         unclear = f"{counts['no evidence']} without evidence of a change"
-        said = f"{counts['slower']} slower, {counts['faster']} faster, {unclear}."
+        result = f"{counts['slower']} slower, {counts['faster']} faster, {unclear}."
     else:
-        said = f"No evidence that any of {judged} benchmarks has become slower or faster."
-    left = ", ".join(f"{counts[name]} {name}" for name in ORDER[1:5] if counts[name])
-    return f"{said} {left.capitalize()}." if left else said
+        result = f"No evidence that any of {compared} benchmarks has become slower or faster."
+    others = ", ".join(f"{counts[name]} {name}" for name in ORDER[1:5] if counts[name])
+    return f"{result} {others.capitalize()}." if others else result
 
 
 def sentences(rows: Sequence[Row], rules: Rules) -> list[str]:
-    """What is slower, faster or could not be judged; by what it was judged; and what could not have been seen."""
-    said = []
+    """Describe what is slower, faster or not comparable, by which rules, and which changes would go unnoticed."""
+    lines = []
     for row in rows:
         if row.verdict in ("slower", "faster"):
             interval = f"95 % interval {row.low:.2f} to {row.high:.2f}; {row.rounds} rounds; p = {row.p:.2g}"
-            said.append(f"{row.verdict.capitalize()}: {name(row)} takes {row.ratio:.2f} times as long ({interval}).")
+            lines.append(f"{row.verdict.capitalize()}: {name(row)} takes {row.ratio:.2f} times as long ({interval}).")
         elif row.verdict != "no evidence":
-            said.append(f"{row.verdict.capitalize()}: {name(row)}{f': {row.why}' if row.why else ''}.")
-    said.append(
-        f"Slower or faster is what is significant and at least a factor of {rules.min_ratio:g}; where nothing has "
-        f"changed, anything is called so with a chance of at most {rules.alpha:.2g}. Intervals hold each by itself."
+            lines.append(f"{row.verdict.capitalize()}: {name(row)}{f': {row.why}' if row.why else ''}.")
+    lines.append(
+        f"A benchmark counts as slower or faster if its change is significant and at least a factor of "
+        f"{rules.min_ratio:g}; if nothing has changed, the probability that any does is at most {rules.alpha:.2g}. "
+        "Intervals are not corrected for the number of benchmarks."
     )
-    return [*said, *_small(rows, rules), *_blurred(rows, rules)]
+    return [*lines, *_small(rows, rules), *_blurred(rows, rules)]
 
 
 def _small(rows: Sequence[Row], rules: Rules) -> list[str]:
@@ -54,19 +55,21 @@ def _small(rows: Sequence[Row], rules: Rules) -> list[str]:
 
 
 def _blurred(rows: Sequence[Row], rules: Rules) -> list[str]:
-    """Where no evidence says little, since a change that counts would not have been significant."""
+    """List the benchmarks without evidence of a change for which a relevant change would not have been significant."""
     blurred = {name(row): row.least for row in rows if row.verdict == "no evidence" and row.least > rules.min_ratio}
-    listed = ", ".join(f"{one} ({least:.2f})" if least < 100 else one for one, least in blurred.items())
+    listed = ", ".join(f"{each} ({least:.2f})" if least < 100 else each for each, least in blurred.items())
     if not blurred:
         return []
-    if min(row.least for row in rows if math.isfinite(row.least)) > FAR:
-        return [f"{rules.rounds} rounds are too few: not even a factor of {FAR:g} would be significant: {listed}."]
-    begin = f"A factor of {rules.min_ratio:g} would not be significant here, only the one in brackets"
-    return [f"{begin}: {listed}. More --rounds see more."]
+    if min(row.least for row in rows if math.isfinite(row.least)) > USEFUL_RATIO:
+        return [
+            f"{rules.rounds} rounds are too few: not even a factor of {USEFUL_RATIO:g} would be significant: {listed}."
+        ]
+    start = f"A factor of {rules.min_ratio:g} would not be significant here, only the factor in brackets"
+    return [f"{start}: {listed}. More --rounds detect smaller changes."]
 
 
 def frame(rows: Sequence[Row]) -> pd.DataFrame:
-    """A row a benchmark, as people read it."""
+    """Return one row per benchmark, formatted for reading."""
     import pandas as pd
 
     shown = pd.DataFrame(
@@ -83,17 +86,22 @@ def frame(rows: Sequence[Row]) -> pd.DataFrame:
             for row in rows
         ]
     )
-    return shown if shown["rounds"].nunique() > 1 else shown.drop(columns="rounds")  # then the title tells
+    return shown if shown["rounds"].nunique() > 1 else shown.drop(columns="rounds")  # the title has the number
 
 
 def name(row: Row) -> str:
-    """``test_hot_paths.test_update[aevb-digits]`` -> ``update[aevb-digits]``."""
+    """Return the short name: ``update[aevb-digits]`` for ``test_hot_paths.test_update[aevb-digits]``."""
     path, bracket, parameters = row.benchmark.partition("[")
     return path.rpartition(".")[2].removeprefix("test_") + bracket + parameters
 
 
 def duration(seconds: float) -> str:
-    """``0.00552`` -> ``5.52 ms``."""
+    """Format a duration.
+
+    Example:
+        >>> duration(0.00552)
+        '5.52 ms'
+    """
     if not math.isfinite(seconds):
         return DASH
     for size, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")):

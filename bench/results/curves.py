@@ -6,12 +6,14 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from bench.errors import OptionError, did_you_mean
-from bench.results.grid import Cell, Place, cells, numbers
+from bench.results.grid import Cell, Place, cells, done, finite
 from bench.statistics import convergence, curves
 from bench.statistics.curves import Points
+from bench.store.records import Status
 
 if TYPE_CHECKING:
     from bench.results.frames import Results
@@ -26,31 +28,37 @@ TARGET = (
 )
 
 
+def trial_curves(trace: pd.DataFrame, clock: str, quantity: str) -> dict[str, Points]:
+    """The ``quantity`` of each trial against ``clock``: x [G] ascending and above 0, y [G].
+
+    Values that are missing or infinite are left out, and so are trials without any other.
+    """
+    x, y = (trace[column].to_numpy(dtype=np.float64) for column in (clock, quantity))
+    rows = trace.groupby("trial", sort=False).indices
+    points = {str(trial): curves.points(x[own], y[own]) for trial, own in rows.items()}
+    return {trial: each for trial, each in points.items() if len(each[0])}
+
+
 def bound_curves(results: Results, clock: str = "samples") -> dict[str, Points]:
-    """The test bound of each trial that has one, against ``clock``: x [G] ascending and above 0, y [G] in nats."""
-    x, y = (numbers(results.trace[column]).to_numpy() for column in (clock, BOUND))
-    rows = results.trace.groupby("trial", sort=False).indices
-    found = {str(trial): curves.points(x[own], y[own]) for trial, own in rows.items()}
-    return {trial: points for trial, points in found.items() if len(points[0])}
+    """The test bound of each trial that has one, in nats: see `trial_curves`."""
+    return trial_curves(results.trace, clock, BOUND)
 
 
 def targets(results: Results) -> dict[Place, float]:
     """The target of each place, common to its algorithms, in nats of test bound; places without a bound have none.
 
     SHARE of the way from the untrained model to where the weakest algorithm ends (means over the seeds that are done):
-    what every algorithm gets to, and not by the luck of a last update.
+    every algorithm reaches it, and not by the luck of a last update.
     """
-    trace, trials = results.trace, results.trials
-    bounded = trace[numbers(trace[BOUND]).notna()].drop_duplicates("trial").set_index("trial")
-    found: dict[Place, float] = {}
-    for cell, seeds in cells(trials):
-        done = seeds[(seeds["status"] == "done") & seeds["trial"].isin(bounded.index)]
-        if len(done):
-            begin = numbers(bounded.loc[done["trial"], BOUND]).mean()
-            end = numbers(done[BOUND]).mean()
-            place = Place(*cell[:3])
-            found[place] = min(found.get(place, math.inf), float(begin + SHARE * (end - begin)))
-    return found
+    trace = results.trace
+    first = trace[np.isfinite(trace[BOUND])].drop_duplicates("trial").set_index("trial")[BOUND]
+    aims: dict[Place, float] = {}
+    for cell, seeds in cells(results.trials):
+        bounded = done(seeds[seeds["trial"].isin(first.index)])
+        if len(bounded):
+            begin, end = first[bounded["trial"]].mean(), finite(bounded[BOUND]).mean()
+            aims[cell.place] = min(aims.get(cell.place, math.inf), float(begin + SHARE * (end - begin)))
+    return aims
 
 
 def times(results: Results, clock: str, aims: Mapping[Place, float] | None = None) -> pd.DataFrame:
@@ -58,26 +66,26 @@ def times(results: Results, clock: str, aims: Mapping[Place, float] | None = Non
 
     ``aims`` are other targets than `targets`.
 
-    A row a trial: the columns of `Cell`, ``seed``, ``trial``, ``target`` (nats) and ``time``, which is infinite for a
-    seed that never gets there or did not end well, and NaN for an algorithm without encoder, which has no bound.
+    One row per trial: the columns of `Cell`, ``seed``, ``trial``, ``target`` (nats) and ``time``, which is infinite for
+    a seed that never gets there or did not end well, and NaN for an algorithm without encoder, which has no bound.
     """
     aims = targets(results) if aims is None else aims
     bounds = bound_curves(results, clock)
     rows = []
     for cell, seeds in cells(results.trials):
-        aim = aims.get(Place(*cell[:3]), math.nan)
+        aim = aims.get(cell.place, math.nan)
         bounded = any(trial in bounds for trial in seeds["trial"])
         for seed, trial, status in zip(seeds["seed"], seeds["trial"], seeds["status"], strict=True):
-            ended = status == "done" and trial in bounds
-            time = convergence.time_to(aim, bounds[trial]) if ended else math.inf if bounded else math.nan
+            ended_well = status == Status.DONE and trial in bounds
+            time = convergence.time_to(aim, bounds[trial]) if ended_well else math.inf if bounded else math.nan
             rows.append((*cell, seed, trial, aim, time))
     return pd.DataFrame(rows, columns=[*Cell._fields, "seed", "trial", "target", "time"])
 
 
 def check_reference(name: str, known: Iterable[str]) -> None:
-    """Raise OptionError where the algorithm ``name`` that others are to be compared with did not run (empty: none)."""
+    """Raise OptionError if the algorithm ``name`` that others are to be compared with did not run (empty: none)."""
     if name and name not in known:
-        raise OptionError(f"`reference` {name!r} is no algorithm of this run.{did_you_mean(name, known)}")
+        raise OptionError(f"`reference` must be an algorithm of this run (got {name!r}).{did_you_mean(name, known)}")
 
 
 def stretches(*runs: Results) -> dict[Place, tuple[float, float]]:
@@ -85,26 +93,26 @@ def stretches(*runs: Results) -> dict[Place, tuple[float, float]]:
 
     Of all trials of these runs that are done; before those decades the first updates throw a bound far down.
     """
-    found: dict[Place, tuple[float, float]] = {}
+    common: dict[Place, tuple[float, float]] = {}
     for results in runs:
         bounds = bound_curves(results)
-        done = results.trials[results.trials["status"] == "done"]
-        for cell, seeds in cells(done):
+        for cell, seeds in cells(done(results.trials)):
             for x, _ in (bounds[trial] for trial in seeds["trial"] if trial in bounds):
-                low, high = found.get(Place(*cell[:3]), (0.0, math.inf))
-                found[Place(*cell[:3])] = max(low, x[0]), min(high, x[-1])
-    return {place: (max(low, high / 10**DECADES), high) for place, (low, high) in found.items()}
+                low, high = common.get(cell.place, (0.0, math.inf))
+                common[cell.place] = max(low, x[0]), min(high, x[-1])
+    return {place: (max(low, high / 10**DECADES), high) for place, (low, high) in common.items()}
 
 
 def heights(results: Results, along: Mapping[Place, tuple[float, float]] | None = None) -> pd.Series:
     """The mean of each trial's test bound over log samples, in nats: the area under its curve.  Indexed by trial.
 
-    ``along`` are other `stretches` than the run's own; NaN where a curve does not cover them, or there is none.
+    ``along`` are other `stretches` than the run's own; NaN if a curve does not cover them, or there is none.
     """
     along = stretches(results) if along is None else along
-    bounds, found = bound_curves(results), {}
+    bounds = bound_curves(results)
+    means: dict[str, float] = {}
     for cell, seeds in cells(results.trials):
-        low, high = along.get(Place(*cell[:3]), (math.nan, math.nan))
+        low, high = along.get(cell.place, (math.nan, math.nan))
         own = {trial: bounds[trial] for trial in seeds["trial"] if trial in bounds}
-        found.update({trial: convergence.mean_height(curve, low, high) for trial, curve in own.items()})
-    return pd.Series(found, dtype=float).reindex(results.trials["trial"])
+        means.update({trial: convergence.mean_height(curve, low, high) for trial, curve in own.items()})
+    return pd.Series(means, dtype=float).reindex(results.trials["trial"])

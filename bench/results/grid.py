@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeVar, cast
 
 import pandas as pd
+
+from bench.store.records import Status
+
+FrameOrSeries = TypeVar("FrameOrSeries", pd.DataFrame, pd.Series)
 
 
 class Cell(NamedTuple):
@@ -15,6 +20,11 @@ class Cell(NamedTuple):
     n_train: int
     z: int
     algorithm: str
+
+    @property
+    def place(self) -> Place:
+        """Where the algorithm meets others."""
+        return Place(self.dataset, self.n_train, self.z)
 
 
 class Place(NamedTuple):
@@ -31,7 +41,7 @@ class Place(NamedTuple):
 
 
 def cells(trials: pd.DataFrame) -> Iterator[tuple[Cell, pd.DataFrame]]:
-    """Each cell with its trials, whatever became of them: n_train and z ascending, names as they first appear."""
+    """Each cell with its trials, regardless of status: n_train and z ascending, names as they first appear."""
     places = [{name: i for i, name in enumerate(trials[column].unique())} for column in ("dataset", "algorithm")]
     groups = {cast(Cell, cell): seeds for cell, seeds in trials.groupby(list(Cell._fields), sort=False)}
     for dataset, n_train, z, algorithm in sorted(
@@ -41,7 +51,11 @@ def cells(trials: pd.DataFrame) -> Iterator[tuple[Cell, pd.DataFrame]]:
         yield Cell(str(dataset), int(n_train), int(z), str(algorithm)), seeds
 
 
-def numbers(column: pd.Series) -> pd.Series:
-    """As floats; what is missing, infinite or no number as NaN."""
-    floats = pd.to_numeric(column, errors="coerce").astype(float)
-    return floats.where(floats.abs() < float("inf"))
+def done(trials: pd.DataFrame) -> pd.DataFrame:
+    """The trials that ended well."""
+    return trials[trials["status"] == Status.DONE]
+
+
+def finite(values: FrameOrSeries) -> FrameOrSeries:
+    """The same with infinite values as missing: one infinite log-likelihood would make a mean over seeds useless."""
+    return values.replace([math.inf, -math.inf], math.nan)

@@ -1,10 +1,10 @@
-"""The trained models of a run, for whoever wants to look at what they have learned."""
+"""The trained models of a run, and what the captions of their figures must say."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,14 +14,14 @@ from bench.dataset import Data
 from bench.errors import DataError, PluginError
 from bench.execution.setup import trained_model
 from bench.mcmc.posterior import sample_posterior
-from bench.models.discrete import DiscreteModel
 from bench.models.frozen import frozen
 from bench.models.latent import LatentVariableModel
 from bench.results.grid import Cell
+from bench.store.records import Status
 from bench.store.trial_folder import TrialFolder
 from bench.studies.spec import Choice, TrialSpec, load_data
 
-# The chain whose mean stands for a code where there is no encoder.
+# The chain whose mean stands for a code if there is no encoder.
 NUM_WARMUP, NUM_DRAWS, NUM_LEAPFROG = 30, 30, 5
 
 
@@ -50,14 +50,11 @@ class TrainedModel:
         return images.clamp(0, 1)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Where the model puts x [N, D]: the mean of q(z|x), or of draws from p(z|x) without an encoder; [N, d].
+        """The code of each x [N, D]: the mean of q(z|x), or of draws from p(z|x) without an encoder; [N, d].
 
-        Where z is discrete, it is the vector of the codes that the encoder chooses.
+        If z is discrete, q(z|x) is a point mass at the vector of the codes that the encoder chooses.
         """
         with frozen(self.model):
-            if isinstance(self.model, DiscreteModel):
-                with torch.no_grad():
-                    return self.model.vectors(self.model.encode_codes(x))
             if self.model.encoder is not None:
                 with torch.no_grad():
                     return self.model.encode(x).mean
@@ -69,12 +66,12 @@ class TrainedModel:
 
 
 def load_models(
-    trials: Sequence[tuple[Mapping[str, Any], TrialSpec, TrialFolder]],
+    trials: Sequence[tuple[Mapping[str, object], TrialSpec, TrialFolder]],
 ) -> tuple[list[TrainedModel], dict[Cell, str]]:
-    """One model for each cell, in the order of `cells`, on the CPU; and of the other cells why they have none.
+    """One model per cell, in the order of `cells`, on the CPU; and why the other cells have none.
 
-    Each trial comes with its labels, which name its cell.  Whatever a plugin raises while its model is built again is
-    such a reason: its file may have changed since.
+    Each trial comes with its labels, which name its cell.  Whatever a plugin raises while its model is rebuilt is such
+    a reason: its file may have changed since.
     """
     order = {name: i for i, name in enumerate(dict.fromkeys(labels["algorithm"] for labels, *_ in trials))}
     data: dict[tuple[Choice, int], Data] = {}
@@ -83,23 +80,38 @@ def load_models(
     for labels, spec, folder in sorted(
         trials, key=lambda trial: (trial[1].n_train, trial[1].z, order[trial[0]["algorithm"]], trial[1].seed)
     ):
-        cell = Cell(*(labels[name] for name in Cell._fields))
+        cell = Cell._make(labels[name] for name in Cell._fields)
         if cell in models:
             continue
-        if folder.read_status().get("status") != "done":
+        if folder.read_status().status is not Status.DONE:
             missing.setdefault(cell, "no seed is done")
             continue
         try:
             key = (spec.dataset, spec.seed)
             if key not in data:
                 data[key] = load_data(*key)
-            model = trained_model(spec, folder, data[key], torch.device("cpu"))
+            with _without_compiler():
+                model = trained_model(spec, folder, data[key], torch.device("cpu"))
         except Exception as error:  # noqa: BLE001  # plugins run here
             missing[cell] = _reason(error, folder)
             continue
         models[cell] = TrainedModel(cell, spec.seed, model, data[key])
         missing.pop(cell, None)
     return list(models.values()), missing
+
+
+@contextmanager
+def _without_compiler() -> Iterator[None]:
+    """Let optimisers be built without torch's compiler, which takes more than a second to import.
+
+    torch imports it to keep it out of `Optimizer.add_param_group`; a model that is only looked at is never compiled.
+    """
+    wrapped = torch.optim.Optimizer.add_param_group
+    torch.optim.Optimizer.add_param_group = getattr(wrapped, "__wrapped__", wrapped)  # type: ignore[method-assign]  # for a moment
+    try:
+        yield
+    finally:
+        torch.optim.Optimizer.add_param_group = wrapped  # type: ignore[method-assign]  # as it was
 
 
 def _reason(error: Exception, folder: TrialFolder) -> str:
@@ -114,57 +126,57 @@ def _reason(error: Exception, folder: TrialFolder) -> str:
 
 
 def left_out(missing: Mapping[Cell, str], z: int | None = None) -> list[str]:
-    """Who is not in a figure of models (of this ``z``), an algorithm and reason a line."""
+    """Which algorithms are missing from a figure of models (of this ``z``), one text per algorithm and reason."""
     sizes: dict[tuple[str, int, str], list[int]] = {}
     for cell, reason in missing.items():
         if z in (None, cell.z):
             sizes.setdefault((cell.algorithm, cell.n_train, reason), []).append(cell.z)
     return [
-        f"{name} is left out ({n_train} training points, z = {', '.join(map(str, found))}): {reason}."
-        for (name, n_train, reason), found in sizes.items()
+        f"{name} is left out ({n_train} training points, z = {', '.join(map(str, latent_sizes))}): {reason}."
+        for (name, n_train, reason), latent_sizes in sizes.items()
     ]
 
 
 def about(models: Sequence[TrainedModel], *, coded: bool = False) -> str:
-    """What a figure of these models must say: of which seed they are, and where ``coded`` how x was put into z."""
-    told = ["One seed each, the first that is done."]
-    continuous = [each for each in models if not isinstance(each.model, DiscreteModel)]
+    """What a figure of these models must say: their seeds, and if they are ``coded`` how z was obtained from x."""
+    texts = ["One seed each, the first that is done."]
+    continuous = [each for each in models if each.model.discrete is None]
     without = dict.fromkeys(each.cell.algorithm for each in continuous if each.model.encoder is None)
     if coded and any(each.model.encoder is not None for each in continuous):
-        told.append("z is the mean of q(z|x).")
+        texts.append("z is the mean of q(z|x).")
     if coded and without:
-        told.append(f"{', '.join(without)}: no encoder, z is the mean of a Hamiltonian Monte Carlo chain on p(z|x).")
+        texts.append(f"{', '.join(without)}: no encoder, z is the mean of a Hamiltonian Monte Carlo chain on p(z|x).")
     if coded and len(continuous) < len(models):
-        told.append(f"{_discrete(models)}: z is the vector of the codes that the encoder chooses.")
-    return " ".join(told)
+        texts.append(f"{_discrete(models)}: z is the vector of the codes that the encoder chooses.")
+    return " ".join(texts)
 
 
 def about_prior(models: Sequence[TrainedModel]) -> str:
-    """Where z is drawn from."""
-    told = "E[x|z] for draws of z from the prior, the same for all algorithms"
+    """What z is drawn from."""
+    text = "E[x|z] for draws of z from the prior, the same for all algorithms"
     discrete = _discrete(models)
-    return f"{told} but {discrete}, whose priors are over codes of their own." if discrete else f"{told}."
+    return f"{text} but {discrete}, whose priors are over codes of their own." if discrete else f"{text}."
 
 
 def _discrete(models: Sequence[TrainedModel]) -> str:
     """The algorithms whose z is discrete, in words."""
-    return ", ".join(dict.fromkeys(each.cell.algorithm for each in models if isinstance(each.model, DiscreteModel)))
+    return ", ".join(dict.fromkeys(each.cell.algorithm for each in models if each.model.discrete is not None))
 
 
 def continuous_planes(
     models: Sequence[TrainedModel], missing: Mapping[Cell, str]
 ) -> tuple[list[TrainedModel], dict[Cell, str]]:
-    """Those with a plane of z to be looked at, and of the other cells why not."""
+    """Those whose z is a plane, and why the other cells are not shown."""
     discrete = {
-        each.cell: f"its z is one of {each.model.latents_in_words}, no plane"
+        each.cell: f"its z is one of {each.model.discrete.latents_in_words}, no plane"
         for each in models
-        if isinstance(each.model, DiscreteModel)
+        if each.model.discrete is not None
     }
     planes = [each for each in models if each.cell.z == 2 and each.cell not in discrete]
     return planes, {**missing, **discrete}
 
 
 def about_values(models: Sequence[TrainedModel]) -> str:
-    """How values that are no grey levels are shown; empty where all are."""
+    """How values that are not grey levels are shown; empty if all are."""
     unbounded = any(not each.data.bounded for each in models)
     return "Black and white: the lowest and the highest value of the test data." if unbounded else ""

@@ -1,1 +1,1 @@
-"""Statistics: arrays in, arrays out; tables and plots stand above them."""
+"""Statistics on plain arrays: functions take arrays and return arrays, and know nothing of runs, tables or plots."""

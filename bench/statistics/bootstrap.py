@@ -1,8 +1,9 @@
-"""Bootstrap over training seeds: how surely a difference, a probability or a median is known.
+"""Bootstrap intervals over training seeds, for a difference, a probability or a median.
 
-Seeds are few.  The percentile interval is then too narrow (at 5 normal seeds it covers 84 % where 95 % are meant); its
-levels are therefore expanded as Student's t asks for, which covers 92 % at 5 and 94 % at 10 (docs/statistics.md has
-the simulation).  Below FEWEST not even the whole range of the resamples would cover enough, and no interval is given.
+Seeds are few, which makes the percentile interval too narrow: with 5 normally distributed seeds, a nominal 95 %
+interval covers 84 %. Its levels are therefore expanded to match Student's t, which covers 92 % with 5 seeds and 94 %
+with 10 (see docs/statistics.md for the simulation). With fewer than FEWEST seeds, even the full range of the resamples
+would cover too little, and no interval is returned.
 Source: Efron & Tibshirani 1993; Hesterberg 2015, "What teachers should know about the bootstrap", section 5.3.
 """
 
@@ -17,7 +18,7 @@ Array = NDArray[np.float64]
 
 FEWEST = 5  # seeds
 NUM_RESAMPLES = 10_000
-SEED = 20131220  # the same table from the same results, always
+SEED = 20131220  # fixed, so that the same results always give the same table
 
 
 def interval(
@@ -26,11 +27,16 @@ def interval(
     confidence: float = 0.95,
     num_resamples: int = NUM_RESAMPLES,
 ) -> tuple[float, float]:
-    """The interval of ``statistic`` over seeds, ``(low, high)``; NaN where a stratum has fewer than FEWEST seeds.
+    """Return the bootstrap interval ``(low, high)`` of ``statistic`` over seeds.
 
-    Each stratum [S, ...] (a cell of the grid) is resampled along its first axis by itself.  ``statistic`` maps
-    resampled strata [B, S, ...] to [B] values, of which infinite ones count as such.
-    Raises ValueError unless ``confidence`` lies between 0 and 1.
+    Each stratum [S, ...] (a cell of the grid) is resampled independently along its first axis. ``statistic`` maps the
+    resampled strata [B, S, ...] to B values, which may be infinite. Both ends are NaN if any stratum has fewer than
+    FEWEST seeds. Raises ValueError unless ``confidence`` lies between 0 and 1.
+
+    Example:
+        >>> low, high = interval([[1.0, 2.0, 3.0, 4.0, 5.0]], mean)
+        >>> 1 <= low < 3 < high <= 5
+        True
     """
     if not 0 < confidence < 1:
         raise ValueError(f"`confidence` must lie between 0 and 1 (got {confidence}).")
@@ -42,18 +48,18 @@ def interval(
     resampled = [array[rng.integers(0, len(array), (num_resamples, len(array)))] for array in arrays]
     values = np.sort(statistic(resampled))
     tail = expanded_tail(fewest, confidence)
-    last = num_resamples - 1  # order statistics, since between infinite ones nothing can be interpolated
+    last = num_resamples - 1  # order statistics: infinite values cannot be interpolated
     return float(values[int(np.floor(tail * last))]), float(values[int(np.ceil((1 - tail) * last))])
 
 
 def mean(strata: Sequence[Array]) -> Array:
-    """The mean over seeds, then over strata: [B, S] each -> [B]."""
+    """Mean over seeds, then over strata: each [B, S] -> [B]."""
     means: Array = np.mean([stratum.mean(axis=1) for stratum in strata], axis=0)
     return means
 
 
 def expanded_tail(num_seeds: int, confidence: float) -> float:
-    """The share of resamples to leave out on each side for ``num_seeds`` seeds."""
+    """Fraction of resamples to discard on each side, for ``num_seeds`` seeds."""
     from scipy.special import ndtr, stdtrit  # scipy.stats takes a second to import
 
     quantile = stdtrit(num_seeds - 1, (1 + confidence) / 2) * np.sqrt(num_seeds / (num_seeds - 1))

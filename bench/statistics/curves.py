@@ -1,4 +1,4 @@
-"""Learning curves of several seeds on one axis."""
+"""Learning curves of several seeds on a common axis."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
-Points = tuple[Array, Array]  # x [G] ascending and above 0, y [G]
+Points = tuple[Array, Array]  # x [G], ascending and positive; y [G]
 
 
 @dataclass(frozen=True)
 class Band:
-    """The mean over seeds and the lowest and highest seed, all [G], at the places ``x``."""
+    """Mean, minimum and maximum over seeds at the points ``x``, all [G]."""
 
     x: Array
     mean: Array
@@ -23,31 +23,46 @@ class Band:
 
 
 def points(x: ArrayLike, y: ArrayLike) -> Points:
-    """What a logarithmic axis can show: finite, x above 0 and ascending; of several y at one x the last."""
+    """Return the points that a logarithmic axis can show: finite, with x positive and ascending.
+
+    If several points share one x, the last one is kept.
+
+    Example:
+        >>> x, y = points([0, 10, 10, 20], [-9.0, -3.0, -2.0, -1.0])
+        >>> x.tolist(), y.tolist()
+        ([10.0, 20.0], [-2.0, -1.0])
+    """
     xs, ys = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    shown = np.isfinite(xs) & np.isfinite(ys) & (xs > 0)
-    xs, ys = xs[shown][::-1], ys[shown][::-1]
+    valid = np.isfinite(xs) & np.isfinite(ys) & (xs > 0)
+    xs, ys = xs[valid][::-1], ys[valid][::-1]
     ascending, last = np.unique(xs, return_index=True)
     return ascending, ys[last]
 
 
 def align(curves: Sequence[Points]) -> tuple[Array, Array]:
-    """All seeds at common places: x [G] and values [S, G].
+    """Align the curves of all seeds on common points: x [G] and values [S, G].
 
-    The places are those of every seed, inside the stretch that all seeds have covered, so that no mean changes its
-    seeds on the way.  Seeds that were evaluated at the same x are taken as they are; elsewhere (the seconds of two
-    seeds never agree) a seed is interpolated, linearly in log x.  Empty where the seeds have no stretch in common.
+    The points are the union of all seeds' points within the range that every seed covers, so that the mean is over the
+    same seeds everywhere. A seed's value is used unchanged at its own points and interpolated linearly in log x
+    elsewhere (training seconds, for instance, never coincide). Empty if the seeds have no range in common.
+
+    Example:
+        >>> one = np.array([1.0, 100.0]), np.array([0.0, 2.0])
+        >>> other = np.array([10.0, 100.0]), np.array([5.0, 6.0])
+        >>> x, values = align([one, other])
+        >>> x.tolist(), values.round(3).tolist()
+        ([10.0, 100.0], [[1.0, 2.0], [5.0, 6.0]])
     """
     if not curves or any(len(x) == 0 for x, _ in curves):
         return np.empty(0), np.empty((len(curves), 0))
-    places = np.unique(np.concatenate([x for x, _ in curves]))
+    common = np.unique(np.concatenate([x for x, _ in curves]))
     first, last = max(x[0] for x, _ in curves), min(x[-1] for x, _ in curves)
-    places = places[(places >= first) & (places <= last)]
-    return places, np.stack([_at(places, x, y) for x, y in curves])
+    common = common[(common >= first) & (common <= last)]
+    return common, np.stack([_interpolated(common, x, y) for x, y in curves])
 
 
 def band(curves: Sequence[Points]) -> Band | None:
-    """Mean, lowest and highest over the seeds; None where they have nothing in common."""
+    """Return mean, minimum and maximum over seeds, or None if the seeds have no range in common."""
     x, values = align(curves)
     if len(x) == 0:
         return None
@@ -55,15 +70,15 @@ def band(curves: Sequence[Points]) -> Band | None:
 
 
 def visible_range(curves: Sequence[Array], single: Sequence[float] = (), early: float = 0.5) -> tuple[float, float]:
-    """A y range in which learning can be seen: the lowest marks of each curve, a share of ``early``, are left out.
+    """Return a y range in which learning is visible, by ignoring the lowest fraction ``early`` of each curve.
 
-    An untrained model lies hundreds of nats below a trained one and would press all curves into one line.  A curve that
-    has lost more than the best one has gained has blown up and does not count.  ``single`` are further values that must
-    be visible.  (0, 1) where there is nothing.
+    An untrained model lies hundreds of nats below a trained one, and including it would flatten all curves. Curves that
+    lost more than the best one gained are considered diverged and are ignored. Values in ``single`` are always
+    included. Returns (0, 1) if there is nothing to show.
     """
-    sound = _sound([curve for curve in curves if len(curve)])
-    lows = [float(np.quantile(curve, early)) for curve in sound] + [float(value) for value in single]
-    highs = [float(curve.max()) for curve in sound] + [float(value) for value in single]
+    kept = _without_diverged([curve for curve in curves if len(curve)])
+    lows = [float(np.quantile(curve, early)) for curve in kept] + [float(value) for value in single]
+    highs = [float(curve.max()) for curve in kept] + [float(value) for value in single]
     if not lows:
         return 0.0, 1.0
     low, high = min(lows), max(highs)
@@ -72,22 +87,22 @@ def visible_range(curves: Sequence[Array], single: Sequence[float] = (), early: 
 
 
 def entry(x: Array, y: Array, low: float) -> float:
-    """The x at which a curve first reaches ``low``, or its first x where it never does."""
+    """Return the x at which a curve first reaches ``low``, or its first x if it never does."""
     reached = np.flatnonzero(y >= low)
     return float(x[reached[0]] if len(reached) else x[0])
 
 
-def _sound(curves: Sequence[Array]) -> list[Array]:
+def _without_diverged(curves: Sequence[Array]) -> list[Array]:
     if not curves:
         return []
-    begin = float(np.median([curve[0] for curve in curves]))
-    gain = abs(max(float(curve[-1]) for curve in curves) - begin)
-    return [curve for curve in curves if curve[-1] >= begin - gain]
+    start = float(np.median([curve[0] for curve in curves]))
+    gain = abs(max(float(curve[-1]) for curve in curves) - start)
+    return [curve for curve in curves if curve[-1] >= start - gain]
 
 
-def _at(places: Array, x: Array, y: Array) -> Array:
-    """y at ``places``: exactly where x has them, interpolated in log x where not."""
-    values = np.interp(np.log(places), np.log(x), y)
-    known = np.isin(places, x)
-    values[known] = y[np.isin(x, places)]
+def _interpolated(points: Array, x: Array, y: Array) -> Array:
+    """y at ``points``: exact at those that are in x, interpolated linearly in log x at the others."""
+    values = np.interp(np.log(points), np.log(x), y)
+    known = np.isin(points, x)
+    values[known] = y[np.isin(x, points)]
     return values

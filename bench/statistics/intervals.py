@@ -1,4 +1,4 @@
-"""How surely a mean over training seeds is known, and how far the seeds lie apart: three numbers, never one.
+"""Mean over training seeds, its interval, the spread between seeds, and Monte Carlo error: kept apart, never pooled.
 
 Arrays hold the seeds along the first axis: [S] or [S, ...].
 """
@@ -12,22 +12,29 @@ Array = NDArray[np.float64]
 
 
 def mean(values: ArrayLike) -> Array:
-    """Mean over seeds; NaN where there is none."""
+    """Return the mean over seeds, or NaN if there are none."""
     array = _by_seed(values)
-    return _as_array(array.mean(axis=0)) if len(array) else _nothing(array)
+    return _as_array(array.mean(axis=0)) if len(array) else _nan(array)
 
 
 def spread(values: ArrayLike) -> Array:
-    """Standard deviation over seeds (S - 1 in the denominator): how much another seed would differ; NaN below two."""
+    """Return the standard deviation over seeds (S - 1 in the denominator), or NaN for fewer than two seeds.
+
+    It says how much the result of another seed would differ, and does not shrink as seeds are added.
+    """
     array = _by_seed(values)
-    return _as_array(array.std(axis=0, ddof=1)) if len(array) > 1 else _nothing(array)
+    return _as_array(array.std(axis=0, ddof=1)) if len(array) > 1 else _nan(array)
 
 
 def mean_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[Array, Array]:
-    """Student's t interval of the mean over seeds, ``(low, high)``, for seeds that are independent and near normal.
+    """Return Student's t interval ``(low, high)`` of the mean over independent, approximately normal seeds.
 
-    One seed says nothing of the others: below two the interval is NaN.
-    Raises ValueError where ``confidence`` does not lie between 0 and 1.
+    Both ends are NaN for fewer than two seeds. Raises ValueError unless ``confidence`` lies between 0 and 1.
+
+    Example:
+        >>> low, high = mean_interval([1.0, 2.0, 3.0, 4.0])
+        >>> print(f"{low:.2f} to {high:.2f}")
+        0.45 to 4.55
     """
     from scipy.special import stdtrit  # t quantiles; scipy.stats takes a second to import
 
@@ -35,18 +42,23 @@ def mean_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[Array, A
         raise ValueError(f"`confidence` must lie between 0 and 1 (got {confidence}).")
     array = _by_seed(values)
     if len(array) < 2:
-        return _nothing(array), _nothing(array)
+        return _nan(array), _nan(array)
     half = stdtrit(len(array) - 1, (1 + confidence) / 2) * spread(array) / np.sqrt(len(array))
     return mean(array) - half, mean(array) + half
 
 
 def error_of_mean(standard_errors: ArrayLike) -> Array:
-    """Monte Carlo standard error of the mean over seeds, from each seed's own (independent draws); NaN without any.
+    """Return the Monte Carlo standard error of the mean over seeds, given the standard error of each seed's estimate.
 
-    It falls with more draws an estimate, and says nothing of the spread over seeds.
+    The estimates must use independent draws. The error decreases with the number of draws per estimate, and does not
+    include the spread between seeds. NaN if there are no seeds.
+
+    Example:
+        >>> round(float(error_of_mean([0.3, 0.4])), 3)
+        0.25
     """
     array = _by_seed(standard_errors)
-    return _as_array(np.sqrt((array**2).sum(axis=0)) / len(array)) if len(array) else _nothing(array)
+    return _as_array(np.sqrt((array**2).sum(axis=0)) / len(array)) if len(array) else _nan(array)
 
 
 def _by_seed(values: ArrayLike) -> Array:
@@ -60,5 +72,5 @@ def _as_array(values: ArrayLike) -> Array:
     return np.asarray(values, dtype=np.float64)
 
 
-def _nothing(array: Array) -> Array:
+def _nan(array: Array) -> Array:
     return np.full(array.shape[1:], np.nan)

@@ -1,8 +1,8 @@
-"""Many differences known from few seeds each: which are real?
+"""Tests of many differences, each measured on a few seeds.
 
-A cell of the grid has some five seeds, too few to know its own spread well, but there are many cells.  Each cell's
-variance is drawn towards the one that all cells have in common, as much as the cells themselves say that they do; then
-Holm's step-down procedure keeps the chance of *any* false alarm over all cells at the stated rate.
+A cell of the grid has about five seeds, too few to estimate its variance well, but there are many cells. The variance
+of each cell is therefore shrunk towards a common one, by an amount that is estimated from the cells themselves
+(empirical Bayes). Holm's step-down procedure then controls the probability of *any* false alarm over all cells.
 Source: Smyth 2004, "Linear models and empirical Bayes methods for assessing differential expression"; Holm 1979.
 """
 
@@ -16,30 +16,30 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 
-# How much the other cells may tell of one: few cells look more alike than they are, and without these two bounds false
-# alarms exceed their rate where spreads differ.  `make statistics` prints the rates with them.
-MOST_PRIOR_DEGREES = 6.0
-COUNTED = 0.5  # the share of the prior degrees that counts towards those of the t-test
+# Limits on how much a cell may borrow from the others. A few cells look more alike than they are, and without these
+# limits the false-alarm rate is exceeded if variances differ between cells; `make statistics` prints the rates.
+MAX_PRIOR_DEGREES = 6.0
+PRIOR_DEGREES_SHARE = 0.5  # the share of the prior's degrees of freedom that counts in the t-test
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A difference of one cell: its estimate and what is known of its error."""
+    """The difference measured in one cell, with its variance."""
 
     difference: float
     variance: float  # of a single observation: s^2
-    scale: float  # the difference has the variance ``variance * scale``
+    scale: float  # the variance of the difference is ``variance * scale``
     degrees: int  # degrees of freedom of ``variance``
 
 
 def paired(base: ArrayLike, new: ArrayLike) -> Sample:
-    """``new - base`` over the seeds that both have, [S] each; at least two."""
-    gained = np.asarray(new, dtype=np.float64) - np.asarray(base, dtype=np.float64)
-    return Sample(float(gained.mean()), float(gained.var(ddof=1)), 1 / len(gained), len(gained) - 1)
+    """Return the difference ``new - base`` over at least two seeds that both sides share, [S] each."""
+    differences = np.asarray(new, dtype=np.float64) - np.asarray(base, dtype=np.float64)
+    return Sample(float(differences.mean()), float(differences.var(ddof=1)), 1 / len(differences), len(differences) - 1)
 
 
 def unpaired(base: ArrayLike, new: ArrayLike) -> Sample:
-    """``new - base`` where the seeds differ, [S] and [T]: the pooled variance; at least three values in all."""
+    """Return ``new - base`` for different seeds, [S] and [T], with pooled variance; at least three values in total."""
     one, other = (np.asarray(values, dtype=np.float64) for values in (base, new))
     degrees = len(one) + len(other) - 2
     squares = ((one - one.mean()) ** 2).sum() + ((other - other.mean()) ** 2).sum()
@@ -47,63 +47,71 @@ def unpaired(base: ArrayLike, new: ArrayLike) -> Sample:
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A difference with what moderation makes of its error."""
+class TTest:
+    """A difference with its moderated standard error and p-value."""
 
     difference: float
-    error: float  # standard error
+    error: float  # moderated standard error of the difference
     degrees: float  # degrees of freedom of the error
     p: float  # two-sided
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
-        """Student's t interval of this difference alone: not widened for the others."""
+        """Student's t interval of this difference alone, without correction for multiple tests."""
         from scipy.special import stdtrit  # scipy.stats takes a second to import
 
         half = float(stdtrit(self.degrees, (1 + confidence) / 2)) * self.error
         return self.difference - half, self.difference + half
 
     def least(self, level: float) -> float:
-        """The smallest difference above 0 that would be significant at ``level``, two-sided, with this error."""
+        """The smallest positive difference that would be significant at ``level``, two-sided, with this error."""
         from scipy.special import stdtrit
 
         return float(stdtrit(self.degrees, 1 - level / 2)) * self.error
 
 
-def judge(samples: Sequence[Sample]) -> list[Judged]:
-    """Each difference with its error moderated by those of the others.
+def t_tests(samples: Sequence[Sample]) -> list[TTest]:
+    """Test each difference against 0, with a standard error that is moderated by the variances of the others.
 
-    A difference of 0 that never varies has the p-value 1, another one that never varies 0.
+    A difference without any variance has the p-value 1 if it is 0, and the p-value 0 otherwise.
+
+    Example:
+        >>> cells = [paired([1.0, 2.0, 3.0], [3.0, 4.1, 4.9]), paired([1.0, 2.0, 3.0], [1.1, 1.9, 3.0])]
+        >>> tests = t_tests(cells)
+        >>> [round(test.difference, 6) for test in tests]
+        [2.0, 0.0]
+        >>> holm([test.p for test in tests], 0.05).tolist()
+        [True, False]
     """
     from scipy.special import stdtr
 
     variances = np.array([sample.variance for sample in samples], dtype=np.float64)
     degrees = np.array([sample.degrees for sample in samples], dtype=np.float64)
     prior_degrees, prior_variance = prior(variances, degrees)
-    prior_degrees = min(prior_degrees, MOST_PRIOR_DEGREES)
+    prior_degrees = min(prior_degrees, MAX_PRIOR_DEGREES)
     if prior_degrees > 0:
         variances = (prior_degrees * prior_variance + degrees * variances) / (prior_degrees + degrees)
-    total = np.minimum(degrees + COUNTED * prior_degrees, degrees.sum())
-    found = []
-    for sample, variance, own in zip(samples, variances, total, strict=True):
+    moderated_degrees = np.minimum(degrees + PRIOR_DEGREES_SHARE * prior_degrees, degrees.sum())
+    tests = []
+    for sample, variance, df in zip(samples, variances, moderated_degrees, strict=True):
         error = float(np.sqrt(variance * sample.scale))
         statistic = 0.0 if sample.difference == 0 else abs(sample.difference) / error if error else np.inf
-        found.append(Judged(sample.difference, error, float(own), float(2 * stdtr(own, -statistic))))
-    return found
+        tests.append(TTest(sample.difference, error, float(df), float(2 * stdtr(df, -statistic))))
+    return tests
 
 
 def prior(variances: Array, degrees: Array) -> tuple[float, float]:
-    """Degrees of freedom and variance of the scaled inverse chi-square that the cells' variances [C] seem drawn from.
+    """Fit a scaled inverse chi-square prior to the variances of the cells, both [C]; return its degrees and variance.
 
-    By the moments of their logarithms.  The degrees are infinite where the variances differ no more than by chance, and
-    0 (every cell stands alone) where there are fewer than three of them that vary.
+    The fit matches the moments of the logarithms. The degrees of freedom are infinite if the variances differ no more
+    than expected by chance, and 0 (no information is shared) if fewer than three variances are positive.
     """
     from scipy.special import digamma, polygamma
 
-    known = variances > 0
-    if known.sum() < 3:
+    positive = variances > 0
+    if positive.sum() < 3:
         return 0.0, 0.0
-    half = degrees[known] / 2
-    e = np.log(variances[known]) - digamma(half) + np.log(half)
+    half = degrees[positive] / 2
+    e = np.log(variances[positive]) - digamma(half) + np.log(half)
     excess = e.var(ddof=1) - polygamma(1, half).mean()
     if excess <= 0:
         return np.inf, float(np.exp(e.mean()))
@@ -112,7 +120,14 @@ def prior(variances: Array, degrees: Array) -> tuple[float, float]:
 
 
 def holm(p: ArrayLike, rate: float) -> NDArray[np.bool_]:
-    """Which of the hypotheses are rejected when the chance of any false one is to stay below ``rate``: [C] -> [C]."""
+    """Return which hypotheses are rejected so that any is rejected falsely with probability at most ``rate``.
+
+    ``p`` are the p-values [C]; the result is a Boolean array [C] (Holm's step-down procedure).
+
+    Example:
+        >>> holm([0.03, 0.01, 0.04, 0.012], 0.05).tolist()
+        [False, True, False, True]
+    """
     values = np.asarray(p, dtype=np.float64)
     order = np.argsort(values, kind="stable")
     passed = values[order] <= rate / np.arange(len(values), 0, -1)
@@ -122,7 +137,7 @@ def holm(p: ArrayLike, rate: float) -> NDArray[np.bool_]:
 
 
 def _inverse_trigamma(value: float) -> float:
-    """x with trigamma(x) = ``value``; trigamma falls, so it is bracketed."""
+    """Solve trigamma(x) = ``value`` for x by bracketing, since trigamma is decreasing."""
     from scipy.optimize import brentq
     from scipy.special import polygamma
 

@@ -1,4 +1,4 @@
-"""Two algorithms on the same seeds: by how much one is better, and how often."""
+"""Comparison of two algorithms on shared seeds: by how much one is better, and how often."""
 
 from __future__ import annotations
 
@@ -15,20 +15,25 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Difference:
-    """A mean difference over places of the grid and their seeds; NaN where it is not known."""
+    """A mean difference over places of the grid and their seeds; NaN if unknown."""
 
     mean: float
     low: float
     high: float
-    method: str  # of the interval: "bootstrap", "Student t", or "" where there is none
-    num_seeds: int  # fewest of a place
+    method: str  # of the interval: "bootstrap", "Student t", or "" if there is no interval
+    num_seeds: int  # the smallest number of seeds at any place
 
 
 def difference(places: Sequence[ArrayLike], confidence: float = 0.95) -> Difference:
-    """The mean of paired differences, [S] for each place, with its interval.
+    """Return the mean of paired differences, given as [S] per place, with its interval.
 
-    The seeds of each place are resampled by themselves.  With fewer than `bootstrap.FEWEST` seeds the interval is
-    Student's t, of the means over places where there are several: it supposes differences that are near normal.
+    Seeds are resampled independently for each place. With fewer than `bootstrap.FEWEST` seeds the interval is
+    Student's t instead, computed on the means over places; it assumes approximately normal differences.
+
+    Example:
+        >>> result = difference([[1.0, 2.0, 4.0]])
+        >>> print(f"{result.mean:.2f}, {result.low:.2f} to {result.high:.2f} ({result.method})")
+        2.33, -1.46 to 6.13 (Student t)
     """
     arrays = [np.asarray(place, dtype=np.float64) for place in places]
     fewest = min(map(len, arrays), default=0)
@@ -45,24 +50,29 @@ def difference(places: Sequence[ArrayLike], confidence: float = 0.95) -> Differe
 
 
 def probability_of_improvement(places: Sequence[tuple[ArrayLike, ArrayLike]]) -> float:
-    """P(A > B) for a seed of A and another of B, ties half, mean over places; infinite values compare as such.
+    """Return P(A > B) for a random seed of A and a random seed of B, averaged over places.
 
-    ``places`` holds the values of A and of B, [S] each.  Source: Agarwal et al. 2021, "Deep reinforcement learning at
-    the edge of the statistical precipice", section 4.3.  NaN where there is nothing.
+    ``places`` holds the values of A and of B at each place, [S] each; they may be infinite, and ties count half. NaN if
+    there are no places.
+    Source: Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical precipice", section 4.3.
+
+    Example:
+        >>> probability_of_improvement([([3.0, 2.0], [1.0, 2.0])])
+        0.875
     """
     return float(np.mean([_wins(np.asarray(a)[None], np.asarray(b)[None])[0] for a, b in places])) if places else np.nan
 
 
 def improvement_interval(places: Sequence[tuple[ArrayLike, ArrayLike]]) -> tuple[float, float]:
-    """The bootstrap interval of `probability_of_improvement`; A and B [S] of a place have their seeds in common."""
+    """Return the bootstrap interval of `probability_of_improvement`; A and B share their seeds at each place."""
     strata = [np.stack([np.asarray(a), np.asarray(b)], axis=-1) for a, b in places]
     return bootstrap.interval(
-        strata, lambda drawn: np.mean([_wins(each[..., 0], each[..., 1]) for each in drawn], axis=0)
+        strata, lambda resampled: np.mean([_wins(each[..., 0], each[..., 1]) for each in resampled], axis=0)
     )
 
 
 def _wins(a: Array, b: Array) -> Array:
-    """[B, S] and [B, T] -> [B]."""
+    """Fraction of pairs in which a is above b: [B, S] and [B, T] -> [B]."""
     ahead, behind = a[:, :, None], b[:, None, :]
     wins: Array = ((ahead > behind) + 0.5 * (ahead == behind)).mean(axis=(1, 2))
     return wins

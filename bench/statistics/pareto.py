@@ -1,4 +1,4 @@
-"""What is not beaten: more for less."""
+"""Pareto front of cost and value."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ Array = NDArray[np.float64]
 
 
 def front(points: Iterable[tuple[float, float]]) -> tuple[Array, Array]:
-    """The points (cost, value) than which no other costs at most as much and is worth more; by ascending cost."""
+    """Return the points (cost, value) that no other point dominates, in order of increasing cost.
+
+    A point dominates another if it costs no more and has a higher value, or costs less and has the same value.
+
+    Example:
+        >>> costs, values = front([(3.0, -20.0), (1.0, -25.0), (2.0, -26.0)])
+        >>> costs.tolist(), values.tolist()
+        ([1.0, 3.0], [-25.0, -20.0])
+    """
     kept: list[tuple[float, float]] = []
     for cost, value in sorted(points, key=lambda point: (point[0], -point[1])):
         if not kept or value > kept[-1][1]:

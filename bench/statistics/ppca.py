@@ -1,4 +1,4 @@
-"""Probabilistic PCA, ``x ~ N(b, W W^T + s^2 I)``: its likelihood and its maximum, both exact.
+"""Probabilistic PCA, ``x ~ N(b, W W^T + s^2 I)``: exact log-likelihood and maximum-likelihood estimate.
 
 Source: Tipping & Bishop 1999, "Probabilistic principal component analysis".
 """
@@ -14,9 +14,13 @@ Array = npt.NDArray[np.float64]
 
 
 def log_likelihood(x: npt.ArrayLike, weights: npt.ArrayLike, bias: npt.ArrayLike, noise_variance: float) -> Array:
-    """log N(x; b, W W^T + s^2 I) in nats: x [N, D], weights W [D, d], bias b [D], noise_variance s^2 -> [N].
+    """Return log N(x; b, W W^T + s^2 I) in nats: x [N, D], weights W [D, d], bias b [D], noise_variance s^2 -> [N].
 
-    Raises ValueError for shapes that do not fit or a variance that is not above 0.  Cost: O(N D d + D d^2).
+    Raises ValueError if the shapes do not match or the variance is not positive. Cost: O(N D d + D d^2).
+
+    Example:
+        >>> log_likelihood([[0.0, 0.0]], weights=[[1.0], [0.0]], bias=[0.0, 0.0], noise_variance=1.0).round(4).tolist()
+        [-2.1845]
     """
     x, weights, bias = (np.asarray(a, dtype=np.float64) for a in (x, weights, bias))
     if x.ndim != 2 or weights.ndim != 2 or bias.shape != x.shape[1:] or len(weights) != x.shape[1]:
@@ -30,7 +34,7 @@ def log_likelihood(x: npt.ArrayLike, weights: npt.ArrayLike, bias: npt.ArrayLike
     variances = lengths**2 + noise_variance
     centred = x - bias
     along = centred @ axes
-    across = centred - along @ axes.T  # not |centred|^2 - |along|^2, which cancels where the noise is small
+    across = centred - along @ axes.T  # |centred|^2 - |along|^2 would cancel if the noise is small
     squares = (along**2 / variances).sum(1) + (across**2).sum(1) / noise_variance
     num_pixels = x.shape[1]
     log_determinant = np.log(variances).sum() + (num_pixels - len(lengths)) * math.log(noise_variance)
@@ -39,11 +43,18 @@ def log_likelihood(x: npt.ArrayLike, weights: npt.ArrayLike, bias: npt.ArrayLike
 
 
 def maximum_likelihood(x: npt.ArrayLike, latent_size: int) -> tuple[Array, Array, float]:
-    """Weights W [D, d], bias b [D] and noise variance s^2 of the highest likelihood of x [N, D]; d = ``latent_size``.
+    """Return the maximum-likelihood weights W [D, d], bias b [D] and noise variance s^2 for x [N, D], d = latent_size.
 
-    W is one of many: W R has the same likelihood for any rotation R.  The noise variance is the mean of the D - d
-    smallest eigenvalues of the covariance (divided by N, not N - 1).  Raises ValueError unless 1 <= d < D, and where x
-    lies in d dimensions, so that the likelihood has no maximum.  Cost: one singular value decomposition of [N, D].
+    W is not unique: W R has the same likelihood for any rotation R. The noise variance is the mean of the D - d
+    smallest eigenvalues of the covariance (normalised by N, not N - 1). Raises ValueError unless 1 <= d < D, or if x
+    lies in a d-dimensional subspace, for which the likelihood is unbounded. Cost: one singular value decomposition of
+    [N, D].
+
+    Example:
+        >>> x = np.random.default_rng(0).normal(size=(50, 4))
+        >>> weights, bias, noise_variance = maximum_likelihood(x, latent_size=2)
+        >>> weights.shape, bias.shape, noise_variance > 0
+        ((4, 2), (4,), True)
     """
     x = np.asarray(x, dtype=np.float64)
     if x.ndim != 2 or not 1 <= latent_size < x.shape[1]:
@@ -57,8 +68,8 @@ def maximum_likelihood(x: npt.ArrayLike, latent_size: int) -> tuple[Array, Array
     noise_variance = float(eigenvalues[latent_size:].sum() / (num_pixels - latent_size))
     if noise_variance <= 1e-24 * eigenvalues.sum():  # zero up to rounding: squares of singular values
         raise ValueError(
-            f"`x` must vary in more than `latent_size` dimensions, else its likelihood grows without bound (got "
-            f"{num_data} rows within {latent_size} dimensions): give more rows, or a smaller `latent_size`."
+            f"`x` must vary in more than `latent_size` dimensions, otherwise its likelihood is unbounded (got "
+            f"{num_data} rows within {latent_size} dimensions): provide more rows, or a smaller `latent_size`."
         )
     weights = axes[:latent_size].T * np.sqrt(eigenvalues[:latent_size] - noise_variance)
     return weights, bias, noise_variance

@@ -1,24 +1,15 @@
-"""What lies on disk: a folder a run, a folder a trial.
-
-The trace alone is appended to, and a last line cut short by a killed process is passed over.
-"""
+"""A run folder: what its study asks for, and one folder per trial."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bench.errors import StoreError
 from bench.options import parse_call
-from bench.store.files import (
-    write_text,
-)
+from bench.store.files import write_text
 from bench.store.trial_folder import TrialFolder
 from bench.studies.spec import TrialSpec
 from bench.studies.study import FORMAT, Study
-
-if TYPE_CHECKING:
-    pass
 
 
 class Store:
@@ -30,9 +21,9 @@ class Store:
 
     @classmethod
     def create(cls, path: Path, study: Study) -> Store:
-        """The run folder of ``study``, made or gone on with.
+        """The run folder of ``study``, new or continued.
 
-        Raises StoreError where ``path`` is a file, cannot be written, holds something else or another study.
+        Raises StoreError if ``path`` is a file, cannot be written, or holds something else or another study.
         """
         store = cls(path)
         if path.exists() and not path.is_dir():
@@ -59,7 +50,7 @@ class Store:
 
     @classmethod
     def open(cls, path: Path) -> Store:
-        """An existing run folder; raises StoreError where there is none."""
+        """An existing run folder; raises StoreError if there is none."""
         if not (path / "study.toml").is_file():
             raise StoreError(
                 f"{str(path)!r} is not a run folder (it has no study.toml): give the folder of a `bench run`."
@@ -67,7 +58,7 @@ class Store:
         return cls(path)
 
     def read_study(self) -> Study:
-        """What was asked of this folder."""
+        """The study that this folder was made for."""
         return Study.from_toml(self.path / "study.toml")
 
     def trial(self, trial_id: str) -> TrialFolder:
@@ -77,14 +68,14 @@ class Store:
     def trials(self) -> list[tuple[TrialSpec, TrialFolder]]:
         """Every trial that has a spec, in the study's order of algorithms, then by n_train, z and seed."""
         folders = [TrialFolder(path.parent) for path in sorted(self.path.glob("trials/*/spec.json"))]
-        found = [(folder.read_spec(), folder) for folder in folders]
-        asked = [_read_call(text) for text in self.read_study().algos]
+        trials = [(folder.read_spec(), folder) for folder in folders]
+        algos = [_read_call(text) for text in self.read_study().algos]
 
         def place(spec: TrialSpec) -> tuple[int, int, int, str, int]:
             name = spec.algorithm.name
-            return spec.n_train, spec.z, _rank(_read_call(name), asked), name, spec.seed
+            return spec.n_train, spec.z, _rank(_read_call(name), algos), name, spec.seed
 
-        return sorted(found, key=lambda pair: place(pair[0]))
+        return sorted(trials, key=lambda pair: place(pair[0]))
 
 
 def _read_call(text: str) -> tuple[str, dict[str, object]]:
@@ -100,7 +91,7 @@ def _number(text: str) -> object:
         return text
 
 
-def _rank(own: tuple[str, dict[str, object]], asked: list[tuple[str, dict[str, object]]]) -> int:
-    """The place among what was asked, or that of the first of the same plugin: defaults may have been spelt out."""
-    same = [i for i, other in enumerate(asked) if other[0] == own[0]]
-    return next((i for i in same if asked[i] == own), same[0] if same else 0)
+def _rank(call: tuple[str, dict[str, object]], algos: list[tuple[str, dict[str, object]]]) -> int:
+    """The place in the study's list, or that of the first of the same plugin: defaults may have been spelt out."""
+    same = [i for i, other in enumerate(algos) if other[0] == call[0]]
+    return next((i for i in same if algos[i] == call), same[0] if same else 0)

@@ -1,4 +1,4 @@
-"""Where the parts of a study lie: a run folder each, inside one folder that names them."""
+"""The parts of a study: one run folder each, inside a folder that names them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ FILE = "parts.toml"
 
 
 def create(path: Path, title: str, parts: Mapping[str, Study]) -> dict[str, Path]:
-    """The folder of each part of a study, ``path`` itself where the only part has no name; nothing runs yet.
+    """The folder of each part of a study, or ``path`` itself if the only part has no name; nothing runs yet.
 
-    Raises StoreError where ``path`` holds something else.
+    Raises StoreError if ``path`` holds something else.
     """
     if list(parts) == [""]:
         return {"": path}
@@ -32,7 +32,7 @@ def create(path: Path, title: str, parts: Mapping[str, Study]) -> dict[str, Path
                 f"{', '.join(names)}): choose another --out."
             )
     elif path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise StoreError(f"{str(path)!r} is there already and holds no study of several parts: choose another --out.")
+        raise StoreError(f"{str(path)!r} exists and holds no study of several parts: choose another --out.")
     try:
         path.mkdir(parents=True, exist_ok=True)
         text = tomli_w.dumps({"format": FORMAT, "title": title, "parts": names})
@@ -45,13 +45,13 @@ def create(path: Path, title: str, parts: Mapping[str, Study]) -> dict[str, Path
 def find(path: Path) -> list[Path]:
     """The run folders at ``path``: itself, or those of its parts that have begun, in the order of the study.
 
-    Raises StoreError where there are none.
+    Raises StoreError if there are none.
     """
     if not (path / FILE).is_file():
         return [Store.open(path).path]
     begun = [path / name for name in _names(path) if (path / name / "study.toml").is_file()]
     if not begun:
-        raise StoreError(f"{str(path)!r} holds a study of which no part has begun: `bench run` starts it.")
+        raise StoreError(f"{str(path)!r} holds a study none of whose parts has begun: `bench run` starts them.")
     return begun
 
 

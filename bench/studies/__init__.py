@@ -1,1 +1,1 @@
-"""What is asked for: a study, the specification of each of its trials, and study files."""
+"""Studies: grids of trials, the specification of each trial, and study files."""

@@ -1,8 +1,9 @@
-"""Study files with parts and sizes: what a figure of a paper takes, in one file that `bench run NAME` runs.
+"""Study files with parts and sizes: everything that a figure of a paper needs, in one file for `bench run NAME`.
 
-A plain study file holds the fields of `Study`, as the ``study.toml`` of a run folder does.  A larger one has tables:
-``[study]`` for what all parts share, ``[parts.NAME]`` for what one part has of its own (another data set, say), and
-``[sizes.SIZE]`` or ``[sizes.SIZE.parts.NAME]`` for what depends on the time that there is.  Later tables win.
+A plain study file holds the fields of `Study`, like the ``study.toml`` of a run folder. A larger one has tables:
+``[study]`` for the fields that all parts share, ``[parts.NAME]`` for those of one part (another data set, for
+instance), and ``[sizes.SIZE]`` or ``[sizes.SIZE.parts.NAME]`` for those that depend on the available time. Later
+tables override earlier ones.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from bench.errors import OptionError, StoreError, UnknownName, did_you_mean
 from bench.studies.study import Study
 
 SHIPPED = Path(__file__).parent
-SIZES = ("smoke", "laptop", "full")  # seconds; under an hour on two cores; the paper's own budget
+SIZES = ("smoke", "laptop", "full")  # seconds; under an hour on two cores; the paper's budget
 DEFAULT_SIZE = "laptop"
 TABLES = ("study", "parts", "sizes")
 
 
 @dataclass(frozen=True)
 class StudyFile:
-    """A study file as it was read: ``parts`` has one unnamed entry where the file names none."""
+    """The content of a study file; a file without parts has a single unnamed part."""
 
     name: str
     title: str
@@ -34,9 +35,9 @@ class StudyFile:
     sizes: Mapping[str, Mapping[str, Study]]  # by size, then by part; the size of a file without sizes is ""
 
     def parts(self, size: str | None) -> tuple[str, Mapping[str, Study]]:
-        """The size that is meant, and its studies by part.
+        """Return the chosen size and its studies by part; ``size`` None chooses the default.
 
-        Raises OptionError for a size that the file does not have.
+        Raises OptionError if the file does not have this size.
         """
         known = [known for known in self.sizes if known]
         if not known:
@@ -50,10 +51,16 @@ class StudyFile:
 
 
 def read(name: str) -> StudyFile:
-    """The study file at the path ``name``, or the shipped one of that name.
+    """Read the study file at the path ``name``, or the shipped study of that name.
 
-    Raises UnknownName where there is neither, StoreError for a file that cannot be read, OptionError for what no study
-    has.
+    Raises UnknownName if there is neither, StoreError if the file cannot be read, and OptionError if it has unknown
+    keys or invalid values.
+
+    Example:
+        >>> study = read("aevb-fig5")
+        >>> size, parts = study.parts("smoke")
+        >>> size, [part.z for part in parts.values()]
+        ('smoke', [(2, 5, 10, 20)])
     """
     path = Path(name)
     if path.is_file() or path.suffix == ".toml" or len(path.parts) > 1:
@@ -61,13 +68,13 @@ def read(name: str) -> StudyFile:
     known = shipped_names()
     if name not in known:
         raise UnknownName(
-            f"Unknown study {name!r}.{did_you_mean(name, known)} A file of your own is given by its path: {name}.toml."
+            f"Unknown study {name!r}.{did_you_mean(name, known)} To run your own file, give its path: {name}.toml."
         )
     return _read(SHIPPED / f"{name}.toml")
 
 
 def shipped_names() -> list[str]:
-    """The names of the studies that come with bench."""
+    """Return the names of the studies that are shipped with bench."""
     return sorted(path.stem for path in SHIPPED.glob("*.toml"))
 
 
@@ -75,7 +82,7 @@ def _read(path: Path) -> StudyFile:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
-        content = {}  # `Study.from_toml` says what is wrong
+        content = {}  # `Study.from_toml` raises the error
     if not any(table in content for table in TABLES):
         return StudyFile(path.stem, "", "", "", {"": {"": Study.from_toml(path)}})
     words = {key: str(content.pop(key, "")).strip() for key in ("title", "about", "source")}
@@ -83,12 +90,12 @@ def _read(path: Path) -> StudyFile:
     common, parts, sizes = (_table(path, content, table) for table in TABLES)
     studies = {}
     for size, settings in (sizes or {"": {}}).items():
-        own = dict(_table(path, sizes, size)) if sizes else dict(settings)
-        by_part = dict(_table(path, own, "parts"))
-        own.pop("parts", None)
+        of_size = dict(_table(path, sizes, size)) if sizes else dict(settings)
+        by_part = dict(_table(path, of_size, "parts"))
+        of_size.pop("parts", None)
         _refuse_unknown(path, by_part, parts)
         studies[size] = {
-            part: _study(path, {**common, **_table(path, parts, part), **own, **_table(path, by_part, part)})
+            part: _study(path, {**common, **_table(path, parts, part), **of_size, **_table(path, by_part, part)})
             for part in (parts or {"": {}})
         }
     return StudyFile(path.stem, **words, sizes=studies)
@@ -100,7 +107,7 @@ def _study(path: Path, settings: Mapping[str, Any]) -> Study:
 
 
 def _table(path: Path, content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """A table of the file, empty where there is none."""
+    """Return a table of the file, empty if it is missing."""
     table = content.get(name, {})
     if not isinstance(table, Mapping):
         raise StoreError(f"`{name}` of the study file {str(path)!r} must be a table (got {table!r}).")

@@ -1,4 +1,4 @@
-"""The identity of a trial: plugins with their options, and what is asked of them."""
+"""Trial specifications: plugins with their options, and the identity of a trial."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Choice:
-    """A plugin with all its options: plain data that travels to a worker.
+    """A plugin with all its options, as plain data that can be sent to a worker.
 
     ``name`` is the plugin's name with the options that differ from their defaults.
     """
@@ -28,28 +28,28 @@ class Choice:
 
     @classmethod
     def parse(cls, kind: str, text: str, **given: object) -> Choice:
-        """From ``name[key=value,...]``; ``given`` are further settings, which the brackets may override."""
+        """Parse ``name[key=value,...]``; settings in brackets take precedence over those in ``given``."""
         plugin, settings = plugins.resolve(kind, text)
         built = options.build(plugin.load().Options, {**given, **settings}, plugin.name)
         return cls(plugin, tuple(options.as_dict(built).items()), options.call_name(plugin.name, built))
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What defines the plugin's mathematics, apart from its code: no paths."""
+        """Everything besides its code that determines what the plugin computes; contains no paths."""
         return {"name": self.plugin.name, "options": dict(self.settings)}
 
     def create(self, *arguments: object, **keywords: object) -> Any:
-        """An instance of the plugin."""
+        """Create an instance of the plugin."""
         return self.plugin.load()(*arguments, **keywords, **dict(self.settings))
 
 
 @dataclass(frozen=True)
 class TrialSpec:
-    """One training of one algorithm: all that defines its mathematics, and nothing else."""
+    """One training of one algorithm: everything that determines its result, and nothing else."""
 
     algorithm: Choice
     model: Choice
-    decoder: str
+    decoder: Choice  # the observation model p(x|z)
     dataset: Choice
     z: int
     n_train: int
@@ -57,15 +57,15 @@ class TrialSpec:
 
     @cached_property
     def identity(self) -> dict[str, Any]:
-        """What the trial's id is a hash of."""
+        """The data whose hash is the trial's id."""
         return {**self.task, "algorithm": self.algorithm.identity}
 
     @cached_property
     def task(self) -> dict[str, Any]:
-        """The identity less the algorithm: what trials that are compared in pairs have in common."""
+        """The identity without the algorithm: what trials that are compared in pairs have in common."""
         return {
             "model": self.model.identity,
-            "decoder": self.decoder,
+            "decoder": self.decoder.identity if self.decoder.settings else self.decoder.plugin.name,
             "dataset": self.dataset.identity,
             "z": self.z,
             "n_train": self.n_train,
@@ -74,11 +74,11 @@ class TrialSpec:
 
     @cached_property
     def id(self) -> str:
-        """16 hexadecimal digits."""
+        """The trial's id: 16 hexadecimal digits."""
         return seeds.digest(self.identity)[:16]
 
     def labels(self) -> dict[str, Any]:
-        """The columns that every frame begins with."""
+        """Return the columns with which every frame begins."""
         return {
             "trial": self.id,
             "algorithm": self.algorithm.name,
@@ -89,11 +89,11 @@ class TrialSpec:
         }
 
     def __str__(self) -> str:
-        """As it is named in progress and messages."""
+        """The trial's name in progress bars and messages."""
         return f"{self.algorithm.name} z={self.z} n={self.n_train} seed={self.seed}"
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data for `spec.json`."""
+        """Return plain data for ``spec.json``."""
         return dataclasses.asdict(self)
 
     @classmethod
@@ -104,11 +104,11 @@ class TrialSpec:
             settings = tuple((key, value) for key, value in entry["settings"])
             return Choice(PluginRef(**entry["plugin"]), settings, entry["name"])
 
-        chosen = {name: choice(data[name]) for name in ("algorithm", "model", "dataset")}
+        chosen = {name: choice(data[name]) for name in ("algorithm", "model", "decoder", "dataset")}
         return cls(**{**data, **chosen})
 
 
 def load_data(dataset: Choice, seed: int) -> Data:
-    """The data of a seed: split and static binarisation are the same for every algorithm."""
+    """Load the data for a seed; split and static binarisation are the same for every algorithm."""
     data: Data = dataset.create().load(seeds.generator("data", dataset.identity, seed))
     return data

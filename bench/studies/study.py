@@ -1,7 +1,6 @@
-"""What to run: the grid of a study, its file, and the identity of each trial.
+"""Studies: a grid of trials as text and numbers, and the file that stores it.
 
-A `Study` is what was asked, as text and numbers.  `Study.expand` makes the plugins out of the names and gives one
-`TrialSpec` for each cell and seed.
+`Study.expand` resolves the names of plugins and returns one `TrialSpec` per cell and seed.
 """
 
 from __future__ import annotations
@@ -22,20 +21,25 @@ from bench.studies.spec import Choice, TrialSpec, load_data
 
 if TYPE_CHECKING:
     from bench.dataset import Data
+    from bench.models.observation import ObservationModel
 
-FORMAT = 1  # of run folders and study files; raised when an older reader could not understand them
-DECODERS = ("bernoulli", "gaussian", "unit_gaussian")
+FORMAT = 2  # of run folders and study files; incremented if an older reader could not understand them
 
 
 @dataclass(frozen=True)
 class Study:
-    """What was asked: algorithms x latent sizes x training-set sizes x seeds on one data set, with one budget.
+    """A grid of algorithms x latent sizes x training-set sizes x seeds, on one data set and with one budget.
 
-    ``n_train`` 0 stands for all the training data, ``hidden`` 0 for the data set's own width, ``decoder`` ``auto``
-    for what suits the data set.  The bound is followed on the first ``eval_points`` of each split, and log p(x)
-    estimated on the first ``likelihood_points`` of the test data: so few by default that evaluation takes less than a
-    quarter of a trial's time.  ``likelihood_marks`` are numbers of training samples at which log p(x) is estimated on
-    the way too, of both splits (at the first evaluation mark that reaches each).
+    ``n_train`` 0 means all training data, ``hidden`` 0 the width that the data set suggests, and ``decoder`` ``auto``
+    the observation model that the data set suggests. The lower bound is evaluated on the first ``eval_points`` of each
+    split, and log p(x) is estimated on the first ``likelihood_points`` of the test data; the defaults keep evaluation
+    below a quarter of a trial's time. ``likelihood_marks`` are numbers of training samples after which log p(x) is
+    also estimated during training, on both splits (at the first evaluation mark that reaches each of them).
+
+    Example:
+        >>> study = Study(algos=("aevb", "mcem"), z=(3, 10), seeds=(0, 1))
+        >>> len(study.expand(study.load_data(0)))
+        8
     """
 
     algos: tuple[str, ...] = ("aevb", "wakesleep", "mcem")
@@ -53,14 +57,14 @@ class Study:
     likelihood_marks: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what no trial could run, naming the option; list-valued fields are made tuples."""
+        """Convert lists to tuples, and raise OptionError for values that no trial could use."""
         for name in ("algos", "z", "n_train", "seeds", "likelihood", "likelihood_marks"):
             value = getattr(self, name)
             entries = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
             if not entries and name != "likelihood_marks":
                 raise OptionError(f"`{name}` is empty: give at least one value.")
             if len(set(entries)) != len(entries):
-                raise OptionError(f"`{name}` names something twice (got {', '.join(map(str, entries))}).")
+                raise OptionError(f"`{name}` must not repeat a value (got {', '.join(map(str, entries))}).")
             object.__setattr__(self, name, entries)
         for name in ("algos", "likelihood", "dataset", "model", "decoder"):
             value = getattr(self, name)
@@ -72,10 +76,8 @@ class Study:
                 _check_count(name, entry, least)
         for name, least in (("hidden", 0), ("budget", 1), ("eval_points", 1), ("likelihood_points", 1)):
             _check_count(name, getattr(self, name), least)
-        if self.decoder not in (*DECODERS, "auto"):
-            raise OptionError(f"Unknown decoder {self.decoder!r}.{did_you_mean(self.decoder, (*DECODERS, 'auto'))}")
 
-    # -- what follows from it --------------------------------------------------------------------------------------
+    # -- derived values --------------------------------------------------------------------------------------------
 
     @cached_property
     def dataset_choice(self) -> Choice:
@@ -83,30 +85,26 @@ class Study:
         return Choice.parse("dataset", self.dataset)
 
     def load_data(self, seed: int) -> Data:
-        """The data as the trials of a seed see them, whole."""
+        """Load the complete data that the trials of a seed use."""
         return load_data(self.dataset_choice, seed)
 
     @cached_property
     def estimators(self) -> list[Choice]:
-        """The estimators of log p(x), in the order asked for."""
+        """The estimators of log p(x), in the given order."""
         return [Choice.parse("estimator", text) for text in self.likelihood]
 
     def expand(self, data: Data) -> list[TrialSpec]:
-        """One spec for each seed, n_train, z and algorithm, seeds outermost, so that early seeds are complete early.
+        """Return one spec per seed, n_train, z and algorithm; seeds come first, so that early seeds finish early.
 
-        ``data`` are the data of any seed (their sizes are the same for all).
-        Raises UsageError for unknown plugins and options, and for a training set larger than the data.
+        ``data`` may be those of any seed, since their sizes are the same for all. Raises UsageError for unknown plugins
+        or options, and if a training set is larger than the data.
         """
         model = self._model()
         algorithms = [Choice.parse("algorithm", text) for text in self.algos]
         names = [choice.name for choice in algorithms]
         if len(set(names)) != len(names):
-            raise OptionError(f"Two algorithms have the same name and options (got {', '.join(names)}).")
-        decoder = data.likelihood if self.decoder == "auto" else self.decoder
-        if decoder == "bernoulli" and not data.bounded:
-            raise OptionError(
-                f"A Bernoulli decoder needs data in [0, 1], and {self.dataset} is not: try --decoder gaussian."
-            )
+            raise OptionError(f"`algos` has two algorithms of the same name and options (got {', '.join(names)}).")
+        decoder = self._decoder(data)
         for n in self.n_train:
             if n > len(data.x_train):
                 raise DataError(
@@ -120,23 +118,36 @@ class Study:
             for algorithm in algorithms
         ]
 
+    def _decoder(self, data: Data) -> Choice:
+        """The observation model that was chosen or, by default, suits the data; refused if it cannot model them."""
+        decoder = Choice.parse("decoder", data.observation_model if self.decoder == "auto" else self.decoder)
+        observation_model: ObservationModel = decoder.create()
+        for x in (data.x_train, data.x_test):
+            refusal = observation_model.refusal(x)
+            if refusal:
+                raise OptionError(
+                    f"The decoder {decoder.name} does not suit {self.dataset}, since it {refusal}: choose another, for "
+                    "instance --decoder gaussian."
+                )
+        return decoder
+
     def _model(self) -> Choice:
-        """The model, as wide as asked, or as suits the data where it has a width and none was asked for."""
+        """The architecture; if it has a width and none is given, the width that the data set suggests."""
         has_width = "hidden" in options.names(plugins.resolve("model", self.model)[0].load().Options)
         width = self.hidden or (int(self.dataset_choice.plugin.load().hidden) if has_width else 0)
         return Choice.parse("model", self.model, **({"hidden": width} if width else {}))
 
-    # -- its file --------------------------------------------------------------------------------------------------
+    # -- file -----------------------------------------------------------------------------------------------------
 
     def to_toml(self) -> str:
-        """The study as a TOML document with every value spelled out."""
+        """Return the study as a TOML document that includes default values."""
         return tomli_w.dumps(
             {key: list(v) if isinstance(v, tuple) else v for key, v in dataclasses.asdict(self).items()}
         )
 
     @classmethod
     def from_toml(cls, path: Path) -> Study:
-        """Read a study file; raises StoreError for a file that is missing or not TOML, OptionError for unknown keys."""
+        """Read a study file; raises StoreError if it is missing or not TOML, OptionError if it has unknown keys."""
         try:
             content = tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
@@ -156,9 +167,9 @@ class Study:
         return cls(**content)
 
     def differs_from(self, other: Study) -> list[str]:
-        """What makes two studies different ones, in words.
+        """Describe how this study differs from ``other``, apart from budget, seeds and estimators.
 
-        Budget, seeds and estimators do not: they may grow in the same folder.
+        These three may be extended in the same run folder.
         """
         return [
             f"{field.name} is {_listed(getattr(other, field.name))} there and {_listed(getattr(self, field.name))} here"
@@ -168,16 +179,16 @@ class Study:
         ]
 
     def merged_with(self, earlier: Study) -> Study:
-        """This study with the seeds and the budget that its folder has already been asked for."""
+        """Return this study, extended by the seeds and the budget that its folder already has."""
         return dataclasses.replace(
             self, budget=max(self.budget, earlier.budget), seeds=tuple(sorted({*self.seeds, *earlier.seeds}))
         )
 
     def folder_name(self) -> str:
-        """A name for the run folder: the same study, with whatever budget and seeds, has the same."""
-        what = {k: v for k, v in dataclasses.asdict(self).items() if k not in ("budget", "seeds", "likelihood")}
+        """Return a name for the run folder, which does not depend on budget, seeds and estimators."""
+        identity = {k: v for k, v in dataclasses.asdict(self).items() if k not in ("budget", "seeds", "likelihood")}
         readable = "-".join(text.partition("[")[0].replace("/", "_") for text in (self.dataset, *self.algos))
-        return f"{readable[:60]}-{seeds.digest(what)[:6]}"
+        return f"{readable[:60]}-{seeds.digest(identity)[:6]}"
 
 
 def _check_count(name: str, value: object, least: int) -> None:

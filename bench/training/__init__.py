@@ -1,1 +1,1 @@
-"""What makes a trained model: the loop, minibatches, clocks, the optimiser, the choice of a step size, divergence."""
+"""What makes a trained model: one session of minibatches, clocks, the choice of a step size, and divergence."""

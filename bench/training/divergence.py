@@ -1,20 +1,21 @@
-"""When a training run has diverged."""
+"""When a training has diverged."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-BLOWN_UP = 10.0  # how many times lower than where it began a bound must be
-PATIENCE = 10.0  # for how long: until the training samples seen have grown by this factor
+BLOWN_UP = 10.0  # how many times lower than its first value a bound must be
+PATIENCE = 10.0  # for how long: until the number of training samples has grown by this factor
 
 
 def divergence(samples: Sequence[int], bounds: Sequence[float], *, ended: bool = False) -> str:
-    """Why a run with these bounds (nats a datapoint) at these evaluation marks has diverged; empty where it has not.
+    """Why a training with these bounds (nats per datapoint) at evaluation marks has diverged; empty if it has not.
 
-    It has when the last bound is NaN or infinite, or when the run has blown up: the bound has stayed ``BLOWN_UP`` times
-    lower than it began while the samples grew by the factor ``PATIENCE``, or is so when the run has ``ended``.  The
-    patience is needed because Adagrad's first step often throws a bound far down, from where most runs recover.
+    It has diverged if its last bound is NaN or infinite, or if it has blown up: if the bound has stayed ``BLOWN_UP``
+    times lower than its first value while the number of samples grew by the factor ``PATIENCE``, or is that low when
+    the training has ``ended``.  The patience is needed because Adagrad's first step often throws a bound far down, from
+    where most trainings recover.
     """
     if not bounds:
         return ""

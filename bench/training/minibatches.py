@@ -13,11 +13,15 @@ class Minibatches:
     """Minibatch number u as a pure function of u, so that resuming needs no position and no random state.
 
     Each epoch is a new permutation of the N datapoints, cut into batches of M; a remainder smaller than M is left out
-    of that epoch.  Where ``resample`` holds, x are probabilities and each batch is drawn anew from Bernoulli(x).
+    of that epoch.  With ``resample``, x are probabilities and each batch is drawn anew from Bernoulli(x).
+
+    >>> batches = Minibatches(torch.rand(10, 3), batch_size=4, seed=0)
+    >>> batches.size, batches.per_epoch, batches[7].x.shape
+    (4, 2, torch.Size([4, 3]))
     """
 
     def __init__(self, x: Tensor, batch_size: int | None, seed: int, *, resample: bool = False) -> None:
-        """``x`` [N, D]; ``batch_size`` M, None for all N at once; ``seed`` names the stream."""
+        """``x`` [N, D]; ``batch_size`` M, None for all N at once; ``seed`` names the random stream."""
         self.x = x
         self.size = min(batch_size or x.shape[0], x.shape[0])
         self.per_epoch = x.shape[0] // self.size

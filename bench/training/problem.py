@@ -1,10 +1,10 @@
-"""What passes between the training loop and an algorithm: the problem, minibatches, and a step's info."""
+"""What passes between the training loop and an algorithm: the problem, minibatches, and what an update reports."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -12,20 +12,26 @@ from torch import Tensor
 from bench import seeds
 from bench.architecture import Architecture, Shape
 from bench.models.latent import LatentVariableModel
+from bench.models.observation import ObservationModel, observation_model
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What an algorithm is asked to learn: a model for the N training datapoints ``x`` [N, D].
+    """What an algorithm has to learn: a model of the N training datapoints ``x`` [N, D].
 
     Initial weights are drawn from streams that belong to the problem, not to the algorithm: the same ``seed`` gives
     the same initial decoder and encoder to every algorithm, whatever else it draws (paired comparison).
+
+    >>> from bench.architectures.mlp import MLP
+    >>> problem = Problem(torch.rand(10, 4), latent_size=2, architecture=MLP(hidden=5), observation_model="bernoulli")
+    >>> problem.num_data, problem.model(encoder=True).encode(problem.x).mean.shape
+    (10, torch.Size([10, 2]))
     """
 
     x: Tensor
     latent_size: int
     architecture: Architecture
-    likelihood: str
+    observation_model: ObservationModel | str  # or its name
     bounded: bool = True
     seed: int = 0
 
@@ -37,10 +43,10 @@ class Problem:
     @property
     def shape(self) -> Shape:
         """The sizes that the networks must fit."""
-        return Shape(self.latent_size, self.x.shape[1], self.likelihood, self.bounded)
+        return Shape(self.latent_size, self.x.shape[1], observation_model(self.observation_model), self.bounded)
 
     def model(self, *, encoder: bool) -> LatentVariableModel:
-        """A model on the device and in the precision of ``x``, with an encoder or without.
+        """A model on the device and in the precision of ``x``, with or without an encoder.
 
         Initial weights are drawn on the CPU, so that they are the same on every device.
         """
@@ -55,7 +61,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Batch:
-    """A minibatch: values ``x`` [M, D], and ``index`` [M], which training datapoints they are."""
+    """A minibatch: values ``x`` [M, D], and ``index`` [M], their places among the training datapoints."""
 
     x: Tensor
     index: Tensor
@@ -63,12 +69,12 @@ class Batch:
 
 @dataclass(frozen=True)
 class StepInfo:
-    """What one update tells.
+    """What one update reports.
 
-    ``objective`` is a detached scalar, nats a datapoint, higher is better: the algorithm's own estimate of what it
-    ascends, by which a step size is chosen and a divergence noticed.  ``model_evaluations`` counts datapoints
-    through the decoder, forward and backward each one.  ``diagnostics`` are further scalars,
-    detached too (an acceptance rate): their means between evaluation marks are kept.
+    ``objective`` is a detached scalar in nats per datapoint, higher is better: the algorithm's estimate of what it
+    ascends, by which a step size is chosen and divergence is noticed.  ``model_evaluations`` counts datapoints through
+    the decoder, forward and backward one each.  ``diagnostics`` are further detached scalars (an acceptance rate);
+    their means between evaluation marks are kept.
     """
 
     objective: Tensor
@@ -77,7 +83,24 @@ class StepInfo:
 
 
 class Learner(Protocol):
-    """What the loop needs of an algorithm."""
+    """What the training loop needs of an algorithm."""
 
     def step(self, batch: Batch) -> StepInfo:
         """One update."""
+
+
+class Trainable(Learner, Protocol):
+    """What a training session needs of an algorithm: `setup`, its step size, its model and its state."""
+
+    hyperparameters: Any  # a dataclass; its ``learning_rate``, if there is one, may be ``auto``
+    generator: torch.Generator
+    model: LatentVariableModel
+
+    def setup(self, problem: Problem, generator: torch.Generator) -> None:
+        """Build the model and everything else that `step` needs."""
+
+    def state_dict(self) -> dict[str, object]:
+        """All that the next update depends on, as a copy."""
+
+    def load_state_dict(self, state: Mapping[str, object]) -> None:
+        """Restore what `state_dict` returned."""

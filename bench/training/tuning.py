@@ -2,59 +2,81 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 
-from bench.training.clocks import synchronised_time
+from bench.errors import OptionError
+from bench.training.clocks import Tuning
 from bench.training.minibatches import Minibatches
 from bench.training.problem import Learner
 
+AUTO = "auto"  # the value of a hyperparameter `learning_rate` that is still to be chosen
 TUNING_SAMPLES = 5_000  # training samples that each candidate step size is tried on
 
 
-@dataclass(frozen=True)
-class Tuning:
-    """The step size that was chosen, and what choosing cost (it counts on the clocks, not as training samples)."""
+def is_open(hyperparameters: object) -> bool:
+    """Whether there is a ``learning_rate`` that is still to be chosen; hyperparameters need not have one."""
+    return getattr(hyperparameters, "learning_rate", None) == AUTO
 
-    learning_rate: float
-    objectives: dict[str, float] = field(default_factory=dict)  # nats a datapoint, by candidate
-    samples: int = 0
-    model_evaluations: int = 0
-    seconds: float = 0.0
+
+def candidates(hyperparameters: Any) -> tuple[float, ...]:
+    """The step sizes that ``auto`` chooses among, as the field ``learning_rate`` declares them.
+
+    Raises OptionError if it declares none.
+
+    >>> from bench import Hyperparameters
+    >>> candidates(Hyperparameters()), candidates(Hyperparameters(optimiser="adam"))
+    ((0.01, 0.02, 0.1), (0.0003, 0.001, 0.003))
+    """
+    (field,) = (each for each in dataclasses.fields(hyperparameters) if each.name == "learning_rate")
+    declared = field.metadata.get("candidates", ())
+    optimiser = getattr(hyperparameters, "optimiser", None)
+    rates = declared.get(optimiser, ()) if isinstance(declared, Mapping) else declared
+    if not rates:
+        raise OptionError(
+            f"`learning_rate` of {type(hyperparameters).__name__} is auto, but declares no candidates"
+            f"{f' for the optimiser {optimiser!r}' if optimiser else ''}: declare them, as in option('auto', "
+            "'step size', candidates=(0.01, 0.1)), or give a number."
+        )
+    return tuple(rates)
 
 
 def choose_learning_rate(
-    candidates: tuple[float, ...],
+    rates: tuple[float, ...],
     start: Callable[[float], Learner],
     minibatches: Minibatches,
     num_samples: int = TUNING_SAMPLES,
+    now: Callable[[], float] = time.perf_counter,
 ) -> Tuning:
-    """Try each candidate from the same start on the same first minibatches of the training set; take the best.
+    """Try each candidate from the same start on the same first minibatches, and take the best.
 
-    The best has the highest mean objective over the second half of the trial; one whose objective is not finite has
-    lost (Adagrad's first update moves every parameter by the whole step, so a large one may blow up at once).  The
-    chosen run then starts afresh.  Source: AEVB, section 5.  Cost: ``num_samples`` training samples for each candidate.
+    ``start`` returns a learner that has been set up with that step size.  The best candidate has the highest mean
+    objective over the second half of its updates; one whose objective is not finite has lost (Adagrad's first update
+    moves every parameter by the whole step, so a large one may blow up at once).  The chosen training then starts
+    afresh.  Source: AEVB, section 5.  Cost: ``num_samples`` training samples per candidate.
     """
     updates = max(2, math.ceil(num_samples / minibatches.size))
     objectives: dict[str, float] = {}
     evaluations = 0
-    started = synchronised_time(minibatches.x.device)
-    for candidate in candidates:
-        learner = start(candidate)
+    started = now()
+    for rate in rates:
+        learner = start(rate)
         seen = []
         for update in range(updates):
             info = learner.step(minibatches[update])
             seen.append(info.objective)
             evaluations += info.model_evaluations
         value = float(torch.stack(seen[updates // 2 :]).cpu().double().mean())
-        objectives[f"{candidate:g}"] = value if math.isfinite(value) else -math.inf
+        objectives[f"{rate:g}"] = value if math.isfinite(value) else -math.inf
     return Tuning(
-        learning_rate=max(candidates, key=lambda candidate: objectives[f"{candidate:g}"]),
+        learning_rate=max(rates, key=lambda rate: objectives[f"{rate:g}"]),
         objectives=objectives,
-        samples=updates * minibatches.size * len(candidates),
+        samples=updates * minibatches.size * len(rates),
         model_evaluations=evaluations,
-        seconds=synchronised_time(minibatches.x.device) - started,
+        seconds=now() - started,
     )

@@ -13,6 +13,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from bench import plugins, seeds
 from bench.algorithm import Algorithm
 from bench.statistics import ppca
+from bench.training.beginning import begin
 from bench.training.clocks import Clocks
 from bench.training.loop import train
 from bench.training.minibatches import Minibatches
@@ -26,7 +27,7 @@ def begun(x: Tensor, z: int, model: str, likelihood: str, **settings: Any) -> tu
     algorithm: Algorithm = plugins.find("algorithm")["aae"].load()(z, model=model, device="cpu", **settings)
     minibatches = Minibatches(x, algorithm.batch_size, 0)
     problem = Problem(x, z, algorithm.architecture, likelihood, bounded=likelihood == "bernoulli")
-    algorithm.begin(problem, minibatches, noise=0)
+    begin(algorithm, problem, minibatches, noise=0)
     return algorithm, minibatches
 
 

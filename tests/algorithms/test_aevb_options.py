@@ -38,7 +38,7 @@ def test_the_weight_of_the_kl_rises_to_one_and_stays() -> None:
     algorithm, batches = begun(kl_warmup=4 * M)
     weights = []
     for update in range(7):
-        weights.append(float(algorithm.charge(torch.ones(Z))) / Z)
+        weights.append(float(algorithm.kl_penalty(torch.ones(Z))) / Z)
         algorithm.step(batches[update])
     assert weights == pytest.approx([0, 0.25, 0.5, 0.75, 1, 1, 1])
 
@@ -67,10 +67,10 @@ def test_no_gradient_of_a_kl_below_the_floor() -> None:
     """A dimension below it is free, one above pays in full, and the price never falls below the floor."""
     algorithm, _ = begun(free_bits=0.5)
     kl = torch.tensor([0.2, 0.4999, 0.7], requires_grad=True)
-    charge = algorithm.charge(kl)
-    (gradient,) = torch.autograd.grad(charge, kl)
+    penalty = algorithm.kl_penalty(kl)
+    (gradient,) = torch.autograd.grad(penalty, kl)
     assert gradient.tolist() == [0, 0, 1]
-    assert charge.item() == pytest.approx(0.5 + 0.5 + 0.7)
+    assert penalty.item() == pytest.approx(0.5 + 0.5 + 0.7)
 
 
 @pytest.mark.parametrize("settings", [{"kl_warmup": 1000}, {"free_bits": 3.0}, {"denoise": "masking"}])

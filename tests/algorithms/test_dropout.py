@@ -16,6 +16,7 @@ from bench.algorithms.aevb import AEVB
 from bench.algorithms.mcem import MCEM
 from bench.models.frozen import frozen
 from bench.store.trial_folder import TrialFolder
+from bench.training.beginning import begin
 from bench.training.clocks import Clocks
 from bench.training.loop import train
 from bench.training.minibatches import Minibatches
@@ -36,7 +37,7 @@ def begun(name: str, model: str = DROPS) -> tuple[Algorithm, Minibatches]:
     algorithm: Algorithm = cls(2, model=model, device="cpu", learning_rate=0.01)
     minibatches = Minibatches(pixels(), algorithm.batch_size, 0)
     problem = Problem(pixels(), 2, algorithm.architecture, "bernoulli", seed=0)
-    algorithm.begin(problem, minibatches, seeds.derive("noise", cls.__name__, 0))
+    begin(algorithm, problem, minibatches, seeds.derive("noise", cls.__name__, 0))
     return algorithm, minibatches
 
 
@@ -137,7 +138,7 @@ def test_each_structure_learns_more_than_pixels_on_their_own_can_tell(likelihood
     data = plugins.find("dataset")["digits"].load()().load(seeds.generator("digits"))
     x = scale * data.x_train[:, data.x_train.std(0) > 0.1]  # a constant pixel has no largest Gaussian density
     asked: dict[str, Any] = {"optimiser": "adam", "learning_rate": 0.003, "batch_size": 32}
-    learner = AEVB(5, model="deep[hidden=60]", likelihood=likelihood, device="cpu", **asked).fit(x, 20_000)
+    learner = AEVB(5, model="deep[hidden=60]", decoder=likelihood, device="cpu", **asked).fit(x, 20_000)
     bar = independent_pixels(x, likelihood) + 1
     assert learner.history[0]["elbo_train"] < bar
     assert learner.history[-1]["elbo_train"] > bar

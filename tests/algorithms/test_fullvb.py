@@ -20,7 +20,7 @@ N = 20
 def begun(x: Tensor, model: str, likelihood: str, **settings: object) -> tuple[Algorithm, Batch]:
     """The algorithm on all of x, one latent dimension."""
     fullvb: Algorithm = plugins.find("algorithm")["fullvb"].load()(
-        1, model=model, likelihood=likelihood, device="cpu", **settings
+        1, model=model, decoder=likelihood, device="cpu", **settings
     )
     fullvb.setup(Problem(x, 1, fullvb.architecture, likelihood, bounded=False), seeds.generator("noise"))
     return fullvb, Batch(x, torch.arange(len(x)))

@@ -17,7 +17,7 @@ N, D, Z = 400, 8, 2
 
 def begun(x: Tensor, **settings: object) -> tuple[Any, Minibatches]:
     """The algorithm with a linear decoder, and minibatches of what it asks for."""
-    mcem = plugins.find("algorithm")["mcem"].load()(Z, model="linear", likelihood="gaussian", device="cpu", **settings)
+    mcem = plugins.find("algorithm")["mcem"].load()(Z, model="linear", decoder="gaussian", device="cpu", **settings)
     mcem.setup(Problem(x, Z, mcem.architecture, "gaussian", bounded=False), seeds.generator("noise"))
     return mcem, Minibatches(x, mcem.batch_size, seed=0)
 

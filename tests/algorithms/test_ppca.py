@@ -9,6 +9,7 @@ from bench import plugins, seeds
 from bench.algorithm import Algorithm
 from bench.dataset import Data
 from bench.statistics import ppca
+from bench.training.beginning import begin
 from bench.training.clocks import Clocks
 from bench.training.loop import train
 from bench.training.minibatches import Minibatches
@@ -48,7 +49,7 @@ def test_reaches_the_maximum_likelihood(name: str, data: Data) -> None:
     best = float(ppca.log_likelihood(x, *ppca.maximum_likelihood(x, 2)).mean())
     algorithm: Algorithm = plugin.load()(2, model="linear", device="cpu", **settings)
     minibatches = Minibatches(x, algorithm.batch_size, 0)
-    algorithm.begin(Problem(x, 2, algorithm.architecture, "gaussian", bounded=False), minibatches, noise=0)
+    begin(algorithm, Problem(x, 2, algorithm.architecture, "gaussian", bounded=False), minibatches, noise=0)
     assert exact(algorithm, x) < best - 1
     for _ in train(algorithm, minibatches, Clocks(), SETTINGS[name]):
         pass

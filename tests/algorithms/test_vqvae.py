@@ -12,6 +12,7 @@ from torch.nn import functional
 from bench import seeds
 from bench.algorithms.vqvae import VQVAE
 from bench.architectures.mlp import MLP
+from bench.training.beginning import begin
 from bench.training.clocks import Clocks
 from bench.training.loop import train
 from bench.training.minibatches import Minibatches
@@ -82,7 +83,7 @@ def test_moving_averages_are_the_closed_form(num_groups: int) -> None:
     for _ in range(5):
         outputs = torch.randn(M, 2, generator=stream)
         codes = torch.randint(3, (M, num_groups), generator=stream)
-        algorithm.follow(outputs, codes)
+        algorithm.update_codebook(outputs, codes)
         for g in range(num_groups):
             for k in range(3):
                 mine = outputs.view(M, num_groups, -1)[codes[:, g] == k, g]
@@ -100,9 +101,9 @@ def test_a_code_of_no_use_begins_anew_at_an_output() -> None:
     codes = torch.tensor([[0, 2], [1, 1]]).repeat(M // 2, 1)  # never the first group's third, the second's first
     before = algorithm.model.codebook.detach().clone()
     for _ in range(2):
-        algorithm.follow(outputs, codes)
+        algorithm.update_codebook(outputs, codes)
         assert torch.equal(algorithm.model.codebook, before)  # used a quarter of its share so far
-    algorithm.follow(outputs, codes)
+    algorithm.update_codebook(outputs, codes)
     changed = (algorithm.model.codebook != before)[..., 0]
     assert changed.tolist() == [[False, False, True], [True, False, False]]
     assert float(algorithm.model.codebook[0, 2].detach()) in outputs[:, 0].tolist()
@@ -169,7 +170,7 @@ def test_codes_recover_a_mixture(settings: dict[str, Any], latent_size: int) -> 
     )
     problem = Problem(x, latent_size, algorithm.architecture, "bernoulli")
     minibatches = Minibatches(x, 100, 0)
-    algorithm.begin(problem, minibatches, noise=0)
+    begin(algorithm, problem, minibatches, noise=0)
 
     def purity() -> float:
         """How often the commonest prototype of a datapoint's code is its own."""

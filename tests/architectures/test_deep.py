@@ -65,20 +65,20 @@ def test_the_same_seed_gives_the_same_weights() -> None:
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
 def test_the_networks_are_the_written_out_ones(likelihood: str, bounded: bool) -> None:
     """Encoder elu then tanh, decoder tanh then elu, standard deviation 1e-6 + softplus."""
-    judged, x, z = model(likelihood, bounded=bounded), normal(7, 3), normal(7, 2, seed=1)
+    built, x, z = model(likelihood, bounded=bounded), normal(7, 3), normal(7, 2, seed=1)
 
     def run(network: nn.Module, inputs: Tensor, *activations: object) -> Tensor:
         first, second, last = linear_layers(network)
         return last(activations[1](second(activations[0](first(inputs)))))  # type: ignore[operator]  # functions
 
-    assert judged.encoder is not None
-    mean, spread = run(judged.encoder, x, functional.elu, torch.tanh).chunk(2, -1)
-    posterior = judged.encode(x)
+    assert built.encoder is not None
+    mean, spread = run(built.encoder, x, functional.elu, torch.tanh).chunk(2, -1)
+    posterior = built.encode(x)
     torch.testing.assert_close(posterior.mean, mean)
     torch.testing.assert_close((posterior.log_variance / 2).exp(), 1e-6 + functional.softplus(spread))
 
-    out = run(judged.decoder, z, torch.tanh, functional.elu)
-    location, log_variance = judged.decoder.outputs(z)
+    out = run(built.decoder, z, torch.tanh, functional.elu)
+    location, log_variance = built.decoder.outputs(z)
     if likelihood == "gaussian":
         out, spread = out.chunk(2, -1)
         assert log_variance is not None
@@ -98,31 +98,31 @@ def test_the_log_probability_of_a_softplus_scale_is_scipys() -> None:
 
 
 def test_the_smallest_deviation_is_finite_with_finite_gradients_in_float32() -> None:
-    judged = model("gaussian", dtype=torch.float32)
+    built = model("gaussian", dtype=torch.float32)
     with torch.no_grad():
-        linear_layers(judged.decoder)[-1].bias[3:] = -200.0
+        linear_layers(built.decoder)[-1].bias[3:] = -200.0
     z = normal(4, 2).float()
-    _, log_variance = judged.decoder.outputs(z)
+    _, log_variance = built.decoder.outputs(z)
     assert log_variance is not None
     torch.testing.assert_close(log_variance, torch.full((4, 3), 2 * math.log(1e-6)))
-    log_prob = judged.decoder.log_prob(torch.zeros(4, 3), z)
+    log_prob = built.decoder.log_prob(torch.zeros(4, 3), z)
     log_prob.sum().backward()
     assert torch.isfinite(log_prob).all()
-    assert all(torch.isfinite(p.grad).all() for p in judged.decoder.parameters() if p.grad is not None)
+    assert all(torch.isfinite(p.grad).all() for p in built.decoder.parameters() if p.grad is not None)
 
 
 def test_the_least_deviation_is_of_pixels_alone() -> None:
     x = torch.zeros(5, 3, dtype=torch.float64)
-    judged = Problem(x, 2, Deep(hidden=6, min_deviation=0.5), "gaussian").model(encoder=True).eval()
-    assert judged.encoder is not None
+    built = Problem(x, 2, Deep(hidden=6, min_deviation=0.5), "gaussian").model(encoder=True).eval()
+    assert built.encoder is not None
     with torch.no_grad():
-        for network in (judged.encoder, judged.decoder):
+        for network in (built.encoder, built.decoder):
             last = linear_layers(network)[-1]
             last.bias[last.out_features // 2 :] = -50.0
-    _, log_variance = judged.decoder.outputs(normal(4, 2))
+    _, log_variance = built.decoder.outputs(normal(4, 2))
     assert log_variance is not None
     torch.testing.assert_close((log_variance / 2).exp(), torch.full_like(log_variance, 0.5))
-    deviation = (judged.encode(normal(4, 3)).log_variance / 2).exp()
+    deviation = (built.encode(normal(4, 3)).log_variance / 2).exp()
     torch.testing.assert_close(deviation, torch.full_like(deviation, 1e-6))
 
 
@@ -132,13 +132,13 @@ def test_an_encoder_thrown_to_tiny_deviations_is_led_back(spread: float) -> None
 
     A first update of Adagrad or Adam may throw s that far; a latent dimension without a gradient would stay there.
     """
-    judged = model("bernoulli")
-    assert judged.encoder is not None
-    head = linear_layers(judged.encoder)[-1]
+    built = model("bernoulli")
+    assert built.encoder is not None
+    head = linear_layers(built.encoder)[-1]
     with torch.no_grad():
         head.weight.zero_()
         head.bias[2:] = spread
-    judged.encode(normal(1, 3)).kl_to_standard_normal().sum().backward()
+    built.encode(normal(1, 3)).kl_to_standard_normal().sum().backward()
     deviation = 1e-6 + math.log1p(math.exp(spread))
     expected = (deviation - 1 / deviation) / (1 + math.exp(-spread))
     assert head.bias.grad is not None
@@ -149,19 +149,19 @@ def test_an_encoder_thrown_to_tiny_deviations_is_led_back(spread: float) -> None
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_probabilities_are_clipped_also_where_floats_cannot_say_so(dtype: torch.dtype) -> None:
     """A certain pixel that is wrong costs log 1e8 nats, not infinitely many, and one that is right 1e-8."""
-    judged = model("bernoulli", dtype=dtype)
+    built = model("bernoulli", dtype=dtype)
     with torch.no_grad():
-        for parameter in judged.decoder.parameters():
+        for parameter in built.decoder.parameters():
             parameter.mul_(1e4)
     z = normal(20, 2).to(dtype)
-    logits, _ = judged.decoder.outputs(z)
+    logits, _ = built.decoder.outputs(z)
     assert (logits.abs() > 18).sum() > 50
     probability = torch.sigmoid(logits.double())
     assert probability.min() > 0.999e-8
     assert probability.max() <= 1 - 0.999e-8
     certain = logits.abs().min(-1).values > 18
     x = (logits > 0).to(dtype)
-    wrong, right = judged.decoder.log_prob(1 - x, z)[certain], judged.decoder.log_prob(x, z)[certain]
+    wrong, right = built.decoder.log_prob(1 - x, z)[certain], built.decoder.log_prob(x, z)[certain]
     torch.testing.assert_close(wrong, torch.full_like(wrong, -3 * math.log(1e8)), rtol=1e-6, atol=0)
     assert (right > -1e-5).all()
 
@@ -169,20 +169,20 @@ def test_probabilities_are_clipped_also_where_floats_cannot_say_so(dtype: torch.
 @pytest.mark.parametrize("bounded", [False, True])
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
 def test_gradient_of_the_joint_is_its_finite_difference(likelihood: str, bounded: bool) -> None:
-    judged, x, z = model(likelihood, bounded=bounded), normal(5, 3).sigmoid(), normal(4, 5, 2, seed=1)
+    built, x, z = model(likelihood, bounded=bounded), normal(5, 3).sigmoid(), normal(4, 5, 2, seed=1)
     steps = 1e-6 * torch.eye(2, dtype=torch.float64)
-    ahead, behind = (torch.stack([judged.log_joint(x, z + sign * step) for step in steps], -1) for sign in (1, -1))
+    ahead, behind = (torch.stack([built.log_joint(x, z + sign * step) for step in steps], -1) for sign in (1, -1))
     expected = ((ahead - behind) / 2e-6).detach()
-    torch.testing.assert_close(judged.log_joint_gradient(x, z), expected, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(built.log_joint_gradient(x, z), expected, rtol=1e-6, atol=1e-6)
 
 
 def test_dropout_stands_after_each_hidden_layer_and_is_scaled() -> None:
     """In training outputs vary, and each hidden layer of encoder and decoder has a mask of its own."""
-    judged, stream = model("bernoulli").train(), seeds.generator("masks")
-    attach_generator(judged, stream)
+    built, stream = model("bernoulli").train(), seeds.generator("masks")
+    attach_generator(built, stream)
     x, z = normal(1, 3).expand(500, 3), normal(1, 2).expand(500, 2)
-    assert judged.encoder is not None
-    for network, inputs in ((judged.encoder.network, x), (judged.decoder.network, z)):
+    assert built.encoder is not None
+    for network, inputs in ((built.encoder.network, x), (built.decoder.network, z)):
         values = inputs
         masked = 0
         for number, layer in enumerate(network.children()):

@@ -130,14 +130,14 @@ def test_a_wrong_import_is_refused(process: Bench, repository: Path, tmp_path_fa
     (hook / "sitecustomize.py").write_text(f"import sys\nsys.path.insert(0, {str(CHECKOUT)!r})\nimport bench\n")
     said = process("perf", "--against", "HEAD", code=2, PYTHONPATH=str(hook)).stderr
     assert "do not run on the base" in said
-    assert f"finds {CHECKOUT} in place of" in said
+    assert f"finds {CHECKOUT} instead of" in said
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--against", "nowhere"], "`against` 'nowhere' is no commit"),
-        (["--against", "--output=x"], "'--output=x' is no commit"),
+        (["--against", "nowhere"], "`against` 'nowhere' is not a commit"),
+        (["--against", "--output=x"], "'--output=x' is not a commit"),
         (["--against", "HEAD", "--rounds", "1"], "`rounds` must be at least 2"),
         (["--against", "HEAD", "--min-ratio", "0.9"], "`min_ratio` must be at least 1"),
         (["--against", "HEAD", "--alpha", "1"], "`alpha` must lie between 0 and 1"),
@@ -157,7 +157,7 @@ def test_outside_a_checkout(bench: Bench, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert "is not in a git checkout" in bench("perf", "--against", "HEAD", code=2).stderr
     git(tmp_path, "init", "--quiet")
-    assert "holds no benchmarks" in bench("perf", "--against", "HEAD", code=2).stderr
+    assert "with benchmarks in" in bench("perf", "--against", "HEAD", code=2).stderr
     monkeypatch.setenv("PATH", "")
     assert "git is not installed" in bench("perf", "--against", "HEAD", code=2).stderr
 

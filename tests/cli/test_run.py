@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import os
 import signal
@@ -18,6 +19,7 @@ import pytest
 import torch
 
 import bench as library
+from bench.store.records import Status
 from bench.store.trial_folder import TrialFolder
 
 PLUGINS = Path(__file__).parent.parent / "plugins"
@@ -283,8 +285,8 @@ def test_a_killed_run_goes_on_from_its_checkpoint_bit_for_bit(bench: Bench, tmp_
     bench("run", *HERE, "--algos", "aevb,mcem", "--budget", "700", "--out", "run")
     for spec in study.expand(study.load_data(0)):
         folder = TrialFolder(tmp_path / "run" / "trials" / spec.id)
-        folder.write_status({**folder.read_status(), "status": "running"})
-        folder.append_trace({"samples": 1_000_000, "elbo_train": 7.0})
+        folder.write_status(dataclasses.replace(folder.read_status(), status=Status.RUNNING))
+        folder.append_trace(dataclasses.replace(folder.read_trace()[-1], samples=1_000_000, elbo_train=7.0))
     bench("run", *HERE, "--algos", "aevb,mcem", "--out", "run")
     assert same(weights(tmp_path / "run"), weights(tmp_path / "whole"))
     assert trace(tmp_path / "run")["samples"].max() < 1_000_000

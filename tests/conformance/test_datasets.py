@@ -10,6 +10,7 @@ import torch
 
 from bench import plugins, seeds
 from bench.dataset import Data
+from bench.models.observation import observation_model
 from bench.plugins import PluginRef
 
 USERS_FILE = str(Path(__file__).parent.parent / "plugins" / "blobs.py")
@@ -43,8 +44,8 @@ def test_keeps_the_contract(plugin: PluginRef, settings: dict[str, str]) -> None
     data = loaded(plugin, settings)
     assert (torch.get_rng_state().tolist(), np.random.get_state()[1].tolist()) == before  # noqa: NPY002  # as above
     assert data.x_train.shape[1] == data.image_shape[0] * data.image_shape[1]
-    assert data.likelihood in ("bernoulli", "gaussian", "unit_gaussian")
-    assert data.likelihood != "bernoulli" or data.bounded
+    for x in (data.x_train, data.x_test):
+        assert observation_model(data.observation_model).refusal(x) == ""
     assert len(data.pixels) > 5
     for labels, x in ((data.labels_train, data.x_train), (data.labels_test, data.x_test)):
         assert labels is None or labels.shape == (len(x),)

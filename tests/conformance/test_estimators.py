@@ -1,4 +1,4 @@
-"""Every estimator that is found keeps the contract, with an encoder and without, on the models that it can judge."""
+"""Every estimator that is found keeps the contract, with an encoder and without, on models that it can evaluate."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def estimator(plugin: PluginRef) -> Estimator:
 
 
 def model(plugin: PluginRef, *, encoder: bool) -> LatentVariableModel:
-    """A small untrained model of 12 pixels that the estimator can judge."""
+    """A small untrained model of 12 pixels that the estimator can evaluate."""
     linear = plugin.name == "exact"
     architecture = Linear(init_scale=0.3) if linear else MLP(hidden=8, init_scale=0.3)
     return Problem(pixels(), 2, architecture, "gaussian" if linear else "bernoulli").model(encoder=encoder)
@@ -81,7 +81,7 @@ def test_draws_come_from_the_generator_alone(plugin: PluginRef, encoder: bool) -
 @every
 def test_a_datapoint_without_an_estimate_leaves_the_others_alone(plugin: PluginRef, encoder: bool) -> None:
     if estimator(plugin).simulates:
-        pytest.skip("judges data of its own")
+        pytest.skip("draws its data from the model")
     ill = pixels()
     ill[2, 5] = math.nan
     sound, found = estimated(plugin, encoder=encoder), estimated(plugin, encoder=encoder, x=ill)
@@ -96,25 +96,25 @@ def test_a_datapoint_without_an_estimate_leaves_the_others_alone(plugin: PluginR
 
 @every
 def test_leaves_the_model_as_it_was(plugin: PluginRef) -> None:
-    judged = model(plugin, encoder=True)
-    before = {name: value.clone() for name, value in judged.state_dict().items()}
-    estimator(plugin).estimate(judged, pixels(), seeds.generator("draws"))
-    assert all(torch.equal(before[name], value) for name, value in judged.state_dict().items())
-    assert all(parameter.grad is None and parameter.requires_grad for parameter in judged.parameters())
-    assert judged.training
+    built = model(plugin, encoder=True)
+    before = {name: value.clone() for name, value in built.state_dict().items()}
+    estimator(plugin).estimate(built, pixels(), seeds.generator("draws"))
+    assert all(torch.equal(before[name], value) for name, value in built.state_dict().items())
+    assert all(parameter.grad is None and parameter.requires_grad for parameter in built.parameters())
+    assert built.training
 
 
 @both
 @every
 def test_model_evaluations_are_counted(plugin: PluginRef, encoder: bool) -> None:
-    judged, rows = model(plugin, encoder=encoder), 0
+    built, rows = model(plugin, encoder=encoder), 0
 
     def count(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
         nonlocal rows
         rows += inputs[0][..., 0].numel() * (2 if torch.is_grad_enabled() else 1)
 
-    judged.decoder.network.register_forward_pre_hook(count)
-    found = estimator(plugin).estimate(judged, pixels(), seeds.generator("draws"))
+    built.decoder.network.register_forward_pre_hook(count)
+    found = estimator(plugin).estimate(built, pixels(), seeds.generator("draws"))
     drawn = 14 if estimator(plugin).simulates else 0  # x is looked at, then drawn: no evaluations of log p(x|z)
     assert found.model_evaluations == rows - drawn or plugin.name == "exact"
 
@@ -124,16 +124,16 @@ def test_model_evaluations_are_counted(plugin: PluginRef, encoder: bool) -> None
     [
         ("exact", {}, 2, "needs a linear-Gaussian model"),
         ("quadrature", {}, 4, "up to 3 latent dimensions (got 4): use ais or importance"),
-        ("importance", {"proposal": "encoder"}, 2, "cannot be 'encoder' for a model that has none"),
-        ("ais", {"start": "encoder"}, 2, "cannot be 'encoder' for a model that has none"),
-        ("bdmc", {"start": "encoder"}, 2, "cannot be 'encoder' for a model that has none"),
+        ("importance", {"proposal": "encoder"}, 2, "cannot be 'encoder' for a model without an encoder"),
+        ("ais", {"start": "encoder"}, 2, "cannot be 'encoder' for a model without an encoder"),
+        ("bdmc", {"start": "encoder"}, 2, "cannot be 'encoder' for a model without an encoder"),
     ],
 )
-def test_models_that_cannot_be_judged_are_refused(
+def test_models_that_cannot_be_evaluated_are_refused(
     name: str, settings: dict[str, str], latent_size: int, words: str
 ) -> None:
-    judged = Problem(pixels(), latent_size, MLP(hidden=8), "bernoulli").model(encoder=False)
+    built = Problem(pixels(), latent_size, MLP(hidden=8), "bernoulli").model(encoder=False)
     made: Estimator = plugins.find("estimator")[name].load()(**settings)
     with pytest.raises(OptionError) as caught:
-        made.estimate(judged, pixels(), seeds.generator("draws"))
+        made.estimate(built, pixels(), seeds.generator("draws"))
     assert words in str(caught.value)

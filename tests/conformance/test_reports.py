@@ -11,6 +11,7 @@ from bench import plugins
 from bench.execution.runner import Execution
 from bench.plugins import PluginRef
 from bench.report import Report
+from bench.reporting.rendering import make_reports
 from bench.results.frames import Results
 from bench.store.run_folder import Store
 from bench.studies.study import Study
@@ -36,17 +37,20 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
 )
 def test_is_saved_in_every_format_and_the_same_twice(plugin: PluginRef, results: Results, tmp_path: Path) -> None:
     report: Report = plugin.load()()
-    paths = report.save(results, tmp_path / "report", plugin.name, report.formats)
-    assert [path.suffix[1:] for path in paths] == list(report.formats)
-    first = [path.read_bytes() for path in paths]
+    (made,) = make_reports(results, [plugin.name], folder=tmp_path / "report")
+    assert made.error is None
+    assert [path.suffix[1:] for path in made.paths] == list(report.formats)
+    first = [path.read_bytes() for path in made.paths]
     assert all(len(content) > 100 for content in first)
-    report.save(results, tmp_path / "report", plugin.name, report.formats)  # the page names the folder it is in
-    assert [path.read_bytes() for path in paths] == first
+    assert make_reports(results, [plugin.name], folder=tmp_path / "report")[0].paths == made.paths
+    assert [path.read_bytes() for path in made.paths] == first
 
 
 @pytest.mark.parametrize("plugin", EVERY, ids=lambda plugin: plugin.name)
 def test_an_empty_run_gives_no_files(plugin: PluginRef, tmp_path: Path) -> None:
     empty = Results(Store.create(tmp_path / "run", Study()).path)
     report: Report = plugin.load()()
-    assert report.save(empty, tmp_path / "report", plugin.name, report.formats) == []
+    assert report.render(empty) is None
+    (made,) = make_reports(empty, [plugin.name], folder=tmp_path / "report")
+    assert (made.paths, made.error) == ((), None)
     assert not (tmp_path / "report").exists()

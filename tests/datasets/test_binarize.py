@@ -74,4 +74,4 @@ def test_draws_come_from_the_generator_alone(grey: Data) -> None:
 def test_everything_else_is_kept(grey: Data, how: Binarize) -> None:
     data = draw(grey, how)
     assert data.labels_train is grey.labels_train
-    assert (data.image_shape, data.likelihood, data.facts) == ((1, 6), "bernoulli", {"a": 1})
+    assert (data.image_shape, data.observation_model, data.facts) == ((1, 6), "bernoulli", {"a": 1})

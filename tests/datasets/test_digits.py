@@ -21,7 +21,7 @@ def test_sizes_shape_and_range() -> None:
     assert data.x_train.shape == (1500, 64)
     assert data.x_test.shape == (297, 64)
     assert data.image_shape == (8, 8)
-    assert (data.likelihood, data.pixels, Digits.hidden) == ("bernoulli", "grey pixels in [0, 1]", 100)
+    assert (data.observation_model, data.pixels, Digits.hidden) == ("bernoulli", "grey pixels in [0, 1]", 100)
     assert (data.x_train.min(), data.x_train.max()) == (0, 1)
 
 

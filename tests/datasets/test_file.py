@@ -55,7 +55,7 @@ def test_npy_of_images(tmp_path: Path, images: np.ndarray, flat: list[list[float
     data = load(tmp_path / "a.npy")
     assert rows(data) == flat
     assert (data.x_train.shape, data.x_test.shape) == ((16, 24), (4, 24))
-    assert (data.image_shape, data.likelihood, data.bounded) == ((4, 6), "bernoulli", True)
+    assert (data.image_shape, data.observation_model, data.bounded) == ((4, 6), "bernoulli", True)
     assert data.pixels == "values in [0, 1], divided by 255"
 
 
@@ -104,7 +104,7 @@ def test_csv_with_and_without_a_header(tmp_path: Path, header: str) -> None:
 def test_divide_by_rescales_what_is_not_8_bit(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("0,255\n51,102\n")
-    assert "must hold values in [0, 1] for a Bernoulli likelihood (got 0 to 255): rescale" in error_of(path)
+    assert "does not suit likelihood=bernoulli, which needs data in [0, 1] (got 0 to 255): rescale" in error_of(path)
     data = load(path, divide_by=255)
     assert rows(data) == [[0.0, 1.0], [pytest.approx(0.2), pytest.approx(0.4)]]
     assert data.pixels == "values in [0, 1], divided by 255"
@@ -158,8 +158,8 @@ def test_gaussian_data_may_lie_anywhere(tmp_path: Path, likelihood: str) -> None
         load(tmp_path / "wide.npy", likelihood=likelihood),
         load(tmp_path / "narrow.npy", likelihood=likelihood),
     )
-    assert (wide.likelihood, wide.bounded, wide.pixels) == (likelihood, False, "values, as given")
-    assert (narrow.likelihood, narrow.bounded, narrow.pixels) == (likelihood, True, "values in [0, 1], as given")
+    assert (wide.observation_model, wide.bounded, wide.pixels) == (likelihood, False, "values, as given")
+    assert (narrow.observation_model, narrow.bounded, narrow.pixels) == (likelihood, True, "values in [0, 1], as given")
 
 
 @pytest.mark.parametrize(("num_pixels", "shape"), [(784, (28, 28)), (560, (20, 28)), (7, (1, 7)), (1, (1, 1))])
@@ -261,14 +261,14 @@ def test_a_wrong_shape(tmp_path: Path, shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "must hold lines of numbers between commas (got 0 lines without any)"),
-        ("a,b\n", "must hold lines of numbers between commas (got 1 lines without any)"),
-        ("1,0\n\n1\n", "must have as many values in every line (got 2 in line 1, 1 in line 3)"),
-        ("a,b\n1,0\n1,0,0\n", "must have as many values in every line (got 2 in line 2, 3 in line 3)"),
-        ("1,0\n1,x\n", "must hold numbers between commas (got 'x' in line 2, column 2)"),
-        ("a,b\nc,d\n1,0\n", "must hold numbers between commas (got 'c' in line 2, column 1)"),
-        ("1,0\n1,\n", "must hold numbers between commas (got '' in line 2, column 2)"),
-        ("1;0\n1;0\n", "must hold numbers between commas (got '1;0' in line 2, column 1)"),
+        ("", "must hold lines of comma-separated numbers (got 0 lines without any)"),
+        ("a,b\n", "must hold lines of comma-separated numbers (got 1 lines without any)"),
+        ("1,0\n\n1\n", "must have equally many values in every line (got 2 in line 1, 1 in line 3)"),
+        ("a,b\n1,0\n1,0,0\n", "must have equally many values in every line (got 2 in line 2, 3 in line 3)"),
+        ("1,0\n1,x\n", "must hold comma-separated numbers (got 'x' in line 2, column 2)"),
+        ("a,b\nc,d\n1,0\n", "must hold comma-separated numbers (got 'c' in line 2, column 1)"),
+        ("1,0\n1,\n", "must hold comma-separated numbers (got '' in line 2, column 2)"),
+        ("1;0\n1;0\n", "must hold comma-separated numbers (got '1;0' in line 2, column 1)"),
         ("1,0\nnan,0\n", "got 1 that are NaN"),
         ("1,0\n", "with N of at least 2 (got [1, 2])"),
     ],
@@ -281,7 +281,7 @@ def test_bad_csv(tmp_path: Path, text: str, said: str) -> None:
 def test_bad_folders(tmp_path: Path, images: np.ndarray) -> None:
     folder = save_png(tmp_path / "faces", images)
     Image.new("L", (5, 4)).save(folder / "odd.png")
-    assert "must be of one size (got 4 x 6 in 000.png, 4 x 5 in odd.png, rows x columns)" in error_of(folder)
+    assert "must have the same size (got 4 x 6 in 000.png, 4 x 5 in odd.png, rows x columns)" in error_of(folder)
     (folder / "odd.png").write_bytes((folder / "000.png").read_bytes()[:60])
     assert "odd.png must be an image" in error_of(folder)
     (folder / "odd.png").unlink()
@@ -289,7 +289,7 @@ def test_bad_folders(tmp_path: Path, images: np.ndarray) -> None:
     assert "README.txt must be an image" in error_of(folder)
     (folder / "README.txt").unlink()
     Image.fromarray(np.zeros((4, 6), np.uint16)).save(folder / "deep.png")
-    assert "deep.png must have 8 bits a channel (got mode I;16)" in error_of(folder)
+    assert "deep.png must have 8 bits per channel (got mode I;16)" in error_of(folder)
     empty = tmp_path / "empty"
     (empty / "inner").mkdir(parents=True)
-    assert "must hold images (it holds no files; folders inside are not searched)" in error_of(empty)
+    assert "must hold images (it holds no files; subfolders are not searched)" in error_of(empty)

@@ -29,7 +29,7 @@ def test_sizes_shape_and_mean_pixel(data_dir: Path) -> None:
     assert data.x_train.shape == (1600, 560)
     assert data.x_test.shape == (365, 560)
     assert data.image_shape == (28, 20)
-    assert (data.likelihood, data.bounded, FreyFace.hidden) == ("gaussian", True, 200)
+    assert (data.observation_model, data.bounded, FreyFace.hidden) == ("gaussian", True, 200)
     # NumPy on the file's own bytes: ff.mean() / 255 and ff.max() / 255.
     assert frames(data).mean().item() == pytest.approx(0.6057289, abs=1e-6)
     assert frames(data).max().item() == pytest.approx(238 / 255)

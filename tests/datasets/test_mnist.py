@@ -39,7 +39,7 @@ def test_counts_labels_and_mean_pixel(data_dir: Path) -> None:
     # The mean that everyone normalises by, 0.1307, and the standard deviation, 0.3081.
     assert data.x_train.mean().item() == pytest.approx(0.1307, abs=5e-5)
     assert data.x_train.std().item() == pytest.approx(0.3081, abs=5e-5)
-    assert (data.likelihood, data.pixels, MNIST.hidden) == ("bernoulli", "grey pixels in [0, 1]", 500)
+    assert (data.observation_model, data.pixels, MNIST.hidden) == ("bernoulli", "grey pixels in [0, 1]", 500)
 
 
 @pytest.mark.data

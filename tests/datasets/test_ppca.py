@@ -110,7 +110,7 @@ def test_what_has_no_maximum_or_does_not_fit_is_refused() -> None:
 def test_the_data_set_has_the_sizes_asked_for() -> None:
     data = load()
     assert (data.x_train.shape, data.x_test.shape) == ((2000, 16), (1000, 16))
-    assert (data.likelihood, data.bounded, data.image_shape) == ("gaussian", False, (1, 16))
+    assert (data.observation_model, data.bounded, data.image_shape) == ("gaussian", False, (1, 16))
     data = load(rank="3", pixels="7", num_train="20", num_test="10")
     assert (data.x_train.shape, data.x_test.shape) == ((20, 7), (10, 7))
     with pytest.raises(OptionError, match=r"`rank` of ppca must be below `pixels`, 4 \(got 4\)"):

@@ -15,8 +15,9 @@ from bench.errors import OptionError
 from bench.estimators.ais import AIS
 from bench.estimators.bdmc import BDMC
 from bench.estimators.exact import Exact
-from bench.models.decoder import BernoulliDecoder
+from bench.models.decoder import Decoder
 from bench.models.latent import LatentVariableModel
+from bench.models.observations.bernoulli import Bernoulli
 
 THRESHOLD = float(stats.norm.isf(1e-4 / 2))
 
@@ -96,12 +97,12 @@ class Ragged(nn.Module):
 
 
 def test_points_that_the_model_cannot_draw_are_missing_and_the_others_are_kept() -> None:
-    model = LatentVariableModel(2, BernoulliDecoder(Ragged()))
+    model = LatentVariableModel(2, Decoder(Ragged(), Bernoulli()))
     found = BDMC(num_points=60, num_steps=5, num_chains=2).estimate(model, torch.zeros(1, 6), seeds.generator("ragged"))
     assert 0 < found.num_failed < 60
-    assert torch.isfinite(found.log_likelihoods[found.found]).all()
+    assert torch.isfinite(found.log_likelihoods[found.finite]).all()
     assert f"{found.num_failed} of 60 datapoints have no finite estimate" in found.warnings[0]
-    nowhere = LatentVariableModel(2, BernoulliDecoder(Ragged().requires_grad_(False)))
+    nowhere = LatentVariableModel(2, Decoder(Ragged().requires_grad_(False), Bernoulli()))
     nowhere.decoder.network.location.weight.fill_(torch.nan)  # type: ignore[union-attr]
     with pytest.raises(ValueError, match="gives no finite E"):
         BDMC(num_points=5).estimate(nowhere, torch.zeros(1, 6), seeds.generator("ragged"))

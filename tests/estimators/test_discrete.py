@@ -20,6 +20,7 @@ from bench.likelihood import enumeration, gibbs
 from bench.likelihood.diagnosis import diagnose
 from bench.likelihood.estimate import Estimate
 from bench.models.codes import CodeModel
+from bench.models.observation import observation_model
 
 N, D = 12, 20
 
@@ -27,7 +28,7 @@ N, D = 12, 20
 def code_model(num_codes: int = 3, num_groups: int = 2, likelihood: str = "bernoulli") -> CodeModel:
     """A model of 20 pixels whose codes, prior and networks are random, and not small."""
     stream = seeds.generator("discrete", num_codes, num_groups)
-    shape, architecture = Shape(4, D, likelihood, bounded=True), MLP(hidden=6, init_scale=0.7)
+    shape, architecture = Shape(4, D, observation_model(likelihood), bounded=True), MLP(hidden=6, init_scale=0.7)
     decoder, encoder = architecture.decoder(shape, stream), architecture.encoder(shape, stream)
     model = CodeModel(4, decoder, encoder, num_codes, num_groups).double()
     with torch.no_grad():
@@ -68,7 +69,7 @@ def brute_force(model: CodeModel, x: Tensor) -> NDArray[np.float64]:
 HIDDEN_BIAS = "decoder.network.hidden.bias"
 
 
-def judged(model: CodeModel, x: Tensor, name: str, seed: int = 0, **settings: Any) -> Estimate:
+def estimated(model: CodeModel, x: Tensor, name: str, seed: int = 0, **settings: Any) -> Estimate:
     found: Estimate = plugins.find("estimator")[name].load()(**settings).estimate(model, x, seeds.generator(seed))
     return found
 
@@ -84,7 +85,7 @@ def test_exact_is_brute_force(likelihood: str, monkeypatch: pytest.MonkeyPatch) 
     model = code_model(likelihood=likelihood)
     x = pixels(model)
     truth = np.log(np.exp(brute_force(model, x)).sum(1))
-    found = judged(model, x, "exact")
+    found = estimated(model, x, "exact")
     assert found.log_likelihoods.numpy() == pytest.approx(truth, rel=1e-10)
     assert found.standard_error == 0
     assert found.bias == "consistent"
@@ -97,7 +98,7 @@ def test_importance_is_exact_where_codes_can_be_enumerated() -> None:
     stream = seeds.generator("unused")
     before = stream.get_state()
     found = plugins.find("estimator")["importance"].load()(num_samples=10).estimate(model, x, stream)
-    assert torch.equal(found.log_likelihoods, judged(model, x, "exact").log_likelihoods)
+    assert torch.equal(found.log_likelihoods, estimated(model, x, "exact").log_likelihoods)
     assert found.standard_error == 0
     assert set(found.diagnostics["effective_sample_size"].tolist()) == {10.0}
     assert found.warnings == ()
@@ -122,15 +123,15 @@ def test_importance_is_unbiased_where_codes_are_too_many(monkeypatch: pytest.Mon
     """p(x) is the mean of its estimates: 200 of them for each datapoint, within five standard errors."""
     model = code_model(num_codes=4, num_groups=4)
     x = pixels(model)
-    truth = judged(model, x, "exact").log_likelihoods
+    truth = estimated(model, x, "exact").log_likelihoods
     too_many(monkeypatch)
-    found = judged(model, x.repeat(200, 1), "importance", num_samples=5)
+    found = estimated(model, x.repeat(200, 1), "importance", num_samples=5)
     assert found.bias == "lower"
     ratio = (found.log_likelihoods.view(200, N) - truth).exp()
     error = ratio.std(0) / math.sqrt(200)
     assert ((ratio.mean(0) - 1).abs() < 5 * error).all()
     assert (error > 0).all()
-    fine = judged(model, x, "importance", num_samples=500)
+    fine = estimated(model, x, "importance", num_samples=500)
     assert ((fine.log_likelihoods - truth).abs() < 5 * fine.standard_errors).all()
     assert 0 < fine.standard_error < 0.05
     assert fine.model_evaluations == N * (500 + 8 * 4 * 4)
@@ -141,7 +142,7 @@ def test_chunks_change_no_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
     too_many(monkeypatch)
     model = code_model()
     x = pixels(model)
-    one, many = (judged(model, x, "importance", num_samples=20, chunk_megabytes=size) for size in (1e-3, 10))
+    one, many = (estimated(model, x, "importance", num_samples=20, chunk_megabytes=size) for size in (1e-3, 10))
     torch.testing.assert_close(one.log_likelihoods, many.log_likelihoods)
 
 
@@ -149,16 +150,16 @@ def test_chunks_change_no_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_estimators_of_continuous_z_refuse(name: str) -> None:
     model = code_model()
     with pytest.raises(OptionError, match=rf"^{name} is for continuous z, and here z is one of 3\^2 codes: use exact"):
-        judged(model, pixels(model), name)
+        estimated(model, pixels(model), name)
 
 
 def test_what_codes_cannot_be_asked_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     model = code_model()
     with pytest.raises(OptionError, match=r"`proposal` of importance cannot be 'encoder' for a model whose z is one"):
-        judged(model, pixels(model), "importance", proposal="encoder")
+        estimated(model, pixels(model), "importance", proposal="encoder")
     too_many(monkeypatch)
     with pytest.raises(OptionError, match=r"exact sums over up to 1 values of z, and here z is one of 3\^2 codes"):
-        judged(model, pixels(model), "exact")
+        estimated(model, pixels(model), "exact")
 
 
 @pytest.mark.parametrize("enumerable", [True, False])
@@ -189,10 +190,12 @@ def test_codes_that_are_all_the_same_are_called_collapsed() -> None:
     model = code_model(num_codes=4)
     model.codebook[1, 1:] += 1e3  # the second group has one code that is near
     x = pixels(model)
-    log_p = judged(model, x, "exact").log_likelihoods
+    log_p = estimated(model, x, "exact").log_likelihoods
     found = diagnose(model, x, log_p, torch.zeros(N), seeds.generator("unused"))
     assert found.latents.active.tolist() == [True, False]
-    assert "1 of 2 groups of codes carry nothing of x (their code is nearly always the same)" in found.collapse
+    assert (
+        "1 of 2 groups of codes carry no information about x (their code is nearly always the same)" in found.collapse
+    )
 
 
 def test_a_climb_ends_where_no_single_change_is_better() -> None:

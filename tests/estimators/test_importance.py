@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from bench import seeds
 from bench.errors import OptionError
 from bench.estimators.importance import Importance
-from bench.models.decoder import GaussianDecoder
+from bench.models.decoder import Decoder
 from bench.models.latent import LatentVariableModel
+from bench.models.observations.unit_gaussian import UnitGaussian
 
 FALSE_ALARM = 1e-4  # of each statistical test here, had its seed not been fixed
 THRESHOLD = float(stats.norm.isf(FALSE_ALARM / 2))  # in standard errors
@@ -153,7 +154,7 @@ def test_a_bad_encoder_is_told_of(linear_gaussian: Any) -> None:
 
 
 def test_finds_a_mode_that_the_chain_did_not_visit() -> None:
-    model, x = LatentVariableModel(1, GaussianDecoder(Folded())), torch.linspace(0.5, 8, 30).unsqueeze(-1)
+    model, x = LatentVariableModel(1, Decoder(Folded(), UnitGaussian())), torch.linspace(0.5, 8, 30).unsqueeze(-1)
     found = Importance(num_samples=3000).estimate(model, x, seeds.generator("test-modes"))
     grid = torch.linspace(-8, 8, 20_001, dtype=torch.float64)
     with torch.no_grad():

@@ -12,11 +12,16 @@ from torch import Tensor, nn
 from bench import seeds
 from bench.architectures.linear import Linear
 from bench.architectures.mlp import MLP
+from bench.errors import OptionError
 from bench.estimators import quadrature
 from bench.estimators.exact import Exact
 from bench.estimators.quadrature import Quadrature
-from bench.models.decoder import GaussianDecoder
+from bench.models.affine import AffineGaussian, AffineLocation
+from bench.models.decoder import Decoder
 from bench.models.latent import LatentVariableModel
+from bench.models.observations.bernoulli import Bernoulli
+from bench.models.observations.gaussian import Gaussian
+from bench.models.observations.unit_gaussian import UnitGaussian
 from bench.training.problem import Problem
 
 
@@ -60,6 +65,29 @@ def test_exact_of_unit_variance() -> None:
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-5)
 
 
+class Shifted(LatentVariableModel):
+    """Another prior."""
+
+    def log_prior(self, z: Tensor) -> Tensor:
+        return super().log_prior(z - 1)
+
+
+def test_what_is_not_linear_gaussian_has_no_closed_form(linear_gaussian: Any) -> None:
+    """Not with another prior, with variances that differ, or with pixels that are not Gaussian."""
+    model = linear_gaussian(2, 1, encoder=False).model
+    assert model.linear_gaussian().variance == pytest.approx(0.36)
+    assert Shifted(2, model.decoder).linear_gaussian() is None
+    network = AffineGaussian(2, 5, scales=5)
+    assert LatentVariableModel(2, Decoder(network, Gaussian())).linear_gaussian() is not None
+    network.log_variance.data[0] = 1.0
+    different = LatentVariableModel(2, Decoder(network, Gaussian()))
+    assert different.linear_gaussian() is None
+    with pytest.raises(OptionError, match="decoder network AffineGaussian with gaussian pixels and continuous z"):
+        Exact().estimate(different, torch.zeros(1, 5), seeds.generator("exact"))
+    assert LatentVariableModel(2, Decoder(AffineLocation(2, 5), Bernoulli())).linear_gaussian() is None
+    assert LatentVariableModel(2, Decoder(Folded(), UnitGaussian())).linear_gaussian() is None
+
+
 @pytest.mark.parametrize("encoder", [True, False])
 @pytest.mark.parametrize("latent_size", [1, 2, 3])
 def test_quadrature_of_gaussians(linear_gaussian: Any, latent_size: int, encoder: bool) -> None:
@@ -84,7 +112,7 @@ def test_quadrature_of_a_non_linear_decoder(latent_size: int, nodes: int) -> Non
 
 
 def test_quadrature_finds_modes_that_are_far_apart() -> None:
-    model, x = LatentVariableModel(1, GaussianDecoder(Folded())), torch.linspace(2, 8, 10).unsqueeze(-1)
+    model, x = LatentVariableModel(1, Decoder(Folded(), UnitGaussian())), torch.linspace(2, 8, 10).unsqueeze(-1)
     found = Quadrature().estimate(model, x, seeds.generator("quadrature"))
     assert found.diagnostics["modes"].tolist() == [2.0] * 10
     torch.testing.assert_close(found.log_likelihoods, by_grid(model, x, 9, 20_001), rtol=0, atol=0.01)
@@ -92,7 +120,7 @@ def test_quadrature_finds_modes_that_are_far_apart() -> None:
 
 def test_quadrature_that_does_not_settle_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quadrature, "LEVELS", {1: (2, 3, 4)})
-    model, x = LatentVariableModel(1, GaussianDecoder(Folded())), torch.linspace(0.1, 1, 10).unsqueeze(-1)
+    model, x = LatentVariableModel(1, Decoder(Folded(), UnitGaussian())), torch.linspace(0.1, 1, 10).unsqueeze(-1)
     found = Quadrature().estimate(model, x, seeds.generator("quadrature"))
     off = (found.log_likelihoods - by_grid(model, x, 9, 20_001)).abs()
     assert float(off.max()) > 0.01

@@ -1,4 +1,4 @@
-"""The page that holds estimators against truth is made by one command, which fails where a claim of it does."""
+"""The page that compares estimators with the truth is made by one command, which fails if one of its claims does."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def estimate(mean: float, warnings: tuple[str, ...] = (), looseness: float = 0.0
 def test_the_page_is_made_and_its_claims_hold(data_dir: Path) -> None:
     made = subprocess.run([sys.executable, SCRIPT, "--size", "smoke"], capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stderr
-    for title in ("against the closed form", "against quadrature", "bounds from both sides", "on test data"):
+    for title in ("with the closed form", "with quadrature", "bounds from both sides", "on test data"):
         assert title in made.stdout
     rows = [line for line in made.stdout.splitlines() if line.startswith("| `")]
     assert len(rows) == 8 + 7 + 7 + 7 + 5 + 7  # ppca z = 2, 5, 20; digits with an encoder and without; MNIST

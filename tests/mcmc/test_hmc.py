@@ -16,6 +16,7 @@ from bench.mcmc import hmc
 from bench.mcmc.density import Differentiated
 from bench.mcmc.posterior import LogPosterior
 from bench.models.latent import LatentVariableModel
+from bench.models.observation import observation_model
 
 FALSE_ALARM = 1e-4  # of each statistical test here, had its seed not been fixed
 
@@ -215,7 +216,7 @@ def test_the_generator_alone_decides() -> None:
 
 
 def test_a_models_parameters_gather_no_gradients() -> None:
-    decoder = Linear().decoder(Shape(2, 5, "gaussian", False), seeds.generator("test-hmc-model"))
+    decoder = Linear().decoder(Shape(2, 5, observation_model("gaussian"), False), seeds.generator("test-hmc-model"))
     model, x = LatentVariableModel(2, decoder), torch.ones(4, 5)
     with torch.no_grad():
         state = hmc.init(LogPosterior(model, x), torch.zeros(4, 2))

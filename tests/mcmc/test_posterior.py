@@ -11,8 +11,10 @@ from bench import seeds
 from bench.architecture import Shape
 from bench.architectures.linear import Linear
 from bench.mcmc.posterior import NUM_CANDIDATES, offered_prior, resampled_prior, sample_posterior
-from bench.models.decoder import GaussianDecoder
+from bench.models.decoder import Decoder
 from bench.models.latent import LatentVariableModel
+from bench.models.observation import observation_model
+from bench.models.observations.gaussian import Gaussian
 
 FALSE_ALARM = 1e-4  # of each statistical test here, had its seed not been fixed
 
@@ -21,7 +23,7 @@ class OfWidth(LatentVariableModel):
     """p(z|x) = N(0, x^2 I): the one pixel tells the posterior's width."""
 
     def __init__(self) -> None:
-        super().__init__(3, GaussianDecoder(nn.Linear(3, 1)))
+        super().__init__(3, Decoder(nn.Linear(3, 1), Gaussian()))
 
     def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
         return -0.5 * (z / x).square().sum(-1)
@@ -75,7 +77,7 @@ def test_acceptance_meets_its_target_at_every_width(target: float) -> None:
 @pytest.mark.parametrize("with_encoder", [False, True])
 def test_draws_gradients_and_cost(with_encoder: bool) -> None:
     generator = seeds.generator("test-posterior-linear")
-    shape, architecture = Shape(2, 6, "gaussian", False), Linear(init_scale=0.7)
+    shape, architecture = Shape(2, 6, observation_model("gaussian"), False), Linear(init_scale=0.7)
     encoder = architecture.encoder(shape, generator) if with_encoder else None
     model, x = LatentVariableModel(2, architecture.decoder(shape, generator), encoder), torch.randn(5, 6)
     rows = 0
@@ -95,7 +97,7 @@ def test_draws_gradients_and_cost(with_encoder: bool) -> None:
 
 
 def test_resampled_prior_draws_lie_in_the_posterior_in_proportion() -> None:
-    model, x = LatentVariableModel(1, GaussianDecoder(Folded())), torch.full((2000, 1), 10.0)
+    model, x = LatentVariableModel(1, Decoder(Folded(), Gaussian())), torch.full((2000, 1), 10.0)
     z = resampled_prior(model, x, seeds.generator("test-posterior-resampled"), num_candidates=2000)[:, 0]
     on_the_right = int((z > 0).sum())
     assert stats.binomtest(on_the_right, 2000, 0.5).pvalue > FALSE_ALARM
@@ -116,7 +118,7 @@ def offered(model: LatentVariableModel, x: float, chains: Tensor, num_candidates
 @pytest.mark.parametrize("num_candidates", [1, 3])
 def test_prior_draws_on_offer_leave_the_posterior_as_it_is(num_candidates: int) -> None:
     """Chains begun with draws of p(z|x) = N(x / 2, 1 / 2): most have moved, and they still are such draws."""
-    model = LatentVariableModel(1, GaussianDecoder(Straight()))
+    model = LatentVariableModel(1, Decoder(Straight(), Gaussian()))
     before = 1 + torch.randn(500, 1, generator=seeds.generator("test-posterior-exact")) * 0.5**0.5
     after = offered(model, 2.0, before, num_candidates, times=6)
     assert float((after != before[:, 0]).float().mean()) > 0.8
@@ -124,13 +126,13 @@ def test_prior_draws_on_offer_leave_the_posterior_as_it_is(num_candidates: int) 
 
 
 def test_prior_draws_on_offer_take_chains_to_the_other_mode() -> None:
-    model = LatentVariableModel(1, GaussianDecoder(Folded()))
+    model = LatentVariableModel(1, Decoder(Folded(), Gaussian()))
     after = offered(model, 10.0, torch.ones(500, 1), num_candidates=100, times=2)
     assert stats.binomtest(int((after > 0).sum()), 500, 0.5).pvalue > FALSE_ALARM
 
 
 def test_the_generator_alone_decides() -> None:
-    model, x = LatentVariableModel(1, GaussianDecoder(Folded())), torch.ones(4, 1)
+    model, x = LatentVariableModel(1, Decoder(Folded(), Gaussian())), torch.ones(4, 1)
 
     def run(seed: int) -> Tensor:
         generator = seeds.generator("test-posterior-seed", seed)

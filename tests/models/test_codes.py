@@ -15,6 +15,7 @@ from bench.architecture import Shape
 from bench.architectures.mlp import MLP
 from bench.errors import OptionError
 from bench.models.codes import CodeModel
+from bench.models.observation import observation_model
 
 K, G, D = 3, 2, 5
 
@@ -22,7 +23,10 @@ K, G, D = 3, 2, 5
 def code_model(num_codes: int = K, num_groups: int = G, latent_size: int = 4, seed: int = 0) -> CodeModel:
     """A model of 5 pixels whose codes, prior and networks are random, and not small."""
     stream = seeds.generator("codes", seed)
-    shape, architecture = Shape(latent_size, D, "bernoulli", bounded=True), MLP(hidden=6, init_scale=1.0)
+    shape, architecture = (
+        Shape(latent_size, D, observation_model("bernoulli"), bounded=True),
+        MLP(hidden=6, init_scale=1.0),
+    )
     decoder, encoder = architecture.decoder(shape, stream), architecture.encoder(shape, stream)
     model = CodeModel(latent_size, decoder, encoder, num_codes, num_groups).double()
     with torch.no_grad():
@@ -111,7 +115,9 @@ def test_all_pairs_are_the_pairs_one_by_one() -> None:
     stream = seeds.generator("pairs")
     x, z = torch.rand(6, D, generator=stream), torch.randn(9, 2, generator=stream)
     for likelihood in ("bernoulli", "gaussian", "unit_gaussian"):
-        decoder = MLP(hidden=6, init_scale=1.0).decoder(Shape(2, D, likelihood, bounded=True), stream)
+        decoder = MLP(hidden=6, init_scale=1.0).decoder(
+            Shape(2, D, observation_model(likelihood), bounded=True), stream
+        )
         found = decoder.log_prob_of_pairs(x, z).mT
         assert found.shape == (9, 6)
         torch.testing.assert_close(found, torch.stack([decoder.log_prob(x, one.expand(6, -1)) for one in z]))
@@ -121,5 +127,5 @@ def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(OptionError, match=r"`num_groups` must divide z, which is 4 \(got 3\)"):
         code_model(num_groups=3)
     model = code_model()
-    with pytest.raises(ValueError, match="z is discrete here"):
+    with pytest.raises(ValueError, match="z is discrete in this model"):
         model.log_joint_gradient(torch.zeros(2, D, dtype=torch.float64), torch.zeros(2, 4, dtype=torch.float64))

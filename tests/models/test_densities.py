@@ -75,9 +75,11 @@ def test_every_x_at_every_z(likelihood: str) -> None:
     near, narrow = normal(4, 500).float(), torch.full((2, 500), -LOG_VARIANCE_LIMIT)
     location = near[:2] + 1e-3 * normal(2, 500, seed=1).float()
     if likelihood == "gaussian":
-        expected = torch.stack([decoder.log_likelihood(near, location[k], narrow[k]) for k in range(2)], dim=-1)
+        expected = torch.stack(
+            [decoder.observation_model.log_prob(near, location[k], narrow[k]) for k in range(2)], dim=-1
+        )
         torch.testing.assert_close(
-            decoder.log_likelihood_of_pairs(near, location, narrow), expected, rtol=1e-4, atol=0.01
+            decoder.observation_model.log_prob_of_pairs(near, location, narrow), expected, rtol=1e-4, atol=0.01
         )
 
 
@@ -122,26 +124,26 @@ def test_extreme_logits_stay_finite_and_right() -> None:
 
 
 def test_broadcasting_over_samples_is_row_by_row() -> None:
-    judged, x, z = model("bernoulli"), torch.rand(5, 3, dtype=torch.float64), normal(4, 5, 2)
-    whole = judged.log_joint(x, z)
+    built, x, z = model("bernoulli"), torch.rand(5, 3, dtype=torch.float64), normal(4, 5, 2)
+    whole = built.log_joint(x, z)
     assert whole.shape == (4, 5)
     for k, n in itertools.product(range(4), range(5)):
-        torch.testing.assert_close(whole[k, n], judged.log_joint(x[n : n + 1], z[k, n : n + 1])[0])
+        torch.testing.assert_close(whole[k, n], built.log_joint(x[n : n + 1], z[k, n : n + 1])[0])
 
 
 def test_the_bound_is_below_the_exact_log_likelihood_by_the_kl_to_the_posterior() -> None:
     """Linear-Gaussian model: log p(x), p(z|x) and so the gap are known exactly."""
     x = normal(6, 4)
-    judged = Problem(x, 2, Linear(init_scale=0.6), "gaussian", bounded=False).model(encoder=True)
-    weights, bias = judged.decoder.network.mean.weight.detach(), judged.decoder.network.mean.bias.detach()
-    noise = judged.decoder.network.log_variance.exp().detach()
+    built = Problem(x, 2, Linear(init_scale=0.6), "gaussian", bounded=False).model(encoder=True)
+    weights, bias = built.decoder.network.mean.weight.detach(), built.decoder.network.mean.bias.detach()
+    noise = built.decoder.network.log_variance.exp().detach()
     exact = stats.multivariate_normal.logpdf(x, bias, weights @ weights.T + noise * torch.eye(4))
     covariance = torch.linalg.inv(torch.eye(2) + weights.T @ weights / noise)
     mean = (x - bias) @ weights @ covariance / noise
-    posterior = judged.encode(x)
+    posterior = built.encode(x)
     q = torch.distributions.MultivariateNormal(posterior.mean, torch.diag_embed(posterior.log_variance.exp()))
     gap = torch.distributions.kl_divergence(q, torch.distributions.MultivariateNormal(mean, covariance))
-    draws = torch.stack([judged.elbo(x, seeds.generator("bound", i), num_samples=100).detach() for i in range(200)])
+    draws = torch.stack([built.elbo(x, seeds.generator("bound", i), num_samples=100).detach() for i in range(200)])
     error = draws.std(0) / 200**0.5
     assert (draws.mean(0) - (torch.as_tensor(exact) - gap)).abs().lt(STANDARD_ERRORS * error).all()
     assert (gap > 10 * error).all()  # the gap is what is being seen
@@ -172,15 +174,15 @@ def test_gradient_of_the_joint_is_its_finite_difference(
     likelihood: str, architecture: Linear | MLP, bounded: bool
 ) -> None:
     x, z = normal(5, 3).sigmoid(), normal(4, 5, 2, seed=1)
-    judged = Problem(x, 2, architecture, likelihood, bounded).model(encoder=False)
+    built = Problem(x, 2, architecture, likelihood, bounded).model(encoder=False)
     steps = 1e-6 * torch.eye(2, dtype=torch.float64)
-    ahead, behind = (torch.stack([judged.log_joint(x, z + sign * step) for step in steps], -1) for sign in (1, -1))
+    ahead, behind = (torch.stack([built.log_joint(x, z + sign * step) for step in steps], -1) for sign in (1, -1))
     expected = ((ahead - behind) / 2e-6).detach()
     for _ in range(2):  # as in training, then frozen: an output that does not depend on z then has no graph
-        torch.testing.assert_close(judged.log_joint_gradient(x, z), expected, rtol=1e-6, atol=1e-6)
-        value, gradient = judged.log_joint_with_gradient(x, z)
+        torch.testing.assert_close(built.log_joint_gradient(x, z), expected, rtol=1e-6, atol=1e-6)
+        value, gradient = built.log_joint_with_gradient(x, z)
         torch.testing.assert_close(gradient, expected, rtol=1e-6, atol=1e-6)
-        torch.testing.assert_close(value, judged.log_joint(x, z).detach())
+        torch.testing.assert_close(value, built.log_joint(x, z).detach())
         assert not value.requires_grad
-        assert all(parameter.grad is None for parameter in judged.parameters())
-        judged.requires_grad_(False)
+        assert all(parameter.grad is None for parameter in built.parameters())
+        built.requires_grad_(False)

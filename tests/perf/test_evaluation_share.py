@@ -15,7 +15,7 @@ import bench
 @pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["aevb", "wakesleep", "mcem"])
 def test_evaluation_takes_at_most_a_quarter(benchmark: Any, tmp_path: Path, algorithm: str) -> None:
-    """Of one trial of the default study."""
+    """One trial of the default study."""
     command = [
         sys.executable,
         "-m",

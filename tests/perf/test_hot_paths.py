@@ -9,34 +9,35 @@ import torch
 
 from bench import plugins, seeds
 from bench.algorithm import Algorithm
+from bench.training.beginning import begin
 from bench.training.minibatches import Minibatches
 from bench.training.problem import Problem
 
-# Of 100 steps: with all of them annealing takes ten times as long as the others.
+# Instead of 100 steps, with which annealing would take ten times as long as the other estimators.
 SHORTER = {"ais": {"num_steps": 25}, "bdmc": {"num_steps": 10, "num_points": 20}}
 SIZES = {"digits": (1500, 64, 100), "mnist": (1000, 784, 500)}  # N, D, hidden units
-# Models for the estimators that cannot judge every one.
+# Models for the estimators that cannot evaluate every model.
 SUITED: dict[str, dict[str, Any]] = {"exact": {"model": "linear", "decoder": "unit_gaussian"}, "quadrature": {"z": 2}}
 
 
 def begun(
     name: str, size: str, *, z: int = 10, model: str = "", decoder: str = "bernoulli"
 ) -> tuple[Algorithm, Minibatches]:
-    """An algorithm that has been set up on random pixels, and its minibatches."""
+    """An algorithm after `setup` on random pixels, and its minibatches."""
     num_data, num_pixels, hidden = SIZES[size]
     x = torch.rand(num_data, num_pixels, generator=seeds.generator("perf"))
     model = model or f"mlp[hidden={hidden}]"
     algorithm: Algorithm = plugins.find("algorithm")[name].load()(z, model=model, device="cpu")
     minibatches = Minibatches(x, algorithm.batch_size, 0)
     problem = Problem(x, z, algorithm.architecture, decoder)
-    algorithm.begin(problem, minibatches, noise=0, learning_rate=0.01)
+    begin(algorithm, problem, minibatches, noise=0, learning_rate=0.01)
     return algorithm, minibatches
 
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", plugins.find("algorithm"))
 def test_update(benchmark: Any, name: str, size: str) -> None:
-    """One step, minibatch included; that of mcem moves all chains and updates the weights five times."""
+    """One step, including the minibatch; for mcem, it moves all chains and updates the weights five times."""
     algorithm, minibatches = begun(name, size)
     numbers = iter(range(10**9))
     info = benchmark(lambda: algorithm.step(minibatches[next(numbers)]))
@@ -45,7 +46,7 @@ def test_update(benchmark: Any, name: str, size: str) -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_evaluation_of_the_bound(benchmark: Any, size: str) -> None:
-    """The lower bound of 1000 datapoints, as at every mark."""
+    """The lower bound on 1000 datapoints, as at every evaluation mark."""
     algorithm, minibatches = begun("aevb", size)
 
     @torch.no_grad()
@@ -58,10 +59,10 @@ def test_evaluation_of_the_bound(benchmark: Any, size: str) -> None:
 @pytest.mark.parametrize("estimator", plugins.find("estimator"))
 @pytest.mark.parametrize("encoder", [True, False], ids=["encoder", "no encoder"])
 def test_estimate(benchmark: Any, estimator: str, encoder: bool) -> None:
-    """log p(x) of 100 datapoints of 64 pixels with default settings, but for SHORTER."""
+    """log p(x) of 100 datapoints of 64 pixels with default settings, except for those in SHORTER."""
     algorithm, minibatches = begun("aevb" if encoder else "mcem", "digits", **SUITED.get(estimator, {}))
-    judge = plugins.find("estimator")[estimator].load()(**SHORTER.get(estimator, {}))
-    found = benchmark.pedantic(
-        lambda: judge.estimate(algorithm.model, minibatches.x[:100], seeds.generator("estimate")), rounds=3
+    made = plugins.find("estimator")[estimator].load()(**SHORTER.get(estimator, {}))
+    estimate = benchmark.pedantic(
+        lambda: made.estimate(algorithm.model, minibatches.x[:100], seeds.generator("estimate")), rounds=3
     )
-    assert torch.isfinite(found.log_likelihoods).all()
+    assert torch.isfinite(estimate.log_likelihoods).all()

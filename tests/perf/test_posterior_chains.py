@@ -1,4 +1,4 @@
-"""Chains along a path and a posterior's modes: the hot paths of the slower estimators (`tox -e perf`)."""
+"""Chains on posteriors, and the diagnosis: hot paths of the slower estimators (`tox -e perf`)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def problem() -> Problem:
 
 
 def test_gradients(benchmark: Any, problem: Problem) -> None:
-    """One Hamiltonian transition of 10 leapfrog steps of 100 chains."""
+    """One Hamiltonian transition of 100 chains with 10 leapfrog steps."""
     model, generator = problem.model(encoder=False), seeds.generator("perf")
     density = LogPosterior(model, problem.x)
     state = hmc.init(density, torch.zeros(100, 3))
@@ -32,7 +32,9 @@ def test_gradients(benchmark: Any, problem: Problem) -> None:
 
 
 def test_diagnosis(benchmark: Any, problem: Problem) -> None:
-    """Gaps, active units and information of 100 datapoints, 50 of them with gaps."""
+    """Active units and information on 100 datapoints, gaps on 50 of them."""
     model, unknown = problem.model(encoder=True), torch.zeros(100)
-    found = benchmark.pedantic(lambda: diagnose(model, problem.x, unknown, unknown, seeds.generator("perf")), rounds=3)
-    assert found.num_gap_points == 50
+    diagnosis = benchmark.pedantic(
+        lambda: diagnose(model, problem.x, unknown, unknown, seeds.generator("perf")), rounds=3
+    )
+    assert diagnosis.num_gap_points == 50

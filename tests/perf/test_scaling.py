@@ -1,4 +1,4 @@
-"""Two workers on 8 equal trials against one: `tox -e perf -- -m slow -rP`, on a machine that does nothing else."""
+"""Two workers on 8 equal trials against one worker: `tox -e perf -- -m slow -rP`, on an otherwise idle machine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EIGHT = Study(
 
 
 def run(folder: Path, jobs: int) -> float:
-    """Seconds of 8 equal trials, the start of the worker processes included."""
+    """Seconds for 8 equal trials, including the start of the worker processes."""
     get_reusable_executor().shutdown(wait=True)
     execution = Execution(jobs=jobs, device="cpu")
     plan = runner.plan(EIGHT, folder, execution)
@@ -34,15 +34,15 @@ def run(folder: Path, jobs: int) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core has no room for two workers")
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="two workers need two cores")
 def test_two_workers_take_at_most_0_6_of_the_time_of_one(benchmark: Any, tmp_path: Path) -> None:
-    """And leave the same numbers, bit for bit."""
+    """And produce the same numbers, bit for bit."""
     one = run(tmp_path / "one", jobs=1)
     two = benchmark.pedantic(lambda: run(tmp_path / "two", jobs=2), rounds=1)
     benchmark.extra_info.update(one_worker_seconds=one, two_workers_seconds=two, ratio=two / one)
     print(f"one worker {one:.1f} s, two workers {two:.1f} s, ratio {two / one:.2f}")  # noqa: T201  # shown by pytest -rP
     bounds = [
-        {spec.id: [row["elbo_test"] for row in folder.read_trace()] for spec, folder in Store(tmp_path / name).trials()}
+        {spec.id: [row.elbo_test for row in folder.read_trace()] for spec, folder in Store(tmp_path / name).trials()}
         for name in ("one", "two")
     ]
     assert bounds[0] == bounds[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from bench.reporting.latex import latex_table, latex_text
+from bench.reporting.writers.latex import latex_table, latex_text
 
 
 @pytest.mark.parametrize(

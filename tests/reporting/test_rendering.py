@@ -6,12 +6,13 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from bench.reporting import tables
+from bench.reporting.tables import formatting
+from bench.reporting.tables.terminal import render_table
 
 
 def printed(frame: pd.DataFrame, width: int = 100) -> str:
     console = Console(width=width, file=io.StringIO(), color_system=None)
-    console.print(tables.render_table(frame, "Title [bold]", width))
+    console.print(render_table(frame, "Title [bold]", width))
     return console.file.getvalue()  # type: ignore[attr-defined]
 
 
@@ -26,27 +27,27 @@ def printed(frame: pd.DataFrame, width: int = 100) -> str:
     ],
 )
 def test_value_with_its_spread(value: float, deviation: float, text: str) -> None:
-    assert tables.with_spread(value, deviation) == text
+    assert formatting.with_spread(value, deviation) == text
 
 
 @pytest.mark.parametrize(
     ("value", "text"), [(0.234, "0.23"), (0.01234, "0.0123"), (1e-5, "<0.0001"), (0.0, "0.00"), (float("nan"), "–")]
 )
 def test_standard_error(value: float, text: str) -> None:
-    assert tables.error(value) == text
+    assert formatting.error(value) == text
 
 
 @pytest.mark.parametrize(
     ("value", "text"), [(300_000, "3e5"), (1e6, "1e6"), (50_000, "5e4"), (1437, "1437"), (1000, "1000"), (0, "0")]
 )
 def test_count(value: float, text: str) -> None:
-    assert tables.count(value) == text
+    assert formatting.count(value) == text
 
 
 def test_seeds_that_do_not_count_are_named() -> None:
-    assert tables.seeds_in_words(3, []) == "3"
-    assert tables.seeds_in_words(2, ["diverged"]) == "2 of 3 (1 diverged)"
-    assert tables.seeds_in_words(0, ["failed", "timeout", "failed"]) == "0 of 3 (2 failed, 1 timeout)"
+    assert formatting.seeds_in_words(3, []) == "3"
+    assert formatting.seeds_in_words(2, ["diverged"]) == "2 of 3 (1 diverged)"
+    assert formatting.seeds_in_words(0, ["failed", "timeout", "failed"]) == "0 of 3 (2 failed, 1 timeout)"
 
 
 def test_brackets_are_text_and_no_markup() -> None:
@@ -86,7 +87,7 @@ def test_columns_without_room_are_named_and_numbers_never_cut() -> None:
 def test_table_fits_the_terminal_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     console = Console(width=40, file=io.StringIO(), color_system=None)
-    console.print(tables.render_table(pd.DataFrame({f"c{i}": ["-100.25", "-1.00"] for i in range(9)}), "Title"))
+    console.print(render_table(pd.DataFrame({f"c{i}": ["-100.25", "-1.00"] for i in range(9)}), "Title"))
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "…" not in text
     assert "No room for: c4, c5" in text

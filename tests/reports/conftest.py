@@ -77,6 +77,7 @@ class Rows:
         """What a report is given."""
         return SimpleNamespace(
             path=None,
+            given=(),
             trials=frame_of(self.trials, TRIAL_COLUMNS),
             trace=frame_of(self.trace, TRACE_COLUMNS),
             likelihoods=frame_of(self.likelihoods, LIKELIHOOD_COLUMNS),

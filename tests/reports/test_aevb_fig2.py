@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from matplotlib.figure import Figure
 
 from bench import plugins
+from bench.reporting.writers.files import contents
 
 AEVBFig2 = plugins.find("report")["aevb_fig2"].load()
 
@@ -25,11 +25,14 @@ def paper(rows: Any) -> Any:
     return rows
 
 
-def test_a_row_for_each_data_set_on_the_papers_axes(paper: Any, tmp_path: Path) -> None:
-    report, results = AEVBFig2(), paper.results()
-    assert all(path.stat().st_size > 100 for path in report.save(results, tmp_path, "fig2", report.formats))
-    figure = report.drawn(results)
+def test_a_row_for_each_data_set_on_the_papers_axes(paper: Any) -> None:
+    rendered = AEVBFig2().render(paper.results())
+    assert rendered is not None
+    figure = rendered.figure
     assert isinstance(figure, Figure)
+    files = contents(rendered, "fig2", AEVBFig2.formats)
+    assert list(files) == ["png", "svg", "pdf"]
+    assert all(len(content) > 100 for content in files.values())
     titles = [ax.get_title(loc="left").splitlines()[-1] for ax in figure.axes]
     assert titles == [*(f"z = {z}" for z in (3, 5, 10, 20, 200)), *(f"z = {z}" for z in (2, 5, 10, 20))]
     tops = [ax.get_position().y1 for ax in figure.axes]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench.reporting import caveats
+from bench.reporting.captions import caveats
 from bench.reporting.page.answer import Answer, answers
 
 FIVE = [-20.0, -20.2, -19.8, -20.1, -19.9]

@@ -13,7 +13,10 @@ from matplotlib.lines import Line2D
 from PIL import Image
 
 from bench import plugins
-from bench.reporting.figures import extent, looks, panel_grid
+from bench.reporting.figures.grid import panel_grid
+from bench.reporting.figures.looks import looks
+from bench.reporting.rendering import make_reports
+from bench.reporting.writers.files import contents
 
 NAMES = ("convergence_samples", "convergence_seconds", "convergence_evaluations")
 ConvergenceSamples, ConvergenceSeconds, ConvergenceEvaluations = (plugins.find("report")[name].load() for name in NAMES)
@@ -95,7 +98,7 @@ def test_panels_are_one_for_each_latent_size_in_order(three: Any) -> None:
     first, second = drawn(three.results()).axes
     assert first.get_title(loc="left") == "digits, 1000 training points\nz = 3"
     assert second.get_title(loc="left") == "z = 5"
-    assert first.get_ylabel() == "lower bound\n(nats a datapoint)"
+    assert first.get_ylabel() == "lower bound\n(nats per datapoint)"
     assert first.get_xlabel() == second.get_xlabel() == "training samples seen"
     assert first.get_ylim() == second.get_ylim()
 
@@ -199,21 +202,21 @@ def test_competitors_differ_in_colour_and_in_marker() -> None:
 
 
 @pytest.mark.parametrize("name", ["aevb[learning_rate=0.02]", "<b>_&%$#", "_hidden", "a$b_c$", r"$\frac{$", "{}"])
-def test_names_are_text(rows: Any, tmp_path: Path, name: str) -> None:
+def test_names_are_text(rows: Any, name: str) -> None:
     rows.add(name, dataset=name, bound=bound(), likelihoods={"importance": -20.0})
     rows.add(name, 1, dataset=name, status="failed")
     results = rows.results()
     figure = drawn(results)
     assert legend(figure)[0] == name
-    for path in ConvergenceSamples().save(results, tmp_path, "figure", ("png", "svg", "pdf")):
-        assert path.stat().st_size > 1000
+    files = contents(ConvergenceSamples().render(results), "figure", ("png", "svg", "pdf"))
+    assert all(len(content) > 1000 for content in files.values())
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_format_is_written(three: Any, tmp_path: Path, name: str) -> None:
-    report = plugins.find("report")[name].load()()
-    paths = report.save(three.results(), tmp_path / "figures", name, report.formats)
-    assert [path.name for path in paths] == [f"{name}.png", f"{name}.svg", f"{name}.pdf"]
+    (made,) = make_reports(three.results(), [name], folder=tmp_path)
+    paths = made.paths
+    assert paths == tuple(tmp_path / "figures" / f"{name}.{format_}" for format_ in ("png", "svg", "pdf"))
     assert all(path.stat().st_size > 5000 for path in paths)
     with Image.open(paths[0]) as image:
         assert min(image.size) > 500
@@ -221,22 +224,20 @@ def test_every_format_is_written(three: Any, tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_to_show_makes_no_files(rows: Any, tmp_path: Path, name: str) -> None:
-    report = plugins.find("report")[name].load()()
-    assert report.save(rows.results(), tmp_path / "figures", name, report.formats) == []
-    rows.add(status="failed")
-    assert report.save(rows.results(), tmp_path / "figures", name, report.formats) == []
-    assert not (tmp_path / "figures").exists()
+    for status in (None, "failed"):
+        if status:
+            rows.add(status=status)
+        (made,) = make_reports(rows.results(), [name], folder=tmp_path / "report")
+        assert (made.paths, made.error) == ((), None)
+    assert not (tmp_path / "report").exists()
 
 
-def test_pixels_depend_on_nothing_else(three: Any, tmp_path: Path) -> None:
+def test_files_depend_on_nothing_else(three: Any) -> None:
     """Neither on what was drawn before nor on the user's settings; and they leave those as they are."""
-    results = three.results()
-    (first,) = ConvergenceSamples().save(results, tmp_path, "first", ("png",))
+    formats = ("png", "svg", "pdf")
+    first = contents(ConvergenceSamples().render(three.results()), "figure", formats)
     with mpl.rc_context({"font.size": 20, "lines.linewidth": 9, "axes.facecolor": "black"}):
         settings = dict(mpl.rcParams)
-        figure = ConvergenceSamples().drawn(three.results())
+        rendered = ConvergenceSamples().render(three.results())
         assert dict(mpl.rcParams) == settings
-    figure.savefig(tmp_path / "second.png", dpi=200, bbox_inches=extent(figure))
-    with Image.open(first) as one, Image.open(tmp_path / "second.png") as two:
-        assert one.size == two.size
-        assert one.tobytes() == two.tobytes()
+    assert contents(rendered, "figure", formats) == first

@@ -92,5 +92,5 @@ def test_other_estimators_pixels_and_points_are_not_compared(rows: Any) -> None:
 
 def test_an_unknown_reference_is_refused(rows: Any) -> None:
     add(rows, "aevb", [-20.0])
-    with pytest.raises(OptionError, match="is no algorithm of this run"):
+    with pytest.raises(OptionError, match="must be an algorithm of this run"):
         Differences(reference="nobody").table(rows.results())

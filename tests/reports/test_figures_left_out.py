@@ -17,10 +17,11 @@ from matplotlib.figure import Figure
 import bench
 from bench import plugins
 from bench.execution.runner import Execution
-from bench.reporting import figures
-from bench.reporting.image_panels import Row, draw
-from bench.reporting.scatter_panels import Scatter
-from bench.reporting.scatter_panels import draw as draw_scatters
+from bench.reporting.figures.grid import panel_grid
+from bench.reporting.figures.image_panels import Row, draw
+from bench.reporting.figures.log_axis import set_logarithmic
+from bench.reporting.figures.scatter_panels import Scatter
+from bench.reporting.figures.scatter_panels import draw as draw_scatters
 from bench.results.frames import Results
 
 OF_MODELS = ("manifold", "samples", "reconstructions", "latent_space")
@@ -152,8 +153,8 @@ def test_no_label_covers_all_others() -> None:
 
 @pytest.mark.parametrize(("low", "high"), [(1255, 1490), (0.0096, 0.0121), (1.0, 1.0), (300, 5e6), (7, 7.5)])
 def test_a_logarithmic_axis_always_has_labels(low: float, high: float) -> None:
-    _, ((ax,),) = figures.panel_grid([1])
-    left, right = figures.set_logarithmic(ax, [low, high])
+    _, ((ax,),) = panel_grid([1])
+    left, right = set_logarithmic(ax, [low, high])
     assert left < low <= high < right
     ax.figure.draw_without_rendering()
     shown = [

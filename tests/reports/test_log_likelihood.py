@@ -12,6 +12,8 @@ import pytest
 from markdown_it import MarkdownIt
 
 from bench import plugins
+from bench.reporting.rendering import make_reports
+from bench.reporting.writers.files import contents
 
 LogLikelihood = plugins.find("report")["log_likelihood"].load()
 NASTY = "<b>_&%$#"
@@ -173,9 +175,8 @@ def saved(rows: Any, tmp_path: Path) -> dict[str, Path]:
         rows.add(NASTY, seed, likelihoods={"importance": value})
         rows.add(OPTIONS, seed, likelihoods={"importance": value})
         rows.add(MARKUP, seed, likelihoods={"importance": value})
-    report = LogLikelihood()
-    paths = report.save(rows.results(), tmp_path / "new" / "tables", "table", report.formats)
-    return {path.suffix[1:]: path for path in paths}
+    (made,) = make_reports(rows.results(), ["log_likelihood"], folder=tmp_path / "new")
+    return {path.suffix[1:]: path for path in made.paths}
 
 
 def test_every_format_is_written(saved: dict[str, Path]) -> None:
@@ -209,15 +210,16 @@ def test_names_are_text_in_latex(saved: dict[str, Path]) -> None:
     assert not re.findall(r"(?<!\\)[%$#]", text.replace("$-$", "").replace(r"$\pm$", ""))
 
 
-def test_trailing_zeros_survive_in_markdown(rows: Any, tmp_path: Path) -> None:
+def test_trailing_zeros_survive_in_markdown(rows: Any) -> None:
     rows.add(likelihoods={"importance": -20.1}, bound=[(300_000, -21.5)])
-    (path,) = LogLikelihood().save(rows.results(), tmp_path, "table", ("md",))
-    cells = [html.unescape(cell.strip()) for cell in path.read_text().splitlines()[-1].split("|")]
+    text = contents(LogLikelihood().render(rows.results()), "table", ("md",))["md"].decode()
+    cells = [html.unescape(cell.strip()) for cell in text.splitlines()[-1].split("|")]
     assert "-20.10" in cells
     assert "-21.50" in cells
     assert "3e5" in cells
 
 
 def test_no_trials_no_files(rows: Any, tmp_path: Path) -> None:
-    assert LogLikelihood().save(rows.results(), tmp_path / "tables", "table", ("csv", "html")) == []
-    assert not (tmp_path / "tables").exists()
+    (made,) = make_reports(rows.results(), ["log_likelihood"], ["csv", "html"], tmp_path / "report")
+    assert (made.paths, made.error) == ((), None)
+    assert not (tmp_path / "report").exists()

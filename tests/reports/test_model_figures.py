@@ -15,7 +15,7 @@ from scipy import stats
 
 import bench
 from bench import plugins
-from bench.reporting.image_panels import mosaic
+from bench.reporting.figures.image_panels import mosaic
 from bench.results.frames import Results
 
 OF_MODELS = ("manifold", "samples", "reconstructions", "latent_space")

@@ -1,4 +1,4 @@
-"""Bootstrap intervals: coverage by simulation, and where they must not be given."""
+"""Bootstrap intervals: coverage by simulation, and when no interval is returned."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def coverage(num_seeds: int, num_repeats: int = 600) -> float:
 
 
 @pytest.mark.parametrize("num_seeds", [5, 10])
-def test_covers_about_as_often_as_it_says(num_seeds: int) -> None:
+def test_coverage_is_about_nominal(num_seeds: int) -> None:
     assert 0.9 <= coverage(num_seeds) <= 0.98
 
 
-def test_the_plain_percentiles_would_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_coverage_of_plain_percentiles_is_too_low(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "expanded_tail", lambda num_seeds, confidence: (1 - confidence) / 2)
     assert coverage(5) < 0.88
 
@@ -40,12 +40,12 @@ def test_the_ends_are_those_of_all_resamples() -> None:
     assert high == pytest.approx(np.quantile(every, 1 - tail), abs=0.1)
 
 
-def test_strata_are_resampled_by_themselves() -> None:
+def test_strata_are_resampled_independently() -> None:
     far_apart = [np.full(5, 0.0), np.full(5, 100.0)]
     assert bootstrap.interval(far_apart, bootstrap.mean) == (50.0, 50.0)
 
 
-def test_infinite_values_count_as_such() -> None:
+def test_infinite_values_are_kept() -> None:
     def median(strata: object) -> np.ndarray:
         return np.median(np.asarray(strata)[0], axis=1)
 
@@ -54,7 +54,7 @@ def test_infinite_values_count_as_such() -> None:
     assert high == math.inf
 
 
-def test_few_seeds_give_no_interval_and_the_same_results_the_same() -> None:
+def test_few_seeds_have_no_interval_and_results_are_deterministic() -> None:
     assert all(map(math.isnan, bootstrap.interval([[1.0, 2.0, 3.0, 4.0]], bootstrap.mean)))
     assert all(map(math.isnan, bootstrap.interval([np.arange(9), [1.0]], bootstrap.mean)))
     assert all(map(math.isnan, bootstrap.interval([], bootstrap.mean)))

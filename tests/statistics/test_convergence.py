@@ -1,4 +1,4 @@
-"""Time to a target and area under a curve, on curves whose answers are known."""
+"""Time to a target and area under a curve, on curves with known answers."""
 
 from __future__ import annotations
 
@@ -42,5 +42,5 @@ def test_height_of_a_logarithm_is_its_middle() -> None:
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.5, 100), (1, 2000), (100, 100), (0, 100)])
-def test_height_is_not_known_where_the_curve_is_not(low: float, high: float) -> None:
+def test_height_is_nan_outside_the_curve(low: float, high: float) -> None:
     assert math.isnan(convergence.mean_height(RISING, low, high))

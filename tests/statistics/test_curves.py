@@ -22,7 +22,7 @@ def test_seeds_on_one_grid_are_averaged_as_they_are() -> None:
     assert band.high.tolist() == [-3.0, -2.0, -1.0]
 
 
-def test_seeds_of_different_speed_meet_where_both_have_been_in_log_x() -> None:
+def test_seeds_of_different_speed_are_interpolated_in_log_x_on_their_common_range() -> None:
     slow = (np.array([1.0, 100.0]), np.array([0.0, 2.0]))  # 1 at x = 10
     fast = (np.array([10.0, 1000.0]), np.array([5.0, 7.0]))  # 6 at x = 100
     x, values = curves.align([slow, fast])
@@ -59,7 +59,7 @@ def test_curve_that_blew_up_does_not_set_the_range() -> None:
 
 
 def test_bound_that_falls_a_little_stays_in_view() -> None:
-    """As that of wake-sleep may, which does not ascend it."""
+    """As wake-sleep's may, since wake-sleep does not maximise the bound."""
     low, high = curves.visible_range([np.array([-45.0, -30.0, -20.0]), np.array([-45.0, -48.0, -50.0])])
     assert low < -48
     assert high > -20
@@ -72,13 +72,13 @@ def test_single_values_are_always_in_view() -> None:
     assert high > -10
 
 
-def test_nothing_to_show_has_a_range_all_the_same() -> None:
+def test_there_is_a_range_even_if_there_is_nothing_to_show() -> None:
     assert curves.visible_range([]) == (0, 1)
     low, high = curves.visible_range([np.array([-20.0])])
     assert low < -20 < high
 
 
-def test_entry_is_where_a_curve_comes_into_view() -> None:
+def test_entry_is_the_first_x_at_which_a_curve_is_visible() -> None:
     x, y = np.array([1.0, 10.0, 100.0]), np.array([-50.0, -30.0, -20.0])
     assert curves.entry(x, y, -35) == 10
     assert curves.entry(x, y, -5) == 1

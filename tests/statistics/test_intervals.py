@@ -40,8 +40,8 @@ def test_no_seed_is_nan_without_a_warning() -> None:
     assert np.isnan(intervals.mean_interval([])).all()
 
 
-def test_interval_covers_the_truth_as_often_as_it_says() -> None:
-    """Three seeds, 40,000 times; 4 standard errors of the frequency, so a false alarm in 16,000 runs."""
+def test_coverage_is_nominal() -> None:
+    """Three seeds, 40,000 times; the tolerance of 4 standard errors gives one false alarm in 16,000 runs."""
     repeats = 40_000
     values = np.random.default_rng(0).normal(-100, 2, size=(3, repeats))
     for confidence in (0.5, 0.95):

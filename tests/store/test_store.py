@@ -11,6 +11,7 @@ import torch
 
 from bench.errors import StoreError
 from bench.store.files import read_json, write_json
+from bench.store.records import TraceRow
 from bench.store.run_folder import Store
 from bench.store.trial_folder import TrialFolder
 from bench.studies.study import Study
@@ -22,23 +23,28 @@ def folder(tmp_path: Path) -> TrialFolder:
     return TrialFolder(tmp_path)
 
 
+def row(samples: int, objective: float = math.nan) -> TraceRow:
+    """A row of a trace at so many samples."""
+    return TraceRow(samples, samples // 100, 2 * samples, 0.1, 0.2, objective, elbo_train=-1.5 * samples)
+
+
 def test_a_line_cut_short_is_passed_over(folder: TrialFolder) -> None:
     for samples in (0, 100, 158):
-        folder.append_trace({"samples": samples, "elbo_train": -1.5 * samples})
+        folder.append_trace(row(samples))
     whole = (folder.path / "trace.jsonl").read_text()
     for cut in range(1, 30):
         (folder.path / "trace.jsonl").write_text(whole[:-cut])
-        kept = [row["samples"] for row in folder.read_trace()]
+        kept = [row.samples for row in folder.read_trace()]
         assert kept == ([0, 100, 158] if cut == 1 else [0, 100])
 
 
 def test_trimming_forgets_what_came_after_the_checkpoint(folder: TrialFolder) -> None:
     for samples in (0, 100, 158, 251):
-        folder.append_trace({"samples": samples})
+        folder.append_trace(row(samples))
     folder.trim_trace(158)
-    assert [row["samples"] for row in folder.read_trace()] == [0, 100, 158]
-    folder.append_trace({"samples": 251})
-    assert [row["samples"] for row in folder.read_trace()] == [0, 100, 158, 251]
+    assert [row.samples for row in folder.read_trace()] == [0, 100, 158]
+    folder.append_trace(row(251))
+    assert [row.samples for row in folder.read_trace()] == [0, 100, 158, 251]
 
 
 @pytest.mark.parametrize(
@@ -46,7 +52,7 @@ def test_trimming_forgets_what_came_after_the_checkpoint(folder: TrialFolder) ->
 )
 def test_json_says_what_json_cannot(tmp_path: Path, value: Any) -> None:
     write_json(tmp_path / "x.json", {"value": value})
-    assert repr(read_json(tmp_path / "x.json")["value"]) == repr(value)
+    assert repr(read_json(tmp_path / "x.json")) == repr({"value": value})
     assert "NaN" not in (tmp_path / "x.json").read_text()
     assert "Infinity" not in (tmp_path / "x.json").read_text()
 

@@ -11,6 +11,7 @@ from torch import nn
 from bench import options
 from bench.algorithm import Hyperparameters
 from bench.algorithms.aevb import AEVB
+from bench.training.beginning import begin
 from bench.training.minibatches import Minibatches
 from bench.training.optimiser import make_optimiser
 from bench.training.problem import Problem
@@ -128,6 +129,6 @@ def test_auto_tries_step_sizes_that_suit_the_optimiser(name: str, expected: set[
     algorithm = AEVB(2, model="mlp[hidden=3]", device="cpu", optimiser=name)
     x = torch.bernoulli(torch.full((2500, 6), 0.5), generator=torch.Generator().manual_seed(0))
     problem = Problem(x, 2, algorithm.architecture, "bernoulli")
-    tuning = algorithm.begin(problem, Minibatches(x, None, 0), noise=0)
+    tuning = begin(algorithm, problem, Minibatches(x, None, 0), noise=0)
     assert tuning is not None
     assert tuning.objectives.keys() == expected

@@ -10,7 +10,7 @@ import pytest
 CODE = """
 import time, torch
 from torch import nn
-from bench.optimisation import make_optimiser, warm_up
+from bench.training.optimiser import make_optimiser, warm_up
 
 def seconds(call):
     started = time.perf_counter()

@@ -1,1 +1,1 @@
-"""Two runs, cell by cell: what got better, what got worse, and how surely."""
+"""The comparison of two runs: what is measured, whether it can be compared, the tests, the verdicts, the words."""

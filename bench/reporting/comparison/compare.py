@@ -1,8 +1,8 @@
-"""The comparison: every cell that either run has, every measure that it has.
+"""Compares two runs: every cell of either, by every measure.
 
-A cell is judged only where both runs measured the same thing.  Seeds are compared in pairs where both runs have the
-same.  The rate of false alarms is for the comparison as a whole: four fifths of it are spent on the log-likelihoods,
-the rest on all else.
+A cell is compared only if both runs measured the same thing, and in pairs of seeds if both have the same seeds.  The
+rate of false alarms holds for the comparison as a whole: four fifths of it are spent on the log-likelihoods, the rest
+on all else.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bench.reporting.comparison import endings, obstacles
-from bench.reporting.comparison.measure import LOG_LIKELIHOOD, OTHERS, Common
-from bench.reporting.comparison.measured import Found, measured
-from bench.reporting.comparison.verdict import Row, Rules, Verdict, judged
+from bench.reporting.comparison.cell_tests import CellTest, cell_tests
+from bench.reporting.comparison.measures import LOG_LIKELIHOOD, OTHERS, Common
+from bench.reporting.comparison.verdict import Row, Rules, Verdict, with_verdict
 from bench.results.grid import Place, cells
 from bench.statistics import moderated
 
@@ -41,7 +41,7 @@ class Comparison:
 
 
 def compare(base: Results, new: Results, rules: Rules | None = None) -> Comparison:
-    """Judge every cell; nothing is left out: what cannot be judged is a row that says why."""
+    """Compare every cell; one that cannot be compared is a row that says why."""
     rules, common = rules or Rules(), Common.of(base, new)
     old, fresh = dict(cells(base.trials)), dict(cells(new.trials))
     every = [*old, *(cell for cell in fresh if cell not in old)]
@@ -51,30 +51,30 @@ def compare(base: Results, new: Results, rules: Rules | None = None) -> Comparis
     alone = [cell for cell in every if (cell in old) != (cell in fresh)]
     rows = [Row(cell, "all", verdict="missing", why=f"only in {'BASE' if cell in old else 'NEW'}") for cell in alone]
     rows += [Row(cell, "all", verdict="not comparable", why=reason) for cell, reason in barred.items()]
-    rows += [row for cell, one, other in shared for row in endings.compared(cell, base, new, one, other, rules)]
+    rows += [row for cell, one, other in shared for row in endings.rows(cell, base, new, one, other, rules)]
     for family, share in (((LOG_LIKELIHOOD,), LIKELIHOOD_SHARE), (OTHERS, 1 - LIKELIHOOD_SHARE)):
-        found = [one for measure in family for one in measured(measure, base, new, both, common, rules)]
-        rows += _judge(found, share * rules.false_alarms, rules)
+        tests = [test for measure in family for test in cell_tests(measure, base, new, both, common, rules)]
+        rows += _rows(tests, share * rules.false_alarms, rules)
     order = {cell: i for i, cell in enumerate(every)}
     return Comparison(tuple(sorted(rows, key=lambda row: order[row.cell])), rules, common.targets)
 
 
-def _judge(found: Sequence[Found], rate: float, rules: Rules) -> list[Row]:
-    """The rows of one family, with its own rate of false alarms."""
-    tested = [i for i, one in enumerate(found) if math.isfinite(one.row.p)]
-    real = dict(zip(tested, moderated.holm([found[i].row.p for i in tested], rate), strict=True))
+def _rows(tests: Sequence[CellTest], rate: float, rules: Rules) -> list[Row]:
+    """The rows of one family of tests, which has its own rate of false alarms."""
+    tested = [i for i, test in enumerate(tests) if math.isfinite(test.row.p)]
+    significant = dict(zip(tested, moderated.holm([tests[i].row.p for i in tested], rate), strict=True))
     level = rate / max(1, len(tested))  # of Holm's first step: the most that one changed cell can count on
     return [
-        judged(_with_least(one, level), one.measure, rules, significant=bool(real.get(i, False)))
-        for i, one in enumerate(found)
+        with_verdict(_with_least(test, level), test.measure, rules, significant=bool(significant.get(i, False)))
+        for i, test in enumerate(tests)
     ]
 
 
-def _with_least(one: Found, level: float) -> Row:
+def _with_least(test: CellTest, level: float) -> Row:
     """The row, saying what could not have been significant."""
-    if one.change is not None:
-        least = one.change.least(level)
-        return replace(one.row, least=least if one.row.unit == "nats" else math.exp(min(least, FAR)))
-    if one.least_p > level:
-        return replace(one.row, why=f"{one.row.why}; with so few seeds no order of them is significant")
-    return one.row
+    if test.change is not None:
+        least = test.change.least(level)
+        return replace(test.row, least=least if test.row.unit == "nats" else math.exp(min(least, FAR)))
+    if test.least_p > level:
+        return replace(test.row, why=f"{test.row.why}; with so few seeds no order of them is significant")
+    return test.row

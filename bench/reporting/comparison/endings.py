@@ -1,4 +1,4 @@
-"""Seeds that do not end well: they are counted, since no mean over the other seeds shows them."""
+"""Seeds that do not end well: they are counted, since the means over the other seeds hide them."""
 
 from __future__ import annotations
 
@@ -9,50 +9,50 @@ import pandas as pd
 
 from bench.reporting.comparison import obstacles
 from bench.reporting.comparison.verdict import Row, Rules, Verdict
-from bench.results.grid import Cell, numbers
-from bench.store.trial_folder import ENDED
+from bench.results.grid import Cell
+from bench.store.records import Status
 
 if TYPE_CHECKING:
     from bench.results.frames import Results
 
 MEASURE = "seeds that end well"
-TIMEOUT = "timeout"
+ENDED = [status for status in Status if status.has_ended]
 
 
-def compared(
-    cell: Cell, base: Results, new: Results, old: pd.DataFrame, fresh: pd.DataFrame, rules: Rules
-) -> list[Row]:
-    """Rows where seeds of a cell did not end well in BASE or NEW, or have not ended; ``old``, ``fresh``: its trials.
+def rows(cell: Cell, base: Results, new: Results, old: pd.DataFrame, fresh: pd.DataFrame, rules: Rules) -> list[Row]:
+    """Rows on the seeds of a cell that did not end well, or have not ended; ``old`` and ``fresh`` are its trials.
 
-    More of them in NEW are worse where BASE had none, where both runs have the same seeds in common, or where Fisher's
-    exact test tells.  The first two are no tests: a seed that diverges is a fact, not an estimate.
+    More of them in NEW are worse if BASE had none, if they are among the seeds that both runs have, or if Fisher's
+    exact test is significant.  The first two are no tests: a seed that diverges is a fact, not an estimate.
     """
-    if all((trials["status"] == "done").all() for trials in (old, fresh)) and not _any_missing(base, new):
+    if all((trials["status"] == Status.DONE).all() for trials in (old, fresh)) and not _any_missing(base, new):
         return []
     waiting = [sorted(trials.loc[~trials["status"].isin(ENDED), "seed"]) for trials in (old, fresh)]
-    judged = not obstacles.in_estimation(base, new, old, fresh)
-    one, other = (_fates(results, trials, judged) for results, trials in ((base, old), (new, fresh)))
+    estimated = not obstacles.in_estimation(base, new, old, fresh)
+    one, other = (_fates(results, trials, estimated) for results, trials in ((base, old), (new, fresh)))
     well = [int((fates == "").sum()) for fates in (one, other)]
     row = Row(cell, MEASURE, "seeds", base=well[0], new=well[1], seeds_base=len(one), seeds_new=len(other))
-    rows = [
+    made = [
         replace(row, verdict="not comparable", why=f"{_listed(seeds)} of {name} did not come to an end")
         for name, seeds in zip(("BASE", "NEW"), waiting, strict=True)
         if seeds
     ]
     if len(one) and len(other) and (any(one != "") or any(other != "")):
-        rows.append(_judged(row, one, other, old, fresh, rules))
-    return rows
+        made.append(_with_verdict(row, one, other, old, fresh, rules))
+    return made
 
 
-def _judged(row: Row, one: pd.Series, other: pd.Series, old: pd.DataFrame, fresh: pd.DataFrame, rules: Rules) -> Row:
-    why = f"{_told(other)} in NEW, {_told(one)} in BASE"
+def _with_verdict(
+    row: Row, one: pd.Series, other: pd.Series, old: pd.DataFrame, fresh: pd.DataFrame, rules: Rules
+) -> Row:
+    why = f"{_summary(other)} in NEW, {_summary(one)} in BASE"
     timing = obstacles.in_timing(old, fresh, rules.timings)
     verdict = _verdict(one, other, rules.false_alarms)
     if not row.base and not row.new:
         return replace(row, verdict="not comparable", why=f"no seed ended well in either run: {why}")
     if verdict != "no evidence" and timing:
-        # How long a seed may take is a matter of the machine: does the verdict stand without those that took longer?
-        patient, others = (fates.mask(fates == TIMEOUT, "") for fates in (one, other))
+        # How long a seed takes depends on the machine: does the verdict stand without those that took too long?
+        patient, others = (fates.mask(fates == Status.TIMEOUT, "") for fates in (one, other))
         if _verdict(patient, others, rules.false_alarms) != verdict:
             return replace(row, verdict="not comparable", why=f"{why}; {timing}")
     return replace(row, verdict=verdict, why=why)
@@ -79,25 +79,25 @@ def _more(one: pd.Series, other: pd.Series, rate: float) -> bool:
 
 
 def _any_missing(*runs: Results) -> bool:
-    """Whether any estimate of these runs lacks a point: most lack none, and nothing need be looked for cell by cell."""
-    return any(bool((numbers(results.likelihoods["num_failed"]) > 0).any()) for results in runs)
+    """Whether any estimate of these runs lacks a point: usually none does, and the cells need not be searched."""
+    return any(bool((results.likelihoods["num_failed"] > 0).any()) for results in runs)
 
 
-def _fates(results: Results, trials: pd.DataFrame, judged: bool) -> pd.Series:
-    """What became of the seeds that have ended, by seed: empty where all is well.
+def _fates(results: Results, trials: pd.DataFrame, estimated: bool) -> pd.Series:
+    """The statuses of the seeds that have ended, by seed: empty if all is well.
 
-    Where the estimates of both runs can be compared (``judged``), a point of the test set without one counts.
+    If the log-likelihoods of both runs can be compared (``estimated``), a test point without an estimate counts too.
     """
     ended = trials[trials["status"].isin(ENDED)]
-    fates = dict(zip(ended["trial"], ended["status"].where(ended["status"] != "done", ""), strict=True))
-    if judged:
+    fates = dict(zip(ended["trial"], ended["status"].where(ended["status"] != Status.DONE, ""), strict=True))
+    if estimated:
         estimates = obstacles.first_estimates(results, trials)
-        for _, row in estimates[numbers(estimates["num_failed"]) > 0].iterrows():
+        for _, row in estimates[estimates["num_failed"] > 0].iterrows():
             fates[row["trial"]] = f"no log p(x) of {row['num_failed']:.0f} of {row['num_points']:.0f} points"
     return pd.Series([*fates.values()], index=ended["seed"].to_numpy(), dtype=str)
 
 
-def _told(fates: pd.Series) -> str:
+def _summary(fates: pd.Series) -> str:
     """``2 of 5 (seeds 1, 3: diverged)``."""
     bad = fates[fates != ""]
     kinds = [f"{_listed([*seeds.index])}: {fate}" for fate, seeds in bad.groupby(bad, sort=False)]

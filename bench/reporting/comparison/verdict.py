@@ -1,4 +1,4 @@
-"""What a comparison says of one measure of one cell, and the rules by which it says so."""
+"""The verdict on one measure of one cell, and the rules of the comparison."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from bench.errors import OptionError
-from bench.reporting.comparison.measure import Measure
+from bench.reporting.comparison.measures import Measure
 from bench.results.grid import Cell
 
 Verdict = Literal["better", "worse", "no evidence", "not comparable", "missing"]
@@ -15,15 +15,15 @@ Verdict = Literal["better", "worse", "no evidence", "not comparable", "missing"]
 
 @dataclass(frozen=True)
 class Rules:
-    """What counts as a change; raises OptionError where a value is out of its range."""
+    """What counts as a change; raises OptionError if a value is out of its range."""
 
     min_nats: float = 0.1  # a smaller difference in nats does not count
     min_ratio: float = 1.1  # nor does a smaller ratio of times or speeds
-    false_alarms: float = 0.05  # the chance that anything is called better or worse where nothing has changed
-    timings: str = "auto"  # "auto": judged where both runs had the same machine, alike to themselves; "always"; "never"
+    false_alarms: float = 0.05  # the chance that anything is called better or worse if nothing has changed
+    timings: str = "auto"  # "auto": compared if machine, workers and load were alike; "always"; "never"
 
     def __post_init__(self) -> None:
-        """Refuse what could not be meant."""
+        """Check the ranges."""
         if not 0 <= self.min_nats < math.inf:
             raise OptionError(f"`min_nats` must be at least 0 (got {self.min_nats:g}).")
         if not 1 <= self.min_ratio < math.inf:
@@ -64,8 +64,8 @@ class Row:
     why: str = ""
 
 
-def judged(row: Row, measure: Measure, rules: Rules, *, significant: bool) -> Row:
-    """Better or worse where the change is significant and large; else the reason why not."""
+def with_verdict(row: Row, measure: Measure, rules: Rules, *, significant: bool) -> Row:
+    """Better or worse if the change is significant and large; else the reason why not."""
     if measure.unit == "nats":
         size, least = row.change, rules.min_nats
     else:

@@ -5,37 +5,36 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
-from typing import Any
 
 import pandas as pd
 
-from bench.reporting import tables
 from bench.reporting.comparison import endings
 from bench.reporting.comparison.compare import Comparison
 from bench.reporting.comparison.verdict import Row
+from bench.reporting.tables import formatting
 
 ORDER = ("worse", "better", "missing", "not comparable", "no evidence")
 
 
 def verdict(comparison: Comparison) -> str:
-    """What to know in one line."""
+    """The whole comparison in one line."""
     counts = Counter(row.verdict for row in comparison.rows)
-    judged = sum(counts[name] for name in ("worse", "better", "no evidence"))
-    if not judged:
+    tested = sum(counts[name] for name in ("worse", "better", "no evidence"))
+    if not tested:
         return "Nothing could be compared."
     if not counts["worse"] and not counts["better"]:
-        said = f"No evidence of any change in {judged} comparisons."
+        text = f"No evidence of any change in {tested} comparisons."
     else:
-        said = (
+        text = (
             f"{counts['worse']} worse, {counts['better']} better, {counts['no evidence']} without evidence of a change."
         )
     left = [f"{counts[name]} {name}" for name in ("missing", "not comparable") if counts[name]]
-    return f"{said} {' and '.join(left).capitalize()}." if left else said
+    return f"{text} {' and '.join(left).capitalize()}." if left else text
 
 
 def sentences(comparison: Comparison) -> list[str]:
-    """What is worse, what is better, what could not be judged and why, and what could not have been seen."""
-    said = [_sentence(row) for name in ("worse", "better") for row in comparison.of(name)]
+    """What is worse, what is better, what could not be compared and why, and what could not have been detected."""
+    texts = [_sentence(row) for name in ("worse", "better") for row in comparison.of(name)]
     grouped: dict[tuple[str, str], list[Row]] = {}
     for name in ("missing", "not comparable", "no evidence"):
         for row in comparison.of(name):
@@ -44,12 +43,12 @@ def sentences(comparison: Comparison) -> list[str]:
     for (name, why), rows in grouped.items():
         measures = ", ".join(dict.fromkeys(row.measure for row in rows if row.measure != "all"))
         places = "; ".join(dict.fromkeys(_place(row) for row in rows))
-        said.append(f"{name.capitalize()}{f' ({measures})' if measures else ''}: {places}: {why}.")
-    return [*said, *_unseen(comparison)]
+        texts.append(f"{name.capitalize()}{f' ({measures})' if measures else ''}: {places}: {why}.")
+    return [*texts, *_undetectable(comparison)]
 
 
-def _unseen(comparison: Comparison) -> list[str]:
-    """How large a change had to be to be found, where that is more than what counts: no evidence is not no change."""
+def _undetectable(comparison: Comparison) -> list[str]:
+    """The smallest changes that would have been significant, if above what counts: no evidence is not no change."""
     least: dict[str, list[Row]] = {}
     for row in comparison.of("no evidence"):
         size = comparison.rules.min_nats if row.unit == "nats" else comparison.rules.min_ratio
@@ -64,18 +63,18 @@ def _unseen(comparison: Comparison) -> list[str]:
 
 
 def rules(comparison: Comparison) -> list[str]:
-    """By what it was judged."""
+    """The rules of the comparison."""
     given = comparison.rules
     size = f"at least {given.least('nats')} or {given.least('ratio')}"
-    judged = (
-        f"Better or worse is what is significant and {size}; the chance that anything is called so where nothing has "
+    first = (
+        f"Better or worse is what is significant and {size}; the chance that anything is called so if nothing has "
         f"changed is at most {given.false_alarms:.0%}. Intervals are 95 %, each by itself."
     )
-    texts = [judged]
+    texts = [first]
     if any(row.measure == endings.MEASURE for row in comparison.rows):
         texts.append(
-            "Seeds that do not end well are counted, beside that chance: more of them in NEW are worse where BASE had "
-            "none or the same seeds, and with other seeds where Fisher's exact test has "
+            "Seeds that do not end well are counted, beside that chance: more of them in NEW are worse if BASE had "
+            "none or the same seeds, and with other seeds if Fisher's exact test has "
             f"p of at most {given.false_alarms:g}."
         )
     if comparison.targets:
@@ -90,16 +89,16 @@ def rules(comparison: Comparison) -> list[str]:
 
 
 def frame(comparison: Comparison) -> pd.DataFrame:
-    """A row a comparison, as people read it, the worst first."""
+    """One row per comparison, as people read it, the worst first."""
     rows = sorted(comparison.rows, key=lambda row: ORDER.index(row.verdict))
     shown = pd.DataFrame([_shown(row) for row in rows])
     return shown if shown.empty or shown["why"].any() else shown.drop(columns="why")
 
 
-def record(comparison: Comparison) -> dict[str, Any]:
+def record(comparison: Comparison) -> dict[str, object]:
     """As plain data; numbers that are not finite are None."""
 
-    def plain(value: Any) -> Any:
+    def plain(value: object) -> object:
         return None if isinstance(value, float) and not math.isfinite(value) else value
 
     return {
@@ -138,7 +137,7 @@ def _shown(row: Row) -> dict[str, str]:
         "NEW": _value(row.new, row.unit),
         "change": _change(row),
         "95 % interval": _interval(row),
-        "seeds": pairs if row.seeds_base or row.seeds_new else tables.MISSING,
+        "seeds": pairs if row.seeds_base or row.seeds_new else formatting.MISSING,
         "why": row.why,
         "training points": str(row.cell.n_train),
         "data set": row.cell.dataset,
@@ -151,18 +150,22 @@ def _large(value: float) -> str:
 
 def _value(value: float, unit: str) -> str:
     return (
-        tables.number(value, 0) if unit == "seeds" else tables.time(value) if unit == "ratio" else tables.number(value)
+        formatting.number(value, 0)
+        if unit == "seeds"
+        else formatting.time(value)
+        if unit == "ratio"
+        else formatting.number(value)
     )
 
 
 def _change(row: Row) -> str:
     if not math.isfinite(row.change) or not math.isfinite(row.base):
-        return tables.MISSING
+        return formatting.MISSING
     return f"{row.change:+.2f} nats" if row.unit == "nats" else f"x {row.change:.2f}"
 
 
 def _interval(row: Row) -> str:
     if not (math.isfinite(row.low) and math.isfinite(row.high)):
-        return tables.MISSING
+        return formatting.MISSING
     sign = "+" if row.unit == "nats" else ""
     return f"{row.low:{sign}.2f} to {row.high:{sign}.2f}"

@@ -1,1 +1,1 @@
-"""The page that answers: one HTML file that needs nothing else."""
+"""The page of a run: one HTML file that needs nothing else, the answer in sentences first."""

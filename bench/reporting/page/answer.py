@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bench.reporting import caveats, tables
+from bench.reporting.captions import caveats
+from bench.reporting.tables import formatting
 from bench.results.grid import Place, cells
 from bench.statistics import paired
+from bench.store.records import Status
 
 if TYPE_CHECKING:
     from bench.results.frames import Results
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answer:
-    """What is to be said of one place; ``winner`` is empty where nobody can be named."""
+    """What is to be said of one place; ``winner`` is empty if none can be named."""
 
     place: Place
     winner: str
@@ -29,41 +31,41 @@ class Answer:
 
 def answers(results: Results) -> list[Answer]:
     """One for each place of the grid."""
-    trials = caveats.judged(results)
-    places = list(dict.fromkeys(Place(*cell[:3]) for cell, _ in cells(trials)))
+    trials = caveats.with_values(results)
+    places = list(dict.fromkeys(cell.place for cell, _ in cells(trials)))
     return [_answer(place, trials[(trials[list(Place._fields)] == list(place)).all(axis=1)]) for place in places]
 
 
-def _answer(place: Place, here: pd.DataFrame) -> Answer:
-    done, not_done = here.dropna(subset="value"), here[here["value"].isna()]
-    lost, obstacle = _lost(not_done), caveats.not_comparable(here)
+def _answer(place: Place, trials: pd.DataFrame) -> Answer:
+    valued, others = trials.dropna(subset="value"), trials[trials["value"].isna()]
+    missing, obstacle = _missing(others), caveats.not_comparable(trials)
     if obstacle:
-        return Answer(place, "", False, f"The log-likelihoods cannot be compared: {obstacle}.{lost}")
-    means = done.groupby("algorithm", sort=False)["value"].mean().sort_values(ascending=False)
+        return Answer(place, "", False, f"The log-likelihoods cannot be compared: {obstacle}.{missing}")
+    means = valued.groupby("algorithm", sort=False)["value"].mean().sort_values(ascending=False)
     if means.empty:
-        return Answer(place, "", False, f"No seed has a log-likelihood.{lost}")
-    winner, *others = map(str, means.index)
+        return Answer(place, "", False, f"No seed has a log-likelihood.{missing}")
+    winner, *rivals = map(str, means.index)
     level = f"{winner} has the highest log-likelihood: {means.iloc[0]:.2f} nats"
-    notes = " ".join(["", *filter(None, [caveats.budgets(done)])]) + lost
-    if not others:
+    notes = " ".join(["", *filter(None, [caveats.budgets(valued)])]) + missing
+    if not rivals:
         return Answer(place, winner, False, f"{level}; there is nothing to compare it with.{notes}")
-    gaps = {name: _difference(done, winner, name) for name in others}
+    gaps = {name: _difference(valued, winner, name) for name in rivals}
     unsure = [name for name, gap in gaps.items() if not gap.low > 0]
     if all(math.isnan(gap.low) for gap in gaps.values()):
         return Answer(
             place, winner, False, f"{level}, but there are too few seeds to say whether that is chance.{notes}"
         )
-    said = "; ".join(_size(gap, name) for name, gap in gaps.items())
+    sizes = "; ".join(_size(gap, name) for name, gap in gaps.items())
     if unsure:
-        return Answer(place, winner, False, f"{level}, {said}. Over {' and '.join(unsure)} that may be chance.{notes}")
-    if winner in set(not_done["algorithm"]):  # who loses the worst seeds has a better mean
-        return Answer(place, winner, False, f"{level}, {said}. That is more than chance where it ends well.{notes}")
-    return Answer(place, winner, True, f"{level}, {said}. That is more than chance.{notes}")
+        return Answer(place, winner, False, f"{level}, {sizes}. Over {' and '.join(unsure)} that may be chance.{notes}")
+    if winner in set(others["algorithm"]):  # an algorithm that loses its worst seeds has a better mean
+        return Answer(place, winner, False, f"{level}, {sizes}. That is more than chance where it ends well.{notes}")
+    return Answer(place, winner, True, f"{level}, {sizes}. That is more than chance.{notes}")
 
 
-def _difference(done: pd.DataFrame, one: str, other: str) -> paired.Difference:
+def _difference(trials: pd.DataFrame, one: str, other: str) -> paired.Difference:
     """Over the seeds that both have."""
-    mine, theirs = (done[done["algorithm"] == name].set_index("seed")["value"] for name in (one, other))
+    mine, theirs = (trials[trials["algorithm"] == name].set_index("seed")["value"] for name in (one, other))
     shared = mine.index.intersection(theirs.index)
     return paired.difference([mine[shared].to_numpy() - theirs[shared].to_numpy()])
 
@@ -79,10 +81,11 @@ def _size(gap: paired.Difference, name: str) -> str:
     return f"{size} (95 % interval {gap.low:.2f} to {gap.high:.2f}, {gap.num_seeds} pairs of seeds, {gap.method})"
 
 
-def _lost(others: pd.DataFrame) -> str:
-    """Which seeds are not in it."""
-    fates = ["not estimated" if status == "done" else status for status in others["status"]]
-    counts = Counter(zip(others["algorithm"], fates, strict=True))
+def _missing(trials: pd.DataFrame) -> str:
+    """Which seeds are not in the answer."""
+    fates = ["not estimated" if status == Status.DONE else status for status in trials["status"]]
+    counts = Counter(zip(trials["algorithm"], fates, strict=True))
     return "".join(
-        f" Not in it: {tables.quantity(count, 'seed')} of {name} ({fate})." for (name, fate), count in counts.items()
+        f" Not in it: {formatting.quantity(count, 'seed')} of {name} ({fate})."
+        for (name, fate), count in counts.items()
     )

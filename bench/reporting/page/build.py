@@ -1,88 +1,86 @@
-"""Puts the page together: answer, curves, tables and figures into one file."""
+"""Puts the page together: answer, curves, tables and figures in one file."""
 
 from __future__ import annotations
 
 import base64
-import io
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
-from bench.reporting import caveats, tables
-from bench.reporting.figures import extent
-from bench.reporting.latex import latex_table
+from bench.report import PageContents, PageEntry, RenderedTable
+from bench.reporting.captions import caveats
+from bench.reporting.curves.figure import LearningCurves
 from bench.reporting.page.answer import answers
 from bench.reporting.page.curves import curves
-from bench.reporting.writers import csv_text, markdown_table
+from bench.reporting.tables import formatting
+from bench.reporting.tables.columns import is_numeric, without_common
+from bench.reporting.writers.latex import latex_table
+from bench.reporting.writers.texts import csv_text, markdown_table
 from bench.results.frames import folder_names
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from matplotlib.figure import Figure
-
     from bench.results.frames import Results
 
-DOTS = 110, 200  # an inch, at least and at most: sharp on a screen, and smaller than what is for print
-
 
 @dataclass(frozen=True)
-class TableOnPage:
-    """A table as people read it, and the unrounded one."""
+class Heading:
+    """The heading of a table or a figure on the page."""
 
     name: str
     title: str
     about: str
-    shown: pd.DataFrame
-    unrounded: pd.DataFrame
+
+    @classmethod
+    def of(cls, entry: PageEntry) -> Heading:
+        """From the report's name and summary."""
+        return cls(entry.name, entry.name.replace("_", " ").capitalize(), entry.report.summary())
 
 
 @dataclass(frozen=True)
-class FigureOnPage:
-    """A drawn figure."""
+class TableOnPage(Heading):
+    """The texts of a table; what all rows have in common stands above them, so that the rest has room."""
 
-    name: str
-    title: str
-    about: str
-    figure: Figure
+    common: Sequence[str]
+    headings: Sequence[str]
+    rows: Sequence[tuple[str, ...]]
+    numeric: Sequence[bool]
 
 
-def build(
-    results: Results,
-    tables_: Sequence[TableOnPage],
-    figures: Sequence[FigureOnPage],
-    drawn: Mapping[str, str],
-    failures: Sequence[str] = (),
-    out: Path | None = None,
-) -> str:
-    """The page as HTML.  Everything that comes from users is escaped; nothing is loaded from anywhere.
+@dataclass(frozen=True)
+class FigureOnPage(Heading):
+    """A figure as a PNG file in base64."""
 
-    ``drawn`` names the figure of the learning curves against each clock, ``failures`` say which reports could not be
-    made and why, ``out`` is the report folder.
-    """
+    png: str
+
+
+def build(results: Results, contents: PageContents) -> str:
+    """The page as HTML.  Everything that comes from users is escaped; nothing is loaded from anywhere."""
     from plotly.offline import get_plotlyjs
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(_asset("page.html.j2"))
     runs = results.given or (results.path, *results.others)
+    tables = [(entry, entry.content) for entry in contents.entries if isinstance(entry.content, RenderedTable)]
+    figures = [(entry, entry.content) for entry in contents.entries if isinstance(entry.content, bytes)]
     return template.render(
         title=", ".join(folder_names(runs).values()),
-        command=_command(runs, out),
+        command=_command(runs, contents.folder),
         answers=answers(results),
-        judge=_judge(results),
+        estimators=_estimators(results),
         costs=caveats.costs(results),
         status=_status(results),
-        warnings=[*_warnings(results), *failures],
-        tables=[_table(table) for table in tables_],
-        figures=[_figure(figure) for figure in figures],
-        curves=_script({**curves(results), "figures": dict(drawn)}),
-        copies=_script({table.name: _copies(table) for table in tables_}),
+        warnings=[*_warnings(results), *contents.failures],
+        tables=[_table(Heading.of(entry), table) for entry, table in tables],
+        figures=[_figure(Heading.of(entry), png) for entry, png in figures],
+        curves=_script({**curves(results), "figures": _clocks(contents)}),
+        copies=_script({entry.name: _copies(table) for entry, table in tables}),
         style=_asset("page.css"),
         script=_asset("page.js"),
         plotly=get_plotlyjs(),
@@ -93,7 +91,7 @@ def _asset(name: str) -> str:
     return files("bench.reporting.page").joinpath(name).read_text(encoding="utf-8")
 
 
-def _script(data: Any) -> str:
+def _script(data: object) -> str:
     """As JSON that may stand inside a script element: no text ends the element or begins a comment."""
     text = json.dumps(data, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
@@ -105,75 +103,65 @@ def _status(results: Results) -> str:
     return f"{len(results.trials)} trials: {', '.join(f'{count} {status}' for status, count in counts.items())}"
 
 
-def _command(runs: Sequence[Path], out: Path | None) -> str:
-    """What makes this report again; the folder is named where it is not the run's own."""
-    elsewhere = out is not None and (len(runs) > 1 or out.resolve() != (runs[0] / "report").resolve())
-    arguments = [*runs, *(["--out", out] if elsewhere else [])]
+def _command(runs: Sequence[Path], folder: Path | None) -> str:
+    """The command that makes this report again; it names the folder unless it is the run's own."""
+    elsewhere = folder is not None and (len(runs) > 1 or folder.resolve() != (runs[0] / "report").resolve())
+    arguments = [*runs, *(["--out", folder] if elsewhere else [])]
     return f"bench report {' '.join(shlex.quote(str(argument)) for argument in arguments)}"
 
 
-def _judge(results: Results) -> str:
-    """``importance, lower bound, on 300 test points``: by what the answers are."""
+def _clocks(contents: PageContents) -> dict[str, str]:
+    """The name of the figure of learning curves against each clock, the first if there are several."""
+    reports = [(entry.report, entry.name) for entry in contents.entries]
+    named = [(report.clock, name) for report, name in reports if isinstance(report, LearningCurves)]
+    return dict(reversed(named))
+
+
+def _estimators(results: Results) -> str:
+    """``importance (a lower bound) on 300 test points``: where the values in the answers come from."""
     estimates = results.likelihoods
     first = estimates[estimates["split"] == "test"].drop_duplicates("trial")
-    judges = first[["estimator", "bias", "num_points"]].drop_duplicates()
+    different = first[["estimator", "bias", "num_points"]].drop_duplicates()
     words = {"lower": "a lower bound", "upper": "an upper bound", "upward": "biased upward", "": "without estimate"}
     return "; ".join(
-        f"{estimator} ({words.get(bias, bias)}) on {tables.quantity(int(count), 'test point')}"
-        for estimator, bias, count in judges.itertuples(index=False)
+        f"{estimator} ({words.get(bias, bias)}) on {formatting.quantity(int(count), 'test point')}"
+        for estimator, bias, count in different.itertuples(index=False)
     )
 
 
 def _warnings(results: Results) -> list[str]:
     """What must be known before a number is believed."""
-    found = caveats.warnings(results)
+    warnings = caveats.warnings(results)
     devices = [str(value) for value in results.trials["device"].dropna().unique()]
     if len(devices) > 1:
-        found.append(f"Several devices, whose seconds are not comparable: {', '.join(devices)}.")
+        warnings.append(f"Several devices, whose seconds are not comparable: {', '.join(devices)}.")
     if results.changed_since:
-        found.append(
-            f"{tables.quantity(len(results.changed_since), 'trial')} made by other code than today's (see what ran): "
-            "bench run --rerun-stale makes them again."
+        warnings.append(
+            f"{formatting.quantity(len(results.changed_since), 'trial')} made by other code than today's (see what "
+            "ran): bench run --rerun-stale makes them again."
         )
-    return found
+    return warnings
 
 
-def _table(table: TableOnPage) -> dict[str, Any]:
-    """For the template; what all rows have in common stands above them, so that the rest has room."""
-    columns = {str(name): [tables.text(value) for value in table.shown[name]] for name in table.shown.columns}
-    shown, common = tables.without_common(columns)
-    return {"name": table.name, "title": table.title, "about": table.about} | {
-        "common": [f"{name}: {text}" for name, text in common.items() if text],
-        "headings": [*shown],
-        "rows": [*zip(*shown.values(), strict=True)],
-        "numeric": [tables.is_numeric(cells) for cells in shown.values()],
-    }
+def _table(heading: Heading, table: RenderedTable) -> TableOnPage:
+    columns = {str(name): [formatting.text(value) for value in table.shown[name]] for name in table.shown.columns}
+    shown, common = without_common(columns)
+    return TableOnPage(
+        **vars(heading),
+        common=[f"{name}: {text}" for name, text in common.items() if text],
+        headings=[*shown],
+        rows=[*zip(*shown.values(), strict=True)],
+        numeric=[is_numeric(cells) for cells in shown.values()],
+    )
 
 
-def _copies(table: TableOnPage) -> dict[str, str]:
+def _figure(heading: Heading, png: bytes) -> FigureOnPage:
+    return FigureOnPage(**vars(heading), png=base64.b64encode(png).decode("ascii"))
+
+
+def _copies(table: RenderedTable) -> dict[str, str]:
     return {
         "LaTeX": latex_table(table.shown),
         "Markdown": markdown_table(table.shown),
-        "CSV": csv_text(table.unrounded),
+        "CSV": csv_text(table.numbers),
     }
-
-
-def _figure(found: FigureOnPage) -> dict[str, Any]:
-    from PIL import Image
-
-    content, small = io.BytesIO(), io.BytesIO()
-    found.figure.savefig(content, format="png", dpi=_dots(found.figure), bbox_inches=extent(found.figure))
-    with Image.open(content) as image:  # 256 colours that cover all are as good, and a third of the size
-        few = image.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-        few.save(small, format="png", optimize=True)
-    encoded = base64.b64encode(small.getvalue()).decode("ascii")
-    return {"name": found.name, "title": found.title, "about": found.about, "png": encoded}
-
-
-def _dots(figure: Figure) -> float:
-    """An inch: enough that each pixel of an image in the figure has one, within limits."""
-    needed = [DOTS[0]]
-    for axes in figure.axes:
-        width = axes.get_position().width * figure.get_size_inches()[0]
-        needed += [image.get_size()[1] / width for image in axes.get_images()]
-    return min(max(needed), DOTS[1])

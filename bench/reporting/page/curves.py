@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.reporting import figures
-from bench.reporting.competitors import Competitor, read
+from bench.reporting.curves.competitors import Competitor, read
+from bench.reporting.figures.looks import Look, looks
 from bench.results.curves import CLOCKS
-from bench.results.grid import Place
 
 if TYPE_CHECKING:
     from bench.results.frames import Results
 
 LABELS = {"samples": "training samples", "model_evaluations": "model evaluations", "train_seconds": "training seconds"}
-# What Plotly and text have for matplotlib's markers: a competitor looks the same in all figures of the page.
+# Plotly's and Unicode's counterparts of matplotlib's markers: an algorithm looks the same in all figures of the page.
 MARKS = {
     "o": ("circle", "●"),
     "s": ("square", "■"),
@@ -30,54 +32,63 @@ MARKS = {
 }
 
 
-def curves(results: Results) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Line:
+    """One line, or one mark, of one algorithm at one place and clock."""
+
+    place: str
+    algorithm: str
+    clock: str
+    kind: str  # "test", "train", "stray" or "likelihood"
+    x: list[float | None]
+    y: list[float | None]
+    low: list[float | None] | None = None  # of the band around a line
+    high: list[float | None] | None = None
+    seeds: int | None = None  # that the line is a mean over
+    spread: float | None = None  # of a mark: standard deviation over seeds
+
+
+def curves(results: Results) -> dict[str, object]:
     """``places`` in their order; ``algorithms`` with colour and marks; ``lines`` of each place, clock and algorithm."""
-    looks = figures.looks(dict.fromkeys(results.trials["algorithm"]))
-    found = {clock: read(results, clock) for clock in CLOCKS}
-    places = dict.fromkeys(_place(each) for each in found[CLOCKS[0]])
-    algorithms = [
-        {"name": name, "colour": _hexadecimal(look.colour), "symbol": symbol, "glyph": glyph}
-        for name, look in looks.items()
-        for symbol, glyph in [MARKS[look.marker]]
-    ]
+    by_clock = {clock: read(results, clock) for clock in CLOCKS}
+    places = dict.fromkeys(competitor.place for competitor in by_clock[CLOCKS[0]])
+    lines = [line for clock in CLOCKS for competitor in by_clock[clock] for line in _lines(competitor, clock)]
     return {
         "clocks": LABELS,
         "places": [{"name": place.words, **place._asdict()} for place in places],
-        "algorithms": algorithms,
-        "lines": [line for clock in CLOCKS for each in found[clock] for line in _lines(each, clock)],
+        "algorithms": [_algorithm(*pair) for pair in looks(dict.fromkeys(results.trials["algorithm"])).items()],
+        "lines": [{name: value for name, value in vars(line).items() if value is not None} for line in lines],
     }
 
 
-def _place(found: Competitor) -> Place:
-    return Place(found.dataset, found.n_train, found.z)
+def _algorithm(name: str, look: Look) -> dict[str, str]:
+    symbol, glyph = MARKS[look.marker]
+    return {"name": name, "colour": _hexadecimal(look.colour), "symbol": symbol, "glyph": glyph}
 
 
-def _lines(found: Competitor, clock: str) -> list[dict[str, Any]]:
-    about = {"place": _place(found).words, "algorithm": found.algorithm, "clock": clock}
+def _lines(competitor: Competitor, clock: str) -> list[Line]:
+    def line(kind: str, x: ArrayLike, y: ArrayLike) -> Line:
+        return Line(competitor.place.words, competitor.algorithm, clock, kind, _rounded(x), _rounded(y))
+
     lines = [
-        {
-            **about,
-            "kind": split,
-            "x": _rounded(band.x),
-            "y": _rounded(band.mean),
-            "low": _rounded(band.low),
-            "high": _rounded(band.high),
-            "seeds": found.num_done,
-        }
-        for split, band in found.bands.items()
+        dataclasses.replace(
+            line(split, band.x, band.mean),
+            low=_rounded(band.low),
+            high=_rounded(band.high),
+            seeds=competitor.num_done,
+        )
+        for split, band in competitor.bands.items()
     ]
-    lines += [{**about, "kind": "stray", "x": _rounded(x), "y": _rounded(y)} for x, y in found.strays]
-    if found.likelihood is not None:
-        end = found.likelihood
-        x, y, spread = _rounded([end.x, end.mean, end.spread])
-        lines.append({**about, "kind": "likelihood", "x": [x], "y": [y], "spread": spread})
+    lines += [line("stray", x, y) for x, y in competitor.strays]
+    if competitor.likelihood is not None:
+        end = competitor.likelihood
+        (spread,) = _rounded([end.spread])
+        lines.append(dataclasses.replace(line("likelihood", [end.x], [end.mean]), spread=spread))
     return lines
 
 
 def _rounded(values: ArrayLike) -> list[float | None]:
-    """Six digits, which is more than a screen shows; None where a value is not finite."""
-    import numpy as np
-
+    """Six digits, which is more than a screen shows; None for a value that is not finite."""
     return [float(f"{value:.6g}") if np.isfinite(value) else None for value in np.asarray(values, dtype=float)]
 
 

@@ -65,7 +65,7 @@ function tracesOf(line, { colour, symbol }) {
   }
   if (line.kind === "likelihood") {
     const error_y = { type: "data", array: [line.spread ?? 0], visible: true, color: colour };
-    return [{ ...about, x: line.x, y: line.y, mode: "markers", error_y, marker: { color: colour, size: 10, symbol: `${symbol}-open`, line: { width: 2 } }, hovertemplate: `${hover}${line.spread === null ? "" : ` ± ${line.spread.toPrecision(2)} over seeds`}<extra>log-likelihood</extra>` }];
+    return [{ ...about, x: line.x, y: line.y, mode: "markers", error_y, marker: { color: colour, size: 10, symbol: `${symbol}-open`, line: { width: 2 } }, hovertemplate: `${hover}${line.spread == null ? "" : ` ± ${line.spread.toPrecision(2)} over seeds`}<extra>log-likelihood</extra>` }];
   }
   const band = line.kind === "test"
     ? [{ ...about, x: line.x.concat([...line.x].reverse()), y: line.high.concat([...line.low].reverse()), fill: "toself", fillcolor: `${colour}33`, line: { width: 0 }, mode: "lines", hoverinfo: "skip" }]

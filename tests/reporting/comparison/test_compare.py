@@ -15,11 +15,11 @@ import pytest
 
 from bench.errors import OptionError
 from bench.reporting.comparison import endings, words
-from bench.reporting.comparison.compare import Comparison, _judge, compare
-from bench.reporting.comparison.measure import LOG_LIKELIHOOD
-from bench.reporting.comparison.measured import Found
+from bench.reporting.comparison.cell_tests import CellTest
+from bench.reporting.comparison.compare import Comparison, _rows, compare
+from bench.reporting.comparison.measures import LOG_LIKELIHOOD
 from bench.reporting.comparison.verdict import Row, Rules
-from bench.reporting.writers import markdown_table, markdown_text
+from bench.reporting.writers.texts import markdown_table, markdown_text
 from bench.results import curves
 from bench.results.frames import (
     DIAGNOSIS_COLUMNS,
@@ -153,8 +153,8 @@ def test_the_rate_holds_for_all_cells_together() -> None:
     row = Row(Cell("digits", 1500, 3, "aevb"), "log-likelihood", "nats", change=9.0)
     alarms = 0
     for _ in range(repeats):
-        found = [Found(LOG_LIKELIHOOD, replace(row, p=float(p))) for p in random.random(36)]
-        alarms += any(one.verdict != "no evidence" for one in _judge(found, rate, Rules()))
+        found = [CellTest(LOG_LIKELIHOOD, replace(row, p=float(p))) for p in random.random(36)]
+        alarms += any(one.verdict != "no evidence" for one in _rows(found, rate, Rules()))
     assert 0 < alarms / repeats <= rate + 3 * (rate * (1 - rate) / repeats) ** 0.5
 
 
@@ -212,7 +212,7 @@ def test_a_slow_down_is_found_on_one_machine_only() -> None:
     elsewhere = compare(base, changed(slow, machine="there"))
     assert not elsewhere.of("worse")
     assert {row.why for row in elsewhere.of("not comparable")} == {
-        "other machine: here in BASE, there in NEW; --timings always judges all the same"
+        "other machine: here in BASE, there in NEW; --timings always compares them all the same"
     }
     assert compare(base, changed(slow, machine="there"), Rules(timings="always")).of("worse")
     busy = compare(base, changed(slow, cpu_share=0.55))
@@ -333,7 +333,7 @@ def test_a_seed_that_takes_too_long_is_a_matter_of_the_machine() -> None:
     elsewhere = changed(slow, machine="there")
     assert ending(base, elsewhere).verdict == "not comparable"
     assert ending(base, elsewhere).why.endswith(
-        "other machine: here in BASE, there in NEW; --timings always judges all the same"
+        "other machine: here in BASE, there in NEW; --timings always compares them all the same"
     )
     assert ending(base, elsewhere, Rules(timings="always")).verdict == "worse"
     assert ending(base, ends(elsewhere, (2, "diverged"))).verdict == "worse"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 import re
@@ -15,10 +14,10 @@ from PIL import Image
 
 import bench
 from bench.api import report
-from bench.reporting import figures
-from bench.reporting.image_panels import Row, draw
+from bench.reporting.figures.grid import panel_grid
+from bench.reporting.figures.image_panels import Row, draw
 from bench.reporting.page.answer import answers
-from bench.reporting.page.build import FigureOnPage, _figure
+from bench.reporting.writers.images import image_files
 from bench.results.frames import Results
 
 HOSTILE = "aevb[x=</script><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}]"
@@ -35,21 +34,17 @@ def test_it_is_one_small_file_that_loads_nothing(page_file: Path) -> None:
 def test_a_figure_on_the_page_shows_each_pixel_and_its_colour() -> None:
     grey = np.linspace(0, 1, 300 * 300, dtype=np.float32).reshape(300, 300)
     figure = draw([Row("", [("a", grey)])], [])
-    figures.fix_layout(figure)
-    found = _figure(FigureOnPage("name", "title", "about", figure))
-    with Image.open(io.BytesIO(base64.b64decode(found["png"]))) as image:
+    with Image.open(io.BytesIO(image_files(figure, "name", ["png"])["png"])) as image:
         shown = np.asarray(image.convert("L"))
     assert len(np.unique(shown)) > 250
     assert (shown[:, shown.shape[1] // 2] < 250).sum() == pytest.approx(300 * 250 / 256, abs=3)  # the rest is white
 
 
 def test_thin_lines_keep_their_colour() -> None:
-    figure, ((ax,),) = figures.panel_grid([1])
+    figure, ((ax,),) = panel_grid([1])
     ax.imshow(np.linspace(0, 1, 3600).reshape(60, 60), cmap="gray")  # with as many greys as the page keeps colours
     ax.axhline(30, color="#0173b2", linewidth=3)
-    figures.fix_layout(figure)
-    found = _figure(FigureOnPage("name", "title", "about", figure))
-    with Image.open(io.BytesIO(base64.b64decode(found["png"]))) as image:
+    with Image.open(io.BytesIO(image_files(figure, "name", ["png"])["png"])) as image:
         far = np.abs(np.asarray(image.convert("RGB")).astype(int) - [0x01, 0x73, 0xB2]).max(axis=-1)
     assert (far < 20).sum() > 100
 
@@ -128,9 +123,12 @@ def test_whatever_there_is_is_shown(run: Path, tmp_path: Path, what: str) -> Non
     assert 'id="figure-convergence_samples"' in text  # at least the log-likelihoods, or what failed seeds have left
 
 
-def test_a_newer_format_is_one_message(run: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("other", [1, 3])
+def test_another_format_is_one_message(run: Path, tmp_path: Path, other: int) -> None:
     copy = Path(shutil.copytree(run, tmp_path / "run"))
     study = (copy / "study.toml").read_text()
-    (copy / "study.toml").write_text(study.replace("format = 1", "format = 2"))
-    with pytest.raises(bench.errors.StoreError, match="is of format 2, and this version of bench reads format 1"):
+    (copy / "study.toml").write_text(study.replace("format = 2", f"format = {other}"))
+    with pytest.raises(
+        bench.errors.StoreError, match=f"is of format {other}, and this version of bench reads format 2"
+    ):
         report(bench.load(copy))

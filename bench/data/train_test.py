@@ -1,0 +1,58 @@
+"""Train and test data as algorithms receive them, checked."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from bench.errors import DataError
+
+
+@dataclass(frozen=True)
+class Data:
+    """Train and test data as algorithms receive them.
+
+    ``x_train`` is [N, D] and ``x_test`` [N_test, D], float32; in [0, 1] unless ``bounded`` is False.  If ``resample``
+    is set, x are probabilities and every minibatch is drawn anew from Bernoulli(x) (dynamic binarisation).
+    ``observation_model`` names the p(x|z) that suits the data; ``pixels`` describes the preprocessing of the values and
+    is reported beside every number made from them.
+
+    >>> Data(torch.zeros(8, 6), torch.ones(2, 6), (2, 3), "bernoulli", pixels="binary").bounded
+    True
+    """
+
+    x_train: Tensor
+    x_test: Tensor
+    image_shape: tuple[int, int]  # rows, columns; rows * columns = D
+    observation_model: str  # its name, with options in brackets
+    pixels: str
+    labels_train: Tensor | None = None
+    labels_test: Tensor | None = None
+    bounded: bool = True
+    resample: bool = False
+    facts: Mapping[str, object] = field(default_factory=dict)  # known truths about the source, for tests and reports
+
+    def __post_init__(self) -> None:
+        """Refuse data that no algorithm could learn from, with the reason."""
+        rows, columns = self.image_shape
+        for name, x in (("x_train", self.x_train), ("x_test", self.x_test)):
+            if x.ndim != 2 or x.shape[0] == 0 or x.shape[1] != rows * columns:
+                raise DataError(f"{name} must be [N, {rows * columns}] with N of at least 1 (got {tuple(x.shape)}).")
+            if x.dtype != torch.float32:
+                raise DataError(f"{name} must be float32 (got {x.dtype}).")
+            low, high = (float(end) for end in torch.aminmax(x))  # one pass; NaN wins both ends
+            if not (math.isfinite(low) and math.isfinite(high)):
+                raise DataError(f"{name} holds {int((~torch.isfinite(x)).sum())} values that are NaN or infinite.")
+            if self.bounded and (low < 0 or high > 1):
+                raise DataError(f"{name} must lie in [0, 1] (got {low:.3g} to {high:.3g}).")
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the training and test values: tells whether two trials had the same data."""
+        content = hashlib.sha256(self.x_train.numpy().tobytes())
+        content.update(self.x_test.numpy().tobytes())
+        return content.hexdigest()

@@ -1,0 +1,91 @@
+"""The contract of an observation model: p(x|z), given what the decoder's network outputs for z."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from bench import plugins
+from bench.plugins import Plugin
+
+CHUNK_VALUES = 2**21  # of the largest tensor when pairs are evaluated by broadcasting
+
+
+class ObservationModel(Plugin, ABC):
+    """p(x|z), factorised over pixels, given the outputs of the decoder's network for z.
+
+    The network outputs a ``location`` for each pixel and, if ``has_log_variance``, a ``log_variance`` (otherwise None).
+    One file holds one observation model, which defines `log_prob`, `mean` and `sample`.  Everything else has a default
+    that is correct for any of them; override it to be faster.
+
+    >>> bernoulli, x = observation_model("bernoulli"), torch.tensor([[0.0, 1.0]])
+    >>> bernoulli.log_prob(x, torch.zeros(1, 2), None)  # logits of 0: each pixel has probability 1/2
+    tensor([-1.3863])
+    """
+
+    has_log_variance: ClassVar[bool] = False
+
+    # What the location is, by which an architecture chooses the range of its network's output:
+    # "mean": E[x|z], which passes through a sigmoid if the data lie in [0, 1];
+    # "logit": the logit of a probability;  "real": any real number, such as a log-rate.
+    location_is: ClassVar[Literal["mean", "logit", "real"]] = "real"
+
+    @abstractmethod
+    def log_prob(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> Tensor:
+        """log p(x|z) in nats, summed over pixels: x [N, D], outputs [..., N, D] -> [..., N].
+
+        x and the outputs may be of any shapes [..., D] that broadcast.
+        """
+
+    @abstractmethod
+    def mean(self, location: Tensor, log_variance: Tensor | None) -> Tensor:
+        """E[x|z]: [..., D] -> [..., D]."""
+
+    @abstractmethod
+    def sample(self, location: Tensor, log_variance: Tensor | None, generator: torch.Generator) -> Tensor:
+        """A draw of x from p(x|z): [..., D] -> [..., D]."""
+
+    def refusal(self, x: Tensor) -> str:
+        """Why values x cannot be modelled, as in "needs data in [0, 1] (got -2 to 3)"; empty if they can be."""
+        return ""
+
+    def score(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """The gradient of `log_prob` in location and log-variance (None if there is none): [..., N, D], detached.
+
+        By automatic differentiation, unless overridden by a closed form.
+        """
+        given = [location] if log_variance is None else [location, log_variance]
+        with torch.enable_grad():
+            inputs = [output.detach().requires_grad_() for output in given]
+            value = self.log_prob(x, inputs[0], None if log_variance is None else inputs[1])
+            gradients = torch.autograd.grad(value.sum(), inputs, materialize_grads=True)
+        return gradients[0], None if log_variance is None else gradients[1]
+
+    def log_prob_of_pairs(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> Tensor:
+        """`log_prob` of every x [N, D] at each of K outputs [K, D]: [N, K].
+
+        By broadcasting in chunks, unless overridden by matrix products.
+        """
+        rows = max(1, CHUNK_VALUES // max(1, location.numel()))
+        return torch.cat([self.log_prob(part.unsqueeze(1), location, log_variance) for part in x.split(rows)])
+
+    def gaussian_variance(self, location: Tensor, log_variance: Tensor | None) -> Tensor | None:
+        """Var[x|z] [..., D] if p(x|z) is a Gaussian around the location; None, the default, if it is not."""
+        return None
+
+
+def observation_model(name: str | ObservationModel) -> ObservationModel:
+    """The observation model of a name with its options, as in ``bernoulli`` or ``./poisson.py[rate=2]``.
+
+    An instance is returned as it is.  Raises UnknownName, PluginError or OptionError.
+
+    >>> observation_model("unit_gaussian").has_log_variance
+    False
+    """
+    if isinstance(name, ObservationModel):
+        return name
+    made: ObservationModel = plugins.create("decoder", name)
+    return made

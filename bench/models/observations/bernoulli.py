@@ -1,0 +1,49 @@
+"""Bernoulli pixels."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from bench.models.observation import ObservationModel
+
+
+class Bernoulli(ObservationModel):
+    """Each pixel is 0 or 1; the network outputs the logit of a 1.
+
+    Grey pixels in [0, 1] are used as they are: ``x log p + (1 - x) log(1 - p)``, as in the authors' code.  This is not
+    a normalised density of x, which is why the preprocessing of the pixels is reported beside every number.
+
+    >>> import torch
+    >>> Bernoulli().mean(torch.tensor([0.0]), None)
+    tensor([0.5000])
+    """
+
+    location_is = "logit"
+
+    def log_prob(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> Tensor:
+        """See `ObservationModel.log_prob`; ``x l - log(1 + e^l)`` at the logits l, stable for any l."""
+        return (location * x).sum(-1) - functional.softplus(location).sum(-1)
+
+    def log_prob_of_pairs(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> Tensor:
+        """See `ObservationModel.log_prob_of_pairs`."""
+        return x @ location.T - functional.softplus(location).sum(-1)
+
+    def score(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """See `ObservationModel.score`; ``x - p`` at the probabilities p."""
+        probability = torch.sigmoid(location)
+        return torch.sub(x, probability, out=probability), None
+
+    def mean(self, location: Tensor, log_variance: Tensor | None) -> Tensor:
+        """See `ObservationModel.mean`: the probability of a 1."""
+        return torch.sigmoid(location)
+
+    def sample(self, location: Tensor, log_variance: Tensor | None, generator: torch.Generator) -> Tensor:
+        """See `ObservationModel.sample`: zeros and ones."""
+        return torch.bernoulli(torch.sigmoid(location), generator=generator)
+
+    def refusal(self, x: Tensor) -> str:
+        """See `ObservationModel.refusal`: x must lie in [0, 1]."""
+        low, high = (float(end) for end in torch.aminmax(x))
+        return "" if low >= 0 and high <= 1 else f"needs data in [0, 1] (got {low:.3g} to {high:.3g})"

@@ -1,0 +1,74 @@
+"""What must be known before a number is believed, in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from bench.reporting.tables import formatting
+from bench.results.grid import finite
+from bench.store.records import Status
+
+if TYPE_CHECKING:
+    from bench.results.frames import Results
+
+SCALE = {"pixels": "pixels", "decoder": "decoders", "estimator": "estimators", "points": "numbers of test points"}
+TOLERANCE = 1.1  # an algorithm that takes all the data at once overshoots its budget by an update
+
+
+def warnings(results: Results) -> list[str]:
+    """The warnings of the estimators and of the diagnosis, once for all seeds of a cell."""
+    return [
+        *_warnings(results.likelihoods, "warnings", ["algorithm", "z", "estimator"]),
+        *_warnings(results.diagnosis, "collapse", ["algorithm", "z"]),
+    ]
+
+
+def _warnings(frame: pd.DataFrame, column: str, keys: list[str]) -> Iterator[str]:
+    warned = frame[frame[column].fillna("") != ""]
+    for (algorithm, z, *estimator), group in warned.groupby(keys, sort=False):
+        who = " of ".join(map(str, [*estimator, algorithm]))
+        yield f"{who}, z={z}, {formatting.quantity(len(group), 'seed')}: {group[column].iloc[0]}"
+
+
+def with_values(results: Results) -> pd.DataFrame:
+    """The trials with the ``value`` of their log-likelihood and the number of ``points`` that it is a mean over.
+
+    The value is NaN if it is infinite or the trial is not done.
+    """
+    trials, estimates = results.trials, results.likelihoods
+    first = estimates[estimates["split"] == "test"].drop_duplicates("trial").set_index("trial")
+    value = finite(trials["log_likelihood_test"]).where(trials["status"] == Status.DONE)
+    return trials.assign(value=value, points=trials["trial"].map(first["num_points"]))
+
+
+def not_comparable(trials: pd.DataFrame) -> str:
+    """Why the values of trials of one place (`with_values`) are not on one scale, in words; empty if they are."""
+    valued = trials.dropna(subset="value")
+    for column, noun in SCALE.items():
+        texts = valued[column].dropna().map(formatting.text).unique()
+        if len(texts) > 1:
+            return f"{noun} differ ({', '.join(texts)})"
+    return ""
+
+
+def budgets(trials: pd.DataFrame) -> str:
+    """The training samples of each algorithm of one place, if they differ; else empty."""
+    most = trials["samples"].groupby(trials["algorithm"], sort=False).max().dropna()
+    if most.empty or most.max() <= TOLERANCE * most.min():
+        return ""
+    return f"Other budgets: {', '.join(f'{name} {samples:,.0f}' for name, samples in most.items())} training samples."
+
+
+def costs(results: Results) -> str:
+    """What a training sample costs each algorithm, since equal samples are not equal work; empty if it is the same."""
+    trials = results.trials
+    per_sample = trials["model_evaluations"] / trials["samples"].replace(0, math.nan)
+    medians = per_sample.groupby(trials["algorithm"], sort=False).median().dropna()
+    if medians.empty or medians.max() <= TOLERANCE * medians.min():
+        return ""
+    listed = ", ".join(f"{name} {cost:.2g}" for name, cost in medians.items())
+    return f"A training sample is not the same work for all, in model evaluations: {listed}. See cost."

@@ -1,0 +1,1 @@
+"""Learning curves: what each algorithm contributes to a figure of them, their captions, the base of such figures."""

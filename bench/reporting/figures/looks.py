@@ -1,0 +1,45 @@
+"""Colours and markers of algorithms, and the settings that all figures are drawn in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import matplotlib.style
+from matplotlib.lines import Line2D
+
+GREY = "0.35"
+_MARKERS = "osD^vPX*<>"
+
+
+@dataclass(frozen=True)
+class Look:
+    """What distinguishes one algorithm from the others: its colour and, in grey print, its marker."""
+
+    colour: tuple[float, float, float]
+    marker: str
+
+
+def looks(names: Iterable[str]) -> dict[str, Look]:
+    """A look for each name; colour-blind readers can tell the colours apart, which repeat after ten."""
+    import seaborn as sns
+
+    names = list(names)
+    palette = sns.color_palette("colorblind", len(names))
+    return {name: Look(tuple(palette[i]), _MARKERS[i % len(_MARKERS)]) for i, name in enumerate(names)}
+
+
+def style() -> AbstractContextManager[None]:
+    """The settings to draw in: matplotlib's defaults, whatever the user's settings are, with few changes."""
+    changes = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": GREY}
+    return matplotlib.style.context(["default", changes])
+
+
+def legend_entries(looks: dict[str, Look], *, line: bool = True) -> dict[str, Line2D]:
+    """An entry of the legend for each algorithm."""
+    width = 1.5 if line else 0
+    return {
+        name: Line2D([], [], color=look.colour, marker=look.marker, markersize=5, linewidth=width)
+        for name, look in looks.items()
+    }

@@ -1,0 +1,53 @@
+"""Work shared out over forked processes, which inherit everything that was read and imported before."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar, cast
+
+T = TypeVar("T")
+
+_inherited: Sequence[Callable[[], object]] = ()  # in a process that was forked
+
+
+def safe_number() -> int:
+    """How many processes may be forked: one per core on Linux if no other thread runs, else 1.
+
+    Elsewhere a forked process may not use the system's libraries, and a new one would spend longer on importing torch
+    and matplotlib than on its figures.
+    """
+    alone = sys.platform == "linux" and threading.active_count() == 1
+    return len(os.sched_getaffinity(0)) if alone else 1
+
+
+def run_in_processes(work: Sequence[Callable[[], T]], processes: int) -> Iterator[tuple[int, T]]:
+    """``(i, work[i]())`` for each i, in the order in which they end.
+
+    What a process that dies should have done is left out.
+    """
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor, as_completed
+    from concurrent.futures.process import BrokenProcessPool
+
+    fork = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(min(processes, len(work)), fork, initializer=_inherit, initargs=(work,)) as pool:
+        futures = {pool.submit(_call, i): i for i in range(len(work))}
+        for future in as_completed(futures):
+            try:
+                yield futures[future], cast(T, future.result())
+            except BrokenProcessPool:
+                continue
+
+
+def _inherit(work: Sequence[Callable[[], object]]) -> None:
+    global _inherited  # noqa: PLW0603  # a forked process does nothing else
+    _inherited = work
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)  # OpenMP's threads are not inherited
+
+
+def _call(i: int) -> object:
+    return _inherited[i]()

@@ -1,0 +1,61 @@
+"""Which reports are made, in which formats, and what their files are called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+from bench import options, plugins
+from bench.errors import PluginError, StoreError
+from bench.report import Report
+
+
+@dataclass(frozen=True)
+class Selected:
+    """A report to be made, the name of its files, and their formats."""
+
+    name: str
+    report: Report
+    formats: tuple[str, ...]
+
+    @property
+    def key(self) -> Hashable:
+        """Equal for what renders the same: the same report with the same options."""
+        return type(self.report), self.report.options
+
+
+def select(names: Sequence[str] = (), formats: Sequence[str] = ()) -> tuple[list[Selected], dict[str, PluginError]]:
+    """The reports of these names (all that are installed by default), and why others cannot be loaded.
+
+    ``formats`` are file endings, by default all that a report has.  Raises UnknownName for an unknown report,
+    PluginError if one that was named cannot be loaded, StoreError if no report knows a format.
+    """
+    reports, unloaded = _load(names)
+    known = {each for report in reports.values() for each in report.formats}
+    unknown = sorted(set(formats) - known)
+    if unknown:
+        raise StoreError(f"No report is made as {', '.join(unknown)}: choose among {', '.join(sorted(known))}.")
+    selected = [
+        Selected(name, report, tuple(each for each in report.formats if not formats or each in formats))
+        for name, report in reports.items()
+    ]
+    return selected, unloaded
+
+
+def _load(names: Sequence[str]) -> tuple[dict[str, Report], dict[str, PluginError]]:
+    """By the name of their files; options that differ from the defaults are part of it: ``cost-clock-samples``."""
+    reports: dict[str, Report] = {}
+    unloaded: dict[str, PluginError] = {}
+    for text in names or plugins.find("report"):
+        reference, settings = plugins.resolve("report", text)
+        try:
+            report: Report = reference.load()(**settings)
+        except PluginError as error:
+            if names:
+                raise
+            unloaded[text] = error
+        else:
+            changed = options.call_name(reference.name, report.options).removeprefix(reference.name)
+            reports[reference.name + re.sub(r"[^\w.]+", "-", changed).rstrip("-")] = report
+    return reports, unloaded

@@ -1,0 +1,1 @@
+"""Numbers as text in tables, and tables on a terminal."""

@@ -1,0 +1,99 @@
+"""Numbers, counts of seeds and other values as text."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MISSING = "–"
+
+
+def number(value: float, decimals: int = 2) -> str:
+    """``-20.126`` -> ``-20.13``; a dash where there is no number."""
+    return f"{value:.{decimals}f}" if math.isfinite(value) else MISSING
+
+
+def with_spread(value: float, deviation: float) -> str:
+    """``-20.13 ± 0.21``; more decimals for a tiny deviation; the value alone where no deviation is known."""
+    if not (math.isfinite(value) and math.isfinite(deviation)):
+        return number(value)
+    decimals = 2 if deviation == 0 or deviation >= 0.01 else 4
+    return f"{value:.{decimals}f} ± {deviation:.{decimals}f}"
+
+
+def error(value: float) -> str:
+    """A standard error: ``0.12``, ``0.0123``, or ``<0.0001``."""
+    if 0 < value < 1e-4:
+        return "<0.0001"
+    return number(value, 2 if value >= 0.1 or value == 0 else 4)
+
+
+def count(value: float) -> str:
+    """``100000`` -> ``1e5``, ``120000`` -> ``120000``: powers of ten are read faster as such."""
+    if not math.isfinite(value):
+        return MISSING
+    digits = str(int(value))
+    zeros = len(digits) - len(digits.rstrip("0"))
+    return f"{digits[:-zeros]}e{zeros}" if zeros >= 4 else digits
+
+
+def quantity(count: int, noun: str) -> str:
+    """``1 trial``, ``3 trials``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def time(value: float) -> str:
+    """A time or a number of samples: ``4530``, ``0.253``, ``never`` where it is infinite."""
+    if math.isinf(value):
+        return "never"
+    return str(round(value)) if value >= 1000 else f"{value:.3g}" if math.isfinite(value) else MISSING
+
+
+def with_range(value: float, low: float, high: float) -> str:
+    """``4530 (3190 to 5810)``; the value alone where all are the same."""
+    return time(value) if low == high or math.isnan(value) else f"{time(value)} ({time(low)} to {time(high)})"
+
+
+def factor(value: float, sign: str = "x ") -> str:
+    """``x 2.50``; ``x inf`` and ``x 0`` where one side never gets there."""
+    return MISSING if math.isnan(value) else f"{sign}{value:.3g}"
+
+
+def seeds_in_words(done: int, others: Iterable[str]) -> str:
+    """``3``, or ``2 of 3 (1 diverged)``: ``others`` says of each seed that does not count what became of it."""
+    fates = Counter(others)
+    if not fates:
+        return str(done)
+    listed = ", ".join(f"{times} {fate}" for fate, times in fates.items())
+    return f"{done} of {done + fates.total()} ({listed})"
+
+
+def text(value: object) -> str:
+    """A cell as it is shown."""
+    if isinstance(value, float):
+        return f"{value:.10g}" if math.isfinite(value) else MISSING
+    return MISSING if value is None else str(value)
+
+
+def broken(text: str, width: int) -> str:
+    """``text`` on lines of at most ``width``, broken behind spaces, commas and brackets where it can be."""
+    lines = [""]
+    for piece in re.findall(rf"[^ ,\[]{{0,{width - 1}}}[ ,\[]|[^ ,\[]{{1,{width}}}", text):
+        if len(lines[-1]) + len(piece.rstrip()) > width:
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(line.rstrip() for line in lines if line)
+
+
+def warnings(column: pd.Series) -> str:
+    """What the seeds of a cell warn of: the first one's words, and how many warn, unless all do alike."""
+    texts = [text for text in column.dropna().map(str) if text]
+    if not texts or (len(set(texts)) == 1 and len(texts) == len(column)):
+        return texts[0] if texts else ""
+    return f"{texts[0]} ({len(texts)} of {quantity(len(column), 'seed')} warn; this is the first.)"

@@ -1,0 +1,45 @@
+"""The files of what a report has rendered: their content, and writing them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from bench.report import Rendered, RenderedFigure, RenderedPage, RenderedTable
+from bench.reporting.writers.latex import latex_table
+from bench.reporting.writers.texts import csv_text, html_table, markdown_table
+
+_TABLES: dict[str, Callable[[RenderedTable, str], str]] = {
+    "csv": lambda table, _: csv_text(table.numbers),
+    "md": lambda table, _: markdown_table(table.shown),
+    "tex": lambda table, _: latex_table(table.shown),
+    "html": lambda table, name: html_table(table.shown, name),
+}
+
+
+def contents(rendered: Rendered, name: str, formats: Sequence[str]) -> dict[str, bytes]:
+    """The content of a file in each of the ``formats``, by format; ``name`` is the report's.
+
+    The same results give the same bytes.
+    """
+    if isinstance(rendered, RenderedFigure):
+        from bench.reporting.writers.images import image_files  # matplotlib takes half a second to import
+
+        return image_files(rendered.figure, name, formats)
+    if isinstance(rendered, RenderedPage):
+        return {format_: rendered.html.encode() for format_ in formats}
+    return {format_: _TABLES[format_](rendered, name).encode() for format_ in formats}
+
+
+def write(folder: Path, name: str, files: Mapping[str, bytes]) -> list[Path]:
+    """Write ``folder/name.FORMAT`` for each format, each to a temporary name that is then changed."""
+    if files:
+        folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for format_, content in files.items():
+        path = folder / f"{name}.{format_}"
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary.write_bytes(content)
+        paths.append(temporary.replace(path))
+    return paths

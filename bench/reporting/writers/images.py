@@ -1,0 +1,58 @@
+"""Figures as PNG, SVG and PDF files; the page holds the same PNG.
+
+The layout of a figure is fixed before the first file is written: matplotlib would find it again for each file, slightly
+different each time.  The same results give the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+from PIL import Image
+
+from bench.reporting.figures.looks import style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from matplotlib.transforms import Bbox
+
+DOTS = 200  # per inch
+_UNDATED: dict[str, dict[str, None]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+
+
+def image_files(figure: Figure, name: str, formats: Sequence[str]) -> dict[str, bytes]:
+    """The content of a file in each of the ``formats`` png, svg and pdf; ``name`` seeds the identifiers in SVG."""
+    extent = fix_layout(figure)
+    with mpl.rc_context({"svg.hashsalt": name}):
+        return {format_: _content(figure, format_, extent) for format_ in formats}
+
+
+def fix_layout(figure: Figure) -> Bbox:
+    """Lay the figure out once and for all; returns the rectangle that it has drawn in, in inches, with a margin."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+    with style():  # in which no layout engine is the default
+        figure.set_layout_engine(None)
+    return figure.get_tightbbox().padded(0.1)
+
+
+def _content(figure: Figure, format_: str, extent: Bbox) -> bytes:
+    content = io.BytesIO()
+    if format_ == "png":
+        figure.savefig(content, format="tiff", dpi=DOTS, bbox_inches=extent)  # no compression: it is read at once
+        return _small_png(content)
+    figure.savefig(content, format=format_, dpi=DOTS, bbox_inches=extent, metadata=_UNDATED[format_])
+    return content.getvalue()
+
+
+def _small_png(drawn: io.BytesIO) -> bytes:
+    """The image in 256 colours, chosen to cover all: not to be told from the original, at a third of its size."""
+    small = io.BytesIO()
+    with Image.open(drawn) as image:
+        few = image.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        few.save(small, format="png", dpi=(DOTS, DOTS))
+    return small.getvalue()

@@ -1,0 +1,40 @@
+"""Tables as text in the formats that people paste; LaTeX has a file of its own."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """As CSV; a text that a spreadsheet would take for a formula begins with an apostrophe."""
+
+    def plain(value: object) -> object:
+        return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+
+    return str(table.rename(columns=plain).map(plain).to_csv(index=False, lineterminator="\n"))
+
+
+def html_table(table: pd.DataFrame, title: str) -> str:
+    """As a whole HTML document, which names its encoding so that a browser shows ± and – correctly."""
+    head = f'<!doctype html>\n<meta charset="utf-8">\n<title>{html.escape(title)}</title>\n'
+    return head + str(table.to_html(index=False, escape=True)) + "\n"
+
+
+def markdown_table(table: pd.DataFrame) -> str:
+    """As Markdown in which every character of a text is shown as it is."""
+
+    def escaped(value: object) -> object:
+        return markdown_text(value) if isinstance(value, str) else value
+
+    shown = table.rename(columns=escaped).map(escaped)
+    return str(shown.to_markdown(index=False, disable_numparse=True))
+
+
+def markdown_text(text: str) -> str:
+    """Escaped: no cell of a table ends early, and nothing becomes HTML, emphasis or a link."""
+    return re.sub(r"([\\`*_\[\]<>&#$~|])", r"\\\1", text)

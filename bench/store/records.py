@@ -1,0 +1,172 @@
+"""What is kept of a trial, as typed records: the one schema for whoever writes, reads, tabulates or exports it.
+
+Log-quantities are in nats per datapoint, times in seconds of wall-clock time, hashes SHA-256 in hexadecimal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from bench.plugins import PluginRef
+from bench.training.clocks import Clocks, Tuning
+
+
+class Status(StrEnum):
+    """How a trial stands or ended.
+
+    >>> Status.DONE.has_ended, Status.INTERRUPTED.has_ended, Status.TIMEOUT.is_finished, f"{Status.DONE}"
+    (True, False, False, 'done')
+    """
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    DIVERGED = "diverged"
+    TIMEOUT = "timeout"
+    CRASHED = "crashed"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether this run of it came to an end, good or bad; an interrupted one is still to be run."""
+        return self in (Status.DONE, Status.FAILED, Status.DIVERGED, Status.TIMEOUT, Status.CRASHED)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether running it again would give the same."""
+        return self in (Status.DONE, Status.DIVERGED)
+
+    @property
+    def is_resumable(self) -> bool:
+        """Whether it was cut short, so that running it again goes on from its last checkpoint."""
+        return self in (Status.RUNNING, Status.TIMEOUT, Status.CRASHED, Status.INTERRUPTED)
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What made the numbers, apart from the trial's identity: code, data, machine and versions."""
+
+    code: Mapping[str, str]  # hashes of source code, by what it is of: algorithm, dataset, model, decoder, harness
+    data: str  # fingerprint of the training and test values
+    machine: str
+    system: str
+    processor: str
+    cores: int | None
+    python: str
+    torch: str
+    numpy: str
+    scipy: str
+    cuda: str | None = None
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """How a trial stands; what is not known before it has begun, or because its process died at once, is None."""
+
+    status: Status = Status.WAITING
+    reason: str = ""  # why it is not done
+    budget: int | None = None  # training samples
+    clocks: Clocks | None = None
+    learning_rate: float | None = None  # as given or chosen; None for an algorithm without one
+    tuning: Tuning | None = None  # None if the step size was given
+    device: str | None = None
+    threads: int | None = None  # of this trial
+    jobs: int | None = None  # trials at once
+    cpu_share: float | None = None  # processor seconds per second and thread; below 1 if others want the same cores
+    pixels: str | None = None  # what was done to the values of the data, in words
+    shown: Mapping[str, float] = field(default_factory=dict)  # what progress shows: the bound or objective, by name
+    provenance: Provenance | None = None
+    traceback: str = ""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the code of an estimator is, and its hash when it was used."""
+
+    plugin: PluginRef
+    code: str
+
+
+@dataclass(frozen=True)
+class EstimateRecord:
+    """An estimate of log p(x) of a model: its mean over datapoints, and what tells whether to believe it."""
+
+    estimator: str  # with the options that differ from the defaults
+    split: str  # test, train, or simulated: drawn from the model
+    num_points: int
+    num_failed: int  # datapoints without a finite estimate; the mean is over the others
+    log_likelihood: float  # NaN if no datapoint has an estimate
+    log_likelihood_se: float  # Monte Carlo standard error of the mean
+    bias: str  # lower, upper, consistent or upward; empty if there is no estimate
+    model_evaluations: int
+    seconds: float
+    samples: int  # training samples that the model had seen
+    warnings: str
+    settings: str  # all options of the estimator, as JSON
+    estimator_seed: int  # of the generator that all draws came from
+    summary: Mapping[str, float] = field(default_factory=dict)  # further numbers of this estimator, by name
+    source: Source | None = None
+
+
+@dataclass(frozen=True)
+class TraceRow:
+    """An evaluation mark: the clocks, and what was evaluated there.
+
+    The columns of log p(x) are those of the first estimator, at likelihood marks only.
+    """
+
+    samples: int
+    updates: int
+    model_evaluations: int
+    train_seconds: float
+    eval_seconds: float
+    objective: float  # mean over the updates since the mark before; NaN before the first update
+    elbo_train: float | None = None  # None without an encoder
+    elbo_test: float | None = None
+    log_likelihood_train: float | None = None
+    log_likelihood_train_se: float | None = None
+    log_likelihood_test: float | None = None
+    log_likelihood_test_se: float | None = None
+    diagnostics: Mapping[str, float] = field(default_factory=dict)  # means over the same updates, by name
+    estimates: tuple[EstimateRecord, ...] = ()
+
+
+@dataclass(frozen=True)
+class LatentRecord:
+    """What a latent dimension carries; ``local`` refers to posteriors that are fitted to each datapoint."""
+
+    kl: float  # mean KL divergence from the prior
+    variance: float  # of the posterior mean, over datapoints
+    active: bool
+    local_kl: float
+    local_variance: float
+    local_active: bool
+
+
+@dataclass(frozen=True)
+class DiagnosisRecord:
+    """Where a model loses log-likelihood, and how many of its latent dimensions are active."""
+
+    estimator: str  # whose log p(x) the gaps are measured from
+    num_gap_points: int
+    log_likelihood: float
+    best_bound: float
+    bound: float  # NaN without an encoder
+    approximation_gap: float
+    approximation_gap_se: float
+    amortisation_gap: float
+    amortisation_gap_se: float
+    active_units: int
+    kl: float
+    mutual_information: float
+    local_active_units: int
+    local_kl: float
+    local_mutual_information: float
+    num_states: int | None  # values that z can take, if it is discrete
+    states_in_use: int | None  # of which the encoder chooses so many
+    collapse: str  # in words; empty if all dimensions are active
+    samples: int  # training samples that the model had seen
+    latents: tuple[LatentRecord, ...] = ()

@@ -1,0 +1,58 @@
+"""From a problem to a learner that is ready for its first update."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from torch import nn
+
+from bench import seeds
+from bench.models.dropout import attach_generator
+from bench.training.clocks import Tuning
+from bench.training.minibatches import Minibatches
+from bench.training.problem import Problem, Trainable
+from bench.training.tuning import candidates, choose_learning_rate, is_open
+
+TrainableT = TypeVar("TrainableT", bound=Trainable)
+
+
+def begin(
+    learner: Trainable,
+    problem: Problem,
+    minibatches: Minibatches,
+    noise: int,
+    learning_rate: float | None = None,
+    now: Callable[[], float] = time.perf_counter,
+) -> Tuning | None:
+    """Set ``learner`` up, its step size chosen first if that is ``auto``; returns the choice, None if none was due.
+
+    ``noise`` seeds the learner's random stream; ``learning_rate`` is an earlier choice, made when this training began.
+    """
+    if learning_rate is not None or not is_open(learner.hyperparameters):
+        set_up(learner, problem, noise, learning_rate)
+        return None
+    rates = candidates(learner.hyperparameters)
+    tuning = choose_learning_rate(
+        rates, lambda rate: set_up(copy.copy(learner), problem, noise, rate), minibatches, now=now
+    )
+    set_up(learner, problem, noise, tuning.learning_rate)
+    return tuning
+
+
+def set_up(learner: TrainableT, problem: Problem, noise: int, learning_rate: float | None = None) -> TrainableT:
+    """`setup` with a stream of its own, that dropout in the networks draws from too; returns ``learner``.
+
+    ``learning_rate`` replaces ``auto``, and nothing else.
+    """
+    if is_open(learner.hyperparameters):
+        learner.hyperparameters = dataclasses.replace(learner.hyperparameters, learning_rate=learning_rate)
+    learner.generator = seeds.generator(noise, device=problem.x.device)
+    learner.setup(problem, learner.generator)
+    for value in vars(learner).values():
+        if isinstance(value, nn.Module):
+            attach_generator(value, learner.generator)
+    return learner

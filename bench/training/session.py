@@ -1,0 +1,133 @@
+"""One training, from its beginning or from a saved state: what `fit` and a trial have in common."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench.devices import synchronised_clock
+from bench.errors import Diverged
+from bench.models.frozen import frozen
+from bench.training.beginning import begin
+from bench.training.clocks import Clocks, Tuning
+from bench.training.divergence import divergence
+from bench.training.loop import Pause, train
+from bench.training.means import RunningMeans
+from bench.training.minibatches import Minibatches
+from bench.training.optimiser import warm_up
+from bench.training.problem import Problem, Trainable
+
+
+@dataclass(frozen=True)
+class Watched:
+    """Datapoints ``x`` [N, D] that the bound is followed on; ``noise`` seeds its draws, the same at every mark."""
+
+    x: Tensor
+    noise: int
+
+
+@dataclass(frozen=True)
+class Look(Pause):
+    """A pause, and at an evaluation mark the lower bound on what is watched: nats per datapoint, by name."""
+
+    bounds: Mapping[str, float] = field(default_factory=dict)  # empty between marks, and without an encoder
+    previous: int = 0  # samples at the mark before, 0 if there is none
+
+
+class Session:
+    """A learner on its way: its problem and minibatches, its clocks, the choice of its step size, its bounds.
+
+    The bound on the datapoints called ``train`` tells whether the training has diverged; without an encoder the
+    objective does.
+    """
+
+    def __init__(
+        self,
+        learner: Trainable,
+        problem: Problem,
+        minibatches: Minibatches,
+        noise: int,
+        watched: Mapping[str, Watched],
+    ) -> None:
+        """``noise`` seeds the learner's random stream.  Nothing is computed yet."""
+        self.learner = learner
+        self.problem = problem
+        self.minibatches = minibatches
+        self.noise = noise
+        self.watched = watched
+        self.clocks = Clocks()
+        self.tuning: Tuning | None = None
+        self._now = synchronised_clock(problem.x.device)
+        self._means = RunningMeans()
+        self._levels: dict[int, float] = {}  # by samples: what divergence is noticed by
+
+    def begin(self, saved: Mapping[str, Any] | None = None) -> None:
+        """Set the learner up, with its step size chosen; or as it was when ``saved`` was the `state_dict`."""
+        warm_up(self.problem.x.device)
+        if saved is not None:
+            self._resume(saved)
+            return
+        self.tuning = begin(self.learner, self.problem, self.minibatches, self.noise, now=self._now)
+        if self.tuning is not None:
+            self.clocks.model_evaluations = self.tuning.model_evaluations
+            self.clocks.train_seconds = self.tuning.seconds
+
+    def _resume(self, saved: Mapping[str, Any]) -> None:
+        self.clocks, self._means = Clocks(**saved["clocks"]), RunningMeans(saved["means"])
+        self.tuning, self._levels = Tuning(**saved["tuning"]) if saved["tuning"] else None, saved["levels"]
+        learning_rate = self.tuning.learning_rate if self.tuning else None
+        begin(self.learner, self.problem, self.minibatches, self.noise, learning_rate)
+        self.learner.load_state_dict(saved["learner"])
+
+    def state_dict(self) -> dict[str, object]:
+        """All that going on needs, as a copy: nested dicts of tensors, numbers and texts."""
+        return {
+            "learner": self.learner.state_dict(),
+            "clocks": dataclasses.asdict(self.clocks),
+            "tuning": dataclasses.asdict(self.tuning) if self.tuning else None,
+            "means": dict(self._means.sums),
+            "levels": dict(self._levels),
+        }
+
+    def run(self, budget: int, patience: float = math.inf) -> Iterator[Look]:
+        """Train until ``budget`` samples are seen; pauses as `train` does, with the bounds at each mark.
+
+        Raises Diverged after a mark at which the training has diverged, or at the end.
+        """
+        for pause in train(self.learner, self.minibatches, self.clocks, budget, patience, self._means, self._now):
+            yield self._look(pause)
+            self._check_divergence()
+        self._check_divergence(ended=True)
+
+    def _look(self, pause: Pause) -> Look:
+        bounds = self._bounds() if pause.at_mark else {}
+        previous = max(self._levels, default=0)
+        if bounds or (pause.at_mark and self.clocks.updates):
+            self._levels[self.clocks.samples] = bounds.get("train", pause.objective)
+        return Look(**vars(pause), bounds=bounds, previous=previous)
+
+    def _bounds(self) -> dict[str, float]:
+        """The lower bound on what is watched, if there is an encoder; its seconds are counted."""
+        model = self.learner.model
+        if model.encoder is None:
+            return {}
+        started = time.perf_counter()
+        bounds = {}
+        for name, watched in self.watched.items():
+            stream = torch.Generator(watched.x.device).manual_seed(watched.noise)
+            with frozen(model), torch.no_grad():
+                bounds[name] = float(model.elbo(watched.x, stream).cpu().double().mean())
+        self.clocks.eval_seconds += time.perf_counter() - started
+        return bounds
+
+    def _check_divergence(self, *, ended: bool = False) -> None:
+        reason = divergence(list(self._levels), list(self._levels.values()), ended=ended)
+        if reason:
+            raise Diverged(reason)

@@ -1,0 +1,89 @@
+"""The examples in README and CONTRIBUTING: each is saved, and the commands below it are run."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from markdown_it import MarkdownIt
+
+ROOT = Path(__file__).parents[2]
+QUICK = ["--budget", "300", "--eval-points", "20", "--likelihood-points", "5", "--device", "cpu"]
+SMALLER = {
+    "budget=100_000": "budget=300",
+    "hidden=100": "hidden=5",
+    "x[1500:]": "x[1500:1510]",
+    "points=50": "points=3",
+}
+
+Bench = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@dataclass
+class Example:
+    """A file, its content, and the commands that use it."""
+
+    name: str
+    content: str
+    commands: list[list[str]] = field(default_factory=list)
+
+
+def blocks(page: str, language: str = "") -> list[tuple[str, str]]:
+    """The fenced blocks of a page: language and content."""
+    tokens = MarkdownIt().parse((ROOT / page).read_text(encoding="utf-8"))
+    return [(token.info, token.content) for token in tokens if token.type == "fence" and language in token.info]
+
+
+def examples(page: str) -> list[Example]:
+    """Blocks that begin with the name of a file, with the commands of the next block."""
+    found: list[Example] = []
+    for language, content in blocks(page):
+        first = content.partition("\n")[0]
+        if first.startswith("# ") and first.endswith((".py", ".toml")):
+            found.append(Example(first.removeprefix("# "), content))
+        elif language == "sh" and found and not found[-1].commands:
+            lines = [shlex.split(line, comments=True) for line in content.splitlines()]
+            found[-1].commands = [line[1:] for line in lines if line[:1] == ["bench"]]
+    return found
+
+
+def sped_up(command: list[str]) -> list[str]:
+    """A command with less work; of options that are given twice the last counts."""
+    if command[0] not in ("run", "estimate"):
+        return command
+    backend = [] if "--backend" in command else ["--backend", "sequential"]
+    return [*command, *(QUICK if command[0] == "run" else []), *backend]
+
+
+EXAMPLES = [pytest.param(each, id=each.name) for page in ("CONTRIBUTING.md", "README.md") for each in examples(page)]
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_example_works_as_a_users_file(bench: Bench, process: Bench, tmp_path: Path, example: Example) -> None:
+    (tmp_path / example.name).write_text(example.content, encoding="utf-8")
+    assert any(example.name in argument for command in example.commands for argument in command)
+    for command in example.commands:
+        call = process if "--backend" in command else bench
+        call(*sped_up(command))
+
+
+def test_there_is_an_example_of_every_kind() -> None:
+    assert len(examples("CONTRIBUTING.md")) == 8  # seven kinds of plugins, and a study
+    assert len(examples("README.md")) == 1
+
+
+def test_the_python_code_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    code = [content for _, content in blocks("README.md", "python") if not content.startswith("# ")]
+    assert len(code) == 3
+    text = "\n".join(code)
+    for long, short in SMALLER.items():
+        assert long in text
+        text = text.replace(long, short)
+    exec(compile(text, "README.md", "exec"), {})  # noqa: S102  # the page's own code
+    assert (tmp_path / "likelihoods.csv").exists()
+    assert (tmp_path / "runs" / "api" / "report" / "tables" / "log_likelihood.md").exists()
