@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from joblib.externals.loky import ProcessPoolExecutor, get_reusable_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
@@ -41,12 +43,11 @@ class Loky(Backend):
         super().__init__(**settings)
         self._pool: ProcessPoolExecutor | None = None
         self._size = 0  # processes that the pool has been given so far
-        self._first_call: Future[int] | None = None
+        self._calls: set[Future[Any]] = set()  # that have been submitted to it and may not have returned
 
     def prepare(self, workers: Workers) -> None:
         """See `Backend.prepare`."""
-        with _interrupts_blocked():
-            self._first_call = self._open(workers.count, workers).submit(os.getpid)
+        self._submit(self._open(workers.count, workers), os.getpid)
 
     def run(
         self, function: Callable[[TaskT], ResultT], tasks: Sequence[TaskT], workers: Workers
@@ -66,8 +67,18 @@ class Loky(Backend):
     def stop(self) -> None:
         """Kill the worker processes."""
         if self._pool is not None:
+            deadline = time.monotonic() + 1
+            while any(not call.running() and not call.done() for call in self._calls) and time.monotonic() < deadline:
+                time.sleep(0.001)  # at a call that has only just been submitted the pool's thread would fail, loudly
             self._pool.shutdown(wait=True, kill_workers=True)
         self._forget_pool()
+
+    def _submit(self, pool: ProcessPoolExecutor, function: Callable[..., ResultT], *task: object) -> Future[ResultT]:
+        """Have a worker call the function; starts the workers if none has been started yet."""
+        with _interrupts_blocked():
+            call: Future[ResultT] = pool.submit(function, *task)
+        self._calls = {call, *(call for call in self._calls if not call.done())}
+        return call
 
     def _hand_out(
         self, function: Callable[[TaskT], ResultT], waiting: deque[TaskT], at_once: int, workers: Workers
@@ -81,45 +92,41 @@ class Loky(Backend):
         while True:
             try:
                 while waiting and not broken and len(under_way) < at_once:  # what still waits is never a suspect
-                    with _interrupts_blocked():
-                        future = pool.submit(function, waiting[0])
-                    under_way[future] = waiting.popleft()
+                    call = self._submit(pool, function, waiting[0])
+                    under_way[call] = waiting.popleft()
             except TerminatedWorkerError:
                 broken = True
             yield from outcomes
             if not under_way:
                 break
             outcomes = []
-            for future in wait(under_way, return_when=FIRST_COMPLETED).done:
-                task = under_way.pop(future)
-                if isinstance(future.exception(), TerminatedWorkerError):
+            for call in wait(under_way, return_when=FIRST_COMPLETED).done:
+                task = under_way.pop(call)
+                if isinstance(call.exception(), TerminatedWorkerError):
                     suspects.append(task)
                     broken = True
                 else:
-                    outcomes.append(Outcome(task, future.result()))
+                    outcomes.append(Outcome(task, call.result()))
         if broken:
             self._forget_pool()
         return suspects
 
     def _open(self, at_least: int, workers: Workers) -> ProcessPoolExecutor:
         """The pool, grown if it is too small.  It never shrinks: a new process costs seconds of imports."""
-        if self._first_call is not None and self._size < at_least:
-            wait([self._first_call])  # only an idle pool can grow
+        if self._size < at_least:
+            wait(self._calls)  # only an idle pool can grow
         self._size = max(self._size, at_least)
         self._pool = get_reusable_executor(
             max_workers=self._size,
             timeout=IDLE_SECONDS,
             initializer=_begin,
             initargs=(Path.cwd(), workers.setup),
-            env={
-                **dict.fromkeys(THREAD_LIMITS, str(workers.threads)),
-                "ENABLE_IPC": "1",
-            },  # for TBB's schedulers to share cores
+            env={**dict.fromkeys(THREAD_LIMITS, str(workers.threads)), **SHARED_CORES},
         )
         return self._pool
 
     def _forget_pool(self) -> None:
-        self._pool, self._size, self._first_call = None, 0, None
+        self._pool, self._size, self._calls = None, 0, set()
 
 
 def _begin(folder: Path, setup: Callable[[], object] | None) -> None:

@@ -1,0 +1,178 @@
+"""What every back end keeps, and how worker processes that die are told from those that die with them."""
+
+from __future__ import annotations
+
+import operator
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import plugins
+from bench.errors import OptionError, UnknownName
+from bench.execution.backend import Backend, Outcome, Workers
+from bench.execution.execution import Execution
+from bench.execution.trial import Settings, execute
+from bench.store.run_folder import Store
+from bench.studies.study import Study
+
+NAMES = sorted(plugins.find("backend"))
+BLOBS = str(Path(__file__).parent.parent / "plugins" / "blobs.py")
+
+
+def create(name: str) -> Backend:
+    backend: Backend = plugins.find("backend")[name].load()()
+    return backend
+
+
+@pytest.fixture(params=NAMES)
+def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    found = create(request.param)
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def loky() -> Iterator[Backend]:
+    found = create("loky")
+    yield found
+    found.stop()
+
+
+def run(
+    backend: Backend, function: Callable[[Any], Any], tasks: Sequence[Any], **workers: Any
+) -> list[Outcome[Any, Any]]:
+    return list(backend.run(function, tasks, Workers(**{"count": 2, **workers})))
+
+
+# What workers are to do is defined inside functions, so that it travels by value: they need not import this module.
+
+
+def noting(folder: Path) -> Callable[[str], str]:
+    """Leaves a file for each call, and kills its process if the task says so, once the others have begun."""
+
+    def note(task: str) -> str:
+        count = len([*folder.glob(f"{task}-*")])
+        (folder / f"{task}-{count}").touch()
+        if task.startswith("kill"):
+            time.sleep(0.5)
+            os.kill(os.getpid(), signal.SIGKILL)
+        if task.startswith("slow"):
+            time.sleep(2)
+        return task
+
+    return note
+
+
+def calls(folder: Path) -> dict[str, int]:
+    names = [path.name.rpartition("-")[0] for path in folder.iterdir()]
+    return {name: names.count(name) for name in sorted(names)}
+
+
+def test_every_task_has_its_outcome_and_no_task_is_needed(backend: Backend) -> None:
+    outcomes = run(backend, operator.neg, range(7))
+    assert sorted((outcome.task, outcome.result) for outcome in outcomes) == [(i, -i) for i in range(7)]
+    assert {outcome.died for outcome in outcomes} == {""}
+    assert run(backend, operator.neg, []) == []
+
+
+def test_an_exception_of_the_function_is_the_callers(backend: Backend) -> None:
+    with pytest.raises(ZeroDivisionError):
+        run(backend, partial(operator.floordiv, 6), [3, 0, 2])
+
+
+def test_outcomes_come_while_others_are_under_way(loky: Backend, tmp_path: Path) -> None:
+    outcomes = loky.run(noting(tmp_path), ["slow", "a", "b", "c"], Workers(2))
+    assert next(outcomes).task == "a"
+    assert [outcome.task for outcome in outcomes] == ["b", "c", "slow"]
+
+
+def test_stopping_twice_or_before_anything_has_started_is_harmless(backend: Backend) -> None:
+    backend.stop()
+    assert [outcome.result for outcome in run(backend, operator.neg, [1])] == [-1]
+    backend.stop()
+    backend.stop()
+    assert [outcome.result for outcome in run(backend, operator.neg, [2])] == [-2]
+
+
+def test_a_dead_worker_is_the_outcome_of_its_task_alone(loky: Backend, tmp_path: Path) -> None:
+    """What was under way beside it runs again and ends well; what had ended, or had not begun, runs once."""
+    tasks = ["first", "kill", "slow", "a", "b", "c"]
+    outcomes = {outcome.task: outcome for outcome in run(loky, noting(tmp_path), tasks)}
+    assert sorted(outcomes) == sorted(tasks)
+    assert {task for task, outcome in outcomes.items() if outcome.died} == {"kill"}
+    assert "worker process died" in outcomes["kill"].died
+    assert outcomes["kill"].result is None
+    assert all(outcomes[task].result == task for task in tasks if task != "kill")
+    assert calls(tmp_path) == {"a": 1, "b": 1, "c": 1, "first": 1, "kill": 2, "slow": 2}
+
+
+def test_if_every_worker_dies_there_is_an_end(loky: Backend, tmp_path: Path) -> None:
+    outcomes = run(loky, noting(tmp_path), ["kill-a", "kill-b", "kill-c"])
+    assert [bool(outcome.died) for outcome in outcomes] == [True] * 3
+
+
+def test_workers_are_where_the_caller_is_and_leave_interrupts_to_it(
+    loky: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def where(_: int) -> tuple[str, str | None, bool]:
+        return str(Path.cwd()), os.environ.get("OMP_NUM_THREADS"), signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        (outcome,) = run(loky, where, [0], threads=3)
+        assert outcome.result == (str(tmp_path / name), "3", True)
+
+
+def test_a_preparation_that_fails_is_no_failure_of_the_task(loky: Backend) -> None:
+    def fail() -> None:
+        raise RuntimeError("only a preparation")
+
+    workers = Workers(2, setup=fail)
+    loky.prepare(workers)
+    assert [outcome.result for outcome in loky.run(operator.neg, [1], workers)] == [-1]
+    assert len([*loky.run(operator.neg, range(5), Workers(3, setup=fail))]) == 5  # more workers than were prepared
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
+def test_leaving_the_block_by_an_exception_ends_the_workers(tmp_path: Path) -> None:
+    def interrupted() -> None:
+        with create("loky") as backend:
+            for _ in backend.run(noting(tmp_path), ["a", "slow", "b"], Workers(2)):
+                raise KeyboardInterrupt
+
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    (outcome,) = run(create("loky"), operator.neg, [3])
+    assert outcome.result == -3
+    assert time.monotonic() - started < 60
+
+
+def test_a_trial_that_has_ended_is_left_as_it_is(tmp_path: Path) -> None:
+    """A back end may hand it out again after a worker's death."""
+    study = Study(algos=("aevb[learning_rate=0.05]",), z=(2,), dataset=BLOBS, likelihood_points=10, budget=200)
+    spec, *_ = study.expand(study.load_data(0))
+    store = Store.create(tmp_path / "run", study)
+    store.trial(spec.id).write_spec(spec)
+    settings = Settings(budget=200, estimators=())
+    assert execute(store.path, spec, settings) == "done"
+    before = {path: path.stat().st_mtime_ns for path in store.path.rglob("*")}
+    assert execute(store.path, spec, settings) == "done"
+    assert {path: path.stat().st_mtime_ns for path in store.path.rglob("*")} == before
+
+
+def test_how_to_run_is_checked_when_it_is_said() -> None:
+    with pytest.raises(UnknownName, match=r"Unknown backend 'locky'\. Did you mean 'loky'"):
+        Execution(backend="locky")
+    with pytest.raises(OptionError, match="`jobs` must be an integer of at least 0"):
+        Execution(jobs=-1)
+    assert Execution(jobs=5, backend="sequential").workers.count == 1
+    assert Execution(jobs=5).workers.count == 5
