@@ -18,7 +18,7 @@ bench: $(VENV)/.bench
 	$(BIN)/bench run --algos aevb,wakesleep,mcem --z 3,5,10 --seeds 3 --out runs/main
 
 test: $(VENV)/.tox
-	$(BIN)/tox run
+	$(BIN)/tox run-parallel
 
 validation: $(VENV)/.bench
 	$(BIN)/python docs/validation.py > docs/validation.md.new && mv docs/validation.md.new docs/validation.md

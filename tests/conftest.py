@@ -40,8 +40,12 @@ def data_dir() -> Path:
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> None:
-    """As trials run by default; several threads on tensors this small only wait for each other."""
+    """As trials run by default; several threads on tensors this small only wait for each other.
+
+    The environment variable is for the processes that tests start.
+    """
     torch.set_num_threads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from bench.execution.evaluation import Evaluated, in_double_reach
-from bench.likelihood.diagnosis import Diagnosis, Latents, diagnose
+from bench.likelihood.diagnosis import Diagnosis, diagnose
+from bench.likelihood.family import Latents
 from bench.models.latent import LatentVariableModel
 from bench.store.records import DiagnosisRecord, EstimateRecord, LatentRecord
 

@@ -77,7 +77,8 @@ class Trial:
         data = load_data(spec.dataset, spec.seed)
         made_by = earlier.provenance if checkpoint is not None else None  # of its beginning, so that it stays stale
         self.record = replace(self.record, pixels=data.pixels, provenance=made_by or provenance(spec, data))
-        self.train(*setup.prepare(spec, data, self.settings), checkpoint)
+        session, evaluation = setup.prepare(spec, data, self.settings)
+        self.train(session, evaluation, checkpoint)
         return self.report(Status.DONE)
 
     def train(self, session: Session, evaluation: Evaluation, checkpoint: Mapping[str, object] | None) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import types
 from collections.abc import Mapping
 from enum import Enum
+from functools import cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 RecordT = TypeVar("RecordT")
@@ -43,7 +44,7 @@ def _filled(kind: Any, data: object) -> object:
     if origin in (Union, types.UnionType):
         return _one_of(get_args(kind), data)
     if dataclasses.is_dataclass(kind) and isinstance(data, dict):
-        hints = get_type_hints(kind)
+        hints = _hints(kind)
         unknown = data.keys() - hints.keys()
         if unknown:
             raise TypeError(f"unknown field {min(unknown)!r}")
@@ -60,6 +61,12 @@ def _filled(kind: Any, data: object) -> object:
     if type(data) is not kind:
         raise TypeError(f"{data!r} is not of type {getattr(kind, '__name__', kind)}")
     return data
+
+
+@cache
+def _hints(record: type) -> Mapping[str, Any]:
+    """The types of a record's fields; finding them takes longer than reading a row of a trace."""
+    return get_type_hints(record)
 
 
 def _one_of(kinds: tuple[Any, ...], data: object) -> object:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -49,22 +50,29 @@ def bench(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Bench:
     return shown
 
 
+def start(folder: Path, *arguments: object, code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Start ``bench`` in a folder, in a process of its own, as users do; it must not show a traceback."""
+    finished = subprocess.run(
+        [sys.executable, "-m", "bench", *map(str, arguments)],
+        cwd=folder,
+        env={**os.environ, "COLUMNS": "200", "OMP_NUM_THREADS": "1", **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert "Traceback" not in finished.stderr, finished.stderr
+    assert finished.returncode == code, f"exit code {finished.returncode}\n{finished.stdout}\n{finished.stderr}"
+    return finished
+
+
+@pytest.fixture(scope="session")
+def launch() -> Bench:
+    """``launch(folder, "run", ...)`` starts a process, for runs that the tests of a file share."""
+    return start
+
+
 @pytest.fixture
 def process(tmp_path: Path) -> Bench:
-    """The same in a process of its own, as users do; it must not show a traceback, whatever happens."""
-
-    def call(*arguments: object, code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
-        finished = subprocess.run(
-            [sys.executable, "-m", "bench", *map(str, arguments)],
-            cwd=tmp_path,
-            env={**os.environ, "COLUMNS": "200", "OMP_NUM_THREADS": "1", **environment},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert "Traceback" not in finished.stderr, finished.stderr
-        assert finished.returncode == code, f"exit code {finished.returncode}\n{finished.stdout}\n{finished.stderr}"
-        return finished
-
-    return call
+    """Start ``bench`` with arguments in ``tmp_path``, in a process of its own; takes some seconds."""
+    return partial(start, tmp_path)

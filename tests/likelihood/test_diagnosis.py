@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from bench import seeds
-from bench.likelihood.diagnosis import Latents, diagnose, mutual_information
+from bench.likelihood.diagnosis import diagnose
+from bench.likelihood.family import Latents
+from bench.likelihood.gaussian_family import mutual_information
 from bench.likelihood.local import fit_local_posteriors
 from bench.models.gaussian import Gaussian
 

@@ -1,0 +1,66 @@
+"""Gaussians with diagonal covariance, for models whose z is continuous."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from bench.likelihood.family import Bounds, Latents
+from bench.likelihood.local import fit_local_posteriors, lower_bound
+from bench.models.gaussian import Gaussian
+from bench.models.latent import LatentVariableModel
+
+BOUND_SAMPLES = 100  # for each bound
+INFORMATION_SAMPLES = 10  # draws of z per datapoint
+
+
+@dataclass(frozen=True)
+class GaussianFamily:
+    """The encoder's q(z|x), and the best Gaussian for each datapoint, found by optimisation."""
+
+    model: LatentVariableModel
+
+    def bounds(self, x: Tensor, num_gap_points: int, generator: torch.Generator) -> Bounds:
+        """See `Family`; without an encoder its bound is NaN, and ``latents`` are those of the best Gaussians."""
+        model, x_gap = self.model, x[:num_gap_points]
+        local = fit_local_posteriors(model, x_gap, generator).posterior
+        best, best_error = lower_bound(model, x_gap, local, generator, BOUND_SAMPLES)
+        local_latents = _latents(local, generator)
+        if model.encoder is None:
+            unknown = torch.full_like(best, math.nan)
+            return Bounds(best, best_error, unknown, unknown, local_latents, local_latents)
+        bound, bound_error = lower_bound(model, x_gap, model.encode(x_gap), generator, BOUND_SAMPLES)
+        return Bounds(best, best_error, bound, bound_error, _latents(model.encode(x), generator), local_latents)
+
+
+def _latents(posterior: Gaussian, generator: torch.Generator) -> Latents:
+    finite = torch.isfinite(posterior.mean).all(-1) & torch.isfinite(posterior.log_variance).all(-1)
+    kept = Gaussian(posterior.mean[finite].double(), posterior.log_variance[finite].double())
+    return Latents(
+        kl=kept.kl_terms().mean(0),
+        variance=kept.mean.var(0),
+        mutual_information=mutual_information(kept, generator),
+    )
+
+
+def mutual_information(
+    posterior: Gaussian, generator: torch.Generator, num_samples: int = INFORMATION_SAMPLES
+) -> float:
+    """I(x; z) in nats, with x drawn uniformly from the N datapoints of ``posterior`` [N, d] and z ~ q(z|x).
+
+    The mean over z of the KL divergence from the uniform distribution to that of which datapoint z came from.  It is
+    never negative, unlike estimates that subtract two bounds under collapse, and never above log N, however much more
+    z says about x.  Cost: ``num_samples`` N x N matrices, and no model evaluation.
+    """
+    precision = (-posterior.log_variance).exp()  # [N, d]
+    constant = -0.5 * (posterior.mean.square() * precision + posterior.log_variance).sum(-1)  # [N]
+    total = 0.0
+    for _ in range(num_samples):
+        z = posterior.rsample(generator)
+        log_q = constant - 0.5 * z.square() @ precision.T + z @ (posterior.mean * precision).T  # [N of z, N of x]
+        log_odds = log_q.log_softmax(-1)
+        total += float((log_odds.exp() * log_odds).sum(-1).mean())
+    return max(0.0, math.log(len(precision)) + total / num_samples)
