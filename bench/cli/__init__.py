@@ -1,4 +1,4 @@
-"""The command line: one file a command, thin.  Torch and pandas are imported by the commands that need them."""
+"""The command line: one thin file per command.  Torch and pandas are imported by the commands that need them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COMMANDS = {
     "compare": "Compare two runs: what got better or worse, and how surely.",
     "estimate": "Make other or finer log-likelihood estimates for trained models.",
     "perf": "Measure a base revision and the working tree in turn: did a change make anything slower?",
-    "list": "List what there is: algorithms, datasets, models, decoders, estimators, reports, studies.",
+    "list": "List what there is: algorithms, datasets, models, decoders, estimators, reports, backends, studies.",
     "show": "Show one plugin or study: what it does, its options, its source.",
     "export": "Write a run's results as one tidy table.",
 }
@@ -40,7 +40,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Unknown commands get the near ones."""
+        """An unknown command is answered with similar ones."""
         from bench.errors import did_you_mean
 
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
