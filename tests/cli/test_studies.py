@@ -71,7 +71,10 @@ def test_parts_lie_side_by_side_and_are_read_together(bench: Bench, tmp_path: Pa
     assert len(run.trials) == 2
     assert (run.trials["samples"] >= 600).all()
     bench("estimate", home, "--likelihood", "hmc[num_samples=10,num_warmup=10]")
-    assert set(library.load(home).likelihoods["estimator"]) == {"importance[num_samples=20]", "hmc[num_samples=10,num_warmup=10]"}
+    assert set(library.load(home).likelihoods["estimator"]) == {
+        "importance[num_samples=20]",
+        "hmc[num_samples=10,num_warmup=10]",
+    }
     api.report(run, ["log_likelihood"])
     assert (home / "report" / "tables" / "log_likelihood.csv").is_file()
     assert bench("export", home).stdout.count("\n") == 3
