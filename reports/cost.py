@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from bench.options import option
 from bench.report import Figure
 from bench.reporting.curves.competitors import first_estimator
+from bench.results.curves import CLOCKS
 from bench.results.grid import Place, cells, done, finite
 from bench.statistics.pareto import front
 
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
     from bench.results.frames import Results
-
-LABELS = {"train_seconds": "training seconds", "model_evaluations": "model evaluations", "samples": "training samples"}
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Cost(Figure):
             every = looks(dict.fromkeys(results.trials["algorithm"]))
             chosen = {name: look for name, look in every.items() if name in shown}
             places = dict.fromkeys(cell.place for cell in by_cell)
-            figure, axes = place_panels(places, LABELS[clock], "log-likelihood\n(nats per datapoint)")
+            figure, axes = place_panels(places, CLOCKS[clock], "log-likelihood\n(nats per datapoint)")
             means: dict[Place, list[tuple[float, float]]] = {}
             for cell, seeds in by_cell.items():
                 ax, look = axes[cell.place], chosen[cell.algorithm]

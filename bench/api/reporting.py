@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from bench.reporting.rendering import Made, Progress
     from bench.results.frames import Results
 
 
 def report(
-    results: Results,
+    run: Results | str | PathLike[str],
     names: Sequence[str] = (),
     formats: Sequence[str] = (),
     folder: Path | None = None,
     failed: Callable[[str, Exception], object] | None = None,
+    *,
+    quiet: bool = False,
 ) -> dict[str, list[Path]]:
     """Make the reports of these names (all by default) and return the files that each wrote.
 
+    ``run`` is a run folder, or results from `bench.load` (of several runs, for instance).
     ``formats`` are file endings, by default all those that a report has; ``folder`` is ``report`` in the run folder by
-    default.  A report whose options differ from the defaults has them in its name: ``cost-clock-samples``.
+    default.  A report whose options differ from the defaults has them in its name: ``cost-clock-samples``.  Figures are
+    made on all cores, with a progress bar if the error stream is a terminal, unless ``quiet``.
 
     If a report raises an exception, or one that was not asked for by name cannot be loaded, ``failed`` is called with
     its name and the exception once the others are made; without ``failed`` the exception is raised.
@@ -38,12 +45,49 @@ def report(
     ...     {name: [path.name for path in paths] for name, paths in files.items()}
     {'log_likelihood': ['log_likelihood.csv', 'log_likelihood.md']}
     """
-    from bench.reporting.rendering import make_reports
+    from bench.api.loading import load
+    from bench.results.frames import Results
 
-    made = make_reports(results, names, formats, folder)
+    made = make(run if isinstance(run, Results) else load(run), names, formats, folder, quiet=quiet)
     for each in made:
         if each.error is not None:
             if failed is None:
                 raise each.error
             failed(each.name, each.error)
     return {each.name: list(each.paths) for each in made if each.error is None}
+
+
+def make(
+    results: Results,
+    names: Sequence[str] = (),
+    formats: Sequence[str] = (),
+    folder: Path | None = None,
+    *,
+    quiet: bool = False,
+) -> list[Made]:
+    """What `report` makes, with the tables that were rendered, and the error of each report that failed."""
+    from bench.reporting.processes import safe_number
+    from bench.reporting.rendering import make_reports
+
+    processes = safe_number()  # before the bar begins: no process may be forked beside a thread
+    with _bar(quiet) as progress:
+        return make_reports(results, names, formats, folder, processes=processes, progress=progress)
+
+
+@contextmanager
+def _bar(quiet: bool) -> Iterator[Progress]:
+    """A bar of the reports that are rendered, on a terminal; nothing elsewhere.
+
+    It is drawn when a report is done and has no thread, beside which no process may be forked.
+    """
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True, quiet=quiet)
+    with Bar(console=console, transient=True, auto_refresh=False, disable=not console.is_terminal) as bar:
+        task = bar.add_task("Making reports", total=None)
+
+        def show(count: int, total: int) -> None:
+            bar.update(task, completed=count, total=total, refresh=True)
+
+        yield show

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.api.reporting import make
 from bench.report import Table
 from bench.reporting.captions import caveats
-from bench.reporting.processes import safe_number
-from bench.reporting.rendering import Made, Progress, failure, make_reports
+from bench.reporting.rendering import Made, failure
 from bench.reporting.selection import select
 from bench.reporting.tables.terminal import render_table
 from bench.store.records import Status
@@ -37,9 +36,7 @@ def show_reports(
 
     Those with nothing to show are named if ``empty``.
     """
-    processes = safe_number()  # before the bar has a thread
-    with _bar() as progress:
-        made = make_reports(results, names, formats, folder, processes=processes, progress=progress)
+    made = make(results, names, formats, folder)
     for each in made:
         if each.error is not None:
             _print(console, failure(each.name, each.error), style="yellow")
@@ -64,25 +61,6 @@ def _place(made: Made, formats: Sequence[str]) -> str:
     if formats and not {*formats} & {*known}:
         return f"is made as {', '.join(known)} alone"
     return "nothing to show yet"
-
-
-@contextmanager
-def _bar() -> Iterator[Progress]:
-    """A bar of the reports that are rendered, on a terminal; nothing elsewhere.
-
-    It is drawn when a report is done and has no thread, beside which no process may be forked.
-    """
-    from rich.console import Console
-    from rich.progress import Progress as Bar
-
-    console = Console(stderr=True)
-    with Bar(console=console, transient=True, auto_refresh=False, disable=not console.is_terminal) as bar:
-        task = bar.add_task("Making reports", total=None)
-
-        def show(count: int, total: int) -> None:
-            bar.update(task, completed=count, total=total, refresh=True)
-
-        yield show
 
 
 def summarise(results: Results, console: Console) -> None:

@@ -18,7 +18,7 @@ from bench.store.records import Status
 if TYPE_CHECKING:
     from bench.results.frames import Results
 
-CLOCKS = ("samples", "model_evaluations", "train_seconds")
+CLOCKS = {"samples": "training samples", "model_evaluations": "model evaluations", "train_seconds": "training seconds"}
 BOUND = "elbo_test"
 DECADES = 2
 SHARE = 0.95

@@ -22,15 +22,12 @@ from bench.results.rows import (
     TEXTS,
     TRACE_COLUMNS,
     TRIAL_COLUMNS,
-    DiagnosticRow,
-    Labels,
-    LatentRow,
     values,
 )
 from bench.store.records import DiagnosisRecord, EstimateRecord, TraceRow
 from bench.store.run_folder import Store
 from bench.store.trial_folder import TrialFolder
-from bench.studies.spec import TrialSpec
+from bench.studies.spec import Labels, TrialSpec
 from bench.studies.study import Study
 
 if TYPE_CHECKING:
@@ -92,11 +89,11 @@ class Results:
     def diagnostics(self) -> pd.DataFrame:
         """One row per evaluation and quantity that an algorithm reports of its updates: the mean since the last one."""
         rows = (
-            DiagnosticRow(**vars(labels), samples=row.samples, updates=row.updates, name=name, value=value)
+            {**vars(labels), "samples": row.samples, "updates": row.updates, "name": name, "value": value}
             for labels, row in self._trace_rows
             for name, value in row.diagnostics.items()
         )
-        return frame_of(map(vars, rows), DIAGNOSTIC_COLUMNS)
+        return frame_of(rows, DIAGNOSTIC_COLUMNS)
 
     @cached_property
     def likelihood_trace(self) -> pd.DataFrame:
@@ -128,11 +125,11 @@ class Results:
     def latents(self) -> pd.DataFrame:
         """One row per latent dimension of a diagnosed model, in descending order of KL divergence."""
         rows = (
-            LatentRow(**vars(labels), dimension=i, **vars(latent))
+            {**vars(labels), "dimension": i, **values(latent)}
             for labels, diagnosis in self._diagnoses
             for i, latent in enumerate(sorted(diagnosis.latents, key=lambda latent: -latent.kl))
         )
-        return frame_of(map(vars, rows), LATENT_COLUMNS)
+        return frame_of(rows, LATENT_COLUMNS)
 
     @cached_property
     def models(self) -> tuple[list[TrainedModel], dict[Cell, str]]:
@@ -174,7 +171,7 @@ def _cell(spec: TrialSpec) -> Cell:
 
 def _labels(spec: TrialSpec, run: str) -> Labels:
     """The labels of a trial, with the name of its ``run`` if another run has the same algorithm at the same place."""
-    labels = Labels(**spec.labels())
+    labels = spec.labels()
     if not run:
         return labels
     return dataclasses.replace(labels, trial=f"{run}/{labels.trial}", algorithm=f"{labels.algorithm} ({run})")
@@ -188,7 +185,7 @@ def frame_of(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> pd
     frame = pd.DataFrame(list(rows))
     extra = [name for name in frame.columns if name not in columns]
     frame = frame.reindex(columns=[*columns, *extra])
-    for name in frame.columns.difference(list(TEXTS)):
+    for name in frame.columns.difference([*TEXTS]):
         frame[name] = pd.to_numeric(frame[name], errors="coerce") if len(frame) else frame[name].astype(float)
     return frame
 

@@ -1,131 +1,58 @@
-"""The columns of a run's tables: the fields of these dataclasses and of the store's records, in their order."""
+"""The columns of a run's tables: names in their promised order, with the types of the store's records."""
 
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
-from typing import get_type_hints
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, get_type_hints
 
-from bench.store.records import DiagnosisRecord, EstimateRecord, TraceRow
+from bench.store.records import DiagnosisRecord, EstimateRecord, LatentRecord, Provenance, TraceRow, TrialRecord
+from bench.studies.spec import Labels
+from bench.training.clocks import Clocks
 
 _TEXT = {str, str | None}
 _NUMBER = {int, float, bool, int | None, float | None}
 
 
-@dataclass(frozen=True)
-class Labels:
-    """What every row begins with: the trial, and where it is in the grid."""
-
-    trial: str
-    algorithm: str
-    dataset: str
-    z: int
-    n_train: int
-    seed: int
-
-
-@dataclass(frozen=True)
-class TrialRow(Labels):
-    """How a trial ended; its log p(x) is the first estimator's, and missing if some datapoints have no estimate."""
-
-    status: str
-    reason: str
-    samples: int | None
-    updates: int | None
-    model_evaluations: int | None
-    train_seconds: float | None
-    eval_seconds: float | None
-    elbo_train: float | None
-    elbo_test: float | None
-    log_likelihood_test: float | None
-    log_likelihood_test_se: float | None
-    estimator: str | None
-    samples_per_second: float | None  # without the seconds that the choice of the step size took
-    learning_rate: float | None
-    tuning_samples: int
-    model: str
-    decoder: str
-    pixels: str | None
-    jobs: int | None
-    threads: int | None
-    device: str | None
-    cpu_share: float | None
-    budget: int | None
-    machine: str | None
-    processor: str | None
-    python: str | None
-    torch: str | None
-    data: str | None
-
-
-@dataclass(frozen=True)
-class DiagnosticRow(Labels):
-    """A quantity that an algorithm reports of its updates: the mean since the evaluation mark before."""
-
-    samples: int
-    updates: int
-    name: str
-    value: float
-
-
-@dataclass(frozen=True)
-class LikelihoodTraceRow(Labels):
-    """An estimate of log p(x) made while training was under way; the clocks are the training's."""
-
-    samples: int
-    model_evaluations: int
-    train_seconds: float
-    estimator: str
-    split: str
-    num_points: int
-    num_failed: int
-    log_likelihood: float
-    log_likelihood_se: float
-    bias: str
-    warnings: str
-    seconds: float  # of the estimator
-
-
-@dataclass(frozen=True)
-class LatentRow(Labels):
-    """A latent dimension of a trained model; number 0 has the largest KL divergence."""
-
-    dimension: int
-    kl: float
-    variance: float
-    active: bool
-    local_kl: float
-    local_variance: float
-    local_active: bool
-
-
-def columns(*kinds: type) -> list[str]:
+def columns(*kinds: type) -> tuple[str, ...]:
     """The names of the fields of these dataclasses that hold one text or number, in their order."""
-    return list(dict.fromkeys(name for kind in kinds for name in _types(kind)))
+    return tuple(dict.fromkeys(name for kind in kinds for name in _types(kind)))
 
 
 def texts(*kinds: type) -> set[str]:
-    """The names of those that hold a text."""
-    return {name for kind in kinds for name, kind_of in _types(kind).items() if kind_of in _TEXT}
+    """The names of the fields that hold a text."""
+    return {name for kind in kinds for name, hint in _types(kind).items() if hint in _TEXT}
 
 
 def values(record: object) -> dict[str, object]:
-    """The texts and numbers of a record, by column; of None, which stands for a missing record, nothing."""
-    if record is None:
-        return {}
-    return {name: getattr(record, name) for name in _types(type(record))}
+    """The texts and numbers of a record, by column; nothing for None, which stands for a missing record."""
+    kind: Any = type(record)
+    return {} if record is None else {name: getattr(record, name) for name in _types(kind)}
 
 
-def _types(kind: type) -> dict[str, object]:
+@cache
+def _types(kind: type) -> Mapping[str, object]:
     hints = get_type_hints(kind)
     return {f.name: hints[f.name] for f in dataclasses.fields(kind) if hints[f.name] in _TEXT | _NUMBER}
 
 
-TRIAL_COLUMNS = columns(TrialRow)
+LABELS = columns(Labels)  # what every row begins with
+
+TRIAL_COLUMNS = (
+    *(*LABELS, "status", "reason"),
+    *(*columns(Clocks), "elbo_train", "elbo_test", "log_likelihood_test", "log_likelihood_test_se", "estimator"),
+    *("samples_per_second", "learning_rate", "tuning_samples", "model", "decoder", "pixels", "jobs", "threads"),
+    *("device", "cpu_share", "budget", "machine", "processor", "python", "torch", "data"),
+)
 TRACE_COLUMNS = columns(Labels, TraceRow)
-DIAGNOSTIC_COLUMNS = columns(DiagnosticRow)
+DIAGNOSTIC_COLUMNS = (*LABELS, "samples", "updates", "name", "value")
 LIKELIHOOD_COLUMNS = columns(Labels, EstimateRecord)
-LIKELIHOOD_TRACE_COLUMNS = columns(LikelihoodTraceRow)
+LIKELIHOOD_TRACE_COLUMNS = (
+    *(*LABELS, "samples", "model_evaluations", "train_seconds", "estimator", "split", "num_points", "num_failed"),
+    *("log_likelihood", "log_likelihood_se", "bias", "warnings", "seconds"),
+)
 DIAGNOSIS_COLUMNS = columns(Labels, DiagnosisRecord)
-LATENT_COLUMNS = columns(LatentRow)
-TEXTS = texts(TrialRow, TraceRow, DiagnosticRow, EstimateRecord, LikelihoodTraceRow, DiagnosisRecord, LatentRow)
+LATENT_COLUMNS = (*LABELS, "dimension", *columns(LatentRecord))
+
+TEXTS = texts(Labels, TrialRecord, Provenance, EstimateRecord, DiagnosisRecord) | {"status", "model", "decoder", "name"}

@@ -34,13 +34,25 @@ class Choice:
         return cls(plugin, tuple(options.as_dict(built).items()), options.call_name(plugin.name, built))
 
     @property
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """Everything besides its code that determines what the plugin computes; contains no paths."""
         return {"name": self.plugin.name, "options": dict(self.settings)}
 
     def create(self, *arguments: object, **keywords: object) -> Any:
         """Create an instance of the plugin."""
         return self.plugin.load()(*arguments, **keywords, **dict(self.settings))
+
+
+@dataclass(frozen=True)
+class Labels:
+    """A trial and its place in the grid; ``algorithm`` and ``dataset`` are names with options."""
+
+    trial: str
+    algorithm: str
+    dataset: str
+    z: int
+    n_train: int
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -56,12 +68,12 @@ class TrialSpec:
     seed: int
 
     @cached_property
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """The data whose hash is the trial's id."""
         return {**self.task, "algorithm": self.algorithm.identity}
 
     @cached_property
-    def task(self) -> dict[str, Any]:
+    def task(self) -> dict[str, object]:
         """The identity without the algorithm: what trials that are compared in pairs have in common."""
         return {
             "model": self.model.identity,
@@ -77,16 +89,9 @@ class TrialSpec:
         """The trial's id: 16 hexadecimal digits."""
         return seeds.digest(self.identity)[:16]
 
-    def labels(self) -> dict[str, Any]:
-        """Return the columns with which every frame begins."""
-        return {
-            "trial": self.id,
-            "algorithm": self.algorithm.name,
-            "dataset": self.dataset.name,
-            "z": self.z,
-            "n_train": self.n_train,
-            "seed": self.seed,
-        }
+    def labels(self) -> Labels:
+        """Return the columns with which every row of a table begins."""
+        return Labels(self.id, self.algorithm.name, self.dataset.name, self.z, self.n_train, self.seed)
 
     def __str__(self) -> str:
         """The trial's name in progress bars and messages."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 from torch import nn
@@ -30,16 +29,16 @@ def make_optimiser(
     """
     parameters = list(parameters)
     on_cpu = all(parameter.device.type == "cpu" for parameter in parameters)
-    settings: dict[str, Any] = {
-        "lr": learning_rate,
-        "weight_decay": 1.0 / num_data if prior else 0.0,
-        "fused": on_cpu,  # one pass over memory: a third to a sixth of the time of the unfused update
-        "foreach": not on_cpu,
-    }
+    decay = 1.0 / num_data if prior else 0.0
+    fused, foreach = on_cpu, not on_cpu  # fused: one pass over memory, a third to a sixth of the time of the others
     if name == "adagrad":
-        return Adagrad(parameters, lr_decay=annealing, **settings)
+        return Adagrad(
+            parameters, lr=learning_rate, lr_decay=annealing, weight_decay=decay, fused=fused, foreach=foreach
+        )
     if name == "adam":
-        return _annealed(Adam(parameters, **settings), annealing)
+        return _annealed(
+            Adam(parameters, lr=learning_rate, weight_decay=decay, fused=fused, foreach=foreach), annealing
+        )
     raise ValueError(f"`name` of an optimiser must be 'adagrad' or 'adam' (got {name!r}).")
 
 

@@ -15,9 +15,9 @@ from bench.reporting.figures.legends import add_legends_and_caption
 from bench.reporting.figures.log_axis import set_logarithmic
 from bench.reporting.figures.looks import GREY, Look, legend_entries, style
 from bench.reporting.figures.titles import set_title
+from bench.results.curves import CLOCKS
 from bench.results.grid import Place
 
-LABELS = {"samples": "training samples", "model_evaluations": "model evaluations", "train_seconds": "training seconds"}
 NEVER = 0.2  # the share of an axis that is kept for seeds that never get there
 
 
@@ -39,7 +39,7 @@ def draw(times: Mapping[str, pd.DataFrame], looks: Mapping[str, Look], caption: 
                     ax = figure.add_subplot(grid[b * len(times) + i, j])
                     here = every[(every[list(Place._fields)] == list(place)).all(axis=1)]
                     _draw_panel(ax, here, looks, every["time"])
-                    ax.set_xlabel(LABELS[clock])
+                    ax.set_xlabel(CLOCKS[clock])
                     if i == 0:
                         aim = f"z = {place.z}: to {here['target'].iloc[0]:.2f} nats"
                         above = f"{place.dataset}, {place.n_train} training points"

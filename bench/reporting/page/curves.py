@@ -16,7 +16,6 @@ from bench.results.curves import CLOCKS
 if TYPE_CHECKING:
     from bench.results.frames import Results
 
-LABELS = {"samples": "training samples", "model_evaluations": "model evaluations", "train_seconds": "training seconds"}
 # Plotly's and Unicode's counterparts of matplotlib's markers: an algorithm looks the same in all figures of the page.
 MARKS = {
     "o": ("circle", "●"),
@@ -51,10 +50,10 @@ class Line:
 def curves(results: Results) -> dict[str, object]:
     """``places`` in their order; ``algorithms`` with colour and marks; ``lines`` of each place, clock and algorithm."""
     by_clock = {clock: read(results, clock) for clock in CLOCKS}
-    places = dict.fromkeys(competitor.place for competitor in by_clock[CLOCKS[0]])
+    places = dict.fromkeys(competitor.place for competitor in by_clock["samples"])
     lines = [line for clock in CLOCKS for competitor in by_clock[clock] for line in _lines(competitor, clock)]
     return {
-        "clocks": LABELS,
+        "clocks": CLOCKS,
         "places": [{"name": place.words, **place._asdict()} for place in places],
         "algorithms": [_algorithm(*pair) for pair in looks(dict.fromkeys(results.trials["algorithm"])).items()],
         "lines": [{name: value for name, value in vars(line).items() if value is not None} for line in lines],
