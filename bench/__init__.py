@@ -1,7 +1,8 @@
 """aevb-bench: how well and how fast do algorithms learn a deep latent-variable model?
 
-``bench.run`` runs a study, ``bench.load`` reads one back as pandas frames, and every algorithm can be used
-alone: ``from bench.algorithms.aevb import AEVB``.  Importing ``bench`` imports neither torch nor pandas.
+``bench.run`` runs a study, ``bench.load`` reads one back as pandas frames, and ``bench.report``, ``bench.compare``,
+``bench.estimate`` and ``bench.export`` do what the commands of these names do.  Every algorithm can be used alone:
+``from bench.algorithms.aevb import AEVB``.  Importing ``bench`` imports neither torch nor pandas.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
     from bench.dataset import Data, Dataset
     from bench.estimator import Estimate, Estimator, estimate_log_likelihood
     from bench.execution.execution import Execution
+    from bench.models.latent import LatentVariableModel
     from bench.models.observation import ObservationModel
     from bench.models.wrap import wrap_model
     from bench.options import option
-    from bench.report import Report
+    from bench.report import Figure, Report, Table
     from bench.training.problem import Batch, Problem, StepInfo
 
 __version__ = "0.1.0"
@@ -36,12 +38,15 @@ __all__ = [
     "Estimate",
     "Estimator",
     "Execution",
+    "Figure",
     "Hyperparameters",
+    "LatentVariableModel",
     "ObservationModel",
     "Problem",
     "Report",
     "Shape",
     "StepInfo",
+    "Table",
     "compare",
     "estimate",
     "estimate_log_likelihood",
@@ -62,15 +67,18 @@ _HOMES = {
     "Estimate": "bench.estimator",
     "Estimator": "bench.estimator",
     "Execution": "bench.execution.execution",
+    "Figure": "bench.report",
     "Hyperparameters": "bench.algorithm",
+    "LatentVariableModel": "bench.models.latent",
     "ObservationModel": "bench.models.observation",
     "Problem": "bench.training.problem",
     "Report": "bench.report",
     "Shape": "bench.architecture",
     "StepInfo": "bench.training.problem",
-    "estimate_log_likelihood": "bench.estimator",
+    "Table": "bench.report",
     "compare": "bench.api",
     "estimate": "bench.api",
+    "estimate_log_likelihood": "bench.estimator",
     "export": "bench.api",
     "load": "bench.api",
     "option": "bench.options",
@@ -85,7 +93,7 @@ if not (Path(__file__).parent / "algorithms").is_dir():
 
 
 def __getattr__(name: str) -> object:
-    """Import what is asked for, and only then (PEP 562), so that `bench --help` stays quick."""
+    """Import a name when it is first used (PEP 562), so that `bench --help` stays fast."""
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'bench' has no attribute {name!r}")

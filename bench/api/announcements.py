@@ -1,4 +1,4 @@
-"""What is said before trials and estimates start: what will run, what is kept, and what cannot be done."""
+"""What is printed before trials and estimates start: what will run, what is kept, and what cannot be done."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def show_estimates(result: Estimated, place: str, console: Console) -> None:
 
 
 def _say(console: Console, text: str) -> None:
-    console.print(text, highlight=False)
+    console.print(text, highlight=False, soft_wrap=True)
 
 
 def _warn(console: Console, texts: list[str]) -> None:

@@ -31,14 +31,12 @@ def compare(
 
     >>> import bench, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     for name in ("base", "new"):
-    ...         results = bench.run(
-    ...             algos="aevb[learning_rate=0.02]", z=2, seeds=1, n_train=100, budget=200, hidden=8,
-    ...             likelihood="importance[num_samples=10]", likelihood_points=10,
-    ...             out=f"{folder}/{name}", execution=bench.Execution(backend="sequential"), quiet=True,
-    ...         )
-    ...     comparison = bench.compare(f"{folder}/base", f"{folder}/new")
-    >>> comparison.of("worse")
+    ...     results = bench.run(
+    ...         algos="aevb[learning_rate=0.02]", z=2, seeds=1, n_train=100, budget=200, hidden=8,
+    ...         likelihood="importance[num_samples=10]", likelihood_points=10,
+    ...         out=f"{folder}/run", execution=bench.Execution(backend="sequential"), quiet=True,
+    ...     )
+    ...     bench.compare(f"{folder}/run", f"{folder}/run").of("worse")
     []
     """
     from bench.reporting.comparison.compare import compare

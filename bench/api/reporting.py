@@ -19,11 +19,24 @@ def report(
 ) -> dict[str, list[Path]]:
     """Make the reports of these names (all by default) and return the files that each wrote.
 
-    ``formats`` are file endings (each report has its own; all of them by default).  A report whose options differ from
-    the defaults has them in its name: ``cost-clock-samples``.  If a report raises, or cannot be loaded though nobody
-    asked for it by name, ``failed`` is called with its name after the others are made; without it the exception passes.
-    Raises UnknownName for an unknown report, StoreError if the folder cannot be written, none is named for several
-    runs, or no report knows a format.
+    ``formats`` are file endings, by default all those that a report has; ``folder`` is ``report`` in the run folder by
+    default.  A report whose options differ from the defaults has them in its name: ``cost-clock-samples``.
+
+    If a report raises an exception, or one that was not asked for by name cannot be loaded, ``failed`` is called with
+    its name and the exception once the others are made; without ``failed`` the exception is raised.
+    Raises UnknownName for an unknown report; StoreError if the folder cannot be written, if there is no ``folder`` for
+    the report of several runs, or if no report has a format.
+
+    >>> import bench, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     results = bench.run(
+    ...         algos="aevb[learning_rate=0.02]", z=2, seeds=1, n_train=100, budget=200, hidden=8,
+    ...         likelihood="importance[num_samples=10]", likelihood_points=10,
+    ...         out=f"{folder}/run", execution=bench.Execution(backend="sequential"), quiet=True,
+    ...     )
+    ...     files = bench.report(results, ["log_likelihood"], ["csv", "md"])
+    ...     {name: [path.name for path in paths] for name, paths in files.items()}
+    {'log_likelihood': ['log_likelihood.csv', 'log_likelihood.md']}
     """
     from bench.reporting.rendering import make_reports
 

@@ -1,4 +1,4 @@
-"""The command line: one file a command, thin.  Torch and pandas are imported by the commands that need them."""
+"""The command line: one thin file per command.  Torch and pandas are imported by the commands that need them."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ COMMANDS = {
     "compare": "Compare two runs: what got better or worse, and how surely.",
     "estimate": "Make other or finer log-likelihood estimates for trained models.",
     "perf": "Measure a base revision and the working tree in turn: did a change make anything slower?",
-    "list": "List what there is: algorithms, datasets, models, decoders, estimators, reports, studies.",
+    "list": "List what there is: algorithms, datasets, models, decoders, estimators, reports, back ends, studies.",
     "show": "Show one plugin or study: what it does, its options, its source.",
     "export": "Write a run's results as one tidy table.",
 }
 
 
 class LazyGroup(click.Group):
-    """Imports a command's module when the command is called, so that help is quick."""
+    """Imports the module of a command when the command is called, so that help is quick."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order in which they are used."""
+        """The commands, in the order in which one uses them."""
         return [*COMMANDS]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
@@ -40,7 +40,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Unknown commands get the near ones."""
+        """For an unknown command, suggest similar ones."""
         from bench.errors import did_you_mean
 
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
@@ -48,7 +48,7 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """From the table above: importing every command for its help would import torch."""
+        """List the table above: importing every command for its help would import torch."""
         with formatter.section("Commands"):
             formatter.write_dl([*COMMANDS.items()])  # `list` is a submodule here once that command has run
 

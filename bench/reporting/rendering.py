@@ -164,7 +164,7 @@ def failure(name: str, error: Exception) -> str:
 
 
 def _written(folder: Path, selected: Selected, made: Made | None) -> Made:
-    """What was made, with the files on disk that were asked for."""
+    """What was made, with the requested files on disk."""
     if made is None:
         return Made(selected.name, selected.report)
     files = {each: made.contents[each] for each in selected.formats if each in made.contents}

@@ -12,7 +12,7 @@ from bench.studies.spec import TrialSpec
 
 
 def labels_of(spec: TrialSpec, run: str) -> Labels:
-    """The trial's own, with the name of its ``run`` if another run has the same algorithm at the same place."""
+    """The labels of a trial, with the name of its ``run`` if another run has the same algorithm at the same place."""
     labels = Labels(**spec.labels())
     if not run:
         return labels

@@ -19,12 +19,12 @@ def make_optimiser(
     prior: bool = True,
     annealing: float = 0.0,
 ) -> Optimizer:
-    """``adagrad`` or ``adam`` for a loss in nats per datapoint, by default with a N(0, I) prior on the parameters.
+    """``adagrad`` or ``adam`` for a loss in nats per datapoint; with ``prior``, the parameters have the prior N(0, I).
 
     Maximising ``N mean L(x) + log p(theta)`` is minimising ``-mean L(x) + |theta|^2 / 2N``: a weight decay of 1/N.
-    That term is part of the objective, so its gradient is scaled like the rest, by Adam as well (a decay apart from the
-    gradient, as in AdamW, would have another optimum, which is not the MAP estimate).  Both divide by the size of past
-    gradients: a parameter that does not affect the likelihood moves to its prior mode 0 as fast as any other moves.
+    That term is part of the objective, so both optimisers scale its gradient like the rest (a decay that is decoupled
+    from the gradient, as in AdamW, would have another optimum, which is not a MAP estimate).  Both divide by the size
+    of past gradients: a parameter that does not affect the likelihood moves to its prior mode 0 as fast as any other.
     ``annealing`` a makes the step of update t = 0, 1, ... ``learning_rate / (1 + a t)``.
     Sources: AEVB, appendices C and E; Kingma & Ba 2015, algorithm 1.  Raises ValueError for another ``name``.
 
@@ -51,7 +51,7 @@ def make_optimiser(
 
 
 def warm_up(device: torch.device) -> None:
-    """Make PyTorch load what it loads at the first update: it takes over a second, which no algorithm should pay."""
+    """Make PyTorch load what it loads at the first update: over a second that would be charged to the algorithm."""
     parameter = nn.Parameter(torch.zeros(1, device=device))
     optimiser = make_optimiser("adagrad", [parameter], 0.1, num_data=1)
     parameter.square().sum().backward()

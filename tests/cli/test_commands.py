@@ -96,6 +96,14 @@ def test_show_tells_options_units_defaults_and_source(bench: Bench) -> None:
     assert "dropout keeps" in bench("show", "deep").stdout
 
 
+def test_docstrings_are_shown_reflowed_and_without_backticks(bench: Bench) -> None:
+    for name in ("mcem", "aevb", "importance", "mnist", "loky", "aevb-fig2"):
+        assert "`" not in bench("show", name).stdout
+    assert "`" not in bench("list").stdout
+    lines = bench("show", "mcem").stdout.splitlines()
+    assert max(map(len, lines)) > 150  # COLUMNS is 200, and lines of the source have 120 characters at most
+
+
 def test_export_gives_the_same_table_in_every_format(bench: Bench, run: Path, tmp_path: Path) -> None:
     trials = library.load(run).trials
     csv = pd.read_csv(io.StringIO(bench("export", "run").stdout))

@@ -13,7 +13,9 @@ import pytest
 import bench as library
 
 Bench = Callable[..., object]
-BLOBS, BOUND = (Path(__file__).parent.parent / "plugins" / f"{name}.py" for name in ("blobs", "bound"))
+BLOBS, BOUND, DEADLY = (
+    Path(__file__).parent.parent / "plugins" / f"{name}.py" for name in ("blobs", "bound", "deadly")
+)
 TRAINED = [
     *("run", "--dataset", BLOBS, "--algos", "aevb[learning_rate=0.05],mcem", "--seeds", 1, "--budget", 1000),
     *("--likelihood", "importance[num_samples=20]", "--likelihood-points", 30, "--out", "run"),
@@ -111,6 +113,15 @@ def test_what_cannot_be_judged_is_a_row_with_its_reason(bench: Bench, trained: P
     assert "This model has no encoder, so no q(z|x) and no lower bound" in rows.loc["mcem", "warnings"]
     assert pd.notna(rows.loc["aevb[learning_rate=0.05]", "log_likelihood"])
     assert "30 points without estimate" in shown.stdout
+
+
+def test_a_worker_that_dies_fails_its_model_alone(process: Bench, trained: Path, tmp_path: Path) -> None:
+    shown = process("estimate", "run", "--likelihood", DEADLY, "--jobs", 1, code=3)
+    found = likelihoods(tmp_path)
+    rows = found[found["estimator"] == "deadly"]
+    assert rows["algorithm"].tolist() == ["aevb[learning_rate=0.05]"]
+    assert rows["log_likelihood"].notna().all()
+    assert "mcem z=2 n=200 seed=0: failed: The worker process died" in shown.stderr
 
 
 def test_an_estimator_judges_the_algorithms_that_it_can(bench: Bench, trained: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What every back end keeps, and how worker processes that die are told from those that die with them."""
+"""Worker processes that die, and the tasks that were under way beside them; workers that are stopped and prepared."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from bench.errors import OptionError, UnknownName
 from bench.execution.backend import Backend, Outcome, Workers
 from bench.execution.execution import Execution
 from bench.execution.trial import Settings, execute
+from bench.store.records import Status
 from bench.store.run_folder import Store
 from bench.studies.study import Study
 
@@ -55,16 +55,28 @@ def run(
 
 
 def noting(folder: Path) -> Callable[[str], str]:
-    """Leaves a file for each call, and kills its process if the task says so, once the others have begun."""
+    """Leaves a file for each call.
+
+    ``die`` kills its process; ``kill`` does once ``hang`` has begun, which does not return when it is first called;
+    ``last`` returns when ``c`` has been called.
+    """
+
+    def wait_for(file: str) -> None:
+        deadline = time.monotonic() + 60
+        while not (folder / file).exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     def note(task: str) -> str:
         count = len([*folder.glob(f"{task}-*")])
         (folder / f"{task}-{count}").touch()
-        if task.startswith("kill"):
-            time.sleep(0.5)
+        if task == "hang" and count == 0:
+            wait_for("never")
+        if task == "last":
+            wait_for("c-0")
+        if task == "kill":
+            wait_for("hang-0")
+        if task.startswith(("kill", "die")):
             os.kill(os.getpid(), signal.SIGKILL)
-        if task.startswith("slow"):
-            time.sleep(2)
         return task
 
     return note
@@ -75,22 +87,11 @@ def calls(folder: Path) -> dict[str, int]:
     return {name: names.count(name) for name in sorted(names)}
 
 
-def test_every_task_has_its_outcome_and_no_task_is_needed(backend: Backend) -> None:
-    outcomes = run(backend, operator.neg, range(7))
-    assert sorted((outcome.task, outcome.result) for outcome in outcomes) == [(i, -i) for i in range(7)]
-    assert {outcome.died for outcome in outcomes} == {""}
-    assert run(backend, operator.neg, []) == []
-
-
-def test_an_exception_of_the_function_is_the_callers(backend: Backend) -> None:
-    with pytest.raises(ZeroDivisionError):
-        run(backend, partial(operator.floordiv, 6), [3, 0, 2])
-
-
 def test_outcomes_come_while_others_are_under_way(loky: Backend, tmp_path: Path) -> None:
-    outcomes = loky.run(noting(tmp_path), ["slow", "a", "b", "c"], Workers(2))
+    outcomes = loky.run(noting(tmp_path), ["last", "a", "b", "c"], Workers(2))
     assert next(outcomes).task == "a"
-    assert [outcome.task for outcome in outcomes] == ["b", "c", "slow"]
+    assert next(outcomes).task == "b"
+    assert {outcome.task for outcome in outcomes} == {"c", "last"}
 
 
 def test_stopping_twice_or_before_anything_has_started_is_harmless(backend: Backend) -> None:
@@ -103,18 +104,18 @@ def test_stopping_twice_or_before_anything_has_started_is_harmless(backend: Back
 
 def test_a_dead_worker_is_the_outcome_of_its_task_alone(loky: Backend, tmp_path: Path) -> None:
     """What was under way beside it runs again and ends well; what had ended, or had not begun, runs once."""
-    tasks = ["first", "kill", "slow", "a", "b", "c"]
+    tasks = ["first", "kill", "hang", "a", "b", "c"]
     outcomes = {outcome.task: outcome for outcome in run(loky, noting(tmp_path), tasks)}
     assert sorted(outcomes) == sorted(tasks)
     assert {task for task, outcome in outcomes.items() if outcome.died} == {"kill"}
     assert "worker process died" in outcomes["kill"].died
     assert outcomes["kill"].result is None
     assert all(outcomes[task].result == task for task in tasks if task != "kill")
-    assert calls(tmp_path) == {"a": 1, "b": 1, "c": 1, "first": 1, "kill": 2, "slow": 2}
+    assert calls(tmp_path) == {"a": 1, "b": 1, "c": 1, "first": 1, "hang": 2, "kill": 2}
 
 
 def test_if_every_worker_dies_there_is_an_end(loky: Backend, tmp_path: Path) -> None:
-    outcomes = run(loky, noting(tmp_path), ["kill-a", "kill-b", "kill-c"])
+    outcomes = run(loky, noting(tmp_path), ["die-a", "die-b", "die-c"])
     assert [bool(outcome.died) for outcome in outcomes] == [True] * 3
 
 
@@ -145,7 +146,7 @@ def test_a_preparation_that_fails_is_no_failure_of_the_task(loky: Backend) -> No
 def test_leaving_the_block_by_an_exception_ends_the_workers(tmp_path: Path) -> None:
     def interrupted() -> None:
         with create("loky") as backend:
-            for _ in backend.run(noting(tmp_path), ["a", "slow", "b"], Workers(2)):
+            for _ in backend.run(noting(tmp_path), ["a", "hang", "b"], Workers(2)):
                 raise KeyboardInterrupt
 
     started = time.monotonic()
@@ -161,11 +162,12 @@ def test_a_trial_that_has_ended_is_left_as_it_is(tmp_path: Path) -> None:
     study = Study(algos=("aevb[learning_rate=0.05]",), z=(2,), dataset=BLOBS, likelihood_points=10, budget=200)
     spec, *_ = study.expand(study.load_data(0))
     store = Store.create(tmp_path / "run", study)
-    store.trial(spec.id).write_spec(spec)
+    folder = store.trial(spec.id)
+    folder.write_spec(spec)
     settings = Settings(budget=200, estimators=())
-    assert execute(store.path, spec, settings) == "done"
+    assert execute(folder, spec, settings) is Status.DONE
     before = {path: path.stat().st_mtime_ns for path in store.path.rglob("*")}
-    assert execute(store.path, spec, settings) == "done"
+    assert execute(folder, spec, settings) is Status.DONE
     assert {path: path.stat().st_mtime_ns for path in store.path.rglob("*")} == before
 
 

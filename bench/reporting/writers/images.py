@@ -50,7 +50,7 @@ def _content(figure: Figure, format_: str, extent: Bbox) -> bytes:
 
 
 def _small_png(drawn: io.BytesIO) -> bytes:
-    """The image in 256 colours, chosen to cover all: not to be told from the original, at a third of its size."""
+    """The image in 256 colours, chosen to cover all: indistinguishable from the original, at a third of its size."""
     small = io.BytesIO()
     with Image.open(drawn) as image:
         few = image.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
