@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
-from bench.results.grid import Cell
-from bench.results.rows import (
+from bench.results.columns import (
     DIAGNOSIS_COLUMNS,
     DIAGNOSTIC_COLUMNS,
     LATENT_COLUMNS,
@@ -24,7 +22,9 @@ from bench.results.rows import (
     TRIAL_COLUMNS,
     values,
 )
-from bench.store.records import DiagnosisRecord, EstimateRecord, TraceRow
+from bench.results.grid import Cell
+from bench.results.rows import labels_of, likelihood_trace_row, trial_row
+from bench.store.records import DiagnosisRecord, TraceRow
 from bench.store.run_folder import Store
 from bench.store.trial_folder import TrialFolder
 from bench.studies.spec import Labels, TrialSpec
@@ -71,14 +71,14 @@ class Results:
         shared = {cell.algorithm for cell, paths in homes.items() if len(paths) > 1}
         names = folder_names((self.path, *self.others))
         return [
-            Entry(spec, folder, _labels(spec, names[path] if spec.algorithm.name in shared else ""))
+            Entry(spec, folder, labels_of(spec, names[path] if spec.algorithm.name in shared else ""))
             for path, spec, folder in trials
         ]
 
     @cached_property
     def trials(self) -> pd.DataFrame:
         """One row per trial, regardless of its status."""
-        return frame_of(map(_trial_row, self._entries), TRIAL_COLUMNS)
+        return frame_of((trial_row(labels, spec, folder) for spec, folder, labels in self._entries), TRIAL_COLUMNS)
 
     @cached_property
     def trace(self) -> pd.DataFrame:
@@ -99,7 +99,7 @@ class Results:
     def likelihood_trace(self) -> pd.DataFrame:
         """One row per estimate of log p(x) that was made during training: each mark, estimator and split."""
         rows = (
-            _likelihood_trace_row(labels, row, estimate)
+            likelihood_trace_row(labels, row, estimate)
             for labels, row in self._trace_rows
             for estimate in row.estimates
         )
@@ -169,14 +169,6 @@ def _cell(spec: TrialSpec) -> Cell:
     return Cell(spec.dataset.name, spec.n_train, spec.z, spec.algorithm.name)
 
 
-def _labels(spec: TrialSpec, run: str) -> Labels:
-    """The labels of a trial, with the name of its ``run`` if another run has the same algorithm at the same place."""
-    labels = spec.labels()
-    if not run:
-        return labels
-    return dataclasses.replace(labels, trial=f"{run}/{labels.trial}", algorithm=f"{labels.algorithm} ({run})")
-
-
 def frame_of(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> pd.DataFrame:
     """The rows as a frame that has the promised columns even if no row fills them, each with its type.
 
@@ -188,45 +180,3 @@ def frame_of(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> pd
     for name in frame.columns.difference([*TEXTS]):
         frame[name] = pd.to_numeric(frame[name], errors="coerce") if len(frame) else frame[name].astype(float)
     return frame
-
-
-def _likelihood_trace_row(labels: Labels, row: TraceRow, estimate: EstimateRecord) -> dict[str, object]:
-    clocks = {name: getattr(row, name) for name in ("samples", "model_evaluations", "train_seconds")}
-    known = {**vars(labels), **values(estimate), **clocks}
-    return {name: known[name] for name in LIKELIHOOD_TRACE_COLUMNS}
-
-
-def _trial_row(entry: Entry) -> dict[str, object]:
-    """What is known of a trial: by its record, the last row of its trace, and the first estimate on test data."""
-    spec, folder, labels = entry
-    record, trace = folder.read_status(), folder.read_trace()
-    last = trace[-1] if trace else None
-    tuning_seconds = record.tuning.seconds if record.tuning else 0.0
-    seconds = record.clocks.train_seconds - tuning_seconds if record.clocks else 0.0
-    known = {
-        **vars(labels),
-        **{name: value for part in (record, record.clocks, record.provenance) for name, value in values(part).items()},
-        **_first_estimate(folder.read_estimates()),
-        "elbo_train": last.elbo_train if last else None,
-        "elbo_test": last.elbo_test if last else None,
-        "samples_per_second": record.clocks.samples / seconds if record.clocks and seconds > 0 else None,
-        "tuning_samples": record.tuning.samples if record.tuning else 0,
-        "model": spec.model.name,
-        "decoder": spec.decoder.name,
-        "status": record.status.value,
-    }
-    return {name: known.get(name) for name in TRIAL_COLUMNS}
-
-
-def _first_estimate(estimates: Sequence[EstimateRecord]) -> dict[str, object]:
-    """The columns of the first estimate on test data; its mean is left out if it is over some of the points only."""
-    first = next((estimate for estimate in estimates if estimate.split == "test"), None)
-    if first is None:
-        return {}
-    columns: dict[str, object] = {"estimator": first.estimator}
-    if first.num_failed:
-        return columns
-    return columns | {
-        "log_likelihood_test": first.log_likelihood,
-        "log_likelihood_test_se": first.log_likelihood_se,
-    }

@@ -1,58 +1,61 @@
-"""The columns of a run's tables: names in their promised order, with the types of the store's records."""
+"""The rows that several records of a trial make together."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from functools import cache
-from typing import Any, get_type_hints
+from collections.abc import Sequence
 
-from bench.store.records import DiagnosisRecord, EstimateRecord, LatentRecord, Provenance, TraceRow, TrialRecord
-from bench.studies.spec import Labels
-from bench.training.clocks import Clocks
-
-_TEXT = {str, str | None}
-_NUMBER = {int, float, bool, int | None, float | None}
+from bench.results.columns import LIKELIHOOD_TRACE_COLUMNS, TRIAL_COLUMNS, values
+from bench.store.records import EstimateRecord, TraceRow
+from bench.store.trial_folder import TrialFolder
+from bench.studies.spec import Labels, TrialSpec
 
 
-def columns(*kinds: type) -> tuple[str, ...]:
-    """The names of the fields of these dataclasses that hold one text or number, in their order."""
-    return tuple(dict.fromkeys(name for kind in kinds for name in _types(kind)))
+def labels_of(spec: TrialSpec, run: str) -> Labels:
+    """The labels of a trial, with the name of its ``run`` if another run has the same algorithm at the same place."""
+    labels = spec.labels()
+    if not run:
+        return labels
+    return dataclasses.replace(labels, trial=f"{run}/{labels.trial}", algorithm=f"{labels.algorithm} ({run})")
 
 
-def texts(*kinds: type) -> set[str]:
-    """The names of the fields that hold a text."""
-    return {name for kind in kinds for name, hint in _types(kind).items() if hint in _TEXT}
+def likelihood_trace_row(labels: Labels, row: TraceRow, estimate: EstimateRecord) -> dict[str, object]:
+    """An estimate that was made during training, with the training's clocks."""
+    clocks = {name: getattr(row, name) for name in ("samples", "model_evaluations", "train_seconds")}
+    known = {**vars(labels), **values(estimate), **clocks}
+    return {name: known[name] for name in LIKELIHOOD_TRACE_COLUMNS}
 
 
-def values(record: object) -> dict[str, object]:
-    """The texts and numbers of a record, by column; nothing for None, which stands for a missing record."""
-    kind: Any = type(record)
-    return {} if record is None else {name: getattr(record, name) for name in _types(kind)}
+def trial_row(labels: Labels, spec: TrialSpec, folder: TrialFolder) -> dict[str, object]:
+    """What is known of a trial: by its record, the last row of its trace, and the first estimate on test data."""
+    record, trace = folder.read_status(), folder.read_trace()
+    last = trace[-1] if trace else None
+    tuning_seconds = record.tuning.seconds if record.tuning else 0.0
+    seconds = record.clocks.train_seconds - tuning_seconds if record.clocks else 0.0
+    known = {
+        **vars(labels),
+        **{name: value for part in (record, record.clocks, record.provenance) for name, value in values(part).items()},
+        **_first_estimate(folder.read_estimates()),
+        "elbo_train": last.elbo_train if last else None,
+        "elbo_test": last.elbo_test if last else None,
+        "samples_per_second": record.clocks.samples / seconds if record.clocks and seconds > 0 else None,
+        "tuning_samples": record.tuning.samples if record.tuning else 0,
+        "model": spec.model.name,
+        "decoder": spec.decoder.name,
+        "status": record.status.value,
+    }
+    return {name: known.get(name) for name in TRIAL_COLUMNS}
 
 
-@cache
-def _types(kind: type) -> Mapping[str, object]:
-    hints = get_type_hints(kind)
-    return {f.name: hints[f.name] for f in dataclasses.fields(kind) if hints[f.name] in _TEXT | _NUMBER}
-
-
-LABELS = columns(Labels)  # what every row begins with
-
-TRIAL_COLUMNS = (
-    *(*LABELS, "status", "reason"),
-    *(*columns(Clocks), "elbo_train", "elbo_test", "log_likelihood_test", "log_likelihood_test_se", "estimator"),
-    *("samples_per_second", "learning_rate", "tuning_samples", "model", "decoder", "pixels", "jobs", "threads"),
-    *("device", "cpu_share", "budget", "machine", "processor", "python", "torch", "data"),
-)
-TRACE_COLUMNS = columns(Labels, TraceRow)
-DIAGNOSTIC_COLUMNS = (*LABELS, "samples", "updates", "name", "value")
-LIKELIHOOD_COLUMNS = columns(Labels, EstimateRecord)
-LIKELIHOOD_TRACE_COLUMNS = (
-    *(*LABELS, "samples", "model_evaluations", "train_seconds", "estimator", "split", "num_points", "num_failed"),
-    *("log_likelihood", "log_likelihood_se", "bias", "warnings", "seconds"),
-)
-DIAGNOSIS_COLUMNS = columns(Labels, DiagnosisRecord)
-LATENT_COLUMNS = (*LABELS, "dimension", *columns(LatentRecord))
-
-TEXTS = texts(Labels, TrialRecord, Provenance, EstimateRecord, DiagnosisRecord) | {"status", "model", "decoder", "name"}
+def _first_estimate(estimates: Sequence[EstimateRecord]) -> dict[str, object]:
+    """The columns of the first estimate on test data; its mean is left out if it is over some of the points only."""
+    first = next((estimate for estimate in estimates if estimate.split == "test"), None)
+    if first is None:
+        return {}
+    columns: dict[str, object] = {"estimator": first.estimator}
+    if first.num_failed:
+        return columns
+    return columns | {
+        "log_likelihood_test": first.log_likelihood,
+        "log_likelihood_test_se": first.log_likelihood_se,
+    }

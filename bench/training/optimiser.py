@@ -26,6 +26,13 @@ def make_optimiser(
     of past gradients: a parameter that does not affect the likelihood moves to its prior mode 0 as fast as any other.
     ``annealing`` a makes the step of update t = 0, 1, ... ``learning_rate / (1 + a t)``.
     Sources: AEVB, appendices C and E; Kingma & Ba 2015, algorithm 1.  Raises ValueError for another ``name``.
+
+    >>> theta = nn.Parameter(torch.ones(2))
+    >>> optimiser = make_optimiser("adagrad", [theta], learning_rate=0.5, num_data=100)
+    >>> (3 * theta).sum().backward()
+    >>> optimiser.step()
+    >>> theta.detach()
+    tensor([0.5000, 0.5000])
     """
     parameters = list(parameters)
     on_cpu = all(parameter.device.type == "cpu" for parameter in parameters)
