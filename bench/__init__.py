@@ -93,7 +93,7 @@ if not (Path(__file__).parent / "algorithms").is_dir():
 
 
 def __getattr__(name: str) -> object:
-    """Import a name when it is first used (PEP 562), so that `bench --help` stays quick."""
+    """Import a name when it is first used (PEP 562), so that `bench --help` stays fast."""
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'bench' has no attribute {name!r}")

@@ -26,7 +26,7 @@ from bench.training.state import StateMixin
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """What every shipped algorithm has, with the paper's values; derive from it to add your own, or do without it."""
+    """What all shipped algorithms have, with the paper's values; derive from it to add options, or do without it."""
 
     learning_rate: float | Literal["auto"] = option(
         "auto",
@@ -85,7 +85,7 @@ class Algorithm(FitMixin, StateMixin, Plugin, ABC):
         """``latent_size`` is d; the other keywords are the command line's words.
 
         ``model`` names an architecture with its options (``mlp[hidden=100]``), ``decoder`` the observation model
-        p(x|z): bernoulli, gaussian, unit_gaussian or the path of a file that holds another one.
+        p(x|z): one of `bench list decoders`, or the path of a file that holds another one.
         Raises OptionError for an unknown, ill-typed or out-of-range argument, UnknownName or PluginError for a plugin.
         """
         if isinstance(latent_size, bool) or not isinstance(latent_size, int) or latent_size < 1:

@@ -25,7 +25,7 @@ class PPCAOptions:
     num_test: int = option(1000, "test datapoints", unit="datapoints", minimum=1)
 
     def __post_init__(self) -> None:
-        """Refuse a plane that fills all dimensions, so that the noise could not be told from it."""
+        """Refuse a plane that fills all dimensions, from which the noise could not be distinguished."""
         if self.rank >= self.pixels:
             raise OptionError(f"`rank` of ppca must be below `pixels`, {self.pixels} (got {self.rank}).")
 

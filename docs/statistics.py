@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 import bench
-from bench.execution.runner import Execution
+from bench.execution.execution import Execution
 from bench.reporting.comparison.compare import LIKELIHOOD_SHARE, Comparison, compare
 from bench.reporting.comparison.measures import OTHERS
 from bench.statistics import bootstrap, intervals, moderated

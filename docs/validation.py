@@ -42,7 +42,7 @@ class Size:
 
 SIZES = {
     "full": Size(100, 200_000, 500_000, 500, 100, (3, 10, 50), near=0.1),
-    "smoke": Size(12, 2_000, 2_000, 40, 20, (3,), near=math.inf),
+    "smoke": Size(12, 2_000, 2_000, 20, 10, (3,), near=math.inf),
 }
 
 

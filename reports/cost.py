@@ -65,8 +65,8 @@ class Cost(Figure):
             for place, points in means.items():
                 x_front, y_front = front(points)
                 axes[place].plot(x_front, y_front, drawstyle="steps-post", color=GREY, linewidth=1, zorder=1)
-                in_row = (trials["dataset"] == place.dataset) & (trials["n_train"] == place.n_train)  # axes are shared
-                set_logarithmic(axes[place], trials.loc[in_row, "x"])
+            for row, trials_of_row in trials.groupby(["dataset", "n_train"], sort=False):  # whose axes are shared
+                set_logarithmic(next(ax for place, ax in axes.items() if place[:2] == row), trials_of_row["x"])
             tuning = "" if clock == "samples" else ", the choice of the learning rate included"
             about = (
                 "Large marks: means over seeds, small ones: seeds. Line: the Pareto front of the means. Log-likelihood "

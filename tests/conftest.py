@@ -61,7 +61,7 @@ def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     It is not to be changed: take a copy.
     """
     import bench
-    from bench.execution.runner import Execution
+    from bench.execution.execution import Execution
 
     out = tmp_path_factory.mktemp("trained") / "<b>run & 'co'"
     asked: dict[str, Any] = {"algos": "aevb[learning_rate=0.05],mcem", "z": [2, 3], "seeds": 5, "budget": 2000}

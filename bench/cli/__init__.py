@@ -1,4 +1,4 @@
-"""The command line: one file a command, thin.  Torch and pandas are imported by the commands that need them."""
+"""The command line: one thin file per command.  Torch and pandas are imported by the commands that need them."""
 
 from __future__ import annotations
 

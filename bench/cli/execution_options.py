@@ -17,7 +17,7 @@ from bench.execution.execution import Execution
 def execution_options(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Add --jobs, --threads, --device and --backend to a command, which gets them as ``execution``.
 
-    ``what`` are the things that run, in the singular: trial, model.
+    ``what`` names the things that run, in the singular: trial, model.
     """
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:

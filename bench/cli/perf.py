@@ -29,7 +29,7 @@ EXIT_INTERRUPTED = 130
     type=float,
     default=0.05,
     show_default=True,
-    help="Chance that anything is called slower or faster where nothing has changed",
+    help="Chance that anything is called slower or faster if nothing has changed",
 )
 @click.option("--only", metavar="EXPR", default="", help="Benchmarks to run, as pytest -k: 'update and aevb'")
 @click.option(
@@ -44,8 +44,8 @@ def command(against: str, rounds: int, min_ratio: float, alpha: float, only: str
     """Did a change make anything slower?  Measure the revision REV and the working tree in turn, on this machine.
 
     Runs the benchmarks in tests/perf of the git checkout around the current folder, on both sides, in rounds that
-    alternate which comes first: about a minute a round, less with --only.  Slower or faster is what is both
-    significant and large.
+    alternate which comes first: about a minute per round, less with --only.  A benchmark counts as slower or
+    faster if its change is both significant and large.
 
     Exit codes: 0 nothing is slower; 1 something is; 2 the command was wrong, or a side does not run; 3 a benchmark
     fails in the working tree; 130 interrupted.
@@ -57,7 +57,7 @@ def command(against: str, rounds: int, min_ratio: float, alpha: float, only: str
     try:
         measured = measure.measure(against, rules, only, lambda number, side: _ended(number, side, rounds))
     except KeyboardInterrupt:
-        click.echo("Interrupted: nothing was judged, and nothing is left behind.", err=True)
+        click.echo("Interrupted: there is no result, and nothing is left behind.", err=True)
         return EXIT_INTERRUPTED
     rows = timings.compare(*measured.seconds(), rules)
     rows = timings.with_failures(rows, *([side.failures for side in sides] for sides in (measured.base, measured.new)))

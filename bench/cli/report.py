@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import webbrowser
 from pathlib import Path
 
@@ -34,6 +35,8 @@ def command(
 
     Several RUNs come into one report.  Exit code 3 if a report could not be made.
     """
+    gc.set_threshold(20_000, 20, 20)  # imports and figures make many objects that stay: searching them takes a tenth
+
     from rich.console import Console
 
     from bench import api

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from bench import plugins
 from bench.cli.execution_options import execution_options
 from bench.cli.values import count, counts, duration, names, seeds
 from bench.execution.execution import Execution
@@ -29,11 +30,14 @@ EXIT_SOME_FAILED = 3
 @click.option("--n-train", type=counts(1), help="Training-set sizes: 1000,50000  [default: all the data]")
 @click.option("--seeds", type=seeds, help="5 is seeds 0 to 4; 3,7 is those two  [default: 3]")
 @click.option("--dataset", help="Data set with its options: mnist[binarize=static]  [default: digits]")
-@click.option("--model", help="Networks: mlp, deep or linear, with options in brackets  [default: mlp]")
+@click.option(
+    "--model",
+    help=f"Networks, with options in brackets, or a file: {', '.join(plugins.find('model'))}  [default: mlp]",
+)
 @click.option("--hidden", type=count(1), help="Hidden units  [default: what suits the data set]")
 @click.option(
     "--decoder",
-    help="Observation model p(x|z): bernoulli, gaussian, unit_gaussian or a file  [default: the data set's]",
+    help=f"Observation model p(x|z), or a file: {', '.join(plugins.find('decoder'))}  [default: the data set's]",
 )
 @click.option("--budget", type=count(1), help="Training samples for each trial: 1e6  [default: 3e5]")
 @click.option(

@@ -52,7 +52,7 @@ class Data:
                 raise DataError(f"{name} must lie in [0, 1] (got {low:.3g} to {high:.3g}).")
 
     def fingerprint(self) -> str:
-        """SHA-256 of the training and test values: tells whether two trials had the same data."""
+        """SHA-256 of the training and test values: shows whether two trials had the same data."""
         content = hashlib.sha256(self.x_train.numpy().tobytes())
         content.update(self.x_test.numpy().tobytes())
         return content.hexdigest()

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from bench.estimator import Estimate, Estimator
 from bench.likelihood.blocks import blocks
-from bench.likelihood.bridge import Bridge, BridgeOptions, estimate
+from bench.likelihood.bridge import Bridge, BridgeOptions, estimate, start_refusal
 from bench.likelihood.weights import Weighed
 from bench.models.latent import LatentVariableModel
 
@@ -31,11 +31,7 @@ class AIS(Estimator):
 
     def refusal(self, model: LatentVariableModel) -> str:
         """See `Estimator.refusal`."""
-        if self.options.start == "encoder" and model.encoder is None:
-            return (
-                "`start` of ais cannot be 'encoder' for a model without an encoder: use fitted, the default, or prior."
-            )
-        return super().refusal(model)
+        return start_refusal("ais", self.options, model) or super().refusal(model)
 
     def log_likelihood(self, model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Estimate:
         """See `Estimator.log_likelihood`."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bench.estimator import Estimate, Estimator
 from bench.likelihood.blocks import blocks
-from bench.likelihood.bridge import Bridge, BridgeOptions, estimate
+from bench.likelihood.bridge import Bridge, BridgeOptions, estimate, start_refusal
 from bench.likelihood.weights import Weighed
 from bench.mcmc import hmc
 from bench.models.latent import LatentVariableModel
@@ -33,7 +33,7 @@ class BDMC(Estimator):
     """Bidirectional Monte Carlo: on data drawn from the model, annealing bounds log p(x) from both sides.
 
     Forward chains give a lower bound; chains run back from the z that each x was drawn with, an exact draw of its
-    posterior, give an upper bound.  Their gap bounds the error of both, and tells how far `ais` with the same options
+    posterior, give an upper bound.  Their gap bounds the error of both, and shows how far `ais` with the same options
     can be trusted on this model.  It says nothing about x, since the data are drawn from the model.
     Cost: twice that of `ais`.  Source: Grosse et al. 2015; Wu et al. 2017, section 3.2.
 
@@ -47,11 +47,7 @@ class BDMC(Estimator):
 
     def refusal(self, model: LatentVariableModel) -> str:
         """See `Estimator.refusal`."""
-        if self.options.start == "encoder" and model.encoder is None:
-            return (
-                "`start` of bdmc cannot be 'encoder' for a model without an encoder: use fitted, the default, or prior."
-            )
-        return super().refusal(model)
+        return start_refusal("bdmc", self.options, model) or super().refusal(model)
 
     def log_likelihood(self, model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Estimate:
         """See `Estimator.log_likelihood`; x is not used: the data are drawn from the model."""

@@ -69,7 +69,7 @@ class Importance(Estimator):
         if self.options.proposal != "hmc" and model.discrete is not None:
             return (
                 f"`proposal` of importance cannot be {self.options.proposal!r} for a model whose z is one of "
-                f"{model.discrete.latents_in_words}: use hmc, the default,, which is Gibbs sampling for such models."
+                f"{model.discrete.latents_in_words}: use hmc, the default, which is Gibbs sampling for such models."
             )
         return super().refusal(model)
 

@@ -1,11 +1,11 @@
-"""The diagnosis of a trained model as it is kept."""
+"""The diagnosis of a trained model, as a record."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from bench.execution.evaluation import Evaluated, in_double_reach
+from bench.execution.evaluation import Evaluated, on_float64_device
 from bench.likelihood.diagnosis import Diagnosis, diagnose
 from bench.likelihood.family import Latents
 from bench.models.latent import LatentVariableModel
@@ -17,7 +17,7 @@ def diagnosed(model: LatentVariableModel, x: Tensor, estimate: Evaluated, noise:
 
     ``noise`` seeds all draws.
     """
-    model, x = in_double_reach(model, x[: estimate.record.num_points])
+    model, x = on_float64_device(model, x[: estimate.record.num_points])
     log_likelihood, standard_error = (
         estimate.values[quantity].to(x.device) for quantity in ("log_likelihood", "standard_error")
     )

@@ -18,7 +18,7 @@ from bench.training.session import Session
 
 
 class Estimates:
-    """The estimates of a model that has been trained on so many samples; those of earlier states are forgotten."""
+    """The estimates of a model that has been trained on ``samples`` samples; those of earlier states are dropped."""
 
     def __init__(self, folder: TrialFolder, samples: int) -> None:
         """Reads what the folder holds."""
@@ -67,7 +67,7 @@ class Estimates:
 
 
 def complete(folder: TrialFolder, session: Session, evaluation: Evaluation) -> None:
-    """Write the estimates of log p(x) of test data that are lacking, and the diagnosis; their seconds are counted."""
+    """Write the missing estimates of log p(x) of test data, and the diagnosis; their seconds count as evaluation."""
     started = time.perf_counter()
     model, samples, x = session.learner.model, session.clocks.samples, evaluation.points["test"]
     estimates = Estimates(folder, samples)

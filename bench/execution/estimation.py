@@ -100,9 +100,9 @@ def plan(path: Path, likelihood: Sequence[str] = (), points: int = 0, split: Spl
 
 
 def run(plan: EstimationPlan, execution: Execution, backend: Backend) -> Iterator[Estimated]:
-    """Estimate log p(x) for every model that is to do, and yield what became of each as soon as it is known.
+    """Estimate log p(x) for every model in ``plan.todo``, and yield the outcome of each as it arrives.
 
-    A model whose estimation fails, or whose worker dies, has a ``failure``; the others go on.
+    A model whose estimation fails, or whose worker dies, has a ``failure``; the others continue.
     """
     names = cycle(devices.device_names(execution.device))
     tasks = [

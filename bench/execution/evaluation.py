@@ -48,7 +48,7 @@ def estimate(choice: Choice, model: LatentVariableModel, x: Tensor, split: str, 
     the training.
     """
     estimator: Estimator = choice.create()
-    model, x = in_double_reach(model, x)
+    model, x = on_float64_device(model, x)
     estimate = _estimate(estimator, model, x, torch.Generator(x.device).manual_seed(noise))
     record = EstimateRecord(
         estimator=choice.name,
@@ -71,8 +71,8 @@ def estimate(choice: Choice, model: LatentVariableModel, x: Tensor, split: str, 
     return Evaluated(record, {**values, **estimate.diagnostics})
 
 
-def in_double_reach(model: LatentVariableModel, x: Tensor) -> tuple[LatentVariableModel, Tensor]:
-    """Both where float64 exists: as they are, or copies on the CPU for Apple's MPS, which has none."""
+def on_float64_device(model: LatentVariableModel, x: Tensor) -> tuple[LatentVariableModel, Tensor]:
+    """Both on a device that has float64: unchanged, or copied from Apple's MPS, which lacks it, to the CPU."""
     return (copy.deepcopy(model).cpu(), x.cpu()) if x.device.type == "mps" else (model, x)
 
 
@@ -83,5 +83,5 @@ def _estimate(estimator: Estimator, model: LatentVariableModel, x: Tensor, strea
     except Exception as error:  # noqa: BLE001  # estimators are plugins too
         unknown = torch.full((len(x),), torch.nan, dtype=torch.float64)
         reason = str(error) if isinstance(error, OptionError) else f"It failed: {type(error).__name__}: {error}"
-        return Estimate(unknown, unknown, "", 0, warnings=(reason,))  # what does not exist has no bias
+        return Estimate(unknown, unknown, "", 0, warnings=(reason,))  # without an estimate there is no bias
     return estimate

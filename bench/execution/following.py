@@ -1,4 +1,4 @@
-"""Training as it is followed: one row of the trace per evaluation mark."""
+"""The trace of a training: one row per evaluation mark."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bench.training.session import Look, Session
 def follow(look: Look, session: Session, evaluation: Evaluation) -> TraceRow | None:
     """The row of an evaluation mark, with estimates of log p(x) if it is a likelihood mark; their seconds are counted.
 
-    None before the first update of an algorithm without an encoder: nothing is known of it yet.
+    None before the first update of an algorithm without an encoder: there is nothing to record yet.
     """
     started = time.perf_counter()
     is_due = any(look.previous < mark <= session.clocks.samples for mark in evaluation.marks)

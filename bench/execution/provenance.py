@@ -1,4 +1,4 @@
-"""What makes a number beside the trial's identity: code, data, machine and versions."""
+"""What makes a number, apart from the trial's identity: code, data, machine and versions."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _processor() -> str:
 
 
 def code_hashes(spec: TrialSpec) -> dict[str, str]:
-    """Hashes of today's code that the trial trains with, by what it is of."""
+    """Hashes of the code that a trial would use today: of each of its plugins, by kind, and of the harness."""
     choices = {name: getattr(spec, name) for name in ("algorithm", "dataset", "model", "decoder")}
     return {**{name: choice.plugin.source_hash() for name, choice in choices.items()}, "harness": harness_hash()}
 
@@ -98,7 +98,7 @@ def code_hashes(spec: TrialSpec) -> dict[str, str]:
 def code_changes(spec: TrialSpec, made_by: Provenance | None, estimates: Sequence[EstimateRecord] = ()) -> list[str]:
     """What has been edited since a trial ran, in words: its plugins, the harness, the estimators of its ``estimates``.
 
-    Empty for a trial that has not begun.  Results of other code than today's are stale.
+    Empty for a trial that has not begun.  Results that other code has made are stale.
     """
     if made_by is None:
         return []

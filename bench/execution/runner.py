@@ -31,10 +31,11 @@ class Task:
 
 
 def run(plan: Plan, execution: Execution, backend: Backend, ended: Callable[[TrialSpec], object]) -> None:
-    """Run the trials that are to do; ``ended`` is called in this process after each.
+    """Run the trials in ``plan.todo``; ``ended`` is called in this process after each.
 
     A trial that raises, diverges or runs out of time gets a row like any other, and so does one whose worker dies.  On
-    KeyboardInterrupt the workers are stopped, the trials under way marked as interrupted, and the exception passes.
+    KeyboardInterrupt the workers are stopped, the trials under way are marked as interrupted, and the exception is
+    raised again.
     """
     for spec in plan.todo:
         _reset(plan, spec)
@@ -53,7 +54,7 @@ def run(plan: Plan, execution: Execution, backend: Backend, ended: Callable[[Tri
 
 
 def _reset(plan: Plan, spec: TrialSpec) -> None:
-    """Make the trial wait.  A failed one starts afresh: its code may have been mended since."""
+    """Make the trial wait.  A failed one starts afresh: its code may have been fixed since."""
     folder = plan.store.trial(spec.id)
     if folder.read_status().status is Status.FAILED:
         folder.clear()
@@ -63,7 +64,7 @@ def _reset(plan: Plan, spec: TrialSpec) -> None:
 
 
 def _tasks(plan: Plan, execution: Execution) -> Iterator[Task]:
-    """One for each trial to do; CUDA devices are handed out in turn."""
+    """One task per trial to do; CUDA devices are assigned in turn."""
     names = cycle(devices.device_names(execution.device))
     for spec in plan.todo:
         settings = Settings(

@@ -27,7 +27,7 @@ CHECKPOINT_SECONDS = 15.0
 
 
 class TimedOut(BenchError):
-    """The trial took longer than it was given."""
+    """The trial exceeded its time limit."""
 
 
 def execute(folder: TrialFolder, spec: TrialSpec, settings: Settings) -> Status:
@@ -49,7 +49,7 @@ def execute(folder: TrialFolder, spec: TrialSpec, settings: Settings) -> Status:
 
 
 class Trial:
-    """A trial under way: what is known of it, and the folder that all it makes is written to."""
+    """A trial under way: its record so far, and the folder that it writes to."""
 
     def __init__(self, folder: TrialFolder, settings: Settings) -> None:
         """Nothing is read yet."""
@@ -99,7 +99,7 @@ class Trial:
         complete(self.folder, session, evaluation)
 
     def keep(self, session: Session) -> None:
-        """Between two updates: notice a time-out, save a checkpoint now and then, show a sign of life."""
+        """Between two updates: check the time limit, save a checkpoint now and then, and report progress."""
         now = time.monotonic()
         is_over = self.settings.timeout is not None and now - self.started > self.settings.timeout
         if session.clocks.updates and (is_over or now - self.checkpointed > CHECKPOINT_SECONDS):

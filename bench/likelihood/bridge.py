@@ -33,6 +33,16 @@ class BridgeOptions:
     )
 
 
+def start_refusal(estimator: str, options: BridgeOptions, model: LatentVariableModel) -> str:
+    """Why the chains of an ``estimator`` cannot start on this model as its options say; empty if they can."""
+    if options.start == "encoder" and model.encoder is None:
+        return (
+            f"`start` of {estimator} cannot be 'encoder' for a model without an encoder: use fitted, the default, or "
+            "prior."
+        )
+    return ""
+
+
 class Bridge:
     """Chains between a starting distribution and the posterior of each row of one block x [N, D]."""
 

@@ -26,7 +26,7 @@ class State(NamedTuple):
 
 
 class Info(NamedTuple):
-    """Diagnostics of one step, a value for each chain [..., N]."""
+    """Diagnostics of one step, one value per chain [..., N]."""
 
     acceptance: Tensor  # probability of acceptance, 0 if the energy at the end is not finite
     accepted: Tensor  # bool

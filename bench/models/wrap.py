@@ -37,7 +37,7 @@ def wrap_model(
       as images [N, C, H, W].  If the observation model has a log-variance, it returns a tuple (location, scale).
     - ``encoder``, if there is one, maps x to a tuple (mean [N, d], scale [N, d]) of a Gaussian q(z|x).
     - ``latent_size`` is d.
-    - ``observation_model`` names p(x|z): ``bernoulli``, ``gaussian``, ``unit_gaussian`` or the file of another one.
+    - ``observation_model`` names p(x|z): one of `bench list decoders`, such as ``bernoulli``, or the file of another.
     - ``image_shape`` is the shape of one datapoint as the encoder takes it, such as (1, 28, 28); by default [D].
     - ``probabilities`` says that the decoder outputs probabilities instead of logits.  They are clipped by the machine
       precision: log p(x|z) is then less accurate than with logits.

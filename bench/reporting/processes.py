@@ -45,8 +45,6 @@ def run_in_processes(work: Sequence[Callable[[], T]], processes: int) -> Iterato
 def _inherit(work: Sequence[Callable[[], object]]) -> None:
     global _inherited  # noqa: PLW0603  # a forked process does nothing else
     _inherited = work
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)  # OpenMP's threads are not inherited
 
 
 def _call(i: int) -> object:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -58,7 +59,8 @@ def make_reports(
     pages = [each for each in selected if each.formats and isinstance(each.report, Page)]
     others = [each for each in selected if each.formats and not isinstance(each.report, Page)]
     entries, failures = _all_entries() if pages else ([], [])
-    made = _render(results, _merged([*others, *entries]), processes, progress)
+    with _one_thread():
+        made = _render(results, _merged([*others, *entries]), processes, progress)
     for each in others:
         if isinstance(error := made[each.key].error, UsageError):
             raise error
@@ -116,6 +118,19 @@ def _render(
     return made
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch work in one thread: tensors this small only wait for each other in several."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def _read_before_forking(results: Results, reports: Iterable[Report]) -> None:
     """Read and import what several figures need, so that not every process does."""
     from bench.reporting.figures.looks import looks
@@ -164,7 +179,7 @@ def failure(name: str, error: Exception) -> str:
 
 
 def _written(folder: Path, selected: Selected, made: Made | None) -> Made:
-    """What was made, with the files on disk that were asked for."""
+    """What was made, with the requested files on disk."""
     if made is None:
         return Made(selected.name, selected.report)
     files = {each: made.contents[each] for each in selected.formats if each in made.contents}

@@ -47,14 +47,16 @@ def _load(names: Sequence[str]) -> tuple[dict[str, Report], dict[str, PluginErro
     """By the name of their files; options that differ from the defaults are part of it: ``cost-clock-samples``."""
     reports: dict[str, Report] = {}
     unloaded: dict[str, PluginError] = {}
-    for text in names or plugins.find("report"):
-        reference, settings = plugins.resolve("report", text)
+    calls = [plugins.resolve("report", text) for text in names] or [
+        (each, {}) for each in plugins.find("report").values()
+    ]
+    for reference, settings in calls:
         try:
             report: Report = reference.load()(**settings)
         except PluginError as error:
             if names:
                 raise
-            unloaded[text] = error
+            unloaded[reference.name] = error
         else:
             changed = options.call_name(reference.name, report.options).removeprefix(reference.name)
             reports[reference.name + re.sub(r"[^\w.]+", "-", changed).rstrip("-")] = report

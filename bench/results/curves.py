@@ -35,7 +35,7 @@ def trial_curves(trace: pd.DataFrame, clock: str, quantity: str) -> dict[str, Po
     """
     x, y = (trace[column].to_numpy(dtype=np.float64) for column in (clock, quantity))
     rows = trace.groupby("trial", sort=False).indices
-    points = {str(trial): curves.points(x[own], y[own]) for trial, own in rows.items()}
+    points = {str(trial): curves.points(x[index], y[index]) for trial, index in rows.items()}
     return {trial: each for trial, each in points.items() if len(each[0])}
 
 
@@ -83,7 +83,7 @@ def times(results: Results, clock: str, aims: Mapping[Place, float] | None = Non
 
 
 def check_reference(name: str, known: Iterable[str]) -> None:
-    """Raise OptionError if the algorithm ``name`` that others are to be compared with did not run (empty: none)."""
+    """Raise OptionError if ``name``, the algorithm to compare the others with, did not run; empty means none."""
     if name and name not in known:
         raise OptionError(f"`reference` must be an algorithm of this run (got {name!r}).{did_you_mean(name, known)}")
 
@@ -113,6 +113,6 @@ def heights(results: Results, along: Mapping[Place, tuple[float, float]] | None 
     means: dict[str, float] = {}
     for cell, seeds in cells(results.trials):
         low, high = along.get(cell.place, (math.nan, math.nan))
-        own = {trial: bounds[trial] for trial in seeds["trial"] if trial in bounds}
-        means.update({trial: convergence.mean_height(curve, low, high) for trial, curve in own.items()})
+        of_cell = {trial: bounds[trial] for trial in seeds["trial"] if trial in bounds}
+        means.update({trial: convergence.mean_height(curve, low, high) for trial, curve in of_cell.items()})
     return pd.Series(means, dtype=float).reindex(results.trials["trial"])

@@ -173,7 +173,7 @@ def _cell(spec: TrialSpec) -> Cell:
 
 
 def _labels(spec: TrialSpec, run: str) -> Labels:
-    """The trial's own, with the name of its ``run`` if another run has the same algorithm at the same place."""
+    """The labels of a trial, with the name of its ``run`` if another run has the same algorithm at the same place."""
     labels = Labels(**spec.labels())
     if not run:
         return labels

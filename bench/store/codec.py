@@ -44,7 +44,7 @@ def _filled(kind: Any, data: object) -> object:
     if origin in (Union, types.UnionType):
         return _one_of(get_args(kind), data)
     if dataclasses.is_dataclass(kind) and isinstance(data, dict):
-        hints = _hints(kind)
+        hints = _hints(cast(type, kind))
         unknown = data.keys() - hints.keys()
         if unknown:
             raise TypeError(f"unknown field {min(unknown)!r}")

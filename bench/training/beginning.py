@@ -28,7 +28,7 @@ def begin(
     learning_rate: float | None = None,
     now: Callable[[], float] = time.perf_counter,
 ) -> Tuning | None:
-    """Set ``learner`` up, its step size chosen first if that is ``auto``; returns the choice, None if none was due.
+    """Set up ``learner``, after choosing its step size if that is ``auto``; returns the choice or None.
 
     ``noise`` seeds the learner's random stream; ``learning_rate`` is an earlier choice, made when this training began.
     """
@@ -44,7 +44,7 @@ def begin(
 
 
 def set_up(learner: TrainableT, problem: Problem, noise: int, learning_rate: float | None = None) -> TrainableT:
-    """`setup` with a stream of its own, that dropout in the networks draws from too; returns ``learner``.
+    """Call `setup` with a new random stream, which dropout in the networks also uses; returns ``learner``.
 
     ``learning_rate`` replaces ``auto``, and nothing else.
     """

@@ -53,8 +53,8 @@ class FitMixin:
     ) -> FittableT:
         """Learn from x [N, D] (or [N, rows, columns]) until ``budget`` training samples are seen; returns self.
 
-        ``history`` then holds, for every evaluation mark, the clocks, the objective and, if there is an encoder, the
-        lower bound on (at most) the first 1000 datapoints.  ``progress`` is called at each mark.
+        ``history`` then has one entry per evaluation mark: samples and training seconds so far, the objective and, if
+        there is an encoder, the lower bound on (at most) the first 1000 datapoints.  ``progress`` is called at each.
         Raises OptionError for a bad ``x`` or ``budget``, Diverged if the bound is no longer finite or has blown up.
 
         >>> from bench.algorithms.aevb import AEVB

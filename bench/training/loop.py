@@ -50,8 +50,8 @@ def train(
     """Update until ``budget`` training samples are seen, advancing ``clocks`` and ``means`` (new ones if None).
 
     Yields at the start, at each mark, at the end, and every ``patience`` seconds in between, always between two updates
-    and with the clocks stopped.  A mark is met by the first update that reaches it.  ``now`` tells the seconds; that of
-    a session waits for its device.
+    and with the clocks stopped.  A mark is met by the first update that reaches it.  ``now`` returns the time in
+    seconds; a session passes a clock that waits for its device.
     """
     means = RunningMeans() if means is None else means
     if clocks.samples == 0:

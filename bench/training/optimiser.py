@@ -19,12 +19,12 @@ def make_optimiser(
     prior: bool = True,
     annealing: float = 0.0,
 ) -> Optimizer:
-    """``adagrad`` or ``adam`` on a loss in nats a datapoint, with a N(0, I) prior on the parameters where asked.
+    """``adagrad`` or ``adam`` for a loss in nats per datapoint; with ``prior``, the parameters have the prior N(0, I).
 
     Maximising ``N mean L(x) + log p(theta)`` is minimising ``-mean L(x) + |theta|^2 / 2N``: a weight decay of 1/N.
-    That term is part of the objective, so its gradient is scaled as the rest of it is, by Adam too (a decay beside the
-    gradient, as of AdamW, would have another optimum, which is no MAP estimate).  Both divide by the size of past
-    gradients: a parameter that the data say nothing of moves to its prior mode 0 as fast as any other moves.
+    That term is part of the objective, so both optimisers scale its gradient like the rest (a decay that is decoupled
+    from the gradient, as in AdamW, would have another optimum, which is not a MAP estimate).  Both divide by the size
+    of past gradients: a parameter that does not affect the likelihood moves to its prior mode 0 as fast as any other.
     ``annealing`` a makes the step of update t = 0, 1, ... ``learning_rate / (1 + a t)``.
     Sources: AEVB, appendices C and E; Kingma & Ba 2015, algorithm 1.  Raises ValueError for another ``name``.
     """
@@ -44,7 +44,7 @@ def make_optimiser(
 
 
 def warm_up(device: torch.device) -> None:
-    """Make PyTorch load what it loads at the first update: over a second, and no algorithm's own."""
+    """Make PyTorch load what it loads at the first update: over a second that would be charged to the algorithm."""
     parameter = nn.Parameter(torch.zeros(1, device=device))
     optimiser = make_optimiser("adagrad", [parameter], 0.1, num_data=1)
     parameter.square().sum().backward()

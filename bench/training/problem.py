@@ -50,7 +50,8 @@ class Problem:
 
         Initial weights are drawn on the CPU, so that they are the same on every device.
         """
-        with torch.device("cpu"), torch.random.fork_rng(devices=[]):  # torch's layers draw first weights of their own
+        # torch's layers draw initial weights from the global generator, which is put back.
+        with torch.device("cpu"), torch.random.fork_rng(devices=[]):
             decoder = self.architecture.decoder(self.shape, seeds.generator("decoder", self.seed))
             recognition = (
                 self.architecture.encoder(self.shape, seeds.generator("encoder", self.seed)) if encoder else None

@@ -126,7 +126,7 @@ def test_learning_beats_the_starting_point(plugin: PluginRef) -> None:
     algorithm, batches = begun(plugin)
     x = blobs()
     before = algorithm.estimate_log_likelihood(x, "importance[num_samples=200]")
-    for _ in train(algorithm, batches, Clocks(), budget=20_000):
+    for _ in train(algorithm, batches, Clocks(), budget=10_000):
         pass
     after = algorithm.estimate_log_likelihood(x, "importance[num_samples=200]")
     assert after.mean > before.mean + 1 + 10 * (before.standard_error + after.standard_error)

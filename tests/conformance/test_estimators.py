@@ -18,7 +18,11 @@ from bench.plugins import PluginRef
 from bench.training.problem import Problem
 
 EVERY = list(plugins.find("estimator").values())
-QUICK = {"ais": {"num_steps": 20}, "bdmc": {"num_steps": 20, "num_points": 7}, "hmc": {"num_samples": 20}}
+QUICK = {
+    "ais": {"num_steps": 5, "num_chains": 4},
+    "bdmc": {"num_steps": 5, "num_chains": 4, "num_points": 7},
+    "hmc": {"num_samples": 20, "num_warmup": 10},
+}
 DETERMINISTIC = ("exact",)  # others draw, if only where to begin
 
 both = pytest.mark.parametrize("encoder", [True, False], ids=["encoder", "no encoder"])

@@ -8,7 +8,7 @@ import pytest
 
 import bench
 from bench import plugins
-from bench.execution.runner import Execution
+from bench.execution.execution import Execution
 from bench.plugins import PluginRef
 from bench.report import Report
 from bench.reporting.rendering import make_reports

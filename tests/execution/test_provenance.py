@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench.execution import estimation, runner
+from bench.execution import estimation
 from bench.execution.provenance import BENCH, ROOT, _imported_sources, harness_hash
 
 
@@ -81,7 +81,7 @@ def test_an_edited_architecture_or_estimator_is_noticed(tmp_path: Path) -> None:
     blobs = Path(__file__).parent.parent / "plugins" / "blobs.py"
     asked = {"dataset": str(blobs), "algos": "wakesleep[learning_rate=0.1]", "z": (2,), "seeds": 1, "budget": 100}
     asked |= {"model": f"{network}[hidden=5]", "likelihood": f"{mine}[num_samples=5]", "likelihood_points": 5}
-    here = runner.Execution(backend="sequential", device="cpu")
+    here = bench.Execution(backend="sequential", device="cpu")
     out = tmp_path / "run"
     bench.run(out=out, execution=here, quiet=True, **asked)
     assert bench.load(out).changed_since == {}

@@ -26,9 +26,9 @@ MEMORY = """
 import re, torch
 from pathlib import Path
 from bench import seeds
-from bench.likelihood.importance import Importance
-from bench.models.mlp import MLP
-from bench.problem import Problem
+from bench.estimators.importance import Importance
+from bench.architectures.mlp import MLP
+from bench.training.problem import Problem
 x = torch.bernoulli(torch.full((200, 784), 0.2), generator=seeds.generator("pixels"))
 model = Problem(x, 20, MLP(hidden=500, init_scale=0.05), "bernoulli").model(encoder=True)
 Importance(num_samples=5000, proposal="encoder").estimate(model, x, seeds.generator("draws"))

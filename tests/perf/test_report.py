@@ -10,7 +10,7 @@ import pytest
 
 import bench
 from bench import api, plugins
-from bench.execution.runner import Execution
+from bench.execution.execution import Execution
 
 STUDY: dict[str, Any] = {
     "algos": "aevb,wakesleep,mcem",

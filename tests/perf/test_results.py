@@ -9,7 +9,7 @@ import pytest
 
 import bench
 from bench import api
-from bench.execution.runner import Execution
+from bench.execution.execution import Execution
 from bench.reporting.comparison.compare import compare
 from bench.store.records import TraceRow
 from bench.store.trial_folder import TrialFolder

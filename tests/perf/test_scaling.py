@@ -11,7 +11,7 @@ import pytest
 from joblib.externals.loky import get_reusable_executor
 
 from bench.execution import runner
-from bench.execution.runner import Execution
+from bench.execution.execution import Execution
 from bench.store.run_folder import Store
 from bench.studies.study import Study
 

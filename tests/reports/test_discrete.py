@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 import bench
 from bench import plugins
-from bench.execution.runner import Execution
+from bench.execution.execution import Execution
 from bench.options import split_list
 from bench.results.frames import Results
 

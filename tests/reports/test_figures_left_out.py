@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 import bench
 from bench import plugins
-from bench.execution.runner import Execution
+from bench.execution.execution import Execution
 from bench.reporting.figures.grid import panel_grid
 from bench.reporting.figures.image_panels import Row, draw
 from bench.reporting.figures.log_axis import set_logarithmic

@@ -171,7 +171,7 @@ def test_fit_tells_that_it_has_diverged() -> None:
 
 
 def test_the_decoder_is_named_as_on_the_command_line() -> None:
-    with pytest.raises(OptionError, match=r"choose decoder='gaussian'"):
+    with pytest.raises(OptionError, match="choose another observation model, such as gaussian"):
         aevb().fit(blobs() + 0.5, budget=100)
     fitted = AEVB(2, model="mlp[hidden=5]", decoder="gaussian", device="cpu", learning_rate=0.02)
     assert fitted.fit(blobs() + 0.5, budget=200).history[-1]["samples"] == 240

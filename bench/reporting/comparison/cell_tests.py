@@ -95,10 +95,10 @@ def _with_means(row: Row, one: pd.Series, other: pd.Series) -> Row:
     return replace(row, base=means[0], new=means[1], change=change)
 
 
-def _with_change(row: Row, found: moderated.TTest) -> Row:
-    ends = np.array([found.difference, *found.interval()])
+def _with_change(row: Row, test: moderated.TTest) -> Row:
+    ends = np.array([test.difference, *test.interval()])
     change, low, high = map(float, np.exp(ends) if row.unit == "ratio" else ends)
-    return replace(row, change=change, low=low, high=high, p=found.p)
+    return replace(row, change=change, low=low, high=high, p=test.p)
 
 
 def _ranked(measure: Measure, row: Row, one: pd.Series, other: pd.Series) -> CellTest:

@@ -63,7 +63,7 @@ def in_timing(base: pd.DataFrame, new: pd.DataFrame, timings: str) -> str:
 
 def _differing(base: pd.DataFrame, new: pd.DataFrame, columns: dict[str, str]) -> str:
     for column, word in columns.items():
-        there, here = (set(trials[column].dropna().map(_text)) for trials in (base, new))
+        there, here = (set(map(_text, trials[column].dropna().unique())) for trials in (base, new))
         if there and here and there != here:
             return f"other {word}: {_listed(there)} in BASE, {_listed(here)} in NEW"
     return ""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Literal, TypedDict
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -21,9 +21,28 @@ from bench.reporting.figures.log_axis import label_logarithmic
 from bench.reporting.figures.looks import GREY, Look, legend_entries, looks, style
 from bench.statistics.curves import Band, entry, visible_range
 
-DASHES: dict[str, Any] = {"test": "-", "train": (0, (4, 2))}
-HOLLOW: dict[str, Any] = {"markersize": 5.5, "markerfacecolor": "white", "markeredgewidth": 1.2, "linestyle": "none"}
-STRAY: dict[str, Any] = {"linestyle": ":", "linewidth": 0.9, "marker": "x", "markersize": 4}
+
+class Hollow(TypedDict):
+    """The look of a mark that is a log-likelihood."""
+
+    markersize: float
+    markerfacecolor: str
+    markeredgewidth: float
+    linestyle: Literal["none"]
+
+
+class Stray(TypedDict):
+    """The look of the curve of a seed that is in no mean."""
+
+    linestyle: Literal[":"]
+    linewidth: float
+    marker: str
+    markersize: float
+
+
+DASHES: dict[str, Literal["-"] | tuple[float, Sequence[float]]] = {"test": "-", "train": (0, (4, 2))}
+HOLLOW: Hollow = {"markersize": 5.5, "markerfacecolor": "white", "markeredgewidth": 1.2, "linestyle": "none"}
+STRAY: Stray = {"linestyle": ":", "linewidth": 0.9, "marker": "x", "markersize": 4}
 
 
 @dataclass(frozen=True)
@@ -105,8 +124,18 @@ def _ends(panel: Sequence[Competitor]) -> Iterator[tuple[Competitor, Likelihood,
 def _draw_likelihood(ax: Axes, end: Likelihood, look: Look, shift: float, name: str) -> None:
     place = ax.transData + ScaledTranslation(shift / 72, 0, ax.figure.dpi_scale_trans)
     spread = end.spread if math.isfinite(end.spread) else None
-    marks = {**HOLLOW, "marker": look.marker, "color": look.colour, "label": name}
-    ax.errorbar([end.x], [end.mean], spread, capsize=2, elinewidth=1, zorder=4, transform=place, clip_on=False, **marks)
+    ax.errorbar(
+        *([end.x], [end.mean], spread),
+        marker=look.marker,
+        color=look.colour,
+        label=name,
+        capsize=2,
+        elinewidth=1,
+        zorder=4,
+        transform=place,
+        clip_on=False,
+        **HOLLOW,
+    )
 
 
 def _draw_band(ax: Axes, band: Band, split: str, look: Look, name: str) -> None:

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.reporting.figures.looks import GREY
+from bench.reporting.figures.titles import set_title
 
 COLUMNS = 4  # panels side by side, at most
 PANEL_SIZE = (3.0, 2.5)  # inches
@@ -53,7 +54,7 @@ def label_panels(row: Sequence[Axes], titles: Sequence[str], heading: str, xlabe
     """Titles of the panels of one group, the first below a ``heading``, and labels on the outer axes."""
     columns = columns_of(row[0])
     for i, (ax, title) in enumerate(zip(row, titles, strict=True)):
-        ax.set_title(f"{heading}\n{title}" if i == 0 else title, loc="left", fontsize=9, parse_math=False)
+        set_title(ax, f"{heading}\n{title}" if i == 0 else title)
         if i % columns == 0:
             ax.set_ylabel(ylabel)
         if i + columns >= len(row):

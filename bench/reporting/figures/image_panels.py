@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bench.reporting.figures.legends import add_legends_and_caption
 from bench.reporting.figures.looks import style
-from bench.reporting.figures.titles import with_heading
+from bench.reporting.figures.titles import set_title, with_heading
 from bench.reporting.tables.formatting import broken
 
 Array = NDArray[np.float32]
@@ -53,7 +53,7 @@ def draw(rows: Sequence[Row], caption: Sequence[str], width: float = PANEL) -> F
             for j, (title, (_, sheet)) in enumerate(zip(titles[i], row.panels, strict=True)):
                 ax = figure.add_subplot(grid[i, j])
                 ax.imshow(sheet, cmap="gray", vmin=0, vmax=1, interpolation="antialiased")  # if shrunk
-                ax.set_title(title, loc="left", fontsize=8, parse_math=False)
+                set_title(ax, title, size=8)
                 ax.set_axis_off()
         add_legends_and_caption(figure, [], [text for text in caption if text])
     return figure

@@ -6,7 +6,13 @@ import math
 from collections.abc import Iterable
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogFormatterSciNotation, LogLocator
+from matplotlib.lines import Line2D
+from matplotlib.markers import TICKDOWN
+from matplotlib.ticker import FixedLocator, FuncFormatter
+
+from bench.reporting.figures.looks import GREY
+
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def set_logarithmic(axes: Axes, values: Iterable[float], right: float = 0.04) -> tuple[float, float]:
@@ -26,22 +32,59 @@ def set_logarithmic(axes: Axes, values: Iterable[float], right: float = 0.04) ->
 
 
 def label_logarithmic(axes: Axes) -> None:
-    """Label the x axis, whose range is set, between powers of ten only if there were too few labels otherwise."""
+    """Label the x axis, whose range is set, between powers of ten only if there were too few labels otherwise.
+
+    Holds for all panels that share the axis.  Ticks without a label are one line of marks in each panel: as ticks of
+    their own they would take most of the time that a figure takes.
+    """
     left, right = axes.get_xlim()
     ratio, plain = right / left, left > 1e-3 and right < 1e4
     labelled: tuple[float, ...] = (1.5, 2, 3, 4, 5, 6, 8) if plain else (1.5, 3, 5, 7)  # powers of ten need more room
     if ratio >= 4:
         labelled = (2, 5) if ratio < 30 else (3,) if ratio < 100 else ()
-    scientific = LogFormatterSciNotation(minor_thresholds=(math.inf, math.inf))
 
     def label(x: float, _: object = None) -> str:
         return f"{x:g}" if plain else scientific(x)
 
-    def label_some(x: float, _: object = None) -> str:
-        mantissa = x / 10 ** math.floor(math.log10(x) + 1e-9)
-        return label(x) if any(math.isclose(mantissa, each, rel_tol=1e-6) for each in labelled) else ""
-
-    axes.xaxis.set_minor_locator(LogLocator(subs=(1.5, *range(2, 10)) if ratio < 4 else "auto", numticks=99))
+    powers = _between(left, right, (1,))
+    thinned = powers[:: math.ceil(len(powers) / 9)]
+    axes.xaxis.set_major_locator(FixedLocator(thinned))
+    axes.xaxis.set_minor_locator(FixedLocator(_between(left, right, labelled)))
     axes.xaxis.set_major_formatter(FuncFormatter(label))
-    axes.xaxis.set_minor_formatter(FuncFormatter(label_some))
+    axes.xaxis.set_minor_formatter(FuncFormatter(label))
     axes.tick_params(axis="x", which="minor", pad=5)  # shorter ticks, labels at the height of the others
+    unlabelled = _between(left, right, (*range(2, 10),) if len(powers) < 10 else (1,))
+    for panel in axes.get_shared_x_axes().get_siblings(axes):
+        _mark(panel, unlabelled)
+
+
+def _between(left: float, right: float, mantissas: Iterable[float]) -> list[float]:
+    """These multiples of the powers of ten, ascending, inside the range."""
+    powers = range(math.floor(math.log10(left)), math.ceil(math.log10(right)) + 1)
+    return [x for power in powers for x in (mantissa * 10.0**power for mantissa in mantissas) if left <= x <= right]
+
+
+def _mark(axes: Axes, places: list[float]) -> None:
+    """Small marks below the axis, which belong to the figure: they are no data."""
+    marks = Line2D(
+        *(places, [0.0] * len(places)),
+        transform=axes.get_xaxis_transform(),
+        color=GREY,
+        marker=TICKDOWN,
+        markersize=2,
+        markeredgewidth=0.6,
+        linestyle="none",
+    )
+    axes.figure.add_artist(marks)
+
+
+def scientific(x: float) -> str:
+    """In characters, not as a formula, which matplotlib would parse anew for each resolution.
+
+    >>> scientific(1e5), scientific(3e-4), scientific(1.5e10)
+    ('10⁵', '3×10⁻⁴', '1.5×10¹⁰')
+    """
+    mantissa, _, exponent = f"{x:.3e}".partition("e")
+    power = f"10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
+    factor = f"{float(mantissa):g}"
+    return power if factor == "1" else f"{factor}×{power}"

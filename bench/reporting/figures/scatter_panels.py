@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from bench.reporting.figures.grid import columns_of, panel_grid
 from bench.reporting.figures.legends import add_legends_and_caption
 from bench.reporting.figures.looks import Look, looks, style
-from bench.reporting.figures.titles import with_heading
+from bench.reporting.figures.titles import set_title, with_heading
 from bench.reporting.tables.formatting import broken
 
 TITLE_CHARACTERS = 32
@@ -48,7 +48,7 @@ def draw(scatters: Sequence[Scatter], caption: Sequence[str]) -> Figure:
             columns = columns_of(row[0])
             for i, (scatter, ax) in enumerate(zip(group, row, strict=True)):
                 _draw_points(ax, scatter, chosen)
-                ax.set_title(titles[i], loc="left", fontsize=9, parse_math=False)
+                set_title(ax, titles[i])
                 ax.set(xlim=(-furthest, furthest), ylim=(-furthest, furthest), xlabel="z1", aspect="equal")
                 for axis in (ax.xaxis, ax.yaxis):
                     axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))

@@ -14,6 +14,7 @@ from bench.reporting.figures.grid import COLUMNS
 from bench.reporting.figures.legends import add_legends_and_caption
 from bench.reporting.figures.log_axis import set_logarithmic
 from bench.reporting.figures.looks import GREY, Look, legend_entries, style
+from bench.reporting.figures.titles import set_title
 from bench.results.grid import Place
 
 LABELS = {"samples": "training samples", "model_evaluations": "model evaluations", "train_seconds": "training seconds"}
@@ -42,7 +43,7 @@ def draw(times: Mapping[str, pd.DataFrame], looks: Mapping[str, Look], caption: 
                     if i == 0:
                         aim = f"z = {place.z}: to {here['target'].iloc[0]:.2f} nats"
                         above = f"{place.dataset}, {place.n_train} training points"
-                        ax.set_title(f"{above}\n{aim}", loc="left", fontsize=9, parse_math=False)
+                        set_title(ax, f"{above}\n{aim}")
         add_legends_and_caption(figure, [legend_entries(dict(looks), line=False)], caption)
     return figure
 

@@ -9,7 +9,7 @@ _NUMBER = re.compile(r"[-+<]?\d[\d.,e+-]*%?(( ± | to )[-+]?\d[\d.,e+-]*)?$")
 
 
 def without_common(columns: dict[str, list[str]]) -> tuple[dict[str, list[str]], dict[str, str]]:
-    """The columns that differ between rows, and what the others say in all of them; all where none would be left."""
+    """The columns that differ between rows, and the value of each of the others; all columns if none would be left."""
     common = {name: cells[0] for name, cells in columns.items() if len(cells) > 1 and len(set(cells)) == 1}
     if len(common) == len(columns):
         return columns, {}

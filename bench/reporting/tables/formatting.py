@@ -15,12 +15,12 @@ MISSING = "–"
 
 
 def number(value: float, decimals: int = 2) -> str:
-    """``-20.126`` -> ``-20.13``; a dash where there is no number."""
+    """``-20.126`` -> ``-20.13``; a dash if there is no number."""
     return f"{value:.{decimals}f}" if math.isfinite(value) else MISSING
 
 
 def with_spread(value: float, deviation: float) -> str:
-    """``-20.13 ± 0.21``; more decimals for a tiny deviation; the value alone where no deviation is known."""
+    """``-20.13 ± 0.21``; more decimals for a tiny deviation; the value alone if no deviation is known."""
     if not (math.isfinite(value) and math.isfinite(deviation)):
         return number(value)
     decimals = 2 if deviation == 0 or deviation >= 0.01 else 4
@@ -49,24 +49,24 @@ def quantity(count: int, noun: str) -> str:
 
 
 def time(value: float) -> str:
-    """A time or a number of samples: ``4530``, ``0.253``, ``never`` where it is infinite."""
+    """A time or a number of samples: ``4530``, ``0.253``, ``never`` if it is infinite."""
     if math.isinf(value):
         return "never"
     return str(round(value)) if value >= 1000 else f"{value:.3g}" if math.isfinite(value) else MISSING
 
 
 def with_range(value: float, low: float, high: float) -> str:
-    """``4530 (3190 to 5810)``; the value alone where all are the same."""
+    """``4530 (3190 to 5810)``; the value alone if all are the same."""
     return time(value) if low == high or math.isnan(value) else f"{time(value)} ({time(low)} to {time(high)})"
 
 
 def factor(value: float, sign: str = "x ") -> str:
-    """``x 2.50``; ``x inf`` and ``x 0`` where one side never gets there."""
+    """``x 2.50``; ``x inf`` and ``x 0`` if one side never gets there."""
     return MISSING if math.isnan(value) else f"{sign}{value:.3g}"
 
 
 def seeds_in_words(done: int, others: Iterable[str]) -> str:
-    """``3``, or ``2 of 3 (1 diverged)``: ``others`` says of each seed that does not count what became of it."""
+    """``3``, or ``2 of 3 (1 diverged)``: ``others`` gives the status of each seed that does not count."""
     fates = Counter(others)
     if not fates:
         return str(done)
@@ -82,7 +82,7 @@ def text(value: object) -> str:
 
 
 def broken(text: str, width: int) -> str:
-    """``text`` on lines of at most ``width``, broken behind spaces, commas and brackets where it can be."""
+    """``text`` on lines of at most ``width``, broken after spaces, commas and brackets if possible."""
     lines = [""]
     for piece in re.findall(rf"[^ ,\[]{{0,{width - 1}}}[ ,\[]|[^ ,\[]{{1,{width}}}", text):
         if len(lines[-1]) + len(piece.rstrip()) > width:

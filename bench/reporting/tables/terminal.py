@@ -20,7 +20,7 @@ _TEXT_WIDTH = 20  # characters that a text is wrapped to at the least
 def render_table(frame: pd.DataFrame, title: str, width: int | None = None) -> Table:
     """A table for the terminal from a frame as it is displayed, made to fit ``width`` characters (the terminal's).
 
-    Numbers stand to the right and are never broken over lines.  Where the table is too wide, columns with one value in
+    Numbers stand to the right and are never broken over lines.  If the table is too wide, columns with one value in
     all rows move into the caption (texts first, and from the right), then texts wrap, then the last columns are left
     out and named in the caption.
     """
@@ -78,7 +78,7 @@ class _Column:
 
 
 def _fit(columns: list[_Column], width: int) -> tuple[list[_Column], list[str]]:
-    """The columns that there is room for, and what the caption says in place of the others."""
+    """The columns that there is room for, and what the caption says instead of the others."""
     notes = []
     constant = sorted((c for c in reversed(columns) if c.constant), key=lambda c: c.numeric)
     while constant and len(columns) > 1 and _total(c.widest for c in columns) > width:
@@ -101,5 +101,5 @@ def _rooms(columns: list[_Column], width: int) -> list[int]:
 
 
 def _total(widths: Iterable[int]) -> int:
-    """Of a table with two spaces between columns and one behind the last."""
+    """Of a table with two spaces between columns and one after the last."""
     return sum(width + 2 for width in widths) - 1

@@ -11,13 +11,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 from PIL import Image
 
 from bench.reporting.figures.looks import style
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
-    from matplotlib.transforms import Bbox
 
 DOTS = 200  # per inch
 _UNDATED: dict[str, dict[str, None]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
@@ -31,13 +34,31 @@ def image_files(figure: Figure, name: str, formats: Sequence[str]) -> dict[str, 
 
 
 def fix_layout(figure: Figure) -> Bbox:
-    """Lay the figure out once and for all; returns the rectangle that it has drawn in, in inches, with a margin."""
+    """Lay the figure out once and for all; returns the rectangle that holds all of it, in inches, with a margin."""
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
     with style():  # in which no layout engine is the default
         figure.set_layout_engine(None)
-    return figure.get_tightbbox().padded(0.1)
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            _fix_label(axes, axis)
+    return _extent(figure).padded(0.1)
+
+
+def _fix_label(axes: Axes, axis: Axis) -> None:
+    """Keep the label of an axis where it is, which each drawing would find again from all of its ticks."""
+    if axis.label.get_text():
+        on_screen = axis.label.get_transform().transform(axis.label.get_position())
+        axis.set_label_coords(*axes.transAxes.inverted().transform(on_screen))
+
+
+def _extent(figure: Figure) -> Bbox:
+    """The rectangle in inches that holds the panels as they are laid out, and the texts that may be longer."""
+    children = [child for axes in figure.axes for child in axes.get_children()]
+    texts = [child for child in children if isinstance(child, Text) and child.get_text()]
+    boxes = [artist.get_window_extent() for artist in (*figure.texts, *figure.legends, *texts)]
+    return Bbox.union([figure.bbox, *boxes]).transformed(figure.dpi_scale_trans.inverted())
 
 
 def _content(figure: Figure, format_: str, extent: Bbox) -> bytes:
@@ -50,7 +71,7 @@ def _content(figure: Figure, format_: str, extent: Bbox) -> bytes:
 
 
 def _small_png(drawn: io.BytesIO) -> bytes:
-    """The image in 256 colours, chosen to cover all: not to be told from the original, at a third of its size."""
+    """The image in 256 colours, chosen to cover all: indistinguishable from the original, at a third of its size."""
     small = io.BytesIO()
     with Image.open(drawn) as image:
         few = image.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
