@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -178,3 +179,21 @@ def test_how_to_run_is_checked_when_it_is_said() -> None:
         Execution(jobs=-1)
     assert Execution(jobs=5, backend="sequential").workers.count == 1
     assert Execution(jobs=5).workers.count == 5
+
+
+BLOCKED = """
+import functools, signal
+from bench.execution.backend import Workers
+from bench.execution.backends.loky import Loky
+
+blocked = functools.partial(signal.pthread_sigmask, signal.SIG_BLOCK)
+for outcome in Loky().run(blocked, [[], []], Workers(2)):
+    print(signal.SIGINT in outcome.result)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="Windows cannot block signals")
+def test_workers_leave_interrupts_to_the_caller_from_their_first_moment() -> None:
+    """A terminal sends Ctrl-C to all of them, even before they have imported what would ignore it."""
+    finished = subprocess.run([sys.executable, "-c", BLOCKED], capture_output=True, text=True, check=True)
+    assert finished.stdout.splitlines() == ["True", "True"]
