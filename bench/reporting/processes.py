@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import TypeVar, cast
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ def run_in_processes(work: Sequence[Callable[[], T]], processes: int) -> Iterato
         futures = {pool.submit(_call, i): i for i in range(len(work))}
         for future in as_completed(futures):
             try:
-                yield futures[future], future.result()
+                yield futures[future], cast(T, future.result())
             except BrokenProcessPool:
                 continue
 

@@ -84,7 +84,7 @@ def load_models(
     for labels, spec, folder in sorted(
         trials, key=lambda trial: (trial[1].n_train, trial[1].z, order[trial[0]["algorithm"]], trial[1].seed)
     ):
-        cell = Cell(*(labels[name] for name in Cell._fields))
+        cell = Cell(str(labels["dataset"]), spec.n_train, spec.z, str(labels["algorithm"]))
         if cell in models:
             continue
         if folder.read_status().get("status") != Status.DONE:

@@ -30,7 +30,7 @@ def warnings(results: Results) -> list[str]:
 def _warnings(frame: pd.DataFrame, column: str, keys: list[str]) -> Iterator[str]:
     warned = frame[frame[column].fillna("") != ""]
     for (algorithm, z, *estimator), group in warned.groupby(keys, sort=False):
-        who = " of ".join([*estimator, str(algorithm)])
+        who = " of ".join(map(str, [*estimator, algorithm]))
         yield f"{who}, z={z}, {formatting.quantity(len(group), 'seed')}: {group[column].iloc[0]}"
 
 

@@ -91,9 +91,9 @@ def _competitor(cell: Cell, seeds: pd.DataFrame, traces: Curves) -> Competitor:
     statuses = dict(zip(seeds["trial"], seeds["status"], strict=True))
     ended_well = [trial for trial, status in statuses.items() if status == Status.DONE]
     others = {trial: status for trial, status in statuses.items() if status != Status.DONE}
-    own = {split: _curves(ended_well, traces[split]) for split in SPLITS}
-    bands = {split: curves.band(points) for split, points in own.items()}
-    apart = own["test"] if bands["test"] is None else []
+    by_split = {split: _curves(ended_well, traces[split]) for split in SPLITS}
+    bands = {split: curves.band(points) for split, points in by_split.items()}
+    apart = by_split["test"] if bands["test"] is None else []
     return Competitor(
         **cell._asdict(),
         num_done=len(ended_well),
