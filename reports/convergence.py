@@ -59,11 +59,11 @@ class Convergence(Table):
         times = {clock: curves.times(results, clock, aims) for clock in CLOCKS}
         heights = curves.heights(results)
         rows = []
-        for key, own in times["samples"].groupby(list(Cell._fields), sort=False):
+        for key, seeds in times["samples"].groupby(list(Cell._fields), sort=False):
             cell = Cell._make(key)
-            if own["time"].notna().any():
-                mine = {clock: each.loc[own.index, "time"].to_numpy() for clock, each in times.items()}
-                rows.append({**cell._asdict(), **_row(aims.get(cell.place, math.nan), mine, heights[own["trial"]])})
+            if seeds["time"].notna().any():
+                mine = {clock: each.loc[seeds.index, "time"].to_numpy() for clock, each in times.items()}
+                rows.append({**cell._asdict(), **_row(aims.get(cell.place, math.nan), mine, heights[seeds["trial"]])})
         return _with_speed_ups(pd.DataFrame(rows), times, self.options.reference)
 
     def display(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -92,7 +92,9 @@ def _with_speed_ups(table: pd.DataFrame, times: dict[str, pd.DataFrame], referen
     if table.empty:
         return table
     by_cell = {
-        clock: {Cell._make(key): own["time"].to_numpy() for key, own in each.groupby(list(Cell._fields), sort=False)}
+        clock: {
+            Cell._make(key): seeds["time"].to_numpy() for key, seeds in each.groupby(list(Cell._fields), sort=False)
+        }
         for clock, each in times.items()
     }
     rows = []
@@ -101,11 +103,11 @@ def _with_speed_ups(table: pd.DataFrame, times: dict[str, pd.DataFrame], referen
         place = Place(*row[list(Place._fields)])
         speed_ups: dict[str, object] = {"reference": name}
         for clock, cells_ in by_cell.items():
-            own, other = (cells_.get(Cell(*place, who)) for who in (row["algorithm"], name))
+            mine, other = (cells_.get(Cell(*place, who)) for who in (row["algorithm"], name))
             ratio, low, high = (math.nan, math.nan, math.nan)
-            if other is not None and own is not None and name != row["algorithm"]:
-                ratio = float(_ratio([other[None], own[None]])[0])
-                low, high = bootstrap.interval([other, own], _ratio)
+            if other is not None and mine is not None and name != row["algorithm"]:
+                ratio = float(_ratio([other[None], mine[None]])[0])
+                low, high = bootstrap.interval([other, mine], _ratio)
             speed_ups |= {f"speed_up_{clock}": ratio, f"speed_up_{clock}_low": low, f"speed_up_{clock}_high": high}
         rows.append(speed_ups)
     return pd.concat([table, pd.DataFrame(rows, index=table.index)], axis=1)
@@ -118,8 +120,8 @@ def _same_place(table: pd.DataFrame, row: pd.Series) -> pd.Series:
 def _ratio(strata: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
     """Of the medians: [B, S] and [B, T] -> [B]; NaN if neither is finite."""
     with np.errstate(invalid="ignore"):
-        reference, own = (_median(values, axis=1) for values in strata)
-        ratio: NDArray[np.float64] = np.asarray(reference / own, dtype=np.float64)
+        reference, median = (_median(values, axis=1) for values in strata)
+        ratio: NDArray[np.float64] = np.asarray(reference / median, dtype=np.float64)
     return ratio
 
 

@@ -41,8 +41,8 @@ class LatentDimensions(Figure):
             every = looks(dict.fromkeys(results.trials["algorithm"]))
             figure, axes = place_panels(places, "latent dimension, sorted", "KL (nats per datapoint)", share_x=False)
             units: dict[Place, list[str]] = {place: [] for place in places}
-            for cell, own in cells(latents):
-                by_rank = own["kl"].groupby(own["dimension"] + 1)
+            for cell, rows in cells(latents):
+                by_rank = rows["kl"].groupby(rows["dimension"] + 1)
                 mean, low, high = by_rank.mean(), by_rank.min(), by_rank.max()
                 ax, look = axes[cell.place], every[cell.algorithm]
                 ax.plot(mean.index, mean, color=look.colour, marker=look.marker, markersize=4, linewidth=1.2)

@@ -44,15 +44,15 @@ class LatentSpace(Figure):
         from bench.results.models import about, left_out
 
         names = [self._names(each) for each in planes]
-        coloured = len({name for own in names for name in own}) <= MOST_LABELS
+        coloured = len({name for labels in names for name in labels}) <= MOST_LABELS
         scatters = [
             Scatter(
                 f"{each.cell.dataset}, {each.cell.n_train} training points",
                 each.cell.algorithm,
                 each.encode(each.data.x_test[: self.options.points]).numpy(),
-                own if coloured else [""] * len(own),
+                labels if coloured else [""] * len(labels),
             )
-            for each, own in zip(planes, names, strict=True)
+            for each, labels in zip(planes, names, strict=True)
         ]
         uncoloured = (
             "" if coloured else f"More than {MOST_LABELS} labels cannot be told apart by colour: none is coloured."

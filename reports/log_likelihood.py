@@ -56,13 +56,13 @@ def _estimators(estimates: pd.DataFrame, cell: Cell) -> list[str]:
 def _row(seeds: pd.DataFrame, estimates: pd.DataFrame) -> dict[str, object]:
     """The numbers of one algorithm by one estimator, over the seeds that are done and estimated."""
     ended_well = done(seeds)
-    own = estimates[estimates["trial"].isin(ended_well["trial"])].drop_duplicates("trial", keep="last")
-    counted = own[own["log_likelihood"].notna() & (own["num_failed"].fillna(0) == 0)]
+    rows = estimates[estimates["trial"].isin(ended_well["trial"])].drop_duplicates("trial", keep="last")
+    counted = rows[rows["log_likelihood"].notna() & (rows["num_failed"].fillna(0) == 0)]
     values = counted["log_likelihood"]
     low, high = intervals.mean_interval(values)
-    not_counted = [_fate(seed, own) for _, seed in seeds.iterrows() if seed["trial"] not in set(counted["trial"])]
+    not_counted = [_fate(seed, rows) for _, seed in seeds.iterrows() if seed["trial"] not in set(counted["trial"])]
     return {
-        "bias": _texts(own["bias"]),
+        "bias": _texts(rows["bias"]),
         "log_likelihood": float(intervals.mean(values)),
         "log_likelihood_sd": float(intervals.spread(values)),
         "log_likelihood_low": float(low),
@@ -75,17 +75,17 @@ def _row(seeds: pd.DataFrame, estimates: pd.DataFrame) -> dict[str, object]:
         "elbo_train": float(intervals.mean(ended_well["elbo_train"])),
         "samples_min": float(ended_well["samples"].min()),
         "samples_max": float(ended_well["samples"].max()),
-        "num_points": float(own["num_points"].max()),
+        "num_points": float(rows["num_points"].max()),
         "pixels": _texts(seeds["pixels"]),
-        "warnings": formatting.warnings(own["warnings"]),
+        "warnings": formatting.warnings(rows["warnings"]),
     }
 
 
-def _fate(seed: pd.Series, own: pd.DataFrame) -> str:
+def _fate(seed: pd.Series, rows: pd.DataFrame) -> str:
     """Why a seed does not count."""
     if seed["status"] != Status.DONE:
         return str(seed["status"])
-    failed = own.loc[own["trial"] == seed["trial"], "num_failed"]
+    failed = rows.loc[rows["trial"] == seed["trial"], "num_failed"]
     if failed.empty:
         return "not estimated"
     return f"{int(failed.iloc[0])} points without estimate" if failed.iloc[0] > 0 else "not finite"

@@ -37,9 +37,9 @@ class Losses(Table):
         diagnosis = finite(results.diagnosis)
         rows = []
         for cell, seeds in cells(results.trials):
-            own = diagnosis[diagnosis["trial"].isin(done(seeds)["trial"])]
-            if len(own):
-                rows.append({**cell._asdict(), **_row(own)})
+            models = diagnosis[diagnosis["trial"].isin(done(seeds)["trial"])]
+            if len(models):
+                rows.append({**cell._asdict(), **_row(models)})
         frame = pd.DataFrame(rows)
         if len(frame):
             best = frame.groupby(["dataset", "n_train", "z"])["log_likelihood"].transform("max")
@@ -53,15 +53,15 @@ class Losses(Table):
         return shown.drop(columns=[name for name, drop in unneeded.items() if drop])
 
 
-def _row(own: pd.DataFrame) -> dict[str, object]:
-    collapse = own["collapse"].fillna("")
+def _row(models: pd.DataFrame) -> dict[str, object]:
+    collapse = models["collapse"].fillna("")
     return {
-        **{name: float(intervals.mean(own[name])) for name in MEANS},
-        **{f"{name}_se": float(intervals.error_of_mean(own[f"{name}_se"])) for name in GAPS},
-        "seeds": len(own),
-        "estimator": ", ".join(dict.fromkeys(own["estimator"].dropna().astype(str))),
-        "num_gap_points": float(own["num_gap_points"].min()),
-        "num_states": float(own["num_states"].max()),
+        **{name: float(intervals.mean(models[name])) for name in MEANS},
+        **{f"{name}_se": float(intervals.error_of_mean(models[f"{name}_se"])) for name in GAPS},
+        "seeds": len(models),
+        "estimator": ", ".join(dict.fromkeys(models["estimator"].dropna().astype(str))),
+        "num_gap_points": float(models["num_gap_points"].min()),
+        "num_states": float(models["num_states"].max()),
         "collapsed_seeds": int((collapse != "").sum()),
         "collapse": next((text for text in collapse if text), ""),
     }

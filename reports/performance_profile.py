@@ -49,7 +49,7 @@ class PerformanceProfile(Figure):
 
         ratios = profiles.ratios(
             [
-                {str(name): own["time"].to_numpy() for name, own in here.groupby("algorithm", sort=False)}
+                {str(name): seeds["time"].to_numpy() for name, seeds in here.groupby("algorithm", sort=False)}
                 for _, here in times.groupby(list(Place._fields), sort=False)
             ]
         )

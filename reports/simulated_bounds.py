@@ -28,8 +28,8 @@ class SimulatedBounds(Table):
         simulated = finite(results.likelihoods[results.likelihoods["split"] == "simulated"])
         rows = []
         for cell, seeds in cells(results.trials):
-            own = simulated[simulated["trial"].isin(seeds["trial"])]
-            for estimator, estimates in own.groupby("estimator", sort=False):
+            here = simulated[simulated["trial"].isin(seeds["trial"])]
+            for estimator, estimates in here.groupby("estimator", sort=False):
                 rows.append({**cell._asdict(), "estimator": estimator, **_row(estimates)})
         return pd.DataFrame(rows)
 

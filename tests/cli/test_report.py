@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import bench as bench_package
 from bench import plugins
 from bench.plugins import PluginRef
 
@@ -88,6 +90,27 @@ def test_a_report_of_ones_own(bench: Bench, run: Path, tmp_path: Path) -> None:
     shown = bench("report", "run", "--only", "./mine.py", "--format", "csv").stdout
     assert "Algorithms and seeds" in shown
     assert len(pd.read_csv(run / "report" / "tables" / "mine.csv")) == 20
+
+
+def test_a_file_added_to_the_shipped_reports_is_one_of_them(run: Path, tmp_path: Path) -> None:
+    """In a copy of the checkout, without another edit."""
+    root = Path(bench_package.__file__).parent.parent
+    copy = tmp_path / "copy"
+    for name in ("bench", "algorithms", "datasets", "reports"):
+        source = root / name if (root / name).is_dir() else root / "bench" / name  # beside or inside the package
+        shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+    (copy / "reports" / "mine.py").write_text(MINE)
+
+    def shown(*arguments: str) -> str:
+        command = [sys.executable, "-m", "bench", *arguments]
+        environment = {**os.environ, "PYTHONPATH": str(copy)}
+        return subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=True).stdout
+
+    assert "Algorithms and seeds" in shown("list", "reports")
+    text = shown("report", str(run), "--only", "mine,index", "--format", "csv,html")
+    assert "Algorithms and seeds" in text
+    assert len(pd.read_csv(run / "report" / "tables" / "mine.csv")) == 20
+    assert 'id="table-mine"' in (run / "report" / "index.html").read_text()
 
 
 def test_a_report_that_cannot_be_loaded_leaves_the_others(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import resource
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -46,3 +49,21 @@ def test_every_table_and_figure_is_made_in_30_seconds_and_the_page_has_8_megabyt
     print(f"together {sum(seconds.values()):.1f} s of one core, the page {size:.1f} MB")  # noqa: T201
     assert sum(seconds.values()) < 30
     assert size < 8
+
+
+@pytest.mark.slow
+@pytest.mark.timing
+def test_the_command_takes_8_seconds_of_processor_time(tmp_path: Path) -> None:
+    """For a run such as that of `make bench`, in the default formats, all processes together.
+
+    How long it was trained makes no difference: every curve has some dozen marks.
+    """
+    asked = {**ASKED, "z": [3, 5, 10], "seeds": 3, "budget": 5000}
+    bench.run(out=tmp_path / "run", execution=Execution(device="cpu"), quiet=True, **asked)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = [sys.executable, "-m", "bench", "report", str(tmp_path / "run")]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    print(f"{seconds:.1f} s")  # noqa: T201  # shown by pytest -rP
+    assert seconds < 8

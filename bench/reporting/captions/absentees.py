@@ -15,8 +15,8 @@ def without_bound(trials: pd.DataFrame, bounded: Iterable[str]) -> list[str]:
     """The algorithms that are not among ``bounded``, those that have a lower bound somewhere."""
     shown = set(bounded)
     return [
-        f"{name}: no seed has a lower bound." if done(own).empty else f"{name} has no encoder and so no lower bound."
-        for name, own in trials.groupby("algorithm", sort=False)
+        f"{name}: no seed has a lower bound." if done(rows).empty else f"{name} has no encoder and so no lower bound."
+        for name, rows in trials.groupby("algorithm", sort=False)
         if name not in shown
     ]
 
@@ -24,9 +24,9 @@ def without_bound(trials: pd.DataFrame, bounded: Iterable[str]) -> list[str]:
 def not_done(trials: pd.DataFrame, consequence: str) -> list[str]:
     """The seeds that did not end well, and the ``consequence``: ``aevb: 1 diverged of 5 runs, which ...``."""
     texts = []
-    for name, own in trials.groupby("algorithm", sort=False):
-        fates = Counter(own.loc[own["status"] != Status.DONE, "status"])
+    for name, rows in trials.groupby("algorithm", sort=False):
+        fates = Counter(rows.loc[rows["status"] != Status.DONE, "status"])
         listed = ", ".join(f"{count} {fate}" for fate, count in fates.items())
         if listed:
-            texts.append(f"{name}: {listed} of {len(own)} runs, {consequence}.")
+            texts.append(f"{name}: {listed} of {len(rows)} runs, {consequence}.")
     return texts

@@ -71,8 +71,8 @@ def _differing(base: pd.DataFrame, new: pd.DataFrame, columns: dict[str, str]) -
 
 def _estimators(results: Results, trials: pd.DataFrame) -> set[str]:
     """The first estimator of each trial, with its options and number of points, in words."""
-    own = first_estimates(results, trials)
-    return {f"{row['estimator']} on {int(row['num_points'])} points" for _, row in own.iterrows()}
+    estimates = first_estimates(results, trials)
+    return {f"{row['estimator']} on {int(row['num_points'])} points" for _, row in estimates.iterrows()}
 
 
 def first_estimates(results: Results, trials: pd.DataFrame) -> pd.DataFrame:

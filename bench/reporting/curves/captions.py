@@ -73,11 +73,11 @@ def _about_absentees(competitors: Sequence[Competitor]) -> list[str]:
     """Which algorithms have no lower bound or no band, and which seeds did not end well."""
     texts = []
     for name in dict.fromkeys(c.algorithm for c in competitors):
-        own = [c for c in competitors if c.algorithm == name]
-        if any(c.num_done for c in own) and not any(c.bands or c.strays for c in own):
-            fate = "is its mark" if any(c.likelihood for c in own) else "was not estimated"
+        entries = [c for c in competitors if c.algorithm == name]
+        if any(c.num_done for c in entries) and not any(c.bands or c.strays for c in entries):
+            fate = "is its mark" if any(c.likelihood for c in entries) else "was not estimated"
             texts.append(f"{name} has no encoder and so no lower bound; its log-likelihood {fate}.")
-        apart = _listed(c.z for c in own if c.apart)
+        apart = _listed(c.z for c in entries if c.apart)
         if apart:
             texts.append(f"{name}: its seeds have no stretch of this axis in common (z = {apart}), so each is drawn.")
     return [*texts, *about_unfinished(competitors)]
@@ -87,11 +87,11 @@ def about_unfinished(competitors: Sequence[Competitor]) -> list[str]:
     """Which seeds did not end well, one text per algorithm and status."""
     texts = []
     for name in dict.fromkeys(c.algorithm for c in competitors):
-        own = [c for c in competitors if c.algorithm == name]
-        fates = Counter(fate for c in own for fate in c.fates)
-        total = sum(c.num_done + len(c.fates) for c in own)
+        entries = [c for c in competitors if c.algorithm == name]
+        fates = Counter(fate for c in entries for fate in c.fates)
+        total = sum(c.num_done + len(c.fates) for c in entries)
         for fate, count in fates.items():
-            where = _listed(c.z for c in own if fate in c.fates)
+            where = _listed(c.z for c in entries if fate in c.fates)
             share = f"all {total} seeds" if count == total else f"{count} of {total} seeds"
             texts.append(f"{name}: {share} {fate} (z = {where}), not in the mean.")
     return texts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from bench.results.curves import trial_curves
-from bench.results.grid import Cell, Place, cells, done
+from bench.results.grid import Cell, Place, cells
 from bench.statistics import curves, intervals
 from bench.statistics.curves import Band, Points
 from bench.store.records import Status
@@ -68,9 +68,10 @@ class Competitor:
 def read(results: Results, clock: str) -> list[Competitor]:
     """Every algorithm at every place, with the curves of the lower bound, in the order of `cells`."""
     traces = {split: trial_curves(results.trace, clock, f"elbo_{split}") for split in SPLITS}
+    trials = results.trials[[*Cell._fields, "trial", "status", "log_likelihood_test", clock]]  # few columns: quicker
     return [
-        dataclasses.replace(_competitor(cell, seeds, traces), likelihood=_likelihood(done(seeds), clock))
-        for cell, seeds in cells(results.trials)
+        dataclasses.replace(_competitor(cell, seeds, traces), likelihood=_likelihood(seeds, clock))
+        for cell, seeds in cells(trials)
     ]
 
 
@@ -87,30 +88,33 @@ def read_likelihoods(results: Results, clock: str) -> list[Competitor]:
 
 
 def _competitor(cell: Cell, seeds: pd.DataFrame, traces: Curves) -> Competitor:
-    ended_well = seeds["status"] == Status.DONE
-    own = {split: _curves(seeds.loc[ended_well, "trial"], traces[split]) for split in SPLITS}
-    bands = {split: curves.band(points) for split, points in own.items()}
-    apart = own["test"] if bands["test"] is None else []
+    statuses = dict(zip(seeds["trial"], seeds["status"], strict=True))
+    ended_well = [trial for trial, status in statuses.items() if status == Status.DONE]
+    others = {trial: status for trial, status in statuses.items() if status != Status.DONE}
+    by_split = {split: _curves(ended_well, traces[split]) for split in SPLITS}
+    bands = {split: curves.band(points) for split, points in by_split.items()}
+    apart = by_split["test"] if bands["test"] is None else []
     return Competitor(
         **cell._asdict(),
-        num_done=int(ended_well.sum()),
-        fates=tuple(seeds.loc[~ended_well, "status"]),
+        num_done=len(ended_well),
+        fates=tuple(others.values()),
         bands={split: band for split, band in bands.items() if band is not None},
         apart=bool(apart),
-        strays=(*apart, *_curves(seeds.loc[~ended_well, "trial"], traces["test"])),
+        strays=(*apart, *_curves(others, traces["test"])),
         likelihood=None,
     )
 
 
-def _curves(trials: pd.Series, by_trial: Mapping[str, Points]) -> list[Points]:
+def _curves(trials: Iterable[str], by_trial: Mapping[str, Points]) -> list[Points]:
     """The curve of each trial that has one."""
     return [by_trial[trial] for trial in trials if trial in by_trial]
 
 
 def _likelihood(seeds: pd.DataFrame, clock: str) -> Likelihood | None:
-    estimated = seeds[np.isfinite(seeds["log_likelihood_test"])]
-    values, x = estimated["log_likelihood_test"], estimated[clock]
-    if values.empty or not (x > 0).all():
+    values, x = (seeds[column].to_numpy(dtype=np.float64) for column in ("log_likelihood_test", clock))
+    estimated = (seeds["status"] == Status.DONE).to_numpy() & np.isfinite(values)
+    values, x = values[estimated], x[estimated]
+    if not len(values) or not (x > 0).all():
         return None
     return Likelihood(float(x.mean()), float(intervals.mean(values)), float(intervals.spread(values)))
 

@@ -46,7 +46,7 @@ def draw(rows: Sequence[Row], caption: Sequence[str], width: float = PANEL) -> F
         columns = max(len(row.panels) for row in rows)
         titles = [_titles(row, width) for row in rows]
         heights = [max(sheet.shape[0] / sheet.shape[1] for _, sheet in row.panels) * width for row in rows]
-        room = sum((max(title.count("\n") for title in own) + 1) * TITLE_LINE + 0.1 for own in titles)
+        room = sum((max(title.count("\n") for title in row_titles) + 1) * TITLE_LINE + 0.1 for row_titles in titles)
         figure = Figure(figsize=(max(columns * (width + 0.1), 4.0), sum(heights) + room), layout="constrained")
         grid = figure.add_gridspec(len(rows), columns, height_ratios=heights)
         for i, row in enumerate(rows):

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.markers import TICKDOWN, MarkerStyle
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from bench.reporting.figures.looks import GREY
@@ -70,7 +69,7 @@ def _mark(axes: Axes, places: list[float]) -> None:
         *(places, [0.0] * len(places)),
         transform=axes.get_xaxis_transform(),
         color=GREY,
-        marker=MarkerStyle(TICKDOWN),
+        marker=3,  # a tick downwards
         markersize=2,
         markeredgewidth=0.6,
         linestyle="none",

@@ -54,9 +54,9 @@ def _draw_panel(ax: Axes, here: pd.DataFrame, looks: Mapping[str, Look], every: 
     margin = (right / left) ** (NEVER / (1.04 + NEVER))
     never = right / margin**0.5
     for i, (name, look) in enumerate(looks.items()):
-        own = here.loc[here["algorithm"] == name, "time"].to_numpy()
-        if len(own):
-            x = np.where(np.isfinite(own), own, never)
+        values = here.loc[here["algorithm"] == name, "time"].to_numpy()
+        if len(values):
+            x = np.where(np.isfinite(values), values, never)
             median = float(np.quantile(x, 0.5, method="inverted_cdf"))
             ax.scatter(x, np.full(len(x), i), s=16, color=look.colour, marker=look.marker, alpha=0.6, linewidths=0)
             ax.plot([median, median], [i - 0.3, i + 0.3], color=look.colour, linewidth=2.5)
