@@ -154,6 +154,24 @@ def resolve(kind: str, text: str) -> tuple[PluginRef, dict[str, str]]:
     return known[name], settings
 
 
+def kind_of(text: str) -> str:
+    """Return the kind of the plugin in a user's file, as in ``"./mine.py"`` or ``"./mine.py[rate=0.1]"``.
+
+    Raises PluginError if the file is missing, fails on import or defines no plugin.
+    """
+    path = Path(parse_call(text)[0]).expanduser()
+    if not path.is_file():
+        raise PluginError(f"The plugin file {str(path)!r} does not exist: give the path of a Python file.")
+    path = path.resolve()
+    module = _from_file(path, "plugin", _edition(path))
+    contracts = {kind.name: kind.contract_class() for kind in KINDS.values()}
+    for name, contract in contracts.items():
+        if _defined(module, contract):
+            return name
+    known = ", ".join(contract.__name__ for contract in contracts.values())
+    raise PluginError(f"{path} must define a plugin, a class derived from one of these: {known} (found: none).")
+
+
 def create(kind: str, text: str) -> Any:
     """An instance of the plugin that ``text`` names, with the options in its brackets; raises what `resolve` does.
 
@@ -189,11 +207,7 @@ def _load(ref: PluginRef, edition: str) -> type[Any]:
     else:
         module = _from_file(Path(ref.source), ref.kind, edition)
     contract = kind.contract_class()
-    defined = [
-        value
-        for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, contract) and value.__module__ == module.__name__
-    ]
+    defined = _defined(module, contract)
     leaves = [cls for cls in defined if not any(cls in other.__mro__[1:] for other in defined)]
     if len(leaves) != 1:
         names = ", ".join(cls.__name__ for cls in leaves) or "none"
@@ -202,6 +216,15 @@ def _load(ref: PluginRef, edition: str) -> type[Any]:
             f"a class derived from {contract.__module__}.{contract.__name__} (found: {names})."
         )
     return _complete(leaves[0], ref)
+
+
+def _defined(module: ModuleType, contract: type[Plugin]) -> list[type[Any]]:
+    """Return the classes derived from a contract that a module defines itself."""
+    return [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, contract) and value.__module__ == module.__name__
+    ]
 
 
 def _complete(cls: type[Any], ref: PluginRef) -> type[Any]:

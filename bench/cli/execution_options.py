@@ -29,6 +29,7 @@ def execution_options(what: str) -> Callable[[Callable[..., Any]], Callable[...,
         @click.option(
             "--backend",
             type=_backend,
+            metavar="NAME",
             default="loky",
             show_default=True,
             help=f"What runs them: {', '.join(plugins.find('backend'))}, or a file with a back end of your own",

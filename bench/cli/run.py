@@ -29,7 +29,7 @@ EXIT_SOME_FAILED = 3
 @click.option("--z", type=counts(1), help="Latent sizes: 3,5,10  [default: 3]")
 @click.option("--n-train", type=counts(1), help="Training-set sizes: 1000,50000  [default: all the data]")
 @click.option("--seeds", type=seeds, help="5 is seeds 0 to 4; 3,7 is those two  [default: 3]")
-@click.option("--dataset", help="Data set with its options: mnist[binarize=static]  [default: digits]")
+@click.option("--dataset", help="Data set with its options, or a file: mnist[binarize=static]  [default: digits]")
 @click.option(
     "--model",
     help=f"Networks, with options in brackets, or a file: {', '.join(plugins.find('model'))}  [default: mlp]",
@@ -43,7 +43,7 @@ EXIT_SOME_FAILED = 3
 @click.option(
     "--likelihood",
     type=names,
-    help="Estimators of log p(x): ais,importance[num_samples=5000]  [default: importance]",
+    help="Estimators of log p(x), or files: ais,importance[num_samples=5000]  [default: importance]",
 )
 @click.option("--eval-points", type=count(1), help="First points of each split to follow the bound on  [default: 1000]")
 @click.option("--likelihood-points", type=count(1), help="First test points to estimate log p(x) of  [default: 300]")

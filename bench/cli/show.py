@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 def command(name: str) -> None:
     """Show one plugin: what it does, its options with types, units and defaults, its reference.
 
-    NAME is a name from `bench list`, or the file of an algorithm of your own.  A study is shown with its parts and
-    sizes.
+    NAME is a name from `bench list`, or the file of a plugin of your own.  A study is shown with its parts and sizes.
     """
     from rich.console import Console
 
@@ -98,11 +97,11 @@ def _show_study(study: StudyFile, console: Console) -> None:
 
 def _all_named(name: str) -> list[PluginRef]:
     """The plugins of that name, of every kind."""
-    from bench.plugins import KINDS, find, resolve
+    from bench.plugins import KINDS, find, kind_of, resolve
     from bench.studies import files as study_files
 
     if name.endswith(".py") or "/" in name:
-        return [resolve("algorithm", name)[0]]
+        return [resolve(kind_of(name), name)[0]]
     plain = name.partition("[")[0]
     by_kind = {kind: find(kind) for kind in KINDS}
     matches = [plugins[plain] for plugins in by_kind.values() if plain in plugins]

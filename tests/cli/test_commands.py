@@ -104,6 +104,16 @@ def test_docstrings_are_shown_reflowed_and_without_backticks(bench: Bench) -> No
     assert max(map(len, lines)) > 150  # COLUMNS is 200, and lines of the source have 120 characters at most
 
 
+def test_show_tells_the_kind_of_a_users_file(bench: Bench, tmp_path: Path) -> None:
+    file = tmp_path / "sum.py"
+    file.write_text("from bench.report import Table\n\nclass Sum(Table):\n    '''All of it.'''\n    table = None\n")
+    shown = bench("show", str(file)).stdout
+    assert "sum (report, " in shown
+    assert "All of it." in shown
+    file.write_text("x = 1\n")
+    assert "must define a plugin" in bench("show", str(file), code=2).stderr
+
+
 def test_export_gives_the_same_table_in_every_format(bench: Bench, run: Path, tmp_path: Path) -> None:
     trials = library.load(run).trials
     csv = pd.read_csv(io.StringIO(bench("export", "run").stdout))

@@ -48,7 +48,9 @@ def super_of(model: ObservationModel) -> ObservationModel:
     """The same with nothing but what the contract asks for."""
     kind = type(model)
     required = {
-        name: vars(kind)[name] for name in ("log_prob", "mean", "sample", "has_log_variance") if name in vars(kind)
+        name: vars(kind)[name]
+        for name in ("Options", "log_prob", "mean", "sample", "has_log_variance")
+        if name in vars(kind)
     }
     made: ObservationModel = type("Bare", (ObservationModel,), {**required, "__module__": kind.__module__})()
     return made
