@@ -24,7 +24,7 @@ Bench = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory, train: Callable[..., None]) -> Path:
-    """A small finished run, made once."""
+    """A small finished run, shared by the tests."""
     asked = (
         *("run", "--dataset", BLOBS, "--z", "2", "--budget", "1000", "--seeds", "1"),
         *("--algos", "aevb[learning_rate=0.05],mcem", "--likelihood", "importance[num_samples=20]", "--out", "run"),
