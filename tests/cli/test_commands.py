@@ -42,7 +42,7 @@ def run(finished: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.timing
 def test_help_is_quick() -> None:
-    assert min(_seconds([sys.executable, "-m", "bench", "--help"]) for _ in range(3)) < 0.4
+    assert any(_seconds([sys.executable, "-m", "bench", "--help"]) < 0.4 for _ in range(3))
 
 
 def test_help_imports_neither_torch_nor_pandas() -> None:
