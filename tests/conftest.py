@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Fixtures of all tests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bench.models.observation import observation_model
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests that judge a time are left out of parallel runs, where others run beside them."""
+    """Exclude tests that assert on a time from parallel runs, in which others run beside them."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         timed = [item for item in items if item.get_closest_marker("timing")]
         config.hook.pytest_deselected(items=timed)
@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")  # before any test changes the environment
 def data_dir() -> Path:
-    """The folder of real data that BENCH_DATA_DIR names; without it a test is skipped, but fails in CI."""
+    """The folder of real data that BENCH_DATA_DIR names; without it a test is skipped, or fails in CI."""
     named = os.environ.get("BENCH_DATA_DIR")
     if not named:
         reason = "BENCH_DATA_DIR is not set: name the folder with the MNIST and Frey Face files"
@@ -58,7 +58,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run for all tests of reports, in a folder with a hostile name: two algorithms, two latent sizes, five seeds.
 
-    It is not to be changed: take a copy.
+    Tests that change it take a copy.
     """
     import bench
     from bench.execution.execution import Execution
@@ -77,7 +77,7 @@ NOISE = 0.6
 
 @dataclass(frozen=True)
 class Known:
-    """A model with data drawn from it, and what is exactly true of them."""
+    """A model with data drawn from it, and their exact likelihood and posterior."""
 
     model: LatentVariableModel
     x: Tensor  # [N, D]
@@ -87,7 +87,7 @@ class Known:
 
 
 def _encoder(shape: Shape, loadings: Tensor, bias: Tensor, covariance: Tensor, generator: torch.Generator) -> Encoder:
-    """The exact posterior mean but for a twentieth, and a diagonal of half as much variance again."""
+    """95 % of the exact posterior mean, and 150 % of its variances."""
     encoder = Linear().encoder(shape, generator)
     network: Any = encoder.network
     weight = 0.95 * covariance @ loadings.T / NOISE**2

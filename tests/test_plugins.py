@@ -1,4 +1,4 @@
-"""Plugins are found by file name, and what is wrong with a file is said."""
+"""Plugins are found by file name, and messages say what is wrong with a file."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_users_file_is_loaded_by_path_and_hashes_its_source(tmp_path: Path) ->
     before = plugin.source_hash()
     copy.write_text(MINE.read_text().replace("class ImportanceWeighted", "class IMPORTANCEWeighted"))  # as long
     assert plugin.source_hash() != before
-    assert plugin.load().__name__ == "IMPORTANCEWeighted"  # not the one that this process already has
+    assert plugin.load().__name__ == "IMPORTANCEWeighted"  # not the one that this process has already loaded
     copy.write_text("raise ValueError")
     with pytest.raises(PluginError, match="fails on import"):
         plugin.load()

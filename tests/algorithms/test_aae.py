@@ -1,4 +1,4 @@
-"""The adversarial auto-encoder: what its discriminator learns, and that the encoder's draws come to the prior."""
+"""The adversarial auto-encoder: what its discriminator learns, and that the encoder's samples approach the prior."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def same_distribution(a: Tensor, b: Tensor) -> float:
 
 
 def p_value(algorithm: Algorithm, x: Tensor, n: int = 200) -> float:
-    """That one draw of q(z|x) for each of n datapoints is like n draws of the prior."""
+    """Test of whether one sample of q(z|x) per datapoint is distributed as n samples from the prior."""
     stream = seeds.generator("draws")
     with torch.no_grad():
         z = algorithm.model.encode(x[:n]).rsample(stream)
@@ -56,7 +56,7 @@ def p_value(algorithm: Algorithm, x: Tensor, n: int = 200) -> float:
 
 
 def test_the_two_sample_test_is_one() -> None:
-    """It finds a shift and a wrong scale, and nothing between draws of one distribution."""
+    """It detects a shift and a wrong scale, and no difference between samples of one distribution."""
     prior = torch.randn(400, 2, generator=seeds.generator("two samples"))
     assert same_distribution(prior[:200], prior[200:]) > 0.05
     assert same_distribution(prior[:200], prior[200:] + 0.5) <= FALSE_ALARM_RATE
@@ -64,9 +64,9 @@ def test_the_two_sample_test_is_one() -> None:
 
 
 def test_the_aggregate_posterior_comes_to_the_prior_and_the_model_to_the_data() -> None:
-    """On probabilistic PCA: neither holds at the start, nor where the discriminator's word has no weight.
+    """On probabilistic PCA; neither holds at the start, nor if the discriminator has no weight.
 
-    Within 0.3 nat of the maximum likelihood: what the algorithm ascends is no bound, so it need not reach it.
+    Within 0.3 nat of the maximum likelihood: the algorithm does not maximise a bound, so it need not reach it.
     """
     data = plugins.find("dataset")["ppca"].load()().load(seeds.generator("ppca"))
     x: Tensor = data.x_train

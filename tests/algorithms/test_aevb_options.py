@@ -44,7 +44,7 @@ def test_the_weight_of_the_kl_rises_to_one_and_stays() -> None:
 
 
 def test_warm_up_begins_without_a_kl_and_ends_as_the_bound() -> None:
-    """At sample 0 the encoder's gradient is the reconstruction's alone; after warm-up a step is a plain one's."""
+    """At sample 0 the encoder's gradient is that of the reconstruction; after warm-up a step is an ordinary one."""
     algorithm, batches = begun(kl_warmup=M)
     stream = algorithm.generator.clone_state()
     algorithm.step(batches[0])
@@ -64,7 +64,7 @@ def test_warm_up_begins_without_a_kl_and_ends_as_the_bound() -> None:
 
 
 def test_no_gradient_of_a_kl_below_the_floor() -> None:
-    """A dimension below it is free, one above pays in full, and the price never falls below the floor."""
+    """A dimension below it is free, one above it is charged in full, and the penalty never falls below the floor."""
     algorithm, _ = begun(free_bits=0.5)
     kl = torch.tensor([0.2, 0.4999, 0.7], requires_grad=True)
     penalty = algorithm.kl_penalty(kl)
@@ -75,7 +75,7 @@ def test_no_gradient_of_a_kl_below_the_floor() -> None:
 
 @pytest.mark.parametrize("settings", [{"kl_warmup": 1000}, {"free_bits": 3.0}, {"denoise": "masking"}])
 def test_the_objective_is_a_bound_whatever_is_ascended(settings: dict[str, Any]) -> None:
-    """Before its update a step reports the bound of its draws, not the easier thing: it lies below log p(x)."""
+    """A step reports the bound before its update, not the easier objective: the value lies below log p(x)."""
     algorithm, batches = begun(**settings)
     exact = float(algorithm.estimate_log_likelihood(batches[0].x, "importance[num_samples=2000]").mean)
     objective = float(algorithm.step(batches[0]).objective)
@@ -87,7 +87,7 @@ def test_the_objective_is_a_bound_whatever_is_ascended(settings: dict[str, Any])
 
 @pytest.mark.parametrize("denoise", ["masking", "salt_and_pepper", "gaussian"])
 def test_saved_state_continues_bit_equal(denoise: str, tmp_path: Path) -> None:
-    """In the midst of a warm-up, whose weight depends on the samples seen."""
+    """In the middle of a warm-up, whose weight depends on the number of samples seen."""
     settings = {"denoise": denoise, "corruption": 0.3, "kl_warmup": 10 * M, "free_bits": 0.05}
     algorithm, batches = begun(**settings)
     for update in range(3):

@@ -1,4 +1,4 @@
-"""Training with dropout: repeated bit for bit, unseen by evaluations, estimators and Markov chains."""
+"""Training with dropout: repeatable bit for bit, and disabled in evaluations, estimators and Markov chains."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def weights(algorithm: Algorithm) -> Tensor:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_looking_does_not_change_a_training(name: str) -> None:
-    """`fit` evaluates at every mark; a training that nobody looks at ends with the same weights."""
+    """`fit` evaluates at every mark; training without evaluations ends with the same weights."""
     looked_at, _ = begun(name)
     looked_at.fit(pixels(), budget=1000)
     unseen, minibatches = begun(name)
@@ -91,7 +91,7 @@ def test_estimates_are_of_the_networks_without_dropout() -> None:
 
 
 def test_chains_move_in_a_density_without_dropout() -> None:
-    """Else every leapfrog step would be of another density, and its energy error without bound."""
+    """Otherwise every leapfrog step would use another density, and the energy error would be unbounded."""
     (drops, batches), (keeps, _) = begun("mcem"), begun("mcem", KEEPS)
     assert isinstance(drops, MCEM)
     assert isinstance(keeps, MCEM)
@@ -105,7 +105,7 @@ def test_chains_move_in_a_density_without_dropout() -> None:
 
 
 def test_frozen_leaves_every_part_as_it_was() -> None:
-    """A part that was in evaluation mode within a model in training stays so."""
+    """A part in evaluation mode within a model in training mode stays in evaluation mode."""
     algorithm, _ = begun("aevb")
     algorithm.model.decoder.eval().requires_grad_(False)
     with frozen(algorithm.model):
@@ -131,9 +131,9 @@ def independent_pixels(x: Tensor, likelihood: str) -> float:
 
 @pytest.mark.parametrize(("likelihood", "scale"), [("bernoulli", 1), ("gaussian", 1), ("unit_gaussian", 4)])
 def test_each_structure_learns_more_than_pixels_on_their_own_can_tell(likelihood: str, scale: int) -> None:
-    """By a lower bound on log p of digits, and by 1 nat; before training the same does not hold.
+    """By at least 1 nat, in a lower bound on log p(x) of digits; before training this does not hold.
 
-    Beside noise of variance 1, pixels in [0, 1] have no direction worth a latent variable: their range is widened.
+    With noise of variance 1, pixels in [0, 1] have no direction worth a latent variable, so their range is widened.
     """
     data = plugins.find("dataset")["digits"].load()().load(seeds.generator("digits"))
     x = scale * data.x_train[:, data.x_train.std(0) > 0.1]  # a constant pixel has no largest Gaussian density

@@ -64,7 +64,7 @@ def test_divergence_of_the_parameters_is_that_of_their_gaussians() -> None:
 def test_bound_stays_below_the_evidence_and_comes_near() -> None:
     """x ~ N(b, w^2 + s^2) with a N(0, I) prior on (w, b, log s^2): the evidence is an integral over three numbers.
 
-    q(theta) misses half of it, as w and -w are as good as each other (log 2), and the correlation of w and s.
+    q(theta) misses half of it, since w and -w are equivalent (log 2), and the correlation of w and s.
     """
     x = line()
     evidence = log_evidence(x)

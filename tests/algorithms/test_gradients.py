@@ -43,7 +43,7 @@ def log_normal(z: Array, mean: Array | float, log_variance: Array | float) -> Ar
 
 
 def begun(name: str, **settings: object) -> tuple[Algorithm, Batch]:
-    """An algorithm with weights large enough for curvature to matter, in float64."""
+    """An algorithm in float64 with weights large enough for curvature to matter."""
     x = torch.bernoulli(torch.full((M, D), 0.4, dtype=torch.float64), generator=torch.Generator().manual_seed(1))
     algorithm: Algorithm = plugins.find("algorithm")[name].load()(
         Z, model=f"mlp[hidden={H},init_scale=0.5]", device="cpu", learning_rate=0.01, **settings
@@ -225,7 +225,7 @@ def test_wakesleep_ascends_two_objectives() -> None:
 
 
 def test_aae_reconstructs_and_fools_the_discriminator() -> None:
-    """E_q[log p(x|z)] + w log D(z), through z; the discriminator is the one that has just learned, held still."""
+    """E_q[log p(x|z)] + w log D(z), through z; the discriminator has just been updated and is held fixed."""
     algorithm, batch = begun("aae", adversarial_weight=2.0, discriminator_hidden=4)
     discriminator: torch.nn.Module = algorithm.discriminator  # type: ignore[attr-defined]
     for parameter in discriminator.parameters():
@@ -256,7 +256,7 @@ def test_aae_reconstructs_and_fools_the_discriminator() -> None:
 
 
 def test_mcem_ascends_the_complete_data_likelihood() -> None:
-    """One weight update: the gradient of log p(x, z) in theta where the chains have come to."""
+    """One weight update: the gradient of log p(x, z) in theta at the current state of the chains."""
     algorithm, batch = begun("mcem", num_updates=1)
     at, x, before = parameters(algorithm), batch.x.numpy(), algorithm.chains.clone()  # type: ignore[attr-defined]
     algorithm.step(batch)
@@ -267,7 +267,7 @@ def test_mcem_ascends_the_complete_data_likelihood() -> None:
 
 
 def test_mcem_updates_weights_as_often_as_asked() -> None:
-    """And only moves each chain once: after 5 updates the decoder is elsewhere than after 1, the chains are not."""
+    """But each chain moves only once: after 5 updates the decoder differs from that after 1, the chains do not."""
     (one, batch), (five, _) = begun("mcem", num_updates=1), begun("mcem", num_updates=5)
     for algorithm in (one, five):
         algorithm.step(batch)

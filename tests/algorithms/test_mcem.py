@@ -1,4 +1,4 @@
-"""Monte Carlo EM in minibatches, which is not the paper's: chains that are visited once a pass."""
+"""Monte Carlo EM in minibatches, which the paper does not use: chains that are visited once per pass."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ N, D, Z = 400, 8, 2
 
 
 def begun(x: Tensor, **settings: object) -> tuple[Any, Minibatches]:
-    """The algorithm with a linear decoder, and minibatches of what it asks for."""
+    """The algorithm with a linear decoder, and minibatches of the size that it requests."""
     mcem = plugins.find("algorithm")["mcem"].load()(Z, model="linear", decoder="gaussian", device="cpu", **settings)
     mcem.setup(Problem(x, Z, mcem.architecture, "gaussian", bounded=False), seeds.generator("noise"))
     return mcem, Minibatches(x, mcem.batch_size, seed=0)
@@ -32,7 +32,7 @@ def steps(mcem: Any, minibatches: Minibatches, first: int, count: int) -> list[f
 
 @pytest.mark.parametrize("batch_size", [40, "all"])
 def test_annealing_is_by_passes_through_the_data(batch_size: int | str) -> None:
-    """After three passes the step size is learning_rate / (1 + 3 a), however many updates they were."""
+    """After three passes the step size is learning_rate / (1 + 3 a), regardless of the number of updates."""
     mcem, minibatches = begun(rows(), batch_size=batch_size, annealing=0.5, learning_rate=0.02, num_candidates=0)
     steps(mcem, minibatches, 0, 3 * minibatches.per_epoch)
     (group,) = mcem.optimiser.param_groups
@@ -81,7 +81,7 @@ def test_saved_state_continues_bit_equal() -> None:
 
 @pytest.mark.parametrize("num_candidates", [0, 1000])
 def test_chains_come_to_the_posterior_and_with_candidates_at_their_first_visit(num_candidates: int) -> None:
-    """From the prior, in units of the posterior's width: of a linear Gaussian decoder, it is known."""
+    """Starting from the prior, in units of the posterior's width, which is known for a linear Gaussian decoder."""
     stream = seeds.generator("first visit")
     weights, noise = torch.linalg.qr(torch.randn(D, Z, generator=stream))[0] * 2, 0.2
     x = torch.randn(N, Z, generator=stream) @ weights.T + noise * torch.randn(N, D, generator=stream)
@@ -101,7 +101,7 @@ def test_chains_come_to_the_posterior_and_with_candidates_at_their_first_visit(n
     steps(mcem, minibatches, 0, minibatches.per_epoch)
     if num_candidates:
         assert squares() == pytest.approx(Z, rel=0.3)
-    else:  # a chain that went on from anywhere but its last place would never come nearer
+    else:  # a chain that did not continue from its last state would never come closer
         assert squares() > 10
         steps(mcem, minibatches, minibatches.per_epoch, 30 * minibatches.per_epoch)
         assert squares() == pytest.approx(Z, rel=0.3)

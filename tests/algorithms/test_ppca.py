@@ -1,4 +1,4 @@
-"""On data from probabilistic PCA with a linear decoder, learning has a known end: the maximum likelihood."""
+"""With a linear decoder on data from probabilistic PCA, learning has a known optimum: the maximum likelihood."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def exact(algorithm: Algorithm, x: torch.Tensor) -> float:
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_reaches_the_maximum_likelihood(name: str, data: Data) -> None:
-    """Within 0.1 nat a datapoint, from more than 1 nat below."""
+    """Within 0.1 nat per datapoint, starting more than 1 nat below."""
     plugin, settings = plugins.resolve("algorithm", name)
     x = data.x_train
     best = float(ppca.log_likelihood(x, *ppca.maximum_likelihood(x, 2)).mean())

@@ -1,4 +1,4 @@
-"""VQ-VAE against gradients and moving averages formed independently, and on data whose truth is known."""
+"""VQ-VAE: gradients and moving averages against independent calculations, and learning on data with a known truth."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ M, D = 12, 6
 
 
 def begun(x: Tensor, latent_size: int = 2, **settings: Any) -> VQVAE:
-    """Set up, with weights that are not small."""
+    """The algorithm after `setup`, with weights that are not small."""
     algorithm = VQVAE(latent_size, model="mlp[hidden=5,init_scale=0.5]", device="cpu", learning_rate=0.1, **settings)
     algorithm.setup(
         Problem(x, latent_size, MLP(hidden=5, init_scale=0.5), "bernoulli"), seeds.generator("noise of vqvae")
@@ -173,7 +173,7 @@ def test_codes_recover_a_mixture(settings: dict[str, Any], latent_size: int) -> 
     begin(algorithm, problem, minibatches, noise=0)
 
     def purity() -> float:
-        """How often the commonest prototype of a datapoint's code is its own."""
+        """The share of datapoints whose prototype is the most common one of their code."""
         table: Tensor = torch.zeros(codes ** settings.get("num_groups", 1), 4)
         index = algorithm.model.encode_codes(x)
         flat = index[:, 0] if index.shape[1] == 1 else index[:, 0] * codes + index[:, 1]
@@ -194,6 +194,6 @@ def test_codes_recover_a_mixture(settings: dict[str, Any], latent_size: int) -> 
         pass
     assert truth - 0.6 < level() < truth + 0.3
     assert purity() > 0.98
-    if settings == {"codebook": "gradient"}:  # elsewhere images go on changing between codes of one prototype
+    if settings == {"codebook": "gradient"}:  # otherwise images keep moving between codes of one prototype
         assert behind() < 0.02
     assert float(algorithm.model.elbo(x, stream).detach().mean()) <= level() + 1e-6

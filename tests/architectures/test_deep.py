@@ -1,4 +1,4 @@
-"""The deep networks: initial weights by their moments, structure, and densities where floating point is in danger."""
+"""The deep networks: moments of the initial weights, structure, and densities near the limits of floating point."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
 
 
 def model(likelihood: str, *, dtype: torch.dtype = torch.float64, bounded: bool = True) -> LatentVariableModel:
-    """Of 3 pixels and 2 latent dimensions, in evaluation mode."""
+    """A model of 3 pixels with 2 latent dimensions, in evaluation mode."""
     x = torch.zeros(5, 3, dtype=dtype)
     return Problem(x, 2, Deep(hidden=6, keep=0.9), likelihood, bounded).model(encoder=True).eval()
 
@@ -130,7 +130,7 @@ def test_the_least_deviation_is_of_pixels_alone() -> None:
 def test_an_encoder_thrown_to_tiny_deviations_is_led_back(spread: float) -> None:
     """The divergence's gradient in the spread v is (s^2 - 1) sigmoid(v) / s, also where s is 1e-5.
 
-    A first update of Adagrad or Adam may throw s that far; a latent dimension without a gradient would stay there.
+    A first update of Adagrad or Adam may move s that far; a latent dimension without a gradient would stay there.
     """
     built = model("bernoulli")
     assert built.encoder is not None
@@ -177,7 +177,7 @@ def test_gradient_of_the_joint_is_its_finite_difference(likelihood: str, bounded
 
 
 def test_dropout_stands_after_each_hidden_layer_and_is_scaled() -> None:
-    """In training outputs vary, and each hidden layer of encoder and decoder has a mask of its own."""
+    """In training mode outputs vary, and each hidden layer of encoder and decoder has its own mask."""
     built, stream = model("bernoulli").train(), seeds.generator("masks")
     attach_generator(built, stream)
     x, z = normal(1, 3).expand(500, 3), normal(1, 2).expand(500, 2)

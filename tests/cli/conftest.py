@@ -1,4 +1,4 @@
-"""The real command line, in a folder of its own."""
+"""The real command line, in a temporary folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Bench = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def call(folder: Path, *arguments: object) -> object:
-    """Call ``bench`` in a folder, in this process, which saves the seconds that one takes to start; gives its code."""
+    """Call ``bench`` in a folder, in this process, which is quicker than a new one; returns the exit code."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("COLUMNS", "200")
@@ -39,7 +39,7 @@ def train() -> Callable[..., None]:
 
 @pytest.fixture
 def bench(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Bench:
-    """Call ``bench`` with arguments in ``tmp_path``, and get what it showed."""
+    """Call ``bench`` with arguments in ``tmp_path``, and return what it printed."""
 
     def shown(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
         ended = call(tmp_path, *arguments)
@@ -51,7 +51,7 @@ def bench(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Bench:
 
 
 def start(folder: Path, *arguments: object, code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Start ``bench`` in a folder, in a process of its own, as users do; it must not show a traceback."""
+    """Start ``bench`` in a folder, in a new process, as users do; it must not print a traceback."""
     finished = subprocess.run(
         [sys.executable, "-m", "bench", *map(str, arguments)],
         cwd=folder,
@@ -74,5 +74,5 @@ def launch() -> Bench:
 
 @pytest.fixture
 def process(tmp_path: Path) -> Bench:
-    """Start ``bench`` with arguments in ``tmp_path``, in a process of its own; takes some seconds."""
+    """Start ``bench`` with arguments in ``tmp_path``, in a new process, which takes several seconds."""
     return partial(start, tmp_path)

@@ -24,7 +24,7 @@ Bench = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory, train: Callable[..., None]) -> Path:
-    """A small finished run, made once."""
+    """A small finished run, shared by the tests."""
     asked = (
         *("run", "--dataset", BLOBS, "--z", "2", "--budget", "1000", "--seeds", "1"),
         *("--algos", "aevb[learning_rate=0.05],mcem", "--likelihood", "importance[num_samples=20]", "--out", "run"),
@@ -42,7 +42,7 @@ def run(finished: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.timing
 def test_help_is_quick() -> None:
-    assert min(_seconds([sys.executable, "-m", "bench", "--help"]) for _ in range(3)) < 0.4
+    assert any(_seconds([sys.executable, "-m", "bench", "--help"]) < 0.4 for _ in range(3))
 
 
 def test_help_imports_neither_torch_nor_pandas() -> None:

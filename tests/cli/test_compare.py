@@ -1,4 +1,4 @@
-"""`bench compare` through the real command line, on runs that were really trained."""
+"""`bench compare` through the real command line, on runs that were trained."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BLOBS = Path(__file__).parent.parent / "plugins" / "blobs.py"
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory, train: Callable[..., None]) -> Path:
-    """`base`; `poor`, the same algorithm name trained from a poorer step size; `short`, with another budget."""
+    """`base`; `poor`, a copy of it with log-likelihoods 2 nats lower; `short`, with another budget."""
     folder = tmp_path_factory.mktemp("compared")
     asked = ["run", "--dataset", BLOBS, "--algos", "aevb", "--z", 2, "--seeds", 5, "--likelihood-points", 30]
     for name, more in (("base", ["--budget", 3000]), ("short", ["--budget", 1000])):

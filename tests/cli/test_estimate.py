@@ -1,4 +1,4 @@
-"""`bench estimate`: models that have been trained, judged again through the real command line."""
+"""`bench estimate`: further estimates of trained models, through the real command line."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TRAINED = [
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory, train: Callable[..., None]) -> Path:
-    """Runs with z = 2, and with z = 2 and 4, made once."""
+    """Runs with z = 2, and with z = 2 and 4, shared by the tests."""
     folder = tmp_path_factory.mktemp("finished")
     for name, z in (("two", "2"), ("both", "2,4")):
         train(folder, *TRAINED, "--out", name, "--z", z)
@@ -77,7 +77,7 @@ def test_other_estimates_stand_beside_the_first(bench: Bench, finished: Path, tm
     assert (simulated["upper"] - simulated["log_likelihood"] - simulated["gap"]).abs().max() < 1e-9
     assert "bounds of log p(x) on simulated data" in shown.stdout
     trials = library.load(tmp_path / "run").trials
-    assert set(trials["estimator"]) == {"importance[num_samples=20]"}  # still the first that was asked for
+    assert set(trials["estimator"]) == {"importance[num_samples=20]"}  # still the first that was requested
 
 
 def test_the_restored_model_is_the_trained_one(bench: Bench, trained: Path, tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_more_points_and_the_training_data(bench: Bench, trained: Path, tmp_path
 
 
 def test_what_cannot_be_judged_is_a_row_with_its_reason(bench: Bench, trained: Path, tmp_path: Path) -> None:
-    """Monte Carlo EM has no encoder and so no bound; its other estimates stay, and so do the others' numbers."""
+    """Monte Carlo EM has no encoder and therefore no bound; its other estimates and those of other algorithms stay."""
     shown = bench("estimate", "run", "--likelihood", BOUND, *IN_PROCESS, code=3)
     found = likelihoods(tmp_path)
     rows = found[found["estimator"] == "bound"].set_index("algorithm")

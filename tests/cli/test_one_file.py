@@ -1,4 +1,4 @@
-"""Adding something is adding one file, of a user or in the shipped folder: nothing else is edited."""
+"""Adding a plugin takes one file, a user's or one in the shipped folder; nothing else is edited."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ def test_a_users_file_is_all_it_takes(bench: Callable[..., object], tmp_path: Pa
 def test_a_users_observation_model_serves_every_algorithm_and_estimator(
     bench: Callable[..., object], tmp_path: Path
 ) -> None:
-    """Whose gradients, pairs and draws are the generic ones."""
+    """It relies on the generic gradients, pairs and samples."""
     (tmp_path / "laplace.py").write_text(LAPLACE)
     command = ["run", "--algos", "aevb,wakesleep,mcem[batch_size=100],fullvb,vqvae,aae", *SMALL, "--out", "run"]
     command += ["--decoder", "./laplace.py", "--likelihood", "importance[num_samples=20],ais[num_steps=5]"]
@@ -204,7 +204,7 @@ def test_a_users_observation_model_serves_every_algorithm_and_estimator(
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folders of the checkout, each with one more file."""
+    """A copy of the checkout's folders, each with one more file."""
     top = tmp_path_factory.mktemp("checkout")
     for folder in ("bench", "algorithms", "datasets", "reports"):
         shutil.copytree(ROOT / folder, top / folder, ignore=shutil.ignore_patterns("__pycache__"))

@@ -1,4 +1,4 @@
-"""`bench perf` on a git repository of the project's own files, with what was planted in it."""
+"""`bench perf` on a git repository with the project's files, in which changes are planted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Bench = Callable[..., subprocess.CompletedProcess[str]]
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
-# The step is timed and stretched by a share of itself, so that it is slower by as much on every machine.
+# The step is timed and prolonged by a share of its time, so that the slow-down is the same on every machine.
 STRETCHED = """
 import time
 
@@ -69,7 +69,7 @@ def append(path: Path, text: str) -> None:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """The files of the checkout that these tests lie in, committed once; `bench` runs in it."""
+    """A repository with one commit of this checkout's files; `bench` runs in it."""
     for part in PARTS:
         shutil.copytree(CHECKOUT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", ".gitignore", "tests/conftest.py"):
@@ -88,7 +88,7 @@ def rows(shown: str) -> dict[str, dict[str, object]]:
 def test_a_planted_slow_down_of_30_percent_is_found_and_one_of_3_percent_is_none(
     process: Bench, repository: Path
 ) -> None:
-    """The first is committed, the second in the working tree."""
+    """The first is committed, the second only in the working tree."""
     append(repository / "algorithms" / "aevb.py", STRETCHED.format(algorithm="AEVB", share=0.3))
     commit(repository)
     append(repository / "algorithms" / "wakesleep.py", STRETCHED.format(algorithm="WakeSleep", share=0.03))

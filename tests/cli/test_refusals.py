@@ -1,4 +1,4 @@
-"""Wrong requests: one message that names what was wrong, exit code 2, no traceback, nothing written."""
+"""Invalid requests: one message that names the mistake, exit code 2, no traceback, nothing written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Bench = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def written(folder: Path) -> list[str]:
-    """All that is there but Python's own cache of a plugin file."""
+    """All files except Python's cache of a plugin file."""
     return sorted(path.name for path in folder.rglob("*") if "__pycache__" not in path.parts)
 
 

@@ -1,4 +1,4 @@
-"""`bench report`: what is asked for is what is made, shown and opened."""
+"""`bench report`: what is requested is made, shown and opened."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def run(trained_run: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> dict[str, PluginRef]:
-    """Only these reports are installed: a page of all takes its time."""
+    """Only these reports are installed; a page with all of them takes longer."""
     find = plugins.find
     installed = {name: find("report")[name] for name in ("index", "log_likelihood", "what_ran")}
     monkeypatch.setattr(plugins, "find", lambda kind: installed if kind == "report" else find(kind))
@@ -49,7 +49,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> dict[str, PluginRef]:
 def test_a_browser_is_opened_with_the_page(
     bench: Bench, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Though --only and --format have left the page out."""
+    """Although --only and --format exclude the page."""
     browser, asked = tmp_path / "browser.py", tmp_path / "asked"
     browser.write_text(f"import sys\nopen({str(asked)!r}, 'w').write(sys.argv[1])\n")
     monkeypatch.setenv("BROWSER", f"{sys.executable} {browser} %s")

@@ -1,4 +1,4 @@
-"""`bench run`: what it leaves, what it skips, and that no trouble of one trial harms another."""
+"""`bench run`: what it writes, what it skips, and that a failing trial does not affect the others."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ Bench = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def trace(path: Path) -> pd.DataFrame:
-    """What a training did, less what the clock on the wall says."""
+    """The trace without the columns that depend on wall-clock time."""
     frame = library.load(path).trace.drop(columns=["train_seconds", "eval_seconds"])
     return frame.sort_values(["trial", "samples"]).reset_index(drop=True)
 
 
 def estimates(path: Path) -> pd.Series:
-    """The estimate of log p(x) of each trial."""
+    """The estimate of log p(x) for each trial."""
     return library.load(path).likelihoods.set_index("trial")["log_likelihood"].sort_index()
 
 
@@ -63,18 +63,18 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
 
 
 def heed_interrupts() -> None:
-    """In a new process: SIGINT as at a terminal, though these tests may run in the background, where it is ignored."""
+    """In a new process: handle SIGINT as at a terminal; these tests may run in the background, where it is ignored."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def same(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> bool:
-    """Bit for bit."""
+    """Whether all weights are equal, bit for bit."""
     return one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
 
 
 @pytest.fixture(scope="module")
 def by_two_workers(tmp_path_factory: pytest.TempPathFactory, launch: Bench) -> tuple[Path, str]:
-    """A run by two worker processes, as users start it, and what it showed; made once."""
+    """A run by two worker processes, started as users do, and its output; shared by the tests."""
     folder = tmp_path_factory.mktemp("workers")
     finished = launch(folder, "run", *QUICK, "--algos", ",".join(ALGOS), "--jobs", "2", "--out", "run")
     return folder / "run", finished.stdout + finished.stderr
@@ -91,7 +91,9 @@ def test_leaves_tables_figures_and_every_trial(by_two_workers: tuple[Path, str])
     assert (run.trials["threads"] == 1).all()
     assert run.trials.loc[run.trials["algorithm"] == "mcem", "elbo_test"].isna().all()
     assert run.trials.loc[run.trials["algorithm"] != "mcem", "elbo_test"].notna().all()
-    assert run.trials["learning_rate"].isin([0.01, 0.02, 0.1]).sum() == 6  # all but the user's own, which has none
+    assert (
+        run.trials["learning_rate"].isin([0.01, 0.02, 0.1]).sum() == 6
+    )  # all but the user's algorithm, which has none
     for name in ("figures/convergence_samples.png", "tables/log_likelihood.csv", "tables/log_likelihood.md"):
         assert (path / "report" / name).stat().st_size > 0
     for words in ("aevb", "mine[rate=0.02]", "convergence_samples.png", "[8/8]"):
@@ -99,7 +101,7 @@ def test_leaves_tables_figures_and_every_trial(by_two_workers: tuple[Path, str])
 
 
 def test_rows_stand_in_the_order_that_was_asked_for(bench: Bench, tmp_path: Path) -> None:
-    """Of variants of one algorithm too, whatever their options are written like; the folder's own order is by hash."""
+    """Also variants of one algorithm, regardless of how their options are written; the folder is ordered by hash."""
     asked = [f"aevb[learning_rate={rate}]" for rate in ("0.05", "1e-1", "0.01", "0.02")] + [
         f"{MINE}[rate=0.02]",
         "mcem",
@@ -133,7 +135,7 @@ def test_workers_backends_and_order_do_not_change_a_result(
 
 
 def test_workers_are_where_the_caller_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In one process, as in a notebook, where joblib keeps the workers of the last call."""
+    """In one process, as in a notebook, where joblib keeps the workers of the previous call."""
     asked: dict[str, Any] = {"algos": "aevb[learning_rate=0.1]", "z": 2, "seeds": 1, "budget": 200}
     asked |= {"dataset": "file[path=x.npy]", "likelihood": "importance[num_samples=5]", "likelihood_points": 5}
     for name in ("one", "two"):
@@ -164,7 +166,7 @@ def test_a_larger_budget_extends_and_ends_where_one_long_run_does(bench: Bench, 
     longer, whole = trace(tmp_path / "run"), trace(tmp_path / "whole")
     marks = ["trial", "samples"]
     both = longer.merge(whole, on=marks, suffixes=("", "_whole"))
-    assert len(both) == len(whole)  # every mark of the one long run is there, and equal
+    assert len(both) == len(whole)  # every mark of the single long run is there, and equal
     for column in ("elbo_train", "elbo_test", "model_evaluations", "updates"):
         pd.testing.assert_series_equal(both[column], both[f"{column}_whole"], check_names=False, check_exact=True)
     ends = [library.load(tmp_path / name).diagnostics.query("samples == 3000") for name in ("run", "whole")]
@@ -289,7 +291,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_does_the_rest(bench: Ben
 
 
 def test_a_killed_run_goes_on_from_its_checkpoint_bit_for_bit(bench: Bench, tmp_path: Path) -> None:
-    """A checkpoint in the midst of training, then a trace that is longer than it, as a kill leaves them."""
+    """A checkpoint in the middle of training, and a trace that is longer than it, as left by a kill."""
     from bench.studies.study import Study
 
     bench("run", *HERE, "--algos", "aevb,mcem", "--out", "whole")
@@ -334,7 +336,7 @@ def test_a_copied_run_is_reported_elsewhere(bench: Bench, tmp_path: Path) -> Non
 
 
 def statuses(path: Path) -> dict[str, Any]:
-    """The status of each algorithm's trial, as far as there is one."""
+    """The status of each algorithm's trial that has one."""
     try:
         return dict(library.load(path).trials.set_index("algorithm")["status"])
     except Exception:  # noqa: BLE001  # the folder is being made
@@ -342,7 +344,7 @@ def statuses(path: Path) -> dict[str, Any]:
 
 
 def until(holds: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait for something to come true."""
+    """Wait until a condition holds."""
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "it did not happen in time"

@@ -15,8 +15,8 @@ SECONDS = 6.0
 
 @pytest.mark.timing
 def test_the_first_trial_ends_within_6_seconds(tmp_path: Path) -> None:
-    """Of the command, on two idle cores: workers import while the parent plans.  One after the other it took 11 s."""
-    assert min(seconds_to_first_trial(tmp_path / str(attempt)) for attempt in range(3)) < SECONDS
+    """From the command, on two idle cores: workers import while the parent plans.  One after the other took 11 s."""
+    assert any(seconds_to_first_trial(tmp_path / str(attempt)) < SECONDS for attempt in range(3))
 
 
 def seconds_to_first_trial(folder: Path) -> float:

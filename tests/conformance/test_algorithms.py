@@ -1,4 +1,4 @@
-"""Every algorithm that is found, shipped or a user's own file, keeps the contract."""
+"""Every algorithm, shipped or in a user's file, satisfies the contract."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def plugin(request: pytest.FixtureRequest) -> PluginRef:
 
 
 def blobs() -> Tensor:
-    """60 binary rows around two prototypes: there is something to learn, and quickly."""
+    """60 binary rows around two prototypes: there is something to learn, and it is learned quickly."""
     stream = seeds.generator("conformance")
     prototypes = torch.bernoulli(torch.full((2, D), 0.5), generator=stream) * 0.9 + 0.05
     which = torch.randint(2, (N,), generator=stream)
@@ -43,7 +43,7 @@ def blobs() -> Tensor:
 def begun(
     plugin: PluginRef, seed: int = 0, x: Tensor | None = None, **settings: object
 ) -> tuple[Algorithm, Minibatches]:
-    """An algorithm that has been set up, with its minibatches; ``settings`` are of the algorithm."""
+    """An algorithm after `setup`, with its minibatches; ``settings`` are options of the algorithm."""
     x = blobs() if x is None else x
     algorithm: Algorithm = plugin.load()(Z, model="mlp[hidden=8]", device="cpu", **settings)
     minibatches = Minibatches(x, 20 if algorithm.batch_size else None, seed)
@@ -88,7 +88,7 @@ def test_every_algorithm_starts_from_the_same_decoder(plugin: PluginRef) -> None
 
 
 def test_the_optimiser_asked_for_is_used(plugin: PluginRef) -> None:
-    """Adagrad's first two updates differ from Adam's wherever the two gradients do."""
+    """Adagrad's first two updates differ from Adam's if the two gradients differ."""
     if "optimiser" not in options.names(plugin.load().Options):
         pytest.skip("it has no such option")
     one, two = (begun(plugin, optimiser=name) for name in ("adagrad", "adam"))
@@ -122,7 +122,7 @@ def test_state_dict_is_a_copy(plugin: PluginRef) -> None:
 
 
 def test_learning_beats_the_starting_point(plugin: PluginRef) -> None:
-    """By at least 1 nat a datapoint and ten Monte Carlo standard errors, in log p(x) and not in a bound."""
+    """By at least 1 nat per datapoint and ten Monte Carlo standard errors, in log p(x) and not in a bound."""
     algorithm, batches = begun(plugin)
     x = blobs()
     before = algorithm.estimate_log_likelihood(x, "importance[num_samples=200]")
@@ -145,7 +145,7 @@ def test_estimates_are_finite_with_errors(plugin: PluginRef) -> None:
 
 
 def test_info_counts_model_evaluations(plugin: PluginRef) -> None:
-    """At least one pass forward and one backward a datapoint; the objective carries no graph."""
+    """At least one forward and one backward pass per datapoint; the objective carries no graph."""
     algorithm, batches = begun(plugin)
     info = algorithm.step(batches[0])
     assert info.model_evaluations >= 2 * batches.size
@@ -165,7 +165,7 @@ def test_no_global_random_state(plugin: PluginRef) -> None:
 
 
 def test_creates_nothing_on_a_default_device(plugin: PluginRef) -> None:
-    """Under a default device that holds no values, whatever is not put where its inputs are cannot be computed with."""
+    """The default device holds no values, so anything that is not created on the inputs' device fails."""
     x = blobs()
     algorithm: Algorithm = plugin.load()(Z, model="mlp[hidden=8]", device="cpu")
     batch = Batch(x[:20], torch.arange(20)) if algorithm.batch_size else Batch(x, torch.arange(N))
@@ -181,7 +181,7 @@ def test_creates_nothing_on_a_default_device(plugin: PluginRef) -> None:
 
 
 def test_initial_objective_is_that_of_the_initial_model(plugin: PluginRef) -> None:
-    """Half of each pixel's entropy is known before learning: about -D log 2 with small weights, less what z costs."""
+    """About -D log 2 with small weights, minus the cost of z."""
     algorithm, batches = begun(plugin)
     objective = float(algorithm.step(batches[0]).objective)
     assert -D * np.log(2) - 5 * Z < objective < -D * np.log(2) + 1

@@ -1,4 +1,4 @@
-"""Every architecture that is found keeps the contract."""
+"""Every architecture satisfies the contract."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every back end that is found keeps the contract."""
+"""Every back end satisfies the contract."""
 
 from __future__ import annotations
 

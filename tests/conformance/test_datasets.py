@@ -1,4 +1,4 @@
-"""Every data set that is found keeps the contract."""
+"""Every data set satisfies the contract."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EVERY = [
 
 @pytest.fixture
 def settings(request: pytest.FixtureRequest, plugin: PluginRef, tmp_path: Path) -> dict[str, str]:
-    """What a data set needs to be told; the real ones need their files."""
+    """Options that a data set requires; the real ones need their files."""
     if plugin.name in REAL:
         request.getfixturevalue("data_dir")
     if plugin.name != "file":
@@ -56,7 +56,7 @@ def test_keeps_the_contract(plugin: PluginRef, settings: dict[str, str]) -> None
 
 @pytest.mark.parametrize("plugin", EVERY)
 def test_no_test_point_is_a_training_point(plugin: PluginRef, settings: dict[str, str]) -> None:
-    """Of real-valued data; binary ones repeat by chance."""
+    """For real-valued data; binary datapoints may repeat by chance."""
     data = loaded(plugin, settings)
     if data.pixels == "binary":
         return

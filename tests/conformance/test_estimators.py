@@ -1,4 +1,4 @@
-"""Every estimator that is found keeps the contract, with an encoder and without, on models that it can evaluate."""
+"""Every estimator satisfies the contract, with an encoder and without, on models that it can evaluate."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ QUICK = {
     "bdmc": {"num_steps": 5, "num_chains": 4, "num_points": 7},
     "hmc": {"num_samples": 20, "num_warmup": 10},
 }
-DETERMINISTIC = ("exact",)  # others draw, if only where to begin
+DETERMINISTIC = ("exact",)  # others use random numbers, if only for the initial state
 
 both = pytest.mark.parametrize("encoder", [True, False], ids=["encoder", "no encoder"])
 every = pytest.mark.parametrize("plugin", EVERY, ids=lambda plugin: plugin.name)
 
 
 def estimator(plugin: PluginRef) -> Estimator:
-    """With settings that do not take long."""
+    """An instance with settings that do not take long."""
     made: Estimator = plugin.load()(**QUICK.get(plugin.name, {}))
     return made
 
@@ -80,7 +80,7 @@ def test_draws_come_from_the_generator_alone(plugin: PluginRef, encoder: bool) -
     before = torch.get_rng_state()
     one, two, other = (estimated(plugin, encoder=encoder, seed=seed) for seed in (0, 0, 1))
     assert torch.equal(one.log_likelihoods, two.log_likelihoods)
-    if plugin.name not in ("exact", "quadrature"):  # whose values draws do not change
+    if plugin.name not in ("exact", "quadrature"):  # whose values do not depend on random numbers
         assert not torch.equal(one.log_likelihoods, other.log_likelihoods)
     assert torch.equal(before, torch.get_rng_state())
 
@@ -123,7 +123,9 @@ def test_model_evaluations_are_counted(plugin: PluginRef, encoder: bool) -> None
 
     built.decoder.network.register_forward_pre_hook(count)
     found = estimator(plugin).estimate(built, pixels(), seeds.generator("draws"))
-    drawn = 14 if estimator(plugin).simulates else 0  # x is looked at, then drawn: no evaluations of log p(x|z)
+    drawn = (
+        14 if estimator(plugin).simulates else 0
+    )  # E[x|z] is inspected, then x is drawn: not evaluations of log p(x|z)
     assert found.model_evaluations == rows - drawn or plugin.name == "exact"
 
 

@@ -1,4 +1,4 @@
-"""Every observation model that is found keeps the contract, and agrees with the generic defaults."""
+"""Every observation model satisfies the contract, and agrees with the generic defaults."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from bench.models import observation
 from bench.models.observation import ObservationModel, observation_model
 
 EVERY = list(plugins.find("decoder"))
-STANDARD_ERRORS = 5.0  # of means over draws
+STANDARD_ERRORS = 5.0  # of means over samples
 
 every = pytest.mark.parametrize("name", EVERY)
 
 
 def outputs(model: ObservationModel, *shape: int, seed: int = 0) -> tuple[Tensor, Tensor | None]:
-    """What a network might output, float64: locations from 0.1 to 0.9, and log-variances if there are any."""
+    """Outputs that a network might have, float64: locations from 0.1 to 0.9, and log-variances if there are any."""
     stream = seeds.generator("observations", seed)
     location = 0.1 + 0.8 * torch.rand(shape, generator=stream, dtype=torch.float64)
     log_variance = torch.randn(shape, generator=stream, dtype=torch.float64)
@@ -29,6 +29,18 @@ def data(*shape: int) -> Tensor:
     """Zeros and ones, which every shipped model takes."""
     half = torch.full(shape, 0.5, dtype=torch.float64)
     return torch.bernoulli(half, generator=seeds.generator("observed"))
+
+
+@every
+def test_shapes_and_log_densities_are_finite(name: str) -> None:
+    model = observation_model(name)
+    x = model.sample(*outputs(model, 3, 5), seeds.generator("pixels of observations"))
+    assert x.shape == (3, 5)
+    assert model.refusal(x) == ""
+    log_prob = model.log_prob(x, *outputs(model, 4, 3, 5))
+    assert log_prob.shape == (4, 3)
+    assert torch.isfinite(log_prob).all()
+    assert model.mean(*outputs(model, 4, 3, 5)).shape == (4, 3, 5)
 
 
 @every
@@ -45,7 +57,7 @@ def test_the_score_is_the_gradient(name: str) -> None:
 
 
 def super_of(model: ObservationModel) -> ObservationModel:
-    """The same with nothing but what the contract asks for."""
+    """The same with only what the contract requires; the rest is inherited."""
     kind = type(model)
     required = {
         name: vars(kind)[name]
@@ -58,7 +70,7 @@ def super_of(model: ObservationModel) -> ObservationModel:
 
 @every
 def test_all_pairs_are_the_pairs_one_by_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(observation, "CHUNK_VALUES", 5 * 6 * 2)  # so that the 7 rows are cut
+    monkeypatch.setattr(observation, "CHUNK_VALUES", 5 * 6 * 2)  # so that the 7 rows are split
     model = observation_model(name)
     x, (location, log_variance) = data(7, 6), outputs(model, 5, 6)
     scales = [None] * 5 if log_variance is None else list(log_variance)
@@ -67,20 +79,34 @@ def test_all_pairs_are_the_pairs_one_by_one(name: str, monkeypatch: pytest.Monke
         torch.testing.assert_close(pairs(x, location, log_variance), expected)
 
 
+def samples(model: ObservationModel, count: int) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Samples of 6 pixels, with the outputs that they come from, one row for each."""
+    location, log_variance = (None if end is None else end.expand(count, 6) for end in outputs(model, 1, 6))
+    assert location is not None
+    return model.sample(location, log_variance, seeds.generator("draws of observations")), location, log_variance
+
+
 @every
-def test_draws_have_the_mean(name: str) -> None:
-    model = observation_model(name)
-    location, log_variance = outputs(model, 1, 6)
-    wide = [None if end is None else end.expand(20_000, 6) for end in (location, log_variance)]
-    x = model.sample(wide[0], wide[1], seeds.generator("draws of observations"))  # type: ignore[arg-type]
+def test_samples_have_the_mean_and_come_from_the_generator(name: str) -> None:
+    model, before = observation_model(name), torch.get_rng_state()
+    x, location, log_variance = samples(model, 20_000)
     assert model.refusal(x) == ""
     error = x.std(0) / 20_000**0.5
     assert ((x.mean(0) - model.mean(location, log_variance)[0]).abs() < STANDARD_ERRORS * error).all()
     variance = model.gaussian_variance(location, log_variance)
     if variance is not None:
         torch.testing.assert_close(x.var(0), variance[0], rtol=0.1, atol=0)
-    again = model.sample(wide[0], wide[1], seeds.generator("draws of observations"))  # type: ignore[arg-type]
-    assert torch.equal(x, again)
+    assert torch.equal(x, samples(model, 20_000)[0])
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@every
+def test_samples_have_the_density(name: str) -> None:
+    """E[score] = 0 at the outputs that the samples come from."""
+    model = observation_model(name)
+    for score in model.score(*samples(model, 40_000)):
+        if score is not None:
+            assert (score.mean(0).abs() <= STANDARD_ERRORS * score.std(0) / 40_000**0.5).all()
 
 
 @every

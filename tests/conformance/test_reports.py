@@ -1,4 +1,4 @@
-"""Every report that is found is made from a real run, and makes nothing of nothing."""
+"""Every report is made from a real run, and writes no file for an empty one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OF_OTHER_DATA = {"aevb_fig2", "aevb_fig3"}  # tests/reports/test_aevb_fig2.py, t
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    """An algorithm without a bound, one whose z is discrete, two seeds, an estimator with bounds on both sides."""
+    """An algorithm without a bound, one with discrete z, two seeds, an estimator with bounds on both sides."""
     asked = {"algos": "aevb,mcem,vqvae[num_codes=5]", "dataset": BLOBS, "z": [2], "seeds": 2, "budget": 1e3}
     asked["likelihood_marks"] = [500]
     asked["likelihood"] = "importance[num_samples=20],bdmc[num_points=4,num_steps=5,num_chains=2]"

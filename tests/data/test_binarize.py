@@ -1,4 +1,4 @@
-"""Grey pixels into zeros and ones."""
+"""Binarisation of grey pixels."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ NAME = "numbers.gz"
 
 
 class Server:
-    """Serves ``pages`` (bytes, or a status) by path; remembers the paths it was asked for."""
+    """Serves ``pages`` (bytes, or a status) by path; records the requested paths."""
 
     def __init__(self) -> None:
         self.pages: dict[str, bytes | int] = {}

@@ -1,4 +1,4 @@
-"""A user's own data, good and bad."""
+"""A user's data, valid and invalid."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def images() -> np.ndarray:
 
 @pytest.fixture
 def flat(images: np.ndarray) -> list[list[float]]:
-    """What must be loaded of them."""
+    """The values that must be loaded from them."""
     return sorted((torch.tensor(images).reshape(20, 24).float() / 255).tolist())
 
 

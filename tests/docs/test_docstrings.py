@@ -1,4 +1,4 @@
-"""The examples in docstrings are run, and whatever users import has one."""
+"""The examples in docstrings run, and everything that users import has one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The picture of the rooms in CONTRIBUTING is that of the code."""
+"""The picture of the rooms in CONTRIBUTING matches the code."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def test_too_few_steps_or_chains_are_refused() -> None:
 
 
 class Ragged(nn.Module):
-    """A decoder that gives no number where z is large."""
+    """A decoder whose output is NaN if z is large."""
 
     def __init__(self) -> None:
         super().__init__()

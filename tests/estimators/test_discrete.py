@@ -1,4 +1,4 @@
-"""Estimates of models whose z is discrete: brute force is the truth."""
+"""Estimates of models with discrete z, against brute force."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ N, D = 12, 20
 
 
 def code_model(num_codes: int = 3, num_groups: int = 2, likelihood: str = "bernoulli") -> CodeModel:
-    """A model of 20 pixels whose codes, prior and networks are random, and not small."""
+    """A model of 20 pixels whose codes, prior and networks are random and not small."""
     stream = seeds.generator("discrete", num_codes, num_groups)
     shape, architecture = Shape(4, D, observation_model(likelihood), bounded=True), MLP(hidden=6, init_scale=0.7)
     decoder, encoder = architecture.decoder(shape, stream), architecture.encoder(shape, stream)
@@ -38,14 +38,14 @@ def code_model(num_codes: int = 3, num_groups: int = 2, likelihood: str = "berno
 
 
 def pixels(model: CodeModel) -> Tensor:
-    """Draws from the model."""
+    """Samples from the model."""
     stream = seeds.generator("pixels of discrete")
     x: Tensor = model.decoder.sample(model.sample_prior(N, stream), stream)
     return x
 
 
 def brute_force(model: CodeModel, x: Tensor) -> NDArray[np.float64]:
-    """log p(x, k) of every k, [N, K^G], by NumPy and the weights alone."""
+    """log p(x, k) of every k, [N, K^G], calculated from the weights by NumPy."""
     weights = {name: value.numpy() for name, value in model.state_dict().items()}
     hidden, data = lambda z: np.tanh(weights["decoder.network.hidden.weight"] @ z + weights[HIDDEN_BIAS]), x.numpy()
     columns = []
@@ -75,7 +75,7 @@ def estimated(model: CodeModel, x: Tensor, name: str, seed: int = 0, **settings:
 
 
 def too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Codes that could be enumerated are taken for too many."""
+    """Treat codes that could be enumerated as too many."""
     monkeypatch.setattr(enumeration, "LARGEST_NUM_STATES", 1)
 
 

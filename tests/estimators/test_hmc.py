@@ -14,7 +14,7 @@ from bench import seeds
 from bench.estimators.hmc import HMC, batch_jackknife
 from bench.mcmc import posterior
 
-FALSE_ALARM = 1e-4  # of each statistical test here, had its seed not been fixed
+FALSE_ALARM = 1e-4  # false-alarm rate of each statistical test here, if its seed were not fixed
 THRESHOLD = float(stats.norm.isf(FALSE_ALARM / 2))  # in standard errors
 
 BOTH = pytest.mark.parametrize("encoder", [True, False], ids=["encoder", "no encoder"])

@@ -17,7 +17,7 @@ from bench.models.decoder import Decoder
 from bench.models.latent import LatentVariableModel
 from bench.models.observations.unit_gaussian import UnitGaussian
 
-FALSE_ALARM = 1e-4  # of each statistical test here, had its seed not been fixed
+FALSE_ALARM = 1e-4  # false-alarm rate of each statistical test here, if its seed were not fixed
 THRESHOLD = float(stats.norm.isf(FALSE_ALARM / 2))  # in standard errors
 
 BOTH = pytest.mark.parametrize("encoder", [True, False], ids=["encoder", "no encoder"])
@@ -26,7 +26,7 @@ SIZES = pytest.mark.parametrize("latent_size", [2, 5])
 
 
 class Folded(nn.Module):
-    """z -> |z|: the posterior has two modes, of which a chain finds one."""
+    """z -> |z|: the posterior has two modes, of which a chain visits one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ def test_agrees_with_the_exact_likelihood(linear_gaussian: Any, latent_size: int
     scores = (found.log_likelihoods - known.log_likelihood) / found.standard_errors
     assert 0.6 < float(scores.square().mean()) < 1.6
     assert found.bias == "lower"
-    if proposal != "variational":  # whose diagonal covariance leaves heavy tails, and says so
+    if proposal != "variational":  # whose diagonal covariance leaves heavy tails, which a warning states
         assert found.warnings == ()
 
 

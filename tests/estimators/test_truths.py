@@ -1,4 +1,4 @@
-"""Exact and quadrature: the truths that other estimators are held against, held against brute force."""
+"""Exact and quadrature, the references for other estimators, against brute force."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Shifted(LatentVariableModel):
 
 
 def test_what_is_not_linear_gaussian_has_no_closed_form(linear_gaussian: Any) -> None:
-    """Not with another prior, with variances that differ, or with pixels that are not Gaussian."""
+    """Another prior, unequal variances, or pixels that are not Gaussian."""
     model = linear_gaussian(2, 1, encoder=False).model
     assert model.linear_gaussian().variance == pytest.approx(0.36)
     assert Shifted(2, model.decoder).linear_gaussian() is None

@@ -56,7 +56,7 @@ def run(
 
 
 def noting(folder: Path) -> Callable[[str], str]:
-    """Leaves a file for each call.
+    """A task that leaves a file for each call.
 
     ``die`` kills its process; ``kill`` does once ``hang`` has begun, which does not return when it is first called;
     ``last`` returns when ``c`` has been called.
@@ -104,7 +104,7 @@ def test_stopping_twice_or_before_anything_has_started_is_harmless(backend: Back
 
 
 def test_a_dead_worker_is_the_outcome_of_its_task_alone(loky: Backend, tmp_path: Path) -> None:
-    """What was under way beside it runs again and ends well; what had ended, or had not begun, runs once."""
+    """Tasks that ran beside it run again and end well; those that had ended or not begun run once."""
     tasks = ["first", "kill", "hang", "a", "b", "c"]
     outcomes = {outcome.task: outcome for outcome in run(loky, noting(tmp_path), tasks)}
     assert sorted(outcomes) == sorted(tasks)

@@ -1,4 +1,4 @@
-"""Which edits make a trial stale: those of code that makes its numbers, and of no other."""
+"""Which edits make a trial stale: those of code that produces its numbers, and no others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which estimators judge which algorithm: each is asked about the model that the algorithm builds."""
+"""Which estimators can evaluate which algorithm: each checks the model that the algorithm builds."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def checked(
 
 def test_each_algorithm_has_the_estimators_that_can_judge_it() -> None:
     found, by_trial = checked("ais", "importance", algos=("aevb", "vqvae"))
-    assert by_trial == {"aevb 2": ["importance", "ais"], "vqvae 2": ["importance"]}  # first what both can be judged by
+    assert by_trial == {"aevb 2": ["importance", "ais"], "vqvae 2": ["importance"]}  # first those that suit both
     assert found.notes == [
         "ais is not used for vqvae: ais is for continuous z, and here z is one of 128 codes: use exact or importance."
     ]

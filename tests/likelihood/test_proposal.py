@@ -1,4 +1,4 @@
-"""Proposals: normalised, drawn as they say, and fitted to a known posterior."""
+"""Proposals: normalised, sampled from their stated density, and fitted to a known posterior."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bench.likelihood.full_gaussian import FullGaussian, fit_moments, fit_scores
 from bench.likelihood.proposal import EncoderProposal, PriorProposal, Proposal, fit_student
 from bench.mcmc.posterior import Samples, sample_posterior
 
-FALSE_ALARM = 1e-4  # of each statistical test here, had its seed not been fixed
+FALSE_ALARM = 1e-4  # false-alarm rate of each statistical test here, if its seed were not fixed
 
 
 def chain(known: Any, num_samples: int) -> Samples:

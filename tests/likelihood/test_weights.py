@@ -1,4 +1,4 @@
-"""Importance weights: streamed sums, and whether their diagnostics tell the truth."""
+"""Importance weights: streamed sums, and whether their diagnostics are right."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_equal_weights_have_no_tail_and_few_weights_no_shape() -> None:
 
 
 def test_a_proposal_that_is_too_narrow_is_told_of() -> None:
-    """Where the variance of q is less than half that of p, weights have no variance: k = 1 - var(q) / var(p) > 1/2."""
+    """If q has less than half the variance of p, the weights have infinite variance: k = 1 - var(q) / var(p) > 1/2."""
     generator = seeds.generator("test-narrow")
     told = {}
     for ratio in (0.2, 1.0, 1.5):
@@ -57,8 +57,8 @@ def test_a_proposal_that_is_too_narrow_is_told_of() -> None:
         told[ratio] = weighed(log_w).weighed()
     assert told[0.2].log_mean.mean() < -0.02  # it is too low,
     error = float(told[0.2].standard_error.square().sum().sqrt()) / 200
-    assert float(told[0.2].log_mean.mean()) < -3 * error  # by more than its error admits,
-    assert any("heavy tail" in text for text in told[0.2].warnings("Do better."))  # and says so
+    assert float(told[0.2].log_mean.mean()) < -3 * error  # by more than its standard error suggests,
+    assert any("heavy tail" in text for text in told[0.2].warnings("Do better."))  # and a warning says so
     assert told[1.0].warnings("") == told[1.5].warnings("") == ()
     assert float(told[1.5].log_mean.mean()) == pytest.approx(0, abs=0.01)
 
@@ -70,7 +70,7 @@ def test_a_loose_bound_says_how_loose() -> None:
     assert found.looseness == pytest.approx(off, rel=0.3)
     error = float(found.standard_error.square().sum().sqrt()) / 5000
     assert off > 3 * error
-    assert not found.warnings("")  # 0.004 nats are no matter
+    assert not found.warnings("")  # 0.004 nats do not matter
     few = weighed(1.5 * log_w[:20]).weighed()
     assert any("nats too low" in text or "effective sample size" in text for text in few.warnings(""))
 

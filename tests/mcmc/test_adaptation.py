@@ -108,7 +108,7 @@ def test_resuming_is_bit_exact(initial: Callable[[], float | Tensor]) -> None:
     feed(straight, acceptances)
     feed(before, acceptances[:60])
     saved = before.state_dict()
-    feed(before, acceptances[60:])  # what is saved does not move on with its owner
+    feed(before, acceptances[60:])  # the saved state does not change with the live one
     assert all(isinstance(value, (int, float, Tensor, type(None))) for value in saved.values())
     resumed = DualAveraging(1.0, 0.5)
     resumed.load_state_dict(saved)

@@ -1,4 +1,4 @@
-"""Hamiltonian Monte Carlo against what is known of it: reversibility, order, invariance, moments."""
+"""Hamiltonian Monte Carlo against its known properties: reversibility, order, invariance, moments."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bench.mcmc.posterior import LogPosterior
 from bench.models.latent import LatentVariableModel
 from bench.models.observation import observation_model
 
-FALSE_ALARM = 1e-4  # of each statistical test here, had its seed not been fixed
+FALSE_ALARM = 1e-4  # false-alarm rate of each statistical test here, if its seed were not fixed
 
 MEAN = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
 COVARIANCE = torch.tensor([[1.0, 0.6, 0.2], [0.6, 0.8, -0.1], [0.2, -0.1, 0.5]], dtype=torch.float64)
@@ -49,7 +49,7 @@ def whitened(z: Tensor) -> Tensor:
 
 
 def p_values(z: Tensor) -> list[float]:
-    """Of the hypothesis that rows of z are draws of the correlated Gaussian: each coordinate, and the distance."""
+    """For the hypothesis that rows of z are samples of the correlated Gaussian: each coordinate, and the distance."""
     white = whitened(z)
     marginals = [float(stats.kstest(white[:, j].numpy(), "norm").pvalue) for j in range(3)]
     return [*marginals, float(stats.kstest(white.square().sum(-1).numpy(), stats.chi2(3).cdf).pvalue)]
@@ -59,7 +59,7 @@ def test_mean_and_covariance_of_a_correlated_gaussian() -> None:
     num = 2000
     generator = seeds.generator("test-hmc-moments")
     state = hmc.init(correlated, torch.full((num, 3), 5.0, dtype=torch.float64))
-    for _ in range(40):  # one state a chain is used, so that the draws are independent
+    for _ in range(40):  # one state per chain is used, so that the samples are independent
         state, _ = hmc.step(correlated, state, 0.4, 5, generator)
     white = whitened(state.z)
     mean_statistic = num * white.mean(0).square().sum()
@@ -76,7 +76,7 @@ def test_a_step_leaves_exact_draws_exact(step_size: float) -> None:
     state = hmc.init(correlated, exact_draws(20_000, generator))
     state, info = hmc.step(correlated, state, step_size, 3, generator)
     assert min(p_values(state.z)) > FALSE_ALARM
-    assert float(info.acceptance.mean()) < 0.99  # else the test could not tell whether proposals are ever rejected
+    assert float(info.acceptance.mean()) < 0.99  # otherwise the test could not show whether proposals are ever rejected
 
 
 def test_the_invariance_test_notices_a_missing_rejection() -> None:

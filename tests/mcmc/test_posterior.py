@@ -1,4 +1,4 @@
-"""Posterior draws of models whose posterior is known."""
+"""Posterior samples of models whose posterior is known."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from bench.models.latent import LatentVariableModel
 from bench.models.observation import observation_model
 from bench.models.observations.gaussian import Gaussian
 
-FALSE_ALARM = 1e-4  # of each statistical test here, had its seed not been fixed
+FALSE_ALARM = 1e-4  # false-alarm rate of each statistical test here, if its seed were not fixed
 
 
 class OfWidth(LatentVariableModel):
-    """p(z|x) = N(0, x^2 I): the one pixel tells the posterior's width."""
+    """p(z|x) = N(0, x^2 I): the one pixel sets the posterior's width."""
 
     def __init__(self) -> None:
         super().__init__(3, Decoder(nn.Linear(3, 1), Gaussian()))
@@ -107,7 +107,7 @@ def test_resampled_prior_draws_lie_in_the_posterior_in_proportion() -> None:
 
 
 def offered(model: LatentVariableModel, x: float, chains: Tensor, num_candidates: int, times: int) -> Tensor:
-    """Chain by chain, as those that share candidates are not independent."""
+    """One chain at a time, since chains that share candidates are not independent."""
     generator = seeds.generator("test-posterior-offered", num_candidates)
     for _ in range(times):
         rows = chains.split(1)
@@ -117,7 +117,7 @@ def offered(model: LatentVariableModel, x: float, chains: Tensor, num_candidates
 
 @pytest.mark.parametrize("num_candidates", [1, 3])
 def test_prior_draws_on_offer_leave_the_posterior_as_it_is(num_candidates: int) -> None:
-    """Chains begun with draws of p(z|x) = N(x / 2, 1 / 2): most have moved, and they still are such draws."""
+    """Chains started from samples of p(z|x) = N(x / 2, 1 / 2): most have moved, and their distribution has not."""
     model = LatentVariableModel(1, Decoder(Straight(), Gaussian()))
     before = 1 + torch.randn(500, 1, generator=seeds.generator("test-posterior-exact")) * 0.5**0.5
     after = offered(model, 2.0, before, num_candidates, times=6)

@@ -1,4 +1,4 @@
-"""Discrete codes: the prior is a distribution, draws follow it, and gradients pass where they should."""
+"""Discrete codes: the prior is a distribution, samples follow it, and gradients pass where they should."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ K, G, D = 3, 2, 5
 
 
 def code_model(num_codes: int = K, num_groups: int = G, latent_size: int = 4, seed: int = 0) -> CodeModel:
-    """A model of 5 pixels whose codes, prior and networks are random, and not small."""
+    """A model of 5 pixels whose codes, prior and networks are random and not small."""
     stream = seeds.generator("codes", seed)
     shape, architecture = (
         Shape(latent_size, D, observation_model("bernoulli"), bounded=True),
@@ -46,7 +46,7 @@ def every_state(model: CodeModel) -> Tensor:
 
 
 def chain(model: CodeModel) -> dict[tuple[int, ...], float]:
-    """p(k) of each combination, by NumPy alone."""
+    """p(k) of each combination, calculated by NumPy."""
     first = np.exp(model.initial.detach().numpy())
     found = {(k,): p for k, p in enumerate(first / first.sum())}
     for logits in model.transition.detach().numpy():
@@ -79,7 +79,7 @@ def test_the_prior_of_vectors_adds_codes_that_stand_for_the_same_and_knows_no_ot
 
 
 def test_draws_from_the_prior_have_its_frequencies() -> None:
-    """Each within five standard errors: of 9 frequencies one is outside by chance in 200,000 runs."""
+    """Each within five standard errors; by chance one of 9 frequencies lies outside in one of 200,000 runs."""
     model, count = code_model(), 20_000
     drawn = model.sample_codes(count, seeds.generator("draws"))
     for state in every_state(model):

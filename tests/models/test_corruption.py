@@ -1,4 +1,4 @@
-"""Each corruption's moments, by what it says it does to a pixel."""
+"""Moments of each corruption, against its definition."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Densities: against SciPy, against sums and integrals that must be one, and where floating point is in danger."""
+"""Densities: against SciPy, against sums and integrals that must be one, and near the limits of floating point."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bench.models.gaussian import LOG_VARIANCE_LIMIT, Gaussian, standard_normal_
 from bench.models.latent import LatentVariableModel
 from bench.training.problem import Problem
 
-STANDARD_ERRORS = 4.0  # of Monte Carlo checks: a false alarm in some 16,000
+STANDARD_ERRORS = 4.0  # for Monte Carlo checks: one false alarm in 16,000
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -25,7 +25,7 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
 
 
 def model(likelihood: str, *, bounded: bool = True, pixels: int = 3, latent: int = 2) -> LatentVariableModel:
-    """Float64, with weights large enough to bend."""
+    """A float64 model with weights large enough for curvature."""
     x = torch.zeros(5, pixels, dtype=torch.float64)
     return Problem(x, latent, MLP(hidden=4, init_scale=0.7), likelihood, bounded).model(encoder=True)
 
@@ -68,7 +68,7 @@ def test_bernoulli_probabilities_sum_to_one() -> None:
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian", "unit_gaussian"])
 def test_every_x_at_every_z(likelihood: str) -> None:
-    """As one x at one z, in float32 too where a small variance multiplies what cancels."""
+    """Equal to one x at one z; in float32 too, where a small variance amplifies cancellation."""
     decoder, z, x = model(likelihood).decoder, normal(7, 2), normal(4, 3, seed=1).sigmoid()
     expected = torch.stack([decoder.log_prob(x, z[k].expand(4, 2)) for k in range(7)], dim=-1)
     torch.testing.assert_close(decoder.log_prob_of_pairs(x, z), expected, rtol=1e-12, atol=1e-12)
@@ -118,7 +118,7 @@ def test_extreme_logits_stay_finite_and_right() -> None:
     logits, _ = decoder.outputs(z)
     x = (logits > 0).double()
     assert logits.abs().max() > 1000
-    torch.testing.assert_close(decoder.log_prob(x, z), torch.zeros(20, dtype=torch.float64))  # as likely as can be
+    torch.testing.assert_close(decoder.log_prob(x, z), torch.zeros(20, dtype=torch.float64))  # the most likely value
     wrong = decoder.log_prob(1 - x, z)
     torch.testing.assert_close(wrong, -logits.abs().sum(-1))
 
@@ -146,7 +146,7 @@ def test_the_bound_is_below_the_exact_log_likelihood_by_the_kl_to_the_posterior(
     draws = torch.stack([built.elbo(x, seeds.generator("bound", i), num_samples=100).detach() for i in range(200)])
     error = draws.std(0) / 200**0.5
     assert (draws.mean(0) - (torch.as_tensor(exact) - gap)).abs().lt(STANDARD_ERRORS * error).all()
-    assert (gap > 10 * error).all()  # the gap is what is being seen
+    assert (gap > 10 * error).all()  # the gap is under test
 
 
 def test_initial_weights_are_the_papers_and_the_same_for_every_algorithm() -> None:

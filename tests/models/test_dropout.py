@@ -1,4 +1,4 @@
-"""Dropout: its moments, and where its noise comes from."""
+"""Dropout: its moments, and the source of its noise."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from bench import seeds
 from bench.models.dropout import Dropout, attach_generator
 
-STANDARD_ERRORS = 4.0  # a false alarm in some 16,000
+STANDARD_ERRORS = 4.0  # one false alarm in 16,000
 
 
 def dropout(keep: float, name: str = "dropout") -> Dropout:
@@ -30,7 +30,7 @@ def test_keeps_its_share_and_the_mean(keep: float) -> None:
 
 
 def test_every_entry_is_on_its_own() -> None:
-    """Across samples, datapoints and units: the masks of any two are uncorrelated."""
+    """Across samples, datapoints and units: any two masks are uncorrelated."""
     kept = (dropout(0.5)(torch.ones(2, 3, 4000)) != 0).double().flatten(0, 1)
     correlations = torch.corrcoef(kept) - torch.eye(6)
     assert correlations.abs().max() < (STANDARD_ERRORS + 0.5) / 4000**0.5  # the largest of 15
@@ -49,7 +49,7 @@ def test_its_generator_is_the_only_source() -> None:
     one, two = dropout(0.5), dropout(0.5)
     first: Tensor = one(x)
     assert torch.equal(first, two(x))
-    assert not torch.equal(one(x), first)  # the stream has gone on
+    assert not torch.equal(one(x), first)  # the stream has advanced
     assert torch.equal(torch.get_rng_state(), before)
 
 

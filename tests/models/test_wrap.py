@@ -1,4 +1,4 @@
-"""Models that were trained elsewhere: wrapped, they give what is true of them; what does not fit is refused."""
+"""Models that were trained elsewhere: wrapped, they give the known truth; what does not fit is refused."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOISE = 0.6
 
 
 class Line(nn.Module):
-    """x = W z + b + s e, as images [N, 1, 3, 4]; with a constant scale of the kind asked for."""
+    """x = W z + b + s e, as images [N, 1, 3, 4]; with a constant scale of the requested kind."""
 
     is_affine = True
 
@@ -56,7 +56,7 @@ class Posterior(nn.Module):
 
 
 def data(line: Line, count: int = 40) -> tuple[Tensor, Tensor]:
-    """Draws from the model, with their exact log p(x) in float64."""
+    """Samples from the model, with their exact log p(x) in float64."""
     stream = seeds.generator("wrapped data")
     z, noise = torch.randn(count, Z, generator=stream), torch.randn(count, D, generator=stream)
     weight, bias = line.weight.detach().double(), line.bias.detach().double()
@@ -91,7 +91,7 @@ def test_estimators_agree_with_the_closed_form(estimator: str, tolerance: float,
 
 
 def test_bdmc_brackets_the_truth() -> None:
-    """Its data are its own: the gap is between bounds on their log p(x)."""
+    """It draws its own data: the gap is between bounds on their log p(x)."""
     line = Line()
     found = estimate_log_likelihood(wrapped(line), data(line)[0], "bdmc[num_steps=40,num_points=30]")
     assert 0 < found.summary["gap"] < 0.2
@@ -147,7 +147,7 @@ def test_the_device_is_the_networks_own() -> None:
 
 
 def test_a_convolutional_decoder_is_what_its_pixels_say() -> None:
-    """log p(x|z) by hand, gradients, and batch statistics and modes that are left alone."""
+    """log p(x|z) by hand, gradients, and unchanged batch statistics and modes."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         body = [nn.Linear(3, 8), nn.Unflatten(1, (2, 2, 2)), nn.BatchNorm2d(2), nn.ELU(), nn.Dropout2d(0.5)]

@@ -1,4 +1,4 @@
-"""The page about models that were trained elsewhere: its code runs."""
+"""The code on the page about models that were trained elsewhere runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The built wheel works where the checkout is not.
+"""The built wheel works without the checkout.
 
 `tox -e build` builds the sdist and the wheel from it, installs that wheel, names the folder of both in BENCH_DIST and
 runs these tests from an empty folder.

@@ -1,4 +1,4 @@
-"""What the comparisons with other projects share."""
+"""Fixtures of the comparisons with other projects."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def mnist(data_dir: object) -> Callable[[str], tuple[Tensor, Tensor]]:
 
 @pytest.fixture
 def alternately() -> Callable[..., dict[str, float]]:
-    """Median seconds of each function, called in turn: whatever else the machine does falls on all of them."""
+    """Median seconds of each function, called alternately, so that other load affects all of them."""
 
     def measure(**functions: Callable[[], object]) -> dict[str, float]:
         seconds: dict[str, list[float]] = {name: [] for name in functions}

@@ -62,7 +62,7 @@ def test_at_least_the_gradients_a_second_of_blackjax(
 
 
 def compiled(model: Any, x: Tensor) -> Any:
-    """NUM_STEPS transitions of a chain a datapoint by blackjax, each with its own decision, compiled as one program."""
+    """NUM_STEPS transitions by blackjax in one compiled program: one chain per datapoint, with its own decision."""
     network = model.decoder.network
     names = ("hidden.weight", "hidden.bias", "head.weight", "head.bias")
     w1, b1, w2, b2 = (jnp.asarray(network.get_parameter(name).detach().numpy()) for name in names)

@@ -38,7 +38,7 @@ print(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1
 
 
 class SameEncoder(BaseEncoder):
-    """Our encoder, as pythae wants it."""
+    """Our encoder in pythae's interface."""
 
     def __init__(self, model: LatentVariableModel) -> None:
         BaseEncoder.__init__(self)
@@ -50,7 +50,7 @@ class SameEncoder(BaseEncoder):
 
 
 class SameDecoder(BaseDecoder):
-    """Our decoder, as pythae wants it."""
+    """Our decoder in pythae's interface."""
 
     def __init__(self, model: LatentVariableModel) -> None:
         BaseDecoder.__init__(self)

@@ -1,4 +1,4 @@
-"""A user's own algorithm with nothing to set: no step size, no choice of optimiser, no batch size."""
+"""A user's algorithm without options: no step size, no choice of optimiser, no batch size."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from bench import Data, Dataset, option
 
 @dataclass(frozen=True)
 class Options:
-    """What can be set."""
+    """Options."""
 
     num_train: int = option(200, "training points", minimum=1)
 

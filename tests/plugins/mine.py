@@ -12,7 +12,7 @@ from bench import Algorithm, Batch, Problem, StepInfo, option
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """What can be set."""
+    """Options."""
 
     rate: float = option(1e-2, "Adam's step size", above=0)
     num_samples: int = option(5, "importance samples", minimum=1)

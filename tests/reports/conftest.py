@@ -12,7 +12,7 @@ from bench.results.frames import LIKELIHOOD_COLUMNS, LIKELIHOOD_TRACE_COLUMNS, T
 
 
 class Rows:
-    """Collects trials and makes results of them."""
+    """Collects trials and makes results from them."""
 
     def __init__(self) -> None:
         self.trials: list[dict[str, Any]] = []
@@ -74,7 +74,7 @@ class Rows:
         ]
 
     def results(self) -> Any:
-        """What a report is given."""
+        """The argument of a report."""
         return SimpleNamespace(
             path=None,
             given=(),

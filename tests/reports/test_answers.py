@@ -1,4 +1,4 @@
-"""What the page says in sentences, on results in which every number is known."""
+"""The page's answers in sentences, on results in which every number is known."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_model_that_was_not_estimated_is_named(rows: Any) -> None:
 
 
 def test_a_better_mean_on_other_seeds_is_no_better_on_the_same(rows: Any) -> None:
-    """The winner by its mean lies below on the seeds that both have."""
+    """The winner by mean is worse on the seeds that both have."""
     add(rows, "good", [-20.0, -20.1, -10.0])
     add(rows, "other", [-19.0, -19.0])
     assert "1.05 nats below other" in answer(rows).sentence

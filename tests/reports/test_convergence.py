@@ -25,7 +25,7 @@ MARKS = [0, 100, 158, 251, 398, 631, 1000]
 
 
 def bound(offset: float = 0.0) -> list[tuple[float, float]]:
-    """From -60 before training to about -20: starts low, as they all do."""
+    """From -60 before training to about -20."""
     return [(n, -20 - 40 * math.exp(-n / 300) + offset) for n in MARKS]
 
 
@@ -233,7 +233,7 @@ def test_nothing_to_show_makes_no_files(rows: Any, tmp_path: Path, name: str) ->
 
 
 def test_files_depend_on_nothing_else(three: Any) -> None:
-    """Neither on what was drawn before nor on the user's settings; and they leave those as they are."""
+    """Neither on what was drawn before nor on the user's settings, which they leave unchanged."""
     formats = ("png", "svg", "pdf")
     first = contents(ConvergenceSamples().render(three.results()), "figure", formats)
     with mpl.rc_context({"font.size": 20, "lines.linewidth": 9, "axes.facecolor": "black"}):

@@ -12,7 +12,7 @@ Convergence = plugins.find("report")["convergence"].load()
 
 
 def line(slope: float) -> list[tuple[float, float]]:
-    """A bound that rises from -50 by ``slope`` nats a decade of samples."""
+    """A bound that rises from -50 by ``slope`` nats per decade of samples."""
     return [(0, -50), *((10.0**k, -50 + slope * k) for k in range(6))]
 
 

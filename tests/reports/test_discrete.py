@@ -1,4 +1,4 @@
-"""Reports of a study in which one algorithm's z is discrete: what makes no sense for it is left out, and it is said."""
+"""Reports on a study in which one algorithm has discrete z: what does not apply to it is left out, with a note."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GROUPS = "vqvae[num_codes=6,num_groups=2]"
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    """Two latent sizes and an estimator that cannot judge codes."""
+    """Two latent sizes and an estimator that cannot evaluate codes."""
     asked: dict[str, Any] = {"algos": f"aevb,vqvae[num_codes=5],{GROUPS}", "dataset": BLOBS, "z": [2, 4], "seeds": 1}
     asked |= {"likelihood": "quadrature,importance[num_samples=20]", "likelihood_points": 20, "budget": 500}
     out = tmp_path_factory.mktemp("discrete") / "run"

@@ -1,4 +1,4 @@
-"""What figures must not hide: who is not in them, and what was done to be shown."""
+"""What figures must not hide: which trials are missing, and how values were changed to be shown."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Mine(AEVB):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two settings of a user's algorithm with an odd name, two sizes, one seed, data that are not in [0, 1]."""
+    """Two settings of a user's algorithm with an unusual name, two sizes, one seed, data outside [0, 1]."""
     folder = tmp_path_factory.mktemp("left_out")
     (folder / "$x_1$<b>.py").write_text(MINE)
     mine = f"{folder / '$x_1$<b>.py'}[learning_rate=0.02"

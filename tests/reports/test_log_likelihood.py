@@ -151,7 +151,7 @@ def test_warnings_of_an_estimator_are_shown_where_there_are_any(rows: Any) -> No
 
 
 class Cells(HTMLParser):
-    """The texts of a table's cells as a browser shows them, and the tags it met."""
+    """The text of a table's cells as a browser shows them, and the tags."""
 
     def __init__(self, page: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Figures of trained models, on a run that was really trained."""
+"""Figures of trained models, on a real run."""
 
 from __future__ import annotations
 

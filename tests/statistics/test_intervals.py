@@ -8,7 +8,7 @@ from bench.statistics import intervals
 
 def test_numbers_worked_out_by_hand() -> None:
     values = [1.0, 2.0, 3.0, 4.0]
-    half = 3.182446305 * np.sqrt(5 / 3) / 2  # the table's t for 3 degrees of freedom, sd over sqrt(4)
+    half = 3.182446305 * np.sqrt(5 / 3) / 2  # t for 3 degrees of freedom, from a table; sd over sqrt(4)
     low, high = intervals.mean_interval(values)
     assert intervals.mean(values) == 2.5
     assert intervals.spread(values) == pytest.approx(np.sqrt(5 / 3))

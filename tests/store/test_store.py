@@ -1,4 +1,4 @@
-"""The run folder: nothing half-written is ever read, nothing that JSON cannot say is lost."""
+"""The run folder: nothing half-written is ever read, and values that JSON lacks are kept."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> TrialFolder:
 
 
 def row(samples: int, objective: float = math.nan) -> TraceRow:
-    """A row of a trace at so many samples."""
+    """A row of a trace at this number of samples."""
     return TraceRow(samples, samples // 100, 2 * samples, 0.1, 0.2, objective, elbo_train=-1.5 * samples)
 
 

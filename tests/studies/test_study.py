@@ -1,4 +1,4 @@
-"""Studies: what is refused, what a trial's identity is made of, and their file."""
+"""Studies: what is refused, what defines a trial's identity, and their file."""
 
 from __future__ import annotations
 

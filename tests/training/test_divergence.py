@@ -1,4 +1,4 @@
-"""What counts as diverged: never a dip that a run recovers from."""
+"""What counts as diverged, and that a dip from which a run recovers does not."""
 
 from __future__ import annotations
 

@@ -19,14 +19,14 @@ from bench.training.tuning import choose_learning_rate
 
 @dataclass
 class Recorder:
-    """A learner that learns nothing and remembers what it was given."""
+    """A learner that learns nothing and records the batches."""
 
     value: float = 0.0
     pause: float = 0.0
     seen: list[list[int]] = field(default_factory=list)
 
     def step(self, batch: Batch) -> StepInfo:
-        """Remember the index."""
+        """Record the index."""
         self.seen.append(batch.index.tolist())
         time.sleep(self.pause)
         return StepInfo(torch.tensor(self.value + len(self.seen)), model_evaluations=2 * len(batch.x))
@@ -102,7 +102,7 @@ def test_nothing_is_done_when_the_budget_is_spent() -> None:
 
 
 def test_the_objective_is_the_mean_since_the_last_mark_whatever_the_pauses() -> None:
-    """Impatience adds pauses between marks, and must not change what the marks say."""
+    """Impatience adds pauses between marks, and must not change the rows at the marks."""
     runs = []
     for patience in (math.inf, 0.0):
         pauses = train(Recorder(), Minibatches(rows(1000), 50, 0), Clocks(), 1000, patience)
@@ -113,10 +113,10 @@ def test_the_objective_is_the_mean_since_the_last_mark_whatever_the_pauses() -> 
 
 
 class Talker(Recorder):
-    """Tells the number of each update, and of every third one more: as a tensor and as a number."""
+    """Reports the number of each update, and a second diagnostic at every third: as a tensor and as a number."""
 
     def step(self, batch: Batch) -> StepInfo:
-        """Tell it."""
+        """Report it."""
         info = super().step(batch)
         told = {"number": torch.tensor([len(self.seen)]), "objective": 7.0} | (
             {"third": len(self.seen) / 2} if len(self.seen) % 3 == 0 else {}
@@ -138,7 +138,7 @@ def test_the_clock_stands_still_while_somebody_looks() -> None:
     clocks = Clocks()
     for _ in train(Recorder(pause=0.001), Minibatches(rows(1000), 50, 0), clocks, 1000):
         time.sleep(0.1)
-    assert 0.02 <= clocks.train_seconds < 0.3  # 20 updates of 1 ms; 7 looks of 100 ms are not in it
+    assert 0.02 <= clocks.train_seconds < 0.3  # 20 updates of 1 ms, without the 7 pauses of 100 ms
 
 
 @pytest.mark.timing

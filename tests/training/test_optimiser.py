@@ -18,7 +18,7 @@ from bench.training.problem import Problem
 
 
 class WrittenOut:
-    """Adagrad (AEVB, appendix C) and Adam (Kingma & Ba 2015, algorithm 1) in double precision, a step a call."""
+    """Adagrad (AEVB, appendix C) and Adam (Kingma & Ba 2015, algorithm 1) in double precision, one step per call."""
 
     def __init__(self, theta: torch.Tensor) -> None:
         self.theta = theta.detach().double().clone()
@@ -59,7 +59,7 @@ def test_update_is_the_published_one(name: str, prior: bool, annealing: float) -
 
 @pytest.mark.parametrize("name", ["adagrad", "adam"])
 def test_first_update_moves_by_the_whole_step(name: str) -> None:
-    """Whatever the size of the gradient: the reason why large steps blow up at once."""
+    """Regardless of the gradient's size, which is why large steps blow up at once."""
     parameter = nn.Parameter(torch.zeros(3))
     parameter.grad = torch.tensor([1e-2, -3.0, 1e5])
     make_optimiser(name, [parameter], 0.02, num_data=10).step()
@@ -70,7 +70,7 @@ def test_first_update_moves_by_the_whole_step(name: str) -> None:
 def test_it_ends_at_the_mode_of_the_posterior(name: str) -> None:
     """The mean theta of N(theta, 1) from N points, under the prior N(0, 1): their sum / (N + 1), in closed form.
 
-    With weights that decay beside the gradient, as AdamW's do, it would end elsewhere.
+    With decoupled weight decay, as in AdamW, it would end elsewhere.
     """
     x = torch.tensor([1.0, 2.0, 4.0, 5.0])
     theta = nn.Parameter(torch.zeros(1))
@@ -86,7 +86,7 @@ def test_it_ends_at_the_mode_of_the_posterior(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["adagrad", "adam"])
 def test_saved_state_continues_bit_equal(name: str) -> None:
-    """The count that the step is annealed by among it."""
+    """Including the count by which the step is annealed."""
 
     def started() -> tuple[nn.Parameter, torch.optim.Optimizer]:
         parameter = nn.Parameter(torch.zeros(3))

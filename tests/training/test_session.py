@@ -27,7 +27,7 @@ def blobs(count: int = 60) -> Tensor:
 
 
 def session(algorithm: Algorithm) -> Session:
-    """A session on blobs, not yet begun."""
+    """A session on blobs, before `begin`."""
     x = blobs()
     problem = Problem(x, 2, algorithm.architecture, "bernoulli")
     watched = {"train": Watched(x, 1), "test": Watched(x[:9], 2)}
@@ -39,14 +39,14 @@ def aevb(**settings: object) -> AEVB:
 
 
 def seen(one: Session, budget: int, patience: float = float("inf")) -> list[dict[str, Any]]:
-    """What a session shows at its marks up to a budget."""
+    """The rows at a session's marks up to a budget."""
     looks = one.run(budget, patience)
     return [{**vars(look), "samples": one.clocks.samples} for look in looks if look.at_mark]
 
 
 @pytest.mark.parametrize("learning_rate", ["auto", 0.1])
 def test_a_resumed_session_goes_on_bit_for_bit(learning_rate: object) -> None:
-    """Saved between two marks, where the sums for the next mark are half full."""
+    """Saved between two marks, with incomplete sums for the next mark."""
     whole, cut = session(aevb(learning_rate=learning_rate, batch_size=20)), None
     whole.begin()
     expected = seen(whole, 2000)
@@ -84,7 +84,7 @@ def test_the_noise_of_a_bound_is_the_same_at_every_mark() -> None:
 
 @dataclass(frozen=True)
 class Rate:
-    """A step size alone, with candidates of its own."""
+    """Only a step size, with its own candidates."""
 
     learning_rate: float | Literal["auto"] = option("auto", "step size", candidates=(0.05, 0.2))
 
@@ -117,7 +117,7 @@ class Plain(Algorithm):
 
 
 class Bare(Plain):
-    """Has nothing to set."""
+    """Has no options."""
 
     Options = NoOptions
 

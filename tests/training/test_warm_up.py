@@ -1,4 +1,4 @@
-"""What PyTorch loads at the first update must not be on the clock of whoever trains first."""
+"""What PyTorch loads at the first update must not count as training time of the first trial."""
 
 from __future__ import annotations
 

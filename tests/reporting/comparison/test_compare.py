@@ -1,4 +1,4 @@
-"""Comparisons of runs whose truth is known: false alarms, power, and everything that must not be judged."""
+"""Comparisons of runs with a known truth: false alarms, power, and everything that must not be compared."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ SPREAD = 0.5  # nats, over seeds
 
 
 def results(**frames: pd.DataFrame) -> Results:
-    """A run that holds these frames and no files."""
+    """A run with these frames and no files."""
     made = Results(Path("synthetic"))
     columns = {
         "trials": TRIAL_COLUMNS,
@@ -67,7 +67,7 @@ def run(
     slower: dict[tuple[str, int], float] | None = None,
     **facts: Any,
 ) -> Results:
-    """Every trial ends at -25 nats, its seed's SPREAD apart, at 1e5 samples a second, less ``loss`` and ``slower``."""
+    """Trials end at -25 nats, SPREAD over seeds, with 1e5 samples per second; ``loss`` and ``slower`` are by cell."""
     trials, trace, likelihoods = [], [], []
     for z in latent_sizes:
         for algorithm in algorithms:
@@ -122,7 +122,7 @@ def rng(name: int = 0) -> np.random.Generator:
 
 
 def changed(base: Results, where: dict[str, object] | None = None, **values: object) -> Results:
-    """The same run with values of its trials set; only of the trials ``where`` names, or of all."""
+    """The same run with other values in the columns of its trials, either of all or of those that ``where`` selects."""
     trials = base.trials.copy()
     rows = pd.Series(True, index=trials.index)
     for column, value in (where or {}).items():
@@ -149,7 +149,7 @@ def test_false_alarms_stay_at_their_rate(seeds: tuple[int, ...]) -> None:
 
 
 def test_the_rate_holds_for_all_cells_together() -> None:
-    """By themselves 30 % of such comparisons would hold a false alarm."""
+    """Without the correction 30 % of such comparisons would have a false alarm."""
     random, repeats, rate = rng(3), 500, 0.01
     row = Row(Cell("digits", 1500, 3, "aevb"), "log-likelihood", "nats", change=9.0)
     alarms = 0
@@ -266,7 +266,7 @@ def test_cells_on_one_side_are_shown() -> None:
 
 
 def ends(base: Results, *fates: tuple[int, str]) -> Results:
-    """The same run, in which these seeds of `aevb` at z = 3 ended so."""
+    """The same run, in which these seeds of `aevb` at z = 3 ended with these statuses."""
     for seed, status in fates:
         where = {"algorithm": "aevb", "z": 3, "seed": seed}
         base = changed(base, where=where, status=status, log_likelihood_test=np.nan)
@@ -297,7 +297,7 @@ def test_a_seed_that_no_longer_ends_well_is_worse_and_a_diverged_pair_is_not() -
 @pytest.mark.parametrize(
     ("before", "after", "verdict"),
     [
-        ((), (5,), "worse"),  # an algorithm that now diverges, if only once
+        ((), (5,), "worse"),  # an algorithm that now diverges, even if only once
         ((), OTHER_SEEDS, "worse"),
         ((0, 1), (5, 6, 7), "no evidence"),  # the luck of other seeds
         ((0,), OTHER_SEEDS, "worse"),  # p = 0.024
@@ -315,7 +315,7 @@ def test_what_the_seeds_are_called_does_not_matter(
     )
     (row,) = [row for row in found.rows if row.measure == endings.MEASURE]
     assert row.verdict == verdict
-    assert any(row.why in text for text in words.sentences(found))  # in words, also where it is no evidence
+    assert any(row.why in text for text in words.sentences(found))  # in words, even if it is no evidence
 
 
 def test_more_of_the_same_seeds_are_worse_and_others_of_them_are_not() -> None:
@@ -367,7 +367,7 @@ def test_a_measure_that_one_run_lost_is_told() -> None:
 
 
 def test_a_trial_that_diverged_early_does_not_touch_its_neighbours() -> None:
-    """Nor does an algorithm that only one run has, with marks of its own."""
+    """Nor does an algorithm that only one run has, with other marks."""
     base = run(rng(), **SMALL)
     trace = base.trace[(base.trace["trial"] != "aevb3-0") | (base.trace["samples"] <= 100)]
     new = ends(base, (0, "diverged"))
@@ -431,7 +431,7 @@ def test_one_seed_says_that_it_tells_nothing() -> None:
 
 
 def test_ranks_of_many_seeds_are_the_same_each_time() -> None:
-    """More orders than are tried: some are drawn, by a generator of their own."""
+    """There are too many orders to try all, so some are drawn, with a fixed seed."""
     seeds = tuple(range(10))
     base, new = run(rng(7), seeds=seeds, **ALONE), run(rng(8), seeds=seeds, loss={CELL: 1.0}, **ALONE)
     found = [[row.p for row in compare(base, new).rows] for _ in range(2)]

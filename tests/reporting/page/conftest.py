@@ -29,7 +29,7 @@ def page_file(trained_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Chromium, wherever it is; without it a test is skipped, but fails in CI."""
+    """Chromium, from CHROMIUM or PATH; without it a test is skipped, or fails in CI."""
     path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:
         reason = "no Chromium: install it, or name it in CHROMIUM"
@@ -42,9 +42,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, page_file: Path) -> Iterator[Page]:
-    """The page as opened from disk without a network.
+    """The page, opened from disk without a network.
 
-    Whatever the console says fails the test, and so does a request for anything but the page itself.
+    Any message on the console fails the test, and so does a request for anything but the page itself.
     """
     context = browser.new_context(offline=True, viewport={"width": 1200, "height": 900}, accept_downloads=False)
     page, complaints = context.new_page(), []

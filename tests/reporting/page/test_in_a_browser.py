@@ -80,11 +80,11 @@ def test_the_place_and_the_split_are_chosen(page: Page) -> None:
     page.uncheck("#train")
     page.select_option("#z", "3")
     assert lines(page)[0]["y"] != before["y"]
-    assert not page.locator("#n_train").is_visible()  # there is but one to choose
+    assert not page.locator("#n_train").is_visible()  # there is only one choice
 
 
 def test_a_choice_that_does_not_exist_changes_the_others(page: Page) -> None:
-    """As where one of two runs has more training points and another z."""
+    """For example, one of two runs has more training points and another z."""
     page.evaluate(
         """() => {
           curves.places.push({ name: "other", dataset: "blobs", n_train: 999, z: 7 });

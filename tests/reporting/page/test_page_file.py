@@ -1,4 +1,4 @@
-"""The file itself: what it says, that it is small enough, and that nothing in it can be anything but text."""
+"""The file itself: what it says, that it is small enough, and that names in it stay text."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_whatever_there_is_is_shown(run: Path, tmp_path: Path, what: str) -> Non
     assert bool(made["convergence_samples"]) == (what != "all failed" or bool(bench.load(copy).trace.size))
     text = made["index"][0].read_text()
     assert "could not be made" not in text
-    assert 'id="figure-convergence_samples"' in text  # at least the log-likelihoods, or what failed seeds have left
+    assert 'id="figure-convergence_samples"' in text  # at least the log-likelihoods, or the traces of failed seeds
 
 
 @pytest.mark.parametrize("other", [1, 3])
