@@ -104,7 +104,7 @@ def _folder(study: Study) -> Path:
     return Path("runs") / study.folder_name()
 
 
-def _typed(fields: Mapping[str, object]) -> dict[str, Any]:
+def _typed(fields: Mapping[str, object]) -> Mapping[str, Any]:
     """As on the command line, names may be one text, 3 stands for three seeds, and 1e6 is an integer."""
     known = [field.name for field in dataclasses.fields(Study)]
     for name in fields:
