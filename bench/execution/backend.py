@@ -42,7 +42,7 @@ class Outcome(Generic[TaskT, ResultT]):
 class Backend(Plugin, ABC):
     """Runs tasks and yields what became of each.  A plugin is one file with one class that defines ``run``.
 
-    As a context manager, a back end stops its workers if the block is left by an exception.
+    Used in a ``with`` statement, so that its workers are stopped at the end of the block.
 
     >>> from bench.execution.backends.sequential import Sequential
     >>> with Sequential() as backend:
@@ -81,5 +81,4 @@ class Backend(Plugin, ABC):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None:
-            self.stop()
+        self.stop()

@@ -144,7 +144,16 @@ def test_a_preparation_that_fails_is_no_failure_of_the_task(loky: Backend) -> No
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
-def test_leaving_the_block_by_an_exception_ends_the_workers(tmp_path: Path) -> None:
+def test_leaving_the_block_ends_the_workers(tmp_path: Path) -> None:
+    with create("loky") as backend:
+        outcomes = run(backend, lambda _: os.getpid(), [0, 1])
+    for outcome in outcomes:
+        with pytest.raises(ProcessLookupError):
+            os.kill(outcome.result, 0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
+def test_leaving_the_block_by_an_exception_does_not_wait_for_tasks(tmp_path: Path) -> None:
     def interrupted() -> None:
         with create("loky") as backend:
             for _ in backend.run(noting(tmp_path), ["a", "hang", "b"], Workers(2)):

@@ -35,7 +35,6 @@ SHARED_CORES = {"ENABLE_IPC": "1"}  # lets the schedulers of Intel's TBB know of
 class Loky(Backend):
     """Worker processes on this machine: a trial that crashes its process harms no other trial.
 
-    In a notebook the processes are kept for the next run with as many threads in the same folder.
     Source: https://loky.readthedocs.io, in the edition that joblib ships.
     """
 
