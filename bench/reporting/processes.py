@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
@@ -32,6 +33,7 @@ def run_in_processes(work: Sequence[Callable[[], T]], processes: int) -> Iterato
     from concurrent.futures import ProcessPoolExecutor, as_completed
     from concurrent.futures.process import BrokenProcessPool
 
+    gc.freeze()  # a collection would touch, and so copy, all that the processes share
     fork = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(min(processes, len(work)), fork, initializer=_inherit, initargs=(work,)) as pool:
         futures = {pool.submit(_call, i): i for i in range(len(work))}
@@ -40,6 +42,7 @@ def run_in_processes(work: Sequence[Callable[[], T]], processes: int) -> Iterato
                 yield futures[future], cast(T, future.result())
             except BrokenProcessPool:
                 continue
+    gc.unfreeze()
 
 
 def _inherit(work: Sequence[Callable[[], object]]) -> None:

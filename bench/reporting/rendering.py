@@ -133,6 +133,8 @@ def _one_thread() -> Iterator[None]:
 
 def _read_before_forking(results: Results, reports: Iterable[Report]) -> None:
     """Read and import what several figures need, so that not every process does."""
+    from matplotlib.backends import backend_agg, backend_pdf, backend_svg  # noqa: F401  # imported once for all
+
     from bench.reporting.figures.looks import looks
 
     looks(())

@@ -59,9 +59,10 @@ class TrainedModel:
                 with torch.no_grad():
                     return self.model.encode(x).mean
             generator = seeds.generator("codes", list(self.cell), self.seed)
-            chain = sample_posterior(
-                self.model, x, generator, num_warmup=NUM_WARMUP, num_samples=NUM_DRAWS, num_leapfrog=NUM_LEAPFROG
-            )
+            with _without_compiler():
+                chain = sample_posterior(
+                    self.model, x, generator, num_warmup=NUM_WARMUP, num_samples=NUM_DRAWS, num_leapfrog=NUM_LEAPFROG
+                )
             return chain.z.mean(0)
 
 
@@ -102,16 +103,25 @@ def load_models(
 
 @contextmanager
 def _without_compiler() -> Iterator[None]:
-    """Let optimisers be built without torch's compiler, which takes more than a second to import.
+    """Let models be rebuilt and looked at without torch's compiler, whose import takes longer than all of that.
 
-    torch imports it to keep it out of `Optimizer.add_param_group`; a model that is only looked at is never compiled.
+    torch imports it to keep it out of `Optimizer.add_param_group`, and a part of it to compare the shapes of gradients,
+    which may be symbolic in what is compiled.
     """
-    wrapped = torch.optim.Optimizer.add_param_group
-    torch.optim.Optimizer.add_param_group = getattr(wrapped, "__wrapped__", wrapped)  # type: ignore[method-assign]  # for a moment
+    optimizer, autograd = torch.optim.Optimizer, torch.autograd
+    before = optimizer.add_param_group, autograd._make_grads  # type: ignore[attr-defined]  # noqa: SLF001  # put back below
     try:
+        optimizer.add_param_group = getattr(before[0], "__wrapped__", before[0])  # type: ignore[method-assign]  # as above
+        autograd._make_grads = _as_given  # type: ignore[attr-defined]  # noqa: SLF001  # as above
         yield
     finally:
-        torch.optim.Optimizer.add_param_group = wrapped  # type: ignore[method-assign]  # as it was
+        optimizer.add_param_group, autograd._make_grads = before  # type: ignore[method-assign,attr-defined]  # noqa: SLF001
+
+
+def _as_given(outputs: Sequence[Tensor], gradients: Sequence[Tensor | None], _: bool) -> tuple[Tensor, ...]:
+    """The gradients that a backward pass begins with; that of a scalar is 1."""
+    pairs = zip(outputs, gradients, strict=True)
+    return tuple(torch.ones_like(output) if given is None else given for output, given in pairs)
 
 
 def _reason(error: Exception, folder: TrialFolder) -> str:

@@ -31,9 +31,12 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
 
 
 def style() -> AbstractContextManager[None]:
-    """The settings to draw in: matplotlib's defaults, whatever the user's settings are, with few changes."""
+    """The settings to draw in: matplotlib's defaults, whatever the user's settings are, with few changes.
+
+    The font is the one that comes with matplotlib: figures are the same everywhere, and no other is searched for.
+    """
     changes = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": GREY}
-    return matplotlib.style.context(["default", changes])
+    return matplotlib.style.context(["default", {**changes, "font.family": ["DejaVu Sans"]}])
 
 
 def legend_entries(looks: dict[str, Look], *, line: bool = True) -> dict[str, Line2D]:

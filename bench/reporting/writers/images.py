@@ -29,8 +29,8 @@ _UNDATED: dict[str, dict[str, None]] = {"svg": {"Date": None}, "pdf": {"Creation
 
 def image_files(figure: Figure, name: str, formats: Sequence[str]) -> dict[str, bytes]:
     """The content of a file in each of the ``formats`` png, svg and pdf; ``name`` seeds the identifiers in SVG."""
-    extent = fix_layout(figure)
-    with mpl.rc_context({"svg.hashsalt": name}):
+    with style(), mpl.rc_context({"svg.hashsalt": name}):
+        extent = fix_layout(figure)
         return {format_: _content(figure, format_, extent) for format_ in formats}
 
 
@@ -39,8 +39,7 @@ def fix_layout(figure: Figure) -> Bbox:
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
-    with style():  # in which no layout engine is the default
-        figure.set_layout_engine(None)
+    figure.set_layout_engine(None)
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
             _fix_label(axes, axis)
