@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -59,10 +58,9 @@ class TrainedModel:
                 with torch.no_grad():
                     return self.model.encode(x).mean
             generator = seeds.generator("codes", list(self.cell), self.seed)
-            with _without_compiler():
-                chain = sample_posterior(
-                    self.model, x, generator, num_warmup=NUM_WARMUP, num_samples=NUM_DRAWS, num_leapfrog=NUM_LEAPFROG
-                )
+            chain = sample_posterior(
+                self.model, x, generator, num_warmup=NUM_WARMUP, num_samples=NUM_DRAWS, num_leapfrog=NUM_LEAPFROG
+            )
             return chain.z.mean(0)
 
 
@@ -91,37 +89,13 @@ def load_models(
             key = (spec.dataset, spec.seed)
             if key not in data:
                 data[key] = load_data(*key)
-            with _without_compiler():
-                model = trained_model(spec, folder, data[key], torch.device("cpu"))
+            model = trained_model(spec, folder, data[key], torch.device("cpu"))
         except Exception as error:  # noqa: BLE001  # plugins run here
             missing[cell] = _reason(error, folder)
             continue
         models[cell] = TrainedModel(cell, spec.seed, model, data[key])
         missing.pop(cell, None)
     return list(models.values()), missing
-
-
-@contextmanager
-def _without_compiler() -> Iterator[None]:
-    """Let models be rebuilt and looked at without torch's compiler, whose import takes longer than all of that.
-
-    torch imports it to keep it out of `Optimizer.add_param_group`, and a part of it to compare the shapes of gradients,
-    which may be symbolic in what is compiled.
-    """
-    optimizer, autograd = torch.optim.Optimizer, torch.autograd
-    before = optimizer.add_param_group, autograd._make_grads  # type: ignore[attr-defined]  # noqa: SLF001  # put back below
-    try:
-        optimizer.add_param_group = getattr(before[0], "__wrapped__", before[0])  # type: ignore[method-assign]  # as above
-        autograd._make_grads = _as_given  # type: ignore[attr-defined]  # noqa: SLF001  # as above
-        yield
-    finally:
-        optimizer.add_param_group, autograd._make_grads = before  # type: ignore[method-assign,attr-defined]  # noqa: SLF001
-
-
-def _as_given(outputs: Sequence[Tensor], gradients: Sequence[Tensor | None], _: bool) -> tuple[Tensor, ...]:
-    """The gradients that a backward pass begins with; that of a scalar is 1."""
-    pairs = zip(outputs, gradients, strict=True)
-    return tuple(torch.ones_like(output) if given is None else given for output, given in pairs)
 
 
 def _reason(error: Exception, folder: TrialFolder) -> str:
