@@ -94,7 +94,24 @@ class Table(Report):
 
 
 class Figure(Report):
-    """A report that is a figure."""
+    """A report that is a figure.
+
+    A file with one class like this is a report; ``bench report RUN --only ./bounds.py`` makes it:
+
+    >>> from matplotlib.figure import Figure as MatplotlibFigure
+    >>> class Bounds(Figure):
+    ...     '''Training and test bound of each trial.'''
+    ...
+    ...     def figure(self, results):
+    ...         figure = MatplotlibFigure()
+    ...         figure.subplots().scatter(results.trials["elbo_train"], results.trials["elbo_test"])
+    ...         return figure
+    >>> import pandas as pd
+    >>> from types import SimpleNamespace
+    >>> results = SimpleNamespace(trials=pd.DataFrame({"elbo_train": [-39.0], "elbo_test": [-40.5]}))
+    >>> Bounds().render(results)
+    RenderedFigure(figure=<Figure size 640x480 with 1 Axes>)
+    """
 
     formats = ("png", "svg", "pdf")
     place = "figures"

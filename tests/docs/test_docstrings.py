@@ -14,7 +14,7 @@ import pytest
 import bench
 from bench import plugins
 
-WITHOUT = {"Batch", "Hyperparameters", "Report", "StepInfo", "report"}  # described by the examples of their users
+WITHOUT = {"Batch", "Hyperparameters", "Report", "StepInfo"}  # described by the examples of their users
 KINDS_WITH_EXAMPLES = ("algorithm", "estimator", "model", "decoder")
 
 
