@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -112,20 +112,30 @@ def _without_compiler() -> Iterator[None]:
     torch imports it to keep it out of `Optimizer.add_param_group`, and a part of it to compare the shapes of gradients,
     which may be symbolic in what is compiled.
     """
-    optimizer, autograd = torch.optim.Optimizer, torch.autograd
-    before = optimizer.add_param_group, autograd._make_grads  # type: ignore[attr-defined]  # noqa: SLF001  # put back below
+    replaced = ((torch.optim.Optimizer, "add_param_group", _unwrapped), (torch.autograd, "_make_grads", _gradients))
+    before = [getattr(owner, name) for owner, name, _ in replaced]
     try:
-        optimizer.add_param_group = getattr(before[0], "__wrapped__", before[0])  # type: ignore[method-assign]  # as above
-        autograd._make_grads = _as_given  # type: ignore[attr-defined]  # noqa: SLF001  # as above
+        for (owner, name, replacement), original in zip(replaced, before, strict=True):
+            setattr(owner, name, replacement(original))
         yield
     finally:
-        optimizer.add_param_group, autograd._make_grads = before  # type: ignore[method-assign,attr-defined]  # noqa: SLF001
+        for (owner, name, _), original in zip(replaced, before, strict=True):
+            setattr(owner, name, original)
 
 
-def _as_given(outputs: Sequence[Tensor], gradients: Sequence[Tensor | None], _: bool) -> tuple[Tensor, ...]:
-    """The gradients that a backward pass begins with; that of a scalar is 1."""
-    pairs = zip(outputs, gradients, strict=True)
-    return tuple(torch.ones_like(output) if given is None else given for output, given in pairs)
+def _unwrapped(method: Callable[..., object]) -> Callable[..., object]:
+    original: Callable[..., object] = getattr(method, "__wrapped__", method)
+    return original
+
+
+def _gradients(_: Callable[..., object]) -> Callable[..., object]:
+    """What a backward pass begins with: the gradients that were given, 1 for a scalar."""
+
+    def given(outputs: Sequence[Tensor], gradients: Sequence[Tensor | None], **_: object) -> tuple[Tensor, ...]:
+        pairs = zip(outputs, gradients, strict=True)
+        return tuple(torch.ones_like(output) if each is None else each for output, each in pairs)
+
+    return given
 
 
 def _reason(error: Exception, folder: TrialFolder) -> str:
