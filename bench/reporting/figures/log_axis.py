@@ -46,8 +46,7 @@ def label_logarithmic(axes: Axes) -> None:
         return f"{x:g}" if plain else scientific(x)
 
     powers = _between(left, right, (1,))
-    thinned = powers[:: max(1, math.ceil(len(powers) / 9))]
-    axes.xaxis.set_major_locator(FixedLocator(thinned))
+    axes.xaxis.set_major_locator(FixedLocator(powers[:: 1 + len(powers) // 10]))
     axes.xaxis.set_minor_locator(FixedLocator(_between(left, right, labelled)))
     axes.xaxis.set_major_formatter(FuncFormatter(label))
     axes.xaxis.set_minor_formatter(FuncFormatter(label))

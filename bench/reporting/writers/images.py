@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from PIL import Image
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DOTS = 200  # per inch
+DIGITS = 6  # of positions: the layout's solver finds the others differently each time
 _UNDATED: dict[str, dict[str, None]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
@@ -41,6 +43,8 @@ def fix_layout(figure: Figure) -> Bbox:
         engine.execute(figure)
     figure.set_layout_engine(None)
     for axes in figure.axes:
+        left, bottom, width, height = np.round(axes.get_position(original=True).bounds, DIGITS)
+        axes.set_position((left, bottom, width, height))
         for axis in (axes.xaxis, axes.yaxis):
             _fix_label(axes, axis)
     return _on_dots(_extent(figure).padded(0.1))
@@ -50,7 +54,7 @@ def _fix_label(axes: Axes, axis: Axis) -> None:
     """Keep the label of an axis where it is, which each drawing would find again from all of its ticks."""
     if axis.label.get_text():
         on_screen = axis.label.get_transform().transform(axis.label.get_position())
-        axis.set_label_coords(*axes.transAxes.inverted().transform(on_screen))
+        axis.set_label_coords(*np.round(axes.transAxes.inverted().transform(on_screen), DIGITS))
 
 
 def _extent(figure: Figure) -> Bbox:
