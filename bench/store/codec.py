@@ -59,7 +59,8 @@ def _filled(kind: Any, data: object) -> object:
     if kind is float and type(data) is int:
         return float(data)
     if type(data) is not kind:
-        raise TypeError(f"{data!r} is not of type {getattr(kind, '__name__', kind)}")
+        wanted = "list" if origin is tuple else getattr(kind, "__name__", kind)
+        raise TypeError(f"{data!r} is not of type {wanted}")
     return data
 
 

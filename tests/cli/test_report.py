@@ -143,8 +143,8 @@ def test_several_runs_name_the_folder_in_their_command(bench: Bench, run: Path, 
     [
         ("spec.json", "{", "cannot be read"),
         ("spec.json", "[]", "of another version of bench"),
-        ("status.json", "[]", "holds no dict"),
-        ("likelihoods.json", "{}", "holds no list"),
+        ("status.json", "[]", "[] is not of type TrialRecord"),
+        ("likelihoods.json", "{}", "{} is not of type list"),
     ],
 )
 def test_a_damaged_file_is_one_message(bench: Bench, run: Path, name: str, content: str, words: str) -> None:

@@ -87,7 +87,7 @@ def test_parts_lie_side_by_side_and_are_read_together(bench: Bench, tmp_path: Pa
 
 
 def test_a_size_belongs_to_a_named_study(bench: Bench) -> None:
-    assert "belongs to a study" in bench("run", "--size", "full", code=2).stderr
+    assert "needs the name of a study" in bench("run", "--size", "full", code=2).stderr
     assert "must be smoke or laptop or full" in bench("run", "aevb-fig2", "--size", "huge", code=2).stderr
     assert "Did you mean 'aevb-fig2'" in bench("run", "aevb-fig22", code=2).stderr
 
