@@ -13,7 +13,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-import bench as bench_package
 from bench import plugins
 from bench.plugins import PluginRef
 
@@ -94,11 +93,9 @@ def test_a_report_of_ones_own(bench: Bench, run: Path, tmp_path: Path) -> None:
 
 def test_a_file_added_to_the_shipped_reports_is_one_of_them(run: Path, tmp_path: Path) -> None:
     """In a copy of the checkout, without another edit."""
-    root = Path(bench_package.__file__).parent.parent
-    copy = tmp_path / "copy"
+    root, copy = Path(__file__).parents[2], tmp_path / "copy"
     for name in ("bench", "algorithms", "datasets", "reports"):
-        source = root / name if (root / name).is_dir() else root / "bench" / name  # beside or inside the package
-        shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+        shutil.copytree(root / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     (copy / "reports" / "mine.py").write_text(MINE)
 
     def shown(*arguments: str) -> str:
