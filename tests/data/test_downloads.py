@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from joblib import Parallel, delayed
+from joblib.externals.loky import get_reusable_executor
 
 from bench.data.downloads import RemoteFile, fetch
 from bench.errors import DataError
@@ -213,6 +214,7 @@ def test_nothing_is_printed(server: Server, capfd: pytest.CaptureFixture[str]) -
 
 def test_concurrent_processes_all_get_the_whole_file(server: Server, cache: Path) -> None:
     server.pages = {"/a": PACKED}
+    get_reusable_executor().shutdown(wait=True, kill_workers=True)  # joblib would reuse the pool of another test
     fetched = Parallel(n_jobs=4, backend="loky")(delayed(fetch)(file_at(f"{server.url}/a")) for _ in range(8))
     assert fetched == [CONTENT] * 8
     assert [path.name for path in cache.iterdir()] == [NAME]
