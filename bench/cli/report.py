@@ -35,7 +35,7 @@ def command(
 
     Several RUNs come into one report.  Exit code 3 if a report could not be made.
     """
-    gc.set_threshold(20_000, 20, 20)  # imports and figures make many objects that stay: searching them takes a tenth
+    gc.disable()  # imports and figures make many objects that stay until the end: searching them takes a tenth
 
     from rich.console import Console
 

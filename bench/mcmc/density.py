@@ -45,5 +45,5 @@ class Differentiated(LogDensity):
         with torch.enable_grad():
             z = z.detach().requires_grad_()
             value = self.function(z)
-            (gradient,) = torch.autograd.grad(value, z, torch.ones_like(value))
+            (gradient,) = torch.autograd.grad(value.sum(), z)
         return value.detach(), gradient

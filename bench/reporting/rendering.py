@@ -133,11 +133,10 @@ def _one_thread() -> Iterator[None]:
 
 def _read_before_forking(results: Results, reports: Iterable[Report]) -> None:
     """Read and import what several figures need, so that not every process does."""
-    from matplotlib.backends import backend_agg, backend_pdf, backend_svg  # noqa: F401  # imported once for all
+    from matplotlib.backends import backend_agg, backend_pdf, backend_svg  # noqa: F401
 
-    from bench.reporting.figures.looks import looks
+    from bench.reporting.figures import looks  # noqa: F401
 
-    looks(())
     for frame in ("trials", "trace", "likelihoods", "diagnosis", "latents"):
         getattr(results, frame)
     if any(isinstance(report, Figure) and report.shows_models for report in reports):

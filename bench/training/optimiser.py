@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
 
 import torch
-from torch import nn
-from torch.optim import Adagrad, Adam, Optimizer
+from torch import nn, optim
+from torch.optim import Optimizer
+
+
+class _Eager(Optimizer):
+    """Without what PyTorch wraps around these methods for `torch.compile`, which takes a second to import."""
+
+    add_param_group = inspect.unwrap(Optimizer.add_param_group)
+    zero_grad = inspect.unwrap(Optimizer.zero_grad)
+
+
+class Adagrad(_Eager, optim.Adagrad):
+    """`torch.optim.Adagrad`."""
+
+
+class Adam(_Eager, optim.Adam):
+    """`torch.optim.Adam`."""
 
 
 def make_optimiser(

@@ -7,14 +7,16 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pytest
+import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
 
 from bench import plugins
 from bench.reporting.figures.grid import panel_grid
-from bench.reporting.figures.looks import looks
+from bench.reporting.figures.looks import COLOURS, looks
 from bench.reporting.rendering import make_reports
 from bench.reporting.writers.files import contents
 
@@ -196,9 +198,10 @@ def test_seeds_that_never_meet_are_drawn_each(rows: Any) -> None:
 
 
 def test_competitors_differ_in_colour_and_in_marker() -> None:
+    assert [to_rgb(colour) for colour in COLOURS] == sns.color_palette("colorblind")
     found = looks(f"algorithm {i}" for i in range(10)).values()
     assert len({look.colour for look in found}) == len({look.marker for look in found}) == 10
-    assert len(looks(str(i) for i in range(25))) == 25
+    assert len({each.colour for each in looks(str(i) for i in range(25)).values()}) == 25
 
 
 @pytest.mark.parametrize("name", ["aevb[learning_rate=0.02]", "<b>_&%$#", "_hidden", "a$b_c$", r"$\frac{$", "{}"])
