@@ -50,6 +50,20 @@ class Diverged(BenchError):
     """A trial's bound is NaN, infinite or has dropped far below its start."""
 
 
+def in_words(error: BaseException) -> str:
+    """An exception of somebody else's code as a text, even if its message cannot be read.
+
+    Example:
+        >>> in_words(KeyError("x"))
+        "KeyError: 'x'"
+    """
+    try:
+        message = str(error)
+    except Exception as another:  # noqa: BLE001  # of a plugin's class
+        message = f"(its message cannot be read: {type(another).__name__})"
+    return f"{type(error).__name__}: {message}"
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return the end of a message about an unknown name: similar names, then all known names.
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 
 import click
 
 from bench import __version__
+from bench.cli import signals
 from bench.errors import UsageError
 
 COMMANDS = {
@@ -38,6 +40,15 @@ class LazyGroup(click.Group):
         command: click.Command = import_module(f"bench.cli.{name}").command
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; after a signal, say what becomes of it."""
+        try:
+            return super().invoke(ctx)
+        except signals.Stopped as stopped:
+            with suppress(OSError):  # its terminal may be closed
+                click.echo("Interrupted. What has ended is kept; the same command does the rest.", err=True)
+            ctx.exit(stopped.exit_code)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -64,7 +75,8 @@ def cli() -> None:
 
 
 def main() -> None:
-    """The `bench` command: a wrong request is one message and exit code 2, an interruption exit code 130."""
+    """The `bench` command: a wrong request is one message and exit code 2, a signal exit code 130, 143 or 129."""
+    signals.listen()
     try:
         code = cli.main(standalone_mode=False)
     except UsageError as error:
@@ -73,9 +85,8 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         code = error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("Interrupted. What has ended is kept; the same command does the rest.", err=True)
-        code = 130
+    except click.Abort as abort:  # a signal that came before the command had begun
+        code = getattr(abort.__cause__, "exit_code", 130)
     except BrokenPipeError:  # the reader of our output (head, less) has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0

@@ -23,20 +23,23 @@ class Workers:
 
     ``setup`` is picklable and without arguments.  Each new worker process calls it once, before its first task; its
     exceptions are ignored, since it only brings forward what the first task would do: imports, above all.
+    ``time_limit`` is in seconds: a task that takes longer is stopped, whatever it is doing.
     """
 
     count: int = 1
     threads: int = 1
     setup: Callable[[], object] | None = None
+    time_limit: float | None = None
 
 
 @dataclass(frozen=True)
 class Outcome(Generic[TaskT, ResultT]):
-    """What became of a task: its result, or the reason why its worker ``died`` (and then ``result`` is None)."""
+    """What became of a task: its result; or, without one, why its worker ``died``, or that it was ``timed_out``."""
 
     task: TaskT
     result: ResultT | None = None
     died: str = ""
+    timed_out: bool = False
 
 
 class Backend(Plugin, ABC):
@@ -60,7 +63,7 @@ class Backend(Plugin, ABC):
 
         Function and tasks are picklable.  A task may be given to ``function`` more than once if a worker has died, so
         that a second call must be harmless.  A worker's death is an outcome of its task and stops no other task; an
-        exception raised by ``function`` is raised here.
+        exception raised by ``function`` is raised here.  A back end that cannot stop a worker ignores the time limit.
         """
 
     def prepare(self, workers: Workers) -> None:
@@ -70,9 +73,9 @@ class Backend(Plugin, ABC):
         """
 
     def stop(self) -> None:
-        """End all workers now, in the middle of their tasks if need be; calling it again does nothing.
+        """End all workers within seconds; calling it again does nothing.
 
-        By default nothing happens.
+        Tasks under way get the signal SIGTERM first, and some time to keep what they have.  By default nothing happens.
         """
 
     def __enter__(self) -> Self:

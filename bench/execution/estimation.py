@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle
 from pathlib import Path
 from typing import Literal
@@ -11,8 +11,8 @@ from typing import Literal
 import torch
 
 from bench import devices
-from bench.errors import StoreError
-from bench.execution import standing
+from bench.errors import StoreError, in_words
+from bench.execution import interruption, standing
 from bench.execution.backend import Backend
 from bench.execution.estimates import Estimates
 from bench.execution.evaluation import SIMULATED
@@ -109,8 +109,10 @@ def run(plan: EstimationPlan, execution: Execution, backend: Backend) -> Iterato
         Task(plan.store.path, spec, choices, plan.points, plan.split, next(names), execution.threads)
         for spec, choices in plan.todo
     ]
-    for outcome in backend.run(_estimate, tasks, execution.workers):
-        yield outcome.result or Estimated(outcome.task.spec, [], outcome.died)
+    workers = replace(execution.workers, time_limit=execution.timeout)
+    for outcome in backend.run(_estimate, tasks, workers):
+        failure = f"Stopped after {execution.timeout:g} s." if outcome.timed_out else outcome.died
+        yield outcome.result or Estimated(outcome.task.spec, [], failure)
 
 
 def _estimate(task: Task) -> Estimated:
@@ -118,8 +120,10 @@ def _estimate(task: Task) -> Estimated:
     torch.set_num_threads(task.threads)
     try:
         return Estimated(task.spec, _estimates(task))
-    except Exception as error:  # noqa: BLE001  # one model that cannot be evaluated must not stop the others
-        return Estimated(task.spec, [], f"{type(error).__name__}: {error}")
+    except BaseException as error:  # one model that cannot be evaluated must not stop the others
+        if interruption.is_by_user(error):
+            raise
+        return Estimated(task.spec, [], in_words(error))
 
 
 def _estimates(task: Task) -> list[EstimateRecord]:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bench.errors import OptionError
+from bench.errors import OptionError, in_words
 from bench.estimator import Estimator
+from bench.execution import interruption
 from bench.likelihood.estimate import Estimate
 from bench.models.latent import LatentVariableModel
 from bench.store.records import EstimateRecord, Source
@@ -80,8 +81,10 @@ def _estimate(estimator: Estimator, model: LatentVariableModel, x: Tensor, strea
     """An estimate; if the estimator fails, one of NaN whose warning is the reason."""
     try:
         estimate = estimator.estimate(model, x, stream)
-    except Exception as error:  # noqa: BLE001  # estimators are plugins too
+    except BaseException as error:  # estimators are plugins too
+        if interruption.is_by_user(error):
+            raise
         unknown = torch.full((len(x),), torch.nan, dtype=torch.float64)
-        reason = str(error) if isinstance(error, OptionError) else f"It failed: {type(error).__name__}: {error}"
+        reason = str(error) if isinstance(error, OptionError) else f"It failed: {in_words(error)}"
         return Estimate(unknown, unknown, "", 0, warnings=(reason,))  # without an estimate there is no bias
     return estimate

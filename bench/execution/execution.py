@@ -13,6 +13,7 @@ from bench.execution.backend import Backend, Workers
 from bench.execution.warm_up import warm_up
 
 NVIDIA_DRIVER = Path("/proc/driver/nvidia")
+GRACE = 10.0  # seconds beyond the time limit, after which a worker is killed: it may be in the middle of an update
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,8 @@ class Execution:
 
     ``jobs`` is the number of trials at once; 0 means one per core, divided by ``threads``, or one per CUDA device.
     ``backend`` is a back end's name, with its options in brackets, or the path of a file that holds one.  ``timeout``
-    is in seconds.  Raises OptionError for a value out of range, UnknownName or PluginError if there is no such back
-    end.
+    is in seconds: a trial that takes longer stops after its update, or GRACE seconds later wherever it is.  Raises
+    OptionError for a value out of range, UnknownName or PluginError if there is no such back end.
 
     >>> Execution(jobs=2, threads=4).workers.count
     2
@@ -64,7 +65,12 @@ class Execution:
 
     def _workers(self, count: int) -> Workers:
         limit = plugins.resolve("backend", self.backend)[0].load().max_workers
-        return Workers(count if limit is None else min(count, limit), self.threads, warm_up)
+        return Workers(
+            count if limit is None else min(count, limit),
+            self.threads,
+            warm_up,
+            None if self.timeout is None else self.timeout + GRACE,
+        )
 
     def _default_jobs(self) -> int:
         from bench import devices

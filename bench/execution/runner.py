@@ -13,12 +13,12 @@ from bench.execution.backend import Backend
 from bench.execution.execution import Execution
 from bench.execution.planning import Plan
 from bench.execution.settings import Settings
-from bench.execution.trial import execute
+from bench.execution.trial import INTERRUPTED, execute
 from bench.store.records import Status
 from bench.store.run_folder import Store
 from bench.studies.spec import TrialSpec
 
-INTERRUPTED = "Interrupted; the same command resumes it from its last checkpoint."
+HUNG = "Its worker was killed after {:.0f} s: an update, an estimator or the loading of data took too long."
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,11 @@ def run(plan: Plan, execution: Execution, backend: Backend, ended: Callable[[Tri
         _reset(plan, spec)
     try:
         for outcome in backend.run(_execute, list(_tasks(plan, execution)), execution.workers):
+            folder = plan.store.trial(outcome.task.spec.id)
             if outcome.died:
-                standing.mark(plan.store.trial(outcome.task.spec.id), Status.CRASHED, outcome.died)
+                standing.mark(folder, Status.CRASHED, outcome.died)
+            elif outcome.timed_out:
+                standing.mark(folder, Status.TIMEOUT, HUNG.format(execution.workers.time_limit))
             ended(outcome.task.spec)
     except KeyboardInterrupt:
         backend.stop()

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import torch
 
-from bench.errors import BenchError, Diverged
-from bench.execution import setup
+from bench.errors import BenchError, Diverged, in_words
+from bench.execution import interruption, setup
 from bench.execution.estimates import complete
 from bench.execution.evaluation import Evaluation
 from bench.execution.following import follow
@@ -26,16 +26,24 @@ HEARTBEAT_SECONDS = 1.0
 CHECKPOINT_SECONDS = 15.0
 
 
+INTERRUPTED = "Interrupted; the same command resumes it from its last checkpoint."
+
+
 class TimedOut(BenchError):
     """The trial exceeded its time limit."""
+
+
+class Interrupted(BenchError):
+    """The trial was asked to stop."""
 
 
 def execute(folder: TrialFolder, spec: TrialSpec, settings: Settings) -> Status:
     """Run a trial in this process and return its status; whatever goes wrong becomes its row, never an exception.
 
-    A trial that has ended is left as it is: it may be handed out again after the death of a worker.  Only
-    KeyboardInterrupt passes through (it belongs to the whole run).
+    A trial that has ended is left as it is: it may be handed out again after the death of a worker.  Only a Ctrl-C
+    passes through, if the process obeys it (it belongs to the whole run).
     """
+    interruption.forget()
     torch.set_num_threads(settings.threads)
     trial = Trial(folder, settings)
     try:
@@ -44,8 +52,12 @@ def execute(folder: TrialFolder, spec: TrialSpec, settings: Settings) -> Status:
         return trial.report(Status.DIVERGED, str(error))
     except TimedOut as error:
         return trial.report(Status.TIMEOUT, str(error))
-    except Exception as error:  # noqa: BLE001  # whatever a plugin raises is its trial's row
-        return trial.report(Status.FAILED, f"{type(error).__name__}: {error}", traceback.format_exc())
+    except Interrupted:
+        return trial.report(Status.INTERRUPTED, INTERRUPTED)
+    except BaseException as error:  # whatever a plugin raises is its trial's row
+        if interruption.is_by_user(error):
+            raise
+        return trial.report(Status.FAILED, in_words(error), traceback.format_exc())
 
 
 class Trial:
@@ -56,6 +68,7 @@ class Trial:
         self.folder = folder
         self.settings = settings
         self.session: Session | None = None
+        self.updates_before = 0
         self.record = TrialRecord(
             budget=settings.budget,
             clocks=Clocks(),
@@ -85,6 +98,7 @@ class Trial:
         """From the first update, or the checkpoint, to the estimates."""
         self.session = session
         session.begin(checkpoint)
+        self.updates_before = session.clocks.updates
         self.folder.trim_trace(session.clocks.samples if checkpoint is not None else -1)
         for look in session.run(self.settings.budget, patience=HEARTBEAT_SECONDS):
             if look.at_mark:
@@ -99,12 +113,19 @@ class Trial:
         complete(self.folder, session, evaluation)
 
     def keep(self, session: Session) -> None:
-        """Between two updates: check the time limit, save a checkpoint now and then, and report progress."""
+        """Between two updates: obey the time limit, save a checkpoint now and then, and report progress.
+
+        At least one update is made before the time is up, so that a trial comes to its end if it is repeated.
+        """
         now = time.monotonic()
-        is_over = self.settings.timeout is not None and now - self.started > self.settings.timeout
-        if session.clocks.updates and (is_over or now - self.checkpointed > CHECKPOINT_SECONDS):
+        has_begun = session.clocks.updates > self.updates_before
+        is_over = self.settings.timeout is not None and now - self.started > self.settings.timeout and has_begun
+        is_asked = interruption.is_requested()
+        if has_begun and (is_over or is_asked or now - self.checkpointed > CHECKPOINT_SECONDS):
             self.folder.write_checkpoint(session.state_dict())
             self.checkpointed = time.monotonic()
+        if is_asked:
+            raise Interrupted
         if is_over:
             raise TimedOut(
                 f"Stopped after {now - self.started:.0f} s with {session.clocks.samples} training samples seen."

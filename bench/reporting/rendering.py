@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.errors import StoreError, UsageError
+from bench.errors import StoreError, UsageError, in_words
 from bench.report import Figure, Page, PageContents, PageEntry, RenderedTable, Report
 from bench.reporting.processes import run_in_processes
 from bench.reporting.selection import Selected, select
@@ -176,7 +176,7 @@ def _page_contents(
 
 def failure(name: str, error: Exception) -> str:
     """The message about a report that could not be made."""
-    return f"{name} could not be made: {type(error).__name__}: {error}"
+    return f"{name} could not be made: {in_words(error)}"
 
 
 def _written(folder: Path, selected: Selected, made: Made | None) -> Made:

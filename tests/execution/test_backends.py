@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from joblib import Parallel, delayed
 
 from bench import plugins
 from bench.errors import OptionError, UnknownName
@@ -58,7 +59,7 @@ def run(
 def noting(folder: Path) -> Callable[[str], str]:
     """A task that leaves a file for each call.
 
-    ``die`` kills its process; ``kill`` does once ``hang`` has begun, which does not return when it is first called;
+    ``die`` kills its process; ``kill`` does once ``hang`` has begun, which returns when ``kill`` has been called again;
     ``last`` returns when ``c`` has been called.
     """
 
@@ -70,8 +71,8 @@ def noting(folder: Path) -> Callable[[str], str]:
     def note(task: str) -> str:
         count = len([*folder.glob(f"{task}-*")])
         (folder / f"{task}-{count}").touch()
-        if task == "hang" and count == 0:
-            wait_for("never")
+        if task == "hang":
+            wait_for("kill-1")
         if task == "last":
             wait_for("c-0")
         if task == "kill":
@@ -104,7 +105,7 @@ def test_stopping_twice_or_before_anything_has_started_is_harmless(backend: Back
 
 
 def test_a_dead_worker_is_the_outcome_of_its_task_alone(loky: Backend, tmp_path: Path) -> None:
-    """Tasks that ran beside it run again and end well; those that had ended or not begun run once."""
+    """It may not have been the cause, and so is called once more; all others run once, undisturbed."""
     tasks = ["first", "kill", "hang", "a", "b", "c"]
     outcomes = {outcome.task: outcome for outcome in run(loky, noting(tmp_path), tasks)}
     assert sorted(outcomes) == sorted(tasks)
@@ -112,7 +113,7 @@ def test_a_dead_worker_is_the_outcome_of_its_task_alone(loky: Backend, tmp_path:
     assert "worker process died" in outcomes["kill"].died
     assert outcomes["kill"].result is None
     assert all(outcomes[task].result == task for task in tasks if task != "kill")
-    assert calls(tmp_path) == {"a": 1, "b": 1, "c": 1, "first": 1, "hang": 2, "kill": 2}
+    assert calls(tmp_path) == {"a": 1, "b": 1, "c": 1, "first": 1, "hang": 1, "kill": 2}
 
 
 def test_if_every_worker_dies_there_is_an_end(loky: Backend, tmp_path: Path) -> None:
@@ -141,6 +142,77 @@ def test_a_preparation_that_fails_is_no_failure_of_the_task(loky: Backend) -> No
     loky.prepare(workers)
     assert [outcome.result for outcome in loky.run(operator.neg, [1], workers)] == [-1]
     assert len([*loky.run(operator.neg, range(5), Workers(3, setup=fail))]) == 5  # more workers than were prepared
+
+
+def stuck(how: str) -> Callable[[str], None]:
+    """A task that never returns, in the way that ``how`` names; any other task returns at once."""
+
+    def hang(task: str) -> None:
+        if task != how:
+            return
+        if how == "sleep":
+            time.sleep(1000)
+        if how == "spin":
+            while True:
+                pass
+        if how == "native code":
+            sum(range(10**13))  # holds Python's global lock
+        if how == "stopped":
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    return hang
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGSTOP")
+@pytest.mark.parametrize("how", ["sleep", "spin", "native code", "stopped"])
+def test_a_task_beyond_its_time_limit_is_stopped_alone(loky: Backend, how: str) -> None:
+    started = time.monotonic()
+    outcomes = run(loky, stuck(how), [how, "a", "b", "c"], time_limit=1.0)
+    assert {outcome.task: outcome.timed_out for outcome in outcomes} == {how: True, "a": False, "b": False, "c": False}
+    assert not any(outcome.died for outcome in outcomes)
+    assert time.monotonic() - started < 15
+
+
+ORPHANS = """
+import os, sys, time
+from bench.execution.backend import Workers
+from bench.execution.backends.loky import Loky
+
+def work(how):
+    print(os.getpid(), flush=True)
+    if how == "sleep":
+        time.sleep(1000)
+    sum(range(10**13))
+
+for _ in Loky().run(work, ["sleep", "native code"], Workers(2)):
+    pass
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere native code that holds Python's lock goes on")
+def test_workers_end_with_their_parent_even_in_native_code() -> None:
+    command = [sys.executable, "-c", ORPHANS]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as parent:
+        assert parent.stdout is not None
+        workers = [int(parent.stdout.readline()) for _ in range(2)]
+        parent.kill()
+    deadline = time.monotonic() + 5
+    while any(is_alive(worker) for worker in workers) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(is_alive(worker) for worker in workers)
+
+
+def is_alive(process: int) -> bool:
+    """Whether it runs: neither gone nor a zombie."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_the_pool_of_joblib_is_left_alone(loky: Backend) -> None:
+    assert {outcome.result for outcome in run(loky, operator.neg, [1, 2])} == {-1, -2}
+    assert Parallel(n_jobs=2)(delayed(operator.neg)(i) for i in range(3)) == [0, -1, -2]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from joblib.externals.loky import get_reusable_executor
 
-from bench.execution import runner
+import bench
 from bench.execution.execution import Execution
 from bench.store.run_folder import Store
 from bench.studies.study import Study
@@ -25,11 +24,8 @@ EIGHT = Study(
 
 def run(folder: Path, jobs: int) -> float:
     """Seconds for 8 equal trials, including the start of the worker processes."""
-    get_reusable_executor().shutdown(wait=True)
-    execution = Execution(jobs=jobs, device="cpu")
-    plan = runner.plan(EIGHT, folder, execution)
     started = time.perf_counter()
-    runner.run(plan, execution, lambda spec: None)
+    bench.run(EIGHT, out=folder, execution=Execution(jobs=jobs, device="cpu"), quiet=True)
     return time.perf_counter() - started
 
 

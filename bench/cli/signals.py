@@ -1,0 +1,34 @@
+"""What the `bench` command does when it is told to stop: by Ctrl-C, by `kill`, by a terminal that is closed."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+from typing import NoReturn
+
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal has arrived; ``exit_code`` is the one by which shells know it: 130, 143 or 129."""
+
+    def __init__(self, number: int) -> None:
+        """``number`` is the signal's."""
+        super().__init__(signal.Signals(number).name)
+        self.exit_code = 128 + number
+
+
+def listen() -> None:
+    """From now on the first signal raises `Stopped`, and no other one disturbs what is put in order then.
+
+    A signal that is ignored already, as by `nohup`, remains so.
+    """
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _stop)
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001  # the signature of a handler
+    for each in SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
+    raise Stopped(number)

@@ -1,0 +1,141 @@
+"""A worker process: it is given one task at a time, asked to stop, killed, and ends with its parent."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
+from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
+from pathlib import Path
+from typing import Any, TypeVar
+
+from joblib.externals.loky import ProcessPoolExecutor
+
+from bench.execution import interruption
+from bench.execution.backend import Workers
+
+ResultT = TypeVar("ResultT")
+
+THREAD_LIMITS = (  # environment variables, read by numerical libraries when they are imported
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
+SHARED_CORES = {"ENABLE_IPC": "1"}  # lets the schedulers of Intel's TBB know of each other
+PR_SET_PDEATHSIG = 1  # of prctl(2): the signal that Linux sends to a process when its parent has ended
+
+
+class WorkerProcess:
+    """A process that runs one task after the other; loky starts it and talks to it."""
+
+    def __init__(self, workers: Workers) -> None:
+        """Start the process, and return at once."""
+        self.beginning = _beginning(workers)
+        self._executor = ProcessPoolExecutor(
+            max_workers=1,
+            timeout=None,
+            initializer=_begin,
+            initargs=(Path.cwd(), os.getpid(), workers.setup),
+            env={**dict.fromkeys(THREAD_LIMITS, str(workers.threads)), **SHARED_CORES},
+        )
+        self._calls: set[Future[Any]] = set()  # that may not have returned
+        self.ready = self.submit(os.getpid)
+        self._began: float | None = None  # when the task did
+
+    def fits(self, workers: Workers) -> bool:
+        """Whether a process that is started now would begin as this one did."""
+        return self.beginning == _beginning(workers)
+
+    def submit(self, function: Callable[..., ResultT], *task: object) -> Future[ResultT]:
+        """Have the process call the function.  Nothing else may be under way, its start excepted."""
+        with _signals_blocked():
+            call: Future[ResultT] = self._executor.submit(function, *task)
+        self._calls = {call, *(call for call in self._calls if not call.done())}
+        self._began = None
+        return call
+
+    def seconds_left(self, limit: float) -> float:
+        """Until the task has taken ``limit`` seconds; a process that is still starting has not begun it."""
+        if not self.ready.done():
+            return limit
+        now = time.monotonic()
+        self._began = self._began or now
+        return self._began + limit - now
+
+    def ask_to_stop(self) -> set[Future[Any]]:
+        """Send SIGTERM if a task is under way; returns the calls that may end because of it."""
+        under_way = {call for call in self._calls if not call.done()}
+        if under_way and self.ready.done() and self.ready.exception() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.ready.result(), signal.SIGTERM)
+        return under_way
+
+    def kill(self) -> None:
+        """End the process now, with those that it has started."""
+        deadline = time.monotonic() + 1
+        while any(not call.running() and not call.done() for call in self._calls) and time.monotonic() < deadline:
+            time.sleep(0.001)  # at a call that has only just been submitted loky's thread would fail, loudly
+        self._executor.shutdown(wait=True, kill_workers=True)
+
+
+def kill_all(processes: list[WorkerProcess], patience: float) -> None:
+    """Have the tasks stop at their next opportunity, and kill all processes once they have, or after ``patience``."""
+    wait({call for process in processes for call in process.ask_to_stop()}, timeout=patience)
+    for process in processes:
+        process.kill()
+
+
+def _beginning(workers: Workers) -> tuple[object, ...]:
+    return Path.cwd(), workers.threads, workers.setup
+
+
+def _begin(folder: Path, parent: int, setup: Callable[[], object] | None) -> None:
+    """In a new process: be where the caller is, leave signals to the caller, end with it, get ready."""
+    interruption.listen()
+    _end_with(parent)
+    os.chdir(folder)
+    if setup is not None:
+        with suppress(Exception):
+            setup()
+
+
+def _end_with(parent: int) -> None:
+    """End this process soon after the ``parent`` has ended, however it has; on Linux even in native code."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    if sys.platform != "win32":  # there os.getppid() is the same for ever
+        threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """Delay Ctrl-C, so that a process started meanwhile inherits the block: a terminal sends it to them as well.
+
+    Without it they would print a traceback if they are interrupted before `_begin`.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # which the first process needs, and whose start would lift the block
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
