@@ -97,9 +97,9 @@ class Trial:
     def train(self, session: Session, evaluation: Evaluation, checkpoint: Mapping[str, object] | None) -> None:
         """From the first update, or the checkpoint, to the estimates."""
         self.session = session
-        session.begin(checkpoint)
+        session.begin(checkpoint, keep=lambda: self.folder.write_checkpoint(session.state_dict()))
         self.updates_before = session.clocks.updates
-        self.folder.trim_trace(session.clocks.samples if checkpoint is not None else -1)
+        self.folder.trim_trace(session.clocks.samples if session.clocks.updates else -1)
         for look in session.run(self.settings.budget, patience=HEARTBEAT_SECONDS):
             if look.at_mark:
                 row = follow(look, session, evaluation)

@@ -22,6 +22,15 @@ class Clocks:
 
 
 @dataclass(frozen=True)
+class Tried:
+    """A candidate step size after its training samples: its objective in nats per datapoint, and what it cost."""
+
+    objective: float
+    model_evaluations: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Tuning:
     """The chosen step size, and what choosing it cost: on the clocks, but not counted as training samples."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from bench.devices import synchronised_clock
 from bench.errors import Diverged
 from bench.models.frozen import frozen
 from bench.training.beginning import begin
-from bench.training.clocks import Clocks, Tuning
+from bench.training.clocks import Clocks, Tried, Tuning
 from bench.training.divergence import divergence
 from bench.training.loop import Pause, train
 from bench.training.means import RunningMeans
@@ -67,17 +67,26 @@ class Session:
         self._now = synchronised_clock(problem.x.device)
         self._means = RunningMeans()
         self._levels: dict[int, float] = {}  # by samples: what divergence is noticed by
+        self._tried: dict[str, Tried] = {}  # candidates for the step size, until one is chosen
+        self._has_begun = False
 
-    def begin(self, saved: Mapping[str, Any] | None = None) -> None:
-        """Set the learner up, with its step size chosen; or as it was when ``saved`` was the `state_dict`."""
+    def begin(self, saved: Mapping[str, Any] | None = None, keep: Callable[[], object] = lambda: None) -> None:
+        """Set the learner up, with its step size chosen; or as it was when ``saved`` was the `state_dict`.
+
+        ``keep`` is called whenever a part of the choice has been made, and may save the `state_dict`.
+        """
         warm_up(self.problem.x.device)
-        if saved is not None:
+        if saved is not None and saved["learner"] is not None:
             self._resume(saved)
-            return
-        self.tuning = begin(self.learner, self.problem, self.minibatches, self.noise, now=self._now)
-        if self.tuning is not None:
-            self.clocks.model_evaluations = self.tuning.model_evaluations
-            self.clocks.train_seconds = self.tuning.seconds
+        else:
+            self._tried = {rate: Tried(**each) for rate, each in (saved or {"tried": {}})["tried"].items()}
+            self.tuning = begin(
+                self.learner, self.problem, self.minibatches, self.noise, now=self._now, tried=self._tried, keep=keep
+            )
+            if self.tuning is not None:
+                self.clocks.model_evaluations = self.tuning.model_evaluations
+                self.clocks.train_seconds = self.tuning.seconds
+        self._has_begun = True
 
     def _resume(self, saved: Mapping[str, Any]) -> None:
         self.clocks, self._means = Clocks(**saved["clocks"]), RunningMeans(saved["means"])
@@ -89,7 +98,8 @@ class Session:
     def state_dict(self) -> dict[str, object]:
         """All that going on needs, as a copy: nested dicts of tensors, numbers and texts."""
         return {
-            "learner": self.learner.state_dict(),
+            "learner": self.learner.state_dict() if self._has_begun else None,
+            "tried": {} if self._has_begun else {rate: dataclasses.asdict(each) for rate, each in self._tried.items()},
             "clocks": dataclasses.asdict(self.clocks),
             "tuning": dataclasses.asdict(self.tuning) if self.tuning else None,
             "means": dict(self._means.sums),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 import torch
 
 from bench.errors import OptionError
-from bench.training.clocks import Tuning
+from bench.training.clocks import Tried, Tuning
 from bench.training.minibatches import Minibatches
 from bench.training.problem import Learner
 
@@ -52,31 +52,43 @@ def choose_learning_rate(
     minibatches: Minibatches,
     num_samples: int = TUNING_SAMPLES,
     now: Callable[[], float] = time.perf_counter,
+    tried: MutableMapping[str, Tried] | None = None,
+    keep: Callable[[], object] = lambda: None,
 ) -> Tuning:
     """Try each candidate from the same start on the same first minibatches, and take the best.
 
     ``start`` returns a learner that has been set up with that step size.  The best candidate has the highest mean
     objective over the second half of its updates; one whose objective is not finite has lost (Adagrad's first update
     moves every parameter by the whole step, so a large one may blow up at once).  The chosen training then starts
-    afresh.  Source: AEVB, section 5.  Cost: ``num_samples`` training samples per candidate.
+    afresh.  Candidates in ``tried`` are not tried again; the others are added to it, and ``keep`` is called after each.
+    Source: AEVB, section 5.  Cost: ``num_samples`` training samples per candidate.
     """
+    tried = {} if tried is None else tried
     updates = max(2, math.ceil(num_samples / minibatches.size))
-    objectives: dict[str, float] = {}
-    evaluations = 0
-    started = now()
     for rate in rates:
-        learner = start(rate)
-        seen = []
-        for update in range(updates):
-            info = learner.step(minibatches[update])
-            seen.append(info.objective)
-            evaluations += info.model_evaluations
-        value = float(torch.stack(seen[updates // 2 :]).cpu().double().mean())
-        objectives[f"{rate:g}"] = value if math.isfinite(value) else -math.inf
+        if _name(rate) not in tried:
+            started = now()
+            tried[_name(rate)] = _try(start(rate), minibatches, updates, started, now)
+            keep()
     return Tuning(
-        learning_rate=max(rates, key=lambda rate: objectives[f"{rate:g}"]),
-        objectives=objectives,
+        learning_rate=max(rates, key=lambda rate: tried[_name(rate)].objective),
+        objectives={_name(rate): tried[_name(rate)].objective for rate in rates},
         samples=updates * minibatches.size * len(rates),
-        model_evaluations=evaluations,
-        seconds=now() - started,
+        model_evaluations=sum(each.model_evaluations for each in tried.values()),
+        seconds=sum(each.seconds for each in tried.values()),
     )
+
+
+def _name(rate: float) -> str:
+    return f"{rate:g}"
+
+
+def _try(learner: Learner, minibatches: Minibatches, updates: int, started: float, now: Callable[[], float]) -> Tried:
+    seen = []
+    evaluations = 0
+    for update in range(updates):
+        info = learner.step(minibatches[update])
+        seen.append(info.objective)
+        evaluations += info.model_evaluations
+    value = float(torch.stack(seen[updates // 2 :]).cpu().double().mean())
+    return Tried(value if math.isfinite(value) else -math.inf, evaluations, now() - started)

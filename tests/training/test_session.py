@@ -66,6 +66,23 @@ def test_a_resumed_session_goes_on_bit_for_bit(learning_rate: object) -> None:
         assert torch.equal(weight, resumed.learner.model.state_dict()[name])
 
 
+def test_a_choice_that_was_cut_short_goes_on_with_the_candidates_that_remain() -> None:
+    whole = session(aevb(learning_rate="auto", batch_size=20))
+    whole.begin()
+    begun, saved = session(aevb(learning_rate="auto", batch_size=20)), list[dict[str, Any]]()
+    begun.begin(keep=lambda: saved.append(begun.state_dict()))
+    assert [len(state["tried"]) for state in saved] == [1, 2, 3]
+    for state in saved:
+        resumed = session(aevb(learning_rate="auto", batch_size=20))
+        resumed.begin(state)
+        assert resumed.tuning is not None
+        assert whole.tuning is not None
+        assert resumed.tuning.objectives == whole.tuning.objectives
+        assert resumed.clocks.model_evaluations == whole.clocks.model_evaluations
+        assert resumed.clocks.train_seconds >= sum(each["seconds"] for each in state["tried"].values()) > 0
+    assert seen(resumed, 500) == seen(whole, 500)
+
+
 def test_marks_know_the_bounds_and_the_mark_before() -> None:
     one = session(aevb(learning_rate=0.1, batch_size=50))
     one.begin()
