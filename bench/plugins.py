@@ -21,6 +21,7 @@ from typing import Any, ClassVar, cast
 from bench import options
 from bench.errors import PluginError, UnknownName, did_you_mean
 from bench.options import parse_call
+from bench.process.state import preserved
 
 
 class Plugin:
@@ -237,7 +238,8 @@ def _complete(cls: type[Any], ref: PluginRef) -> type[Any]:
 def _from_entry_point(ref: PluginRef, kind: Kind) -> type[Any]:
     (point,) = [p for p in entry_points(group=kind.package) if p.name == ref.name]
     try:
-        loaded = point.load()
+        with preserved():
+            loaded = point.load()
     except Exception as error:
         raise PluginError(f"The entry point {ref.name!r} of {kind.package} cannot be loaded: {error!r}.") from error
     if not (isinstance(loaded, type) and issubclass(loaded, kind.contract_class())):
@@ -253,7 +255,8 @@ def _from_file(path: Path, kind: str, edition: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and type hints look their module up by name
     try:
-        spec.loader.exec_module(module)
+        with preserved():
+            spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         line = getattr(error, "lineno", None) or _line_in(path, error)

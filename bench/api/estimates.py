@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from bench.execution.execution import Execution
 from bench.options import split_list
+from bench.process.state import preserved
 from bench.store import study_folder
 
 if TYPE_CHECKING:
@@ -53,12 +54,13 @@ def estimate(
     execution = execution or Execution()
     folders = study_folder.find(Path(run))
     names = split_list(likelihood) if isinstance(likelihood, str) else likelihood
-    with execution.start(sum(1 for folder in folders for _ in folder.glob("trials/*/model.safetensors"))) as backend:
+    count = sum(1 for folder in folders for _ in folder.glob("trials/*/model.safetensors"))
+    with preserved(), execution.start(count) as backend:
         from rich.console import Console
 
         from bench.execution import estimation
 
-        plans = [estimation.plan(folder, names, points, split) for folder in folders]
+        plans = [estimation.plan(folder, execution, backend, names, points, split) for folder in folders]
         if not any(plan.todo for plan in plans):
             backend.stop()
         console = Console(stderr=True, quiet=quiet)

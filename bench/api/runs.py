@@ -12,6 +12,7 @@ from bench.api.loading import load
 from bench.errors import OptionError, did_you_mean
 from bench.execution.execution import Execution
 from bench.options import split_list
+from bench.process.state import preserved
 from bench.store import study_folder
 from bench.studies import files as study_files
 from bench.studies.study import Study
@@ -51,7 +52,7 @@ def run(
     """
     request = _Request.parse(study, size, fields)
     execution = execution or Execution()
-    with execution.start(request.num_trials()) as backend:
+    with preserved(), execution.start(request.num_trials()) as backend:
         from rich.console import Console
 
         from bench.api import announcements
@@ -60,7 +61,7 @@ def run(
 
         folder = Path(out) if out is not None else request.folder
         homes = study_folder.create(folder, request.title, request.parts)
-        plans = [planning.plan(part, homes[name], execution) for name, part in request.parts.items()]
+        plans = [planning.plan(part, homes[name], execution, backend) for name, part in request.parts.items()]
         if not any(plan.todo for plan in plans):
             backend.stop()
         console = Console(stderr=True, quiet=quiet)

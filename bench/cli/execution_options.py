@@ -9,13 +9,13 @@ from typing import Any
 import click
 
 from bench import plugins
-from bench.cli.values import count
+from bench.cli.values import count, duration
 from bench.errors import UsageError
 from bench.execution.execution import Execution
 
 
 def execution_options(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Add --jobs, --threads, --device and --backend to a command, which gets them as ``execution``.
+    """Add --jobs, --threads, --device, --backend and --timeout to a command, which gets them as ``execution``.
 
     ``what`` names the things that run, in the singular: trial, model.
     """
@@ -34,9 +34,12 @@ def execution_options(what: str) -> Callable[[Callable[..., Any]], Callable[...,
             show_default=True,
             help=f"What runs them: {', '.join(plugins.find('backend'))}, or a file with a back end of your own",
         )
+        @click.option("--timeout", type=duration, help=f"Longest time for a {what}: 90s, 30m, 2h  [default: none]")
         @wraps(command)
-        def with_execution(jobs: int | None, threads: int, device: str, backend: str, **others: Any) -> Any:
-            return command(execution=Execution(jobs or 0, threads, device, backend), **others)
+        def with_execution(
+            jobs: int | None, threads: int, device: str, backend: str, timeout: float | None, **others: Any
+        ) -> Any:
+            return command(execution=Execution(jobs or 0, threads, device, backend, timeout), **others)
 
         return with_execution
 

@@ -20,6 +20,7 @@ from bench.execution.execution import Execution
 from bench.execution.provenance import is_edited
 from bench.execution.setup import trained_model
 from bench.execution.suitability import check_suitability
+from bench.process import state as process_state
 from bench.store.records import EstimateRecord
 from bench.store.run_folder import Store
 from bench.store.trial_folder import TrialFolder
@@ -71,7 +72,14 @@ class Task:
     threads: int
 
 
-def plan(path: Path, likelihood: Sequence[str] = (), points: int = 0, split: Split = "test") -> EstimationPlan:
+def plan(
+    path: Path,
+    execution: Execution,
+    backend: Backend,
+    likelihood: Sequence[str] = (),
+    points: int = 0,
+    split: Split = "test",
+) -> EstimationPlan:
     """Check the request against the run folder; nothing is written.
 
     ``likelihood`` names the estimators, and ``points`` is the number of datapoints, from the first on; both are the
@@ -87,7 +95,7 @@ def plan(path: Path, likelihood: Sequence[str] = (), points: int = 0, split: Spl
     if not trained:
         raise StoreError(f"{str(path)!r} holds no trained model: `bench run` trains, and keeps the weights.")
     data = load_data(trained[0][0].dataset, study.seeds[0])
-    estimators = check_suitability(choices, [spec for spec, _ in trained], data)
+    estimators = check_suitability(choices, [spec for spec, _ in trained], backend, execution.workers)
     todo = []
     for spec, folder in trained:
         available = len(data.x_test) if split == "test" else spec.n_train
@@ -117,9 +125,9 @@ def run(plan: EstimationPlan, execution: Execution, backend: Backend) -> Iterato
 
 def _estimate(task: Task) -> Estimated:
     """In a worker: load the data and the weights, and estimate."""
-    torch.set_num_threads(task.threads)
     try:
-        return Estimated(task.spec, _estimates(task))
+        with process_state.standard(task.threads):
+            return Estimated(task.spec, _estimates(task))
     except BaseException as error:  # one model that cannot be evaluated must not stop the others
         if interruption.is_by_user(error):
             raise

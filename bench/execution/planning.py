@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench import devices
 from bench.execution import standing
+from bench.execution.backend import Backend
 from bench.execution.execution import Execution
 from bench.execution.provenance import code_changes
 from bench.execution.suitability import Suitability, check_suitability
@@ -30,14 +31,14 @@ class Plan:
     stale: list[TrialSpec] = field(default_factory=list)
 
 
-def plan(study: Study, out: Path, execution: Execution) -> Plan:
+def plan(study: Study, out: Path, execution: Execution, backend: Backend) -> Plan:
     """Check everything that can be checked before training, create the run folder, and find out what it lacks.
 
     Raises UsageError if the request is wrong; nothing is written then.
     """
     seed = study.seeds[0]
     data = study.load_data(seed)
-    estimators = check_suitability(study.estimators, study.expand(data), data)
+    estimators = check_suitability(study.estimators, study.expand(data), backend, execution.workers)
     devices.choose_device(execution.device)
     store = Store.create(out, study)
     study = store.read_study()  # with the seeds and the budget of earlier commands on this folder

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
-from bench.dataset import Data
 from bench.errors import OptionError
+from bench.execution import interruption
+from bench.execution.backend import Backend, Workers
 from bench.execution.setup import untrained_model
-from bench.models.latent import LatentVariableModel
-from bench.studies.spec import Choice, TrialSpec
+from bench.process import state as process_state
+from bench.studies.spec import Choice, TrialSpec, load_data
 
 NUM_POINTS = 2  # that a model is built for
+PATIENCE = 60.0  # seconds
 LEARNING_RATE = 0.01  # of an algorithm that only has to build its model
 
 
@@ -30,42 +31,59 @@ class Suitability:
         return self.by_kind[_kind(spec)]
 
 
-def check_suitability(estimators: Sequence[Choice], specs: Sequence[TrialSpec], data: Data) -> Suitability:
+def check_suitability(
+    estimators: Sequence[Choice], specs: Sequence[TrialSpec], backend: Backend, workers: Workers
+) -> Suitability:
     """Offer each estimator the model that each algorithm builds at each latent size.
 
     A trial's estimators begin with those that can be used on all algorithms of its latent size, because algorithms are
-    compared by the first one's numbers.  An algorithm that cannot be set up keeps all estimators: its own trial will
-    report what is wrong.  Models are built only if an estimator may refuse one.
+    compared by the first one's numbers.  An algorithm that cannot be set up, or takes longer than PATIENCE seconds,
+    keeps all estimators: its own trial will report what is wrong.  Models are built only if an estimator may refuse
+    one, and by the workers of the back end, so that a plugin that crashes there harms nobody.
     Raises OptionError if an estimator cannot be used on any algorithm.
     """
     kinds = list(dict.fromkeys(map(_kind, specs)))
-    needed = kinds if any(choice.create().may_refuse for choice in estimators) else []
-    models = {kind: model for kind in needed if (model := _model(kind, data)) is not None}
-    refusals = {
-        choice: {kind: reason for kind, model in models.items() if (reason := choice.create().refusal(model))}
-        for choice in estimators
-    }
-    for choice, refused in refusals.items():
-        if models and len(refused) == len(models):
-            raise OptionError(f"`likelihood` {choice.name} cannot be used here: {next(iter(refused.values()))}")
+    choosy = [choice for choice in estimators if choice.create().may_refuse]
+    offers = [_Offer(kind, choosy) for kind in kinds] if choosy else []
+    outcomes = backend.run(_answer, offers, replace(workers, time_limit=PATIENCE))
+    answers = {outcome.task.kind: outcome.result for outcome in outcomes if outcome.result is not None}
+    models = [kind for kind in kinds if kind in answers]
+    refusals: dict[Choice, dict[TrialSpec, str]] = {choice: {} for choice in estimators}
+    for i, choice in enumerate(choosy):
+        refusals[choice] = {kind: answers[kind][i] for kind in models if answers[kind][i]}
+        if models and len(refusals[choice]) == len(models):
+            raise OptionError(f"`likelihood` {choice.name} cannot be used here: {refusals[choice][models[0]]}")
     by_kind = {}
     for kind in kinds:
         able = [choice for choice in estimators if kind not in refusals[choice]]
         by_kind[kind] = sorted(able, key=lambda choice: kind.z in {refused.z for refused in refusals[choice]})
-    notes = [note for choice, refused in refusals.items() for note in _notes(choice, refused, list(models))]
+    notes = [note for choice, refused in refusals.items() for note in _notes(choice, refused, models)]
     return Suitability(by_kind, notes)
 
 
 def _kind(spec: TrialSpec) -> TrialSpec:
     """What trials have in common that build the same model."""
-    return dataclasses.replace(spec, n_train=NUM_POINTS, seed=0)
+    return replace(spec, n_train=NUM_POINTS, seed=0)
 
 
-def _model(kind: TrialSpec, data: Data) -> LatentVariableModel | None:
-    """The model that the algorithm builds, or None if it fails."""
+@dataclass(frozen=True)
+class _Offer:
+    """The model of a kind of trial, offered to estimators, as it travels to a worker."""
+
+    kind: TrialSpec
+    choices: list[Choice]
+
+
+def _answer(offer: _Offer) -> list[str] | None:
+    """For each estimator the reason why it refuses the model, empty if it does not; None if there is no model."""
     try:
-        return untrained_model(kind, data, torch.device("cpu"), LEARNING_RATE)
-    except Exception:  # noqa: BLE001  # algorithms are plugins
+        with process_state.preserved():
+            data = load_data(offer.kind.dataset, offer.kind.seed)
+            model = untrained_model(offer.kind, data, torch.device("cpu"), LEARNING_RATE)
+            return [choice.create().refusal(model) or "" for choice in offer.choices]
+    except BaseException as error:  # algorithms are plugins
+        if interruption.is_by_user(error):
+            raise
         return None
 
 

@@ -7,8 +7,6 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import replace
 
-import torch
-
 from bench.errors import BenchError, Diverged, in_words
 from bench.execution import interruption, setup
 from bench.execution.estimates import complete
@@ -16,6 +14,7 @@ from bench.execution.evaluation import Evaluation
 from bench.execution.following import follow
 from bench.execution.provenance import provenance
 from bench.execution.settings import Settings
+from bench.process import state as process_state
 from bench.store.records import Status, TrialRecord
 from bench.store.trial_folder import TrialFolder
 from bench.studies.spec import TrialSpec, load_data
@@ -44,10 +43,10 @@ def execute(folder: TrialFolder, spec: TrialSpec, settings: Settings) -> Status:
     passes through, if the process obeys it (it belongs to the whole run).
     """
     interruption.forget()
-    torch.set_num_threads(settings.threads)
     trial = Trial(folder, settings)
     try:
-        return trial.run(spec)
+        with process_state.standard(settings.threads):
+            return trial.run(spec)
     except Diverged as error:
         return trial.report(Status.DIVERGED, str(error))
     except TimedOut as error:

@@ -1,0 +1,1 @@
+"""The process that code runs in: what is global to it."""

@@ -1,0 +1,132 @@
+"""What plugins can change for the whole process: kept as it was for everybody else.
+
+Random streams of the project are generators of their own; only foreign code draws from the global ones.
+"""
+
+from __future__ import annotations
+
+import gc
+import locale
+import os
+import random
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Something global: how it is read, how it is changed, and the ``standard`` that a trial begins with, if any."""
+
+    get: Callable[[], Any]
+    set: Callable[[Any], object]
+    standard: Any = None
+
+
+@contextmanager
+def preserved() -> Iterator[None]:
+    """Whatever the block changes for the whole process is as before when it has ended.
+
+    PyTorch and NumPy are looked at only if they are imported; if the block imports them, they get the standard.
+    """
+    before = {name: (setting, setting.get()) for name, setting in _settings().items()}
+    try:
+        with warnings.catch_warnings():
+            yield
+    finally:
+        for name, setting in _settings().items():
+            value = before[name][1] if name in before else setting.standard
+            if value is not None:
+                with suppress(Exception):  # a folder that is gone, for instance
+                    setting.set(value)
+
+
+@contextmanager
+def standard(threads: int) -> Iterator[None]:
+    """A block that begins with the standard settings and computes in so many ``threads``; see `preserved`."""
+    import torch
+
+    with preserved():
+        for setting in _settings().values():
+            if setting.standard is not None:
+                setting.set(setting.standard)
+        torch.set_num_threads(threads)
+        yield
+
+
+def _settings() -> dict[str, Setting]:
+    return {**_OF_PYTHON, **(_of_numpy() if "numpy" in sys.modules else {}), **(_of_torch() if _has_torch() else {})}
+
+
+def _set_environment(variables: dict[str, str]) -> None:
+    if variables != dict(os.environ):
+        os.environ.clear()
+        os.environ.update(variables)
+
+
+def _set_attributes(owner: object, values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        setattr(owner, name, value)
+
+
+_OF_PYTHON = {
+    "working directory": Setting(os.getcwd, os.chdir),
+    "environment": Setting(lambda: dict(os.environ), _set_environment),
+    "locale": Setting(lambda: locale.setlocale(locale.LC_ALL), lambda value: locale.setlocale(locale.LC_ALL, value)),
+    "streams": Setting(
+        lambda: {name: getattr(sys, name) for name in ("stdin", "stdout", "stderr", "excepthook")},
+        lambda values: _set_attributes(sys, values),
+    ),
+    "recursion limit": Setting(sys.getrecursionlimit, sys.setrecursionlimit),
+    "garbage collection": Setting(gc.isenabled, lambda enabled: gc.enable() if enabled else gc.disable()),
+    "random numbers": Setting(random.getstate, random.setstate),
+}
+
+
+def _of_numpy() -> dict[str, Setting]:
+    import numpy as np
+
+    default = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
+    return {
+        "NumPy's errors": Setting(np.geterr, lambda values: np.seterr(**values), default),
+        "NumPy's random numbers": Setting(np.random.get_state, np.random.set_state),
+        "NumPy's printing": Setting(np.get_printoptions, lambda values: np.set_printoptions(**values)),
+    }
+
+
+def _has_torch() -> bool:
+    return hasattr(sys.modules.get("torch"), "get_default_device")  # and not only in the middle of its import
+
+
+def _of_torch() -> dict[str, Setting]:
+    import torch
+    from torch.backends import cudnn
+
+    def set_device(device: torch.device) -> None:
+        torch.set_default_device(None if device.type == "cpu" else device)
+
+    return {
+        "default dtype": Setting(torch.get_default_dtype, torch.set_default_dtype, torch.float32),
+        "default device": Setting(torch.get_default_device, set_device, torch.device("cpu")),
+        "threads": Setting(torch.get_num_threads, torch.set_num_threads),
+        "gradients": Setting(torch.is_grad_enabled, torch.set_grad_enabled, True),
+        "anomaly detection": Setting(torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly, False),
+        "determinism": Setting(
+            lambda: (
+                torch.are_deterministic_algorithms_enabled(),
+                torch.is_deterministic_algorithms_warn_only_enabled(),
+            ),
+            lambda values: torch.use_deterministic_algorithms(values[0], warn_only=values[1]),
+            (False, False),
+        ),
+        "precision": Setting(torch.get_float32_matmul_precision, torch.set_float32_matmul_precision, "highest"),
+        "cuDNN": Setting(
+            lambda: {name: getattr(cudnn, name) for name in ("enabled", "benchmark", "deterministic")},
+            lambda values: _set_attributes(cudnn, values),
+            {"enabled": True, "benchmark": False, "deterministic": False},
+        ),
+        "PyTorch's random numbers": Setting(torch.get_rng_state, torch.set_rng_state),
+    }
