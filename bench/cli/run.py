@@ -11,7 +11,7 @@ import click
 
 from bench import plugins
 from bench.cli.execution_options import execution_options
-from bench.cli.values import count, counts, names, seeds
+from bench.cli.values import count, counts, duration, names, seeds
 from bench.execution.execution import Execution
 from bench.store.records import Status
 
@@ -53,12 +53,14 @@ EXIT_SOME_FAILED = 3
     help="Training samples at which log p(x) is estimated during training, for both splits: 1e4,1e5  [default: none]",
 )
 @execution_options("trial")
+@click.option("--checkpoint", type=duration, default="15s", show_default=True, help="Time between two checkpoints")
 @click.option("--rerun-stale", is_flag=True, help="Run finished trials again if their code or data have changed")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder  [default: runs/NAME, named after the study]")
 def command(
     study: str | None,
     size: str | None,
     execution: Execution,
+    checkpoint: float,
     rerun_stale: bool,
     out: Path | None,
     **fields: Any,
@@ -74,7 +76,7 @@ def command(
     from bench.api.runs import run
 
     changes = {name: value for name, value in fields.items() if value is not None}
-    execution = replace(execution, rerun_stale=rerun_stale)
+    execution = replace(execution, rerun_stale=rerun_stale, checkpoint=checkpoint)
     results = run(study, size=size, out=out, execution=execution, **changes)
 
     from rich.console import Console

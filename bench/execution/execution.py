@@ -22,7 +22,8 @@ class Execution:
 
     ``jobs`` is the number of trials at once; 0 means one per core, divided by ``threads``, or one per CUDA device.
     ``backend`` is a back end's name, with its options in brackets, or the path of a file that holds one.  ``timeout``
-    is in seconds: a trial that takes longer stops after its update, or GRACE seconds later wherever it is.  Raises
+    is in seconds: a trial that takes longer stops after its update, or GRACE seconds later wherever it is; so is
+    ``checkpoint``, the time between two checkpoints of a trial, which is the most that a crash can cost.  Raises
     OptionError for a value out of range, UnknownName or PluginError if there is no such back end.
 
     >>> Execution(jobs=2, threads=4).workers.count
@@ -35,6 +36,7 @@ class Execution:
     backend: str = "loky"
     timeout: float | None = None
     rerun_stale: bool = False
+    checkpoint: float = 15.0
 
     def __post_init__(self) -> None:
         """Refuse impossible values, naming the option."""
@@ -42,8 +44,9 @@ class Execution:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise OptionError(f"`{name}` must be an integer of at least {least} (got {value!r}).")
-        if self.timeout is not None and not self.timeout > 0:
-            raise OptionError(f"`timeout` must be above 0 seconds (got {self.timeout!r}).")
+        for name, seconds in (("timeout", self.timeout), ("checkpoint", self.checkpoint)):
+            if seconds is not None and not seconds > 0:
+                raise OptionError(f"`{name}` must be above 0 seconds (got {seconds!r}).")
         plugins.resolve("backend", self.backend)
 
     def start(self, num_tasks: int) -> Backend:

@@ -77,6 +77,7 @@ def _tasks(plan: Plan, execution: Execution) -> Iterator[Task]:
             likelihood_points=plan.study.likelihood_points,
             likelihood_marks=plan.study.likelihood_marks,
             timeout=execution.timeout,
+            checkpoint=execution.checkpoint,
             device=next(names),
             threads=execution.threads,
             jobs=execution.workers.count,

@@ -17,6 +17,7 @@ class Settings:
     likelihood_points: int = 300
     likelihood_marks: tuple[int, ...] = ()
     timeout: float | None = None  # seconds
+    checkpoint: float = 15.0  # seconds between checkpoints
     device: str = "cpu"
     threads: int = 1
     jobs: int = 1

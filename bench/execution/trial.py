@@ -22,7 +22,6 @@ from bench.training.clocks import Clocks
 from bench.training.session import Session
 
 HEARTBEAT_SECONDS = 1.0
-CHECKPOINT_SECONDS = 15.0
 
 
 INTERRUPTED = "Interrupted; the same command resumes it from its last checkpoint."
@@ -120,7 +119,7 @@ class Trial:
         has_begun = session.clocks.updates > self.updates_before
         is_over = self.settings.timeout is not None and now - self.started > self.settings.timeout and has_begun
         is_asked = interruption.is_requested()
-        if has_begun and (is_over or is_asked or now - self.checkpointed > CHECKPOINT_SECONDS):
+        if has_begun and (is_over or is_asked or now - self.checkpointed > self.settings.checkpoint):
             self.folder.write_checkpoint(session.state_dict())
             self.checkpointed = time.monotonic()
         if is_asked:

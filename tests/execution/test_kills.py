@@ -1,0 +1,136 @@
+"""A sweep that is killed again and again ends as if nobody had touched it, and leaves no process behind."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from pandas.testing import assert_frame_equal
+
+import bench
+from bench.execution.execution import Execution
+from bench.store.run_folder import Store
+
+BLOBS = str(Path(__file__).parent.parent / "plugins" / "blobs.py")
+KILLS = 30
+PATIENCE = 240  # seconds, for what takes some on an idle machine
+EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129, "SIGKILL": -9}
+STUDY: dict[str, Any] = {
+    "algos": "aevb,mcem[batch_size=100,learning_rate=0.05]",
+    "dataset": BLOBS,
+    "z": 2,
+    "seeds": 2,
+    "hidden": 20,
+    "budget": 400_000,
+    "likelihood": "importance[num_samples=20]",
+    "likelihood_points": 20,
+}
+COMMAND = [
+    sys.executable, "-m", "bench", "run", "--algos", STUDY["algos"], "--dataset", BLOBS, "--z", "2", "--seeds", "2",
+    "--hidden", "20", "--budget", "400000", "--likelihood", STUDY["likelihood"], "--likelihood-points", "20",
+    "--checkpoint", "1s", "--device", "cpu", "--jobs", "2",
+]  # fmt: skip
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
+def test_thirty_kills_change_nothing(tmp_path: Path) -> None:
+    whole = bench.run(out=tmp_path / "whole", execution=Execution(jobs=2, device="cpu"), quiet=True, **STUDY)
+    rng, kills = random.Random(0), Counter[str]()  # noqa: S311  # no secret
+    while kills.total() < KILLS:
+        with started(tmp_path / "killed") as parent:
+            while parent.poll() is None and kills.total() < KILLS:
+                try:
+                    parent.wait(rng.uniform(0.3, 4.0))
+                except subprocess.TimeoutExpired:
+                    kills[kill(parent, rng)] += 1
+            parent.wait(PATIENCE)
+    with started(tmp_path / "killed") as parent:
+        assert parent.wait(PATIENCE) == 0
+    print(dict(kills))  # noqa: T201  # shown by pytest -rP
+    assert_equal(whole, bench.load(tmp_path / "killed"))
+
+
+TARGETS = ("worker", "parent", "both")
+SIGNALS = ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP")
+
+
+def started(out: Path) -> subprocess.Popen[bytes]:
+    """The command, in a process group of its own that obeys Ctrl-C."""
+    return subprocess.Popen(
+        [*COMMAND, "--out", str(out)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def kill(parent: subprocess.Popen[bytes], rng: random.Random) -> str:
+    """Send a signal to the command, to one of its workers, or to both; afterwards nothing runs that should not."""
+    target, name = rng.choice(TARGETS), rng.choice(SIGNALS)
+    number, workers = getattr(signal, name), children(parent.pid)
+    victims = ([rng.choice(workers)] if workers and target != "parent" else []) + (
+        [parent.pid] if target != "worker" or not workers else []
+    )
+    for victim in victims:
+        os.kill(victim, number)
+    if parent.pid in victims:
+        assert parent.wait(15) == EXIT_CODES[name] or parent.returncode == -number  # before Python listens
+        deadline = time.monotonic() + 5
+        while any(map(is_alive, workers)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not any(map(is_alive, workers))
+    return f"{target} {name}"
+
+
+def children(process: int) -> list[int]:
+    """The worker processes: not the trackers of resources, which end by themselves."""
+    others = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+    return [
+        each for each in others if stat(each)[1:2] == [str(process)] and "resource_tracker" not in command_line(each)
+    ]
+
+
+def stat(process: int) -> list[str]:
+    """The state of a process, its parent and more; empty if it is gone."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def command_line(process: int) -> str:
+    try:
+        return Path(f"/proc/{process}/cmdline").read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def is_alive(process: int) -> bool:
+    """Whether it runs: neither gone nor a zombie."""
+    return stat(process)[:1] not in ([], ["Z"])
+
+
+def assert_equal(one: bench.Results, other: bench.Results) -> None:
+    """In everything but seconds: traces, estimates and weights, bit for bit."""
+    for name in ("trials", "trace", "likelihoods"):
+        frames = [getattr(results, name) for results in (one, other)]
+        kept = [column for column in frames[0] if not is_of_this_run(column)]
+        assert_frame_equal(*(frame[kept].reset_index(drop=True) for frame in frames), check_exact=True)
+    weights = [{spec.id: folder.read_model() for spec, folder in Store(r.path).trials()} for r in (one, other)]
+    assert weights[0].keys() == weights[1].keys()
+    for trial, tensors in weights[0].items():
+        assert all(torch.equal(tensor, weights[1][trial][name]) for name, tensor in tensors.items())
+
+
+def is_of_this_run(column: str) -> bool:
+    """Whether it says how fast or by what the numbers were made."""
+    return "seconds" in column or column in ("cpu_share", "jobs", "threads", "started", "ended", "samples_per_second")
