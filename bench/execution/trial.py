@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import torch
 
-from bench.errors import BenchError, Diverged
+from bench.errors import BenchError, Diverged, WriteFailed
 from bench.execution import setup
 from bench.execution.estimates import complete
 from bench.execution.evaluation import Evaluation
 from bench.execution.following import follow
 from bench.execution.provenance import provenance
 from bench.execution.settings import Settings
-from bench.store.records import Status, TrialRecord
+from bench.store.codec import from_plain, to_plain
+from bench.store.records import Status, TraceRow, TrialRecord
 from bench.store.trial_folder import TrialFolder
 from bench.studies.spec import TrialSpec, load_data
 from bench.training.clocks import Clocks
@@ -41,11 +44,13 @@ def execute(folder: TrialFolder, spec: TrialSpec, settings: Settings) -> Status:
     try:
         return trial.run(spec)
     except Diverged as error:
-        return trial.report(Status.DIVERGED, str(error))
+        return trial.end(Status.DIVERGED, str(error))
     except TimedOut as error:
-        return trial.report(Status.TIMEOUT, str(error))
+        return trial.end(Status.TIMEOUT, str(error))
+    except WriteFailed as error:  # the machine's fault: the same command goes on from the last checkpoint
+        return trial.end(Status.CRASHED, str(error))
     except Exception as error:  # noqa: BLE001  # whatever a plugin raises is its trial's row
-        return trial.report(Status.FAILED, f"{type(error).__name__}: {error}", traceback.format_exc())
+        return trial.end(Status.FAILED, f"{type(error).__name__}: {error}", traceback.format_exc())
 
 
 class Trial:
@@ -56,12 +61,17 @@ class Trial:
         self.folder = folder
         self.settings = settings
         self.session: Session | None = None
+        self.rows: list[TraceRow] = []  # of the trace; a larger budget begins with the same
         self.record = TrialRecord(
             budget=settings.budget,
             clocks=Clocks(),
             device=settings.device,
             threads=settings.threads,
             jobs=settings.jobs,
+            estimators=tuple(choice.name for choice in settings.estimators),
+            eval_points=settings.eval_points,
+            likelihood_points=settings.likelihood_points,
+            likelihood_marks=settings.likelihood_marks,
         )
         self.started = self.checkpointed = time.monotonic()
         self.cpu_started = time.process_time()
@@ -73,28 +83,32 @@ class Trial:
             return earlier.status
         given = dict(spec.algorithm.settings).get("learning_rate")
         self.record = replace(self.record, learning_rate=given if isinstance(given, float) else None)
+        made_by = earlier.provenance if checkpoint is not None else None  # of its beginning, so that it stays stale
+        self.record = replace(self.record, labels=spec.labels(), provenance=made_by)
         self.report(Status.RUNNING)
         data = load_data(spec.dataset, spec.seed)
-        made_by = earlier.provenance if checkpoint is not None else None  # of its beginning, so that it stays stale
         self.record = replace(self.record, pixels=data.pixels, provenance=made_by or provenance(spec, data))
         session, evaluation = setup.prepare(spec, data, self.settings)
         self.train(session, evaluation, checkpoint)
         return self.report(Status.DONE)
 
-    def train(self, session: Session, evaluation: Evaluation, checkpoint: Mapping[str, object] | None) -> None:
+    def train(self, session: Session, evaluation: Evaluation, checkpoint: Mapping[str, Any] | None) -> None:
         """From the first update, or the checkpoint, to the estimates."""
         self.session = session
-        session.begin(checkpoint)
-        self.folder.trim_trace(session.clocks.samples if checkpoint is not None else -1)
+        session.begin(checkpoint["session"] if checkpoint is not None else None)
+        if checkpoint is not None:
+            self.rows = [from_plain(TraceRow, row) for row in checkpoint["trace"]]
+            self.folder.write_trace(self.rows)
         for look in session.run(self.settings.budget, patience=HEARTBEAT_SECONDS):
             if look.at_mark:
                 row = follow(look, session, evaluation)
                 if row is not None:
-                    self.folder.append_trace(row)
+                    self.folder.write_trace([*self.rows, row])
+                    self.rows += [] if look.is_provisional else [row]
                 shown = {"bound": look.bounds["test"]} if look.bounds else {"objective": look.objective}
                 self.record = replace(self.record, shown=shown)
             self.keep(session)
-        self.folder.write_checkpoint(session.state_dict())
+        self.write_checkpoint(session)
         self.folder.write_model(session.learner.model.state_dict())
         complete(self.folder, session, evaluation)
 
@@ -103,13 +117,23 @@ class Trial:
         now = time.monotonic()
         is_over = self.settings.timeout is not None and now - self.started > self.settings.timeout
         if session.clocks.updates and (is_over or now - self.checkpointed > CHECKPOINT_SECONDS):
-            self.folder.write_checkpoint(session.state_dict())
+            self.write_checkpoint(session)
             self.checkpointed = time.monotonic()
         if is_over:
             raise TimedOut(
                 f"Stopped after {now - self.started:.0f} s with {session.clocks.samples} training samples seen."
             )
         self.report(Status.RUNNING)
+
+    def write_checkpoint(self, session: Session) -> None:
+        """All that going on needs: the state of the session, and the trace that led to it."""
+        self.folder.write_checkpoint({"session": session.state_dict(), "trace": [to_plain(row) for row in self.rows]})
+
+    def end(self, status: Status, reason: str, traceback: str = "") -> Status:
+        """Write why the trial has ended early, if anything can be written still; returns ``status``."""
+        with contextlib.suppress(WriteFailed):
+            self.report(status, reason, traceback)
+        return status
 
     def report(self, status: Status, reason: str = "", traceback: str = "") -> Status:
         """Write how the trial stands; returns ``status``."""
@@ -118,6 +142,8 @@ class Trial:
             now = replace(now, clocks=self.session.clocks, tuning=self.session.tuning)
         if now.tuning is not None:
             now = replace(now, learning_rate=now.tuning.learning_rate)
+        if status.has_ended:
+            now = replace(now, files=self.folder.checksums())
         self.folder.write_status(now)
         return status
 
