@@ -99,6 +99,8 @@ def plan(
     if files and not trust:
         notes.append(f"Models that need the plugin files {', '.join(files)} are left out: --trust runs these files.")
         trained = [(spec, each) for spec, each in trained if not spec.files]
+    if not (trained and choices) and notes:
+        raise StoreError(f"Nothing in {str(path)!r} can be evaluated: {' '.join(notes)}")
     todo: list[tuple[TrialSpec, list[Choice]]] = []
     if trained and choices:
         data = load_data(trained[0][0].dataset, stored.study.seeds[0])
