@@ -8,13 +8,12 @@ from typing import TypeVar
 
 from bench.errors import Damaged
 from bench.store.records import DiagnosisRecord, EstimateRecord, Status, TraceRow, TrialRecord
-from bench.store.trial_folder import CHECKPOINT, DIAGNOSIS, MODEL, STATUS, TRACE, TrialFolder
+from bench.store.trial_folder import CHECKPOINT, DIAGNOSIS, ESTIMATES, MODEL, STATUS, TRACE, TrialFolder
 from bench.studies.spec import Labels, TrialSpec
 
 T = TypeVar("T")
 
 NUM_LOOKS = 5  # at most, until damage looks the same twice
-LOST_ESTIMATES = "likelihoods"  # stands for the files of estimates that are missing
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def _read(folder: TrialFolder, tensors: bool) -> Contents:
         damage |= _not_as_left(folder, record, {*damage}, tensors)
     if record.status is Status.DONE and not names.issuperset(record.estimators) and len(names) == len(estimates):
         lost = ", ".join(sorted({*record.estimators} - names))
-        damage[LOST_ESTIMATES] = str(Damaged(f"The estimate by {lost}", "its file is missing"))
+        damage[ESTIMATES] = str(Damaged(ESTIMATES, f"that of {lost} is missing"))
     if tensors and folder.has(CHECKPOINT):
         attempt(lambda: folder.checksum(CHECKPOINT))
     labels = spec.labels() if spec is not None else record.labels

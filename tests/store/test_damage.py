@@ -175,7 +175,8 @@ def test_damage_costs_its_trial_alone_is_named_and_healed(
         assert estimate.exit_code == (3 if damage.kind == "model.safetensors" and damage.way != "deleted" else 0)
     healed = call("run", *STUDY, "--out", run)
     assert healed.exit_code == 0, healed.output
-    assert damage.kind == "study.toml" or name in healed.stderr
+    nothing_lacks = damage == Damage("checkpoint.safetensors", "deleted")  # without it a trial starts again
+    assert damage.kind == "study.toml" or nothing_lacks or name in healed.stderr
     for table, frame in frames(run).items():
         kept = frame.drop(columns=frame.columns.difference(expected[table].columns))
         if table == "likelihoods":
