@@ -91,7 +91,7 @@ def test_reading_runs_nothing(run: Path) -> None:
 def test_estimates_run_what_is_named_or_trusted(run: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(run, tmp_path / "run"))
     with pytest.raises(
-        StoreError, match="Nothing in .* can be evaluated: .*closer.py.* of the study are left out: --trust"
+        StoreError, match=r"Nothing in .* can be evaluated: .*closer.py.* of the study are left out: --trust"
     ):
         bench.estimate(copy, points=3, execution=HERE, quiet=True)
     assert was_run(run) == []

@@ -190,3 +190,50 @@ def test_damage_costs_its_trial_alone_is_named_and_healed(
     again = call("run", *STUDY, "--out", run)
     assert "Nothing to do" in again.stderr
     assert "damaged" not in again.stderr
+
+
+@pytest.mark.parametrize("kind", KINDS[2:] if ALL else ("trace.jsonl", "checkpoint.safetensors"))
+def test_a_damaged_trial_is_extended_as_if_nothing_had_been(
+    run: Path, longer: dict[str, pd.DataFrame], whole: Path, kind: str
+) -> None:
+    """From the last checkpoint, or from the start if that is damaged, or nothing is known of how it was made."""
+    Damage(kind, "flipped", 1).to(run, trial_of(whole))
+    assert call("run", *STUDY, "--budget", "700", "--out", run).exit_code == 0
+    for table, frame in frames(run).items():
+        same(frame, longer[table], timed=False)
+
+
+@pytest.fixture(scope="module")
+def longer(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
+    """The larger budget, asked for at once."""
+    run = tmp_path_factory.mktemp("longer") / "run"
+    assert call("run", *STUDY, "--budget", "700", "--out", run).exit_code == 0
+    return frames(run)
+
+
+@pytest.mark.parametrize("file", ["spec.json", "status.json"])
+def test_a_file_of_another_trial_is_noticed(run: Path, whole: Path, file: str) -> None:
+    """Each file knows whose it is."""
+    one, other = (run / "trials" / name for name in sorted(path.name for path in (whole / "trials").iterdir())[:2])
+    first, second = ((folder / file).read_bytes() for folder in (one, other))
+    (one / file).write_bytes(second)
+    (other / file).write_bytes(first)
+    trials = bench.load(run).trials.set_index("trial")["status"]
+    assert trials[[one.name, other.name]].tolist() == ["damaged", "damaged"]
+
+
+def test_another_study_does_not_take_the_place_of_a_damaged_one(run: Path) -> None:
+    (run / "study.toml").write_text("budget = ")
+    refused = call("run", *STUDY, "--z", "3", "--out", run)
+    assert refused.exit_code == 2
+    assert "holds trials of another study" in str(refused.exception)
+    assert call("run", *STUDY, "--seeds", "1", "--out", run).exit_code == 0
+    assert len(bench.load(run).trials) == 3
+    assert bench.load(run).study.seeds == (0, 1, 2)
+
+
+def test_a_trial_whose_folder_is_gone_is_missed(run: Path, whole: Path) -> None:
+    shutil.rmtree(run / "trials" / trial_of(whole))
+    assert "1 of 3 trials of study.toml have no folder" in call("export", run).stderr
+    assert call("run", *STUDY, "--out", run).exit_code == 0
+    assert len(bench.load(run).trials) == 3
