@@ -19,7 +19,7 @@ from bench.execution.following import follow
 from bench.execution.provenance import provenance
 from bench.execution.settings import Settings
 from bench.store.codec import from_plain, to_plain
-from bench.store.records import Status, TraceRow, TrialRecord
+from bench.store.records import Provenance, Status, TraceRow, TrialRecord
 from bench.store.trial_folder import TrialFolder
 from bench.studies.spec import TrialSpec, load_data
 from bench.training.clocks import Clocks
@@ -83,7 +83,7 @@ class Trial:
             return earlier.status
         given = dict(spec.algorithm.settings).get("learning_rate")
         self.record = replace(self.record, learning_rate=given if isinstance(given, float) else None)
-        made_by = earlier.provenance if checkpoint is not None else None  # of its beginning, so that it stays stale
+        made_by = from_plain(Provenance, checkpoint["made_by"]) if checkpoint is not None else None  # so it stays stale
         self.record = replace(self.record, labels=spec.labels(), provenance=made_by)
         self.report(Status.RUNNING)
         data = load_data(spec.dataset, spec.seed)
@@ -126,8 +126,10 @@ class Trial:
         self.report(Status.RUNNING)
 
     def write_checkpoint(self, session: Session) -> None:
-        """All that going on needs: the state of the session, and the trace that led to it."""
-        self.folder.write_checkpoint({"session": session.state_dict(), "trace": [to_plain(row) for row in self.rows]})
+        """All that going on needs: the state of the session, the trace that led to it, and what made them."""
+        trace = [to_plain(row) for row in self.rows]
+        made_by = to_plain(self.record.provenance)
+        self.folder.write_checkpoint({"session": session.state_dict(), "trace": trace, "made_by": made_by})
 
     def end(self, status: Status, reason: str, traceback: str = "") -> Status:
         """Write why the trial has ended early, if anything can be written still; returns ``status``."""

@@ -101,11 +101,6 @@ def _not_as_left(folder: TrialFolder, record: TrialRecord, known: set[str], tens
 
 
 def heal(folder: TrialFolder, damage: Mapping[str, str]) -> None:
-    """Remove what is damaged, so that running the trial makes it anew: from the last checkpoint, if that is whole.
-
-    Without a status nothing is known of how the other files were made: then the trial starts again.
-    """
+    """Remove what is damaged, so that running the trial makes it anew: from the last checkpoint, if that is whole."""
     for name in damage:
         folder.remove(name)
-    if STATUS in damage:
-        folder.clear()

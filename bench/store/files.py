@@ -1,7 +1,8 @@
 """Files that are written whole or not at all, and that carry a checksum: bytes, and JSON.
 
-A reader never sees half of a file, and a file that was written is still there after a power cut.  NaN and infinities,
-which JSON does not know, survive.
+A reader never sees half of a file.  After a power cut a file is the new one or the one before, if it is ``synced``;
+else it may be damaged, which is noticed: for what is made again easily.  NaN and infinities, which JSON does not know,
+survive.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from bench.errors import Damaged, WriteFailed
 from bench.store import seals
 
 
-def write_sealed(path: Path, content: bytes, owner: str = "") -> None:
+def write_sealed(path: Path, content: bytes, owner: str = "", *, synced: bool = True) -> None:
     """Seal ``content`` (see `seals.seal`) and write it; ``owner`` names the trial that the file belongs to."""
-    write_bytes(path, seals.seal(content, f"{owner}/{path.name}"))
+    write_bytes(path, seals.seal(content, f"{owner}/{path.name}"), synced=synced)
 
 
 def read_sealed(path: Path, owner: str = "") -> bytes:
@@ -38,8 +39,8 @@ def read_sealed(path: Path, owner: str = "") -> bytes:
     return content
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write to a temporary name beside ``path``, then rename; on disk when this returns.
+def write_bytes(path: Path, content: bytes, *, synced: bool = True) -> None:
+    """Write to a temporary name beside ``path``, then rename; if ``synced``, the content is on disk before that.
 
     Raises WriteFailed if that is not possible: the disk is full or read-only, for instance.
     """
@@ -48,27 +49,35 @@ def write_bytes(path: Path, content: bytes) -> None:
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+                if synced:
+                    file.flush()
+                    os.fsync(file.fileno())
             Path(name).chmod(_ordinary_mode())  # a temporary file is readable by its owner alone, this one is not one
             Path(name).replace(path)
         except BaseException:
             with contextlib.suppress(OSError):
                 Path(name).unlink(missing_ok=True)
             raise
-        _sync_folder(path.parent)
     except OSError as error:
-        raise WriteFailed(f"{path} cannot be written ({error.strerror or error}).", error.strerror or "") from error
+        raise _failed(path, error) from error
 
 
-def _sync_folder(folder: Path) -> None:
-    """Let a renaming in ``folder`` survive a power cut; only POSIX can open folders."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Have a file, or the names in a folder, on disk when this returns; raises WriteFailed if that is not possible."""
+    if path.is_dir() and os.name != "posix":  # where folders cannot be opened
+        return
+    try:
+        handle = os.open(path, os.O_RDONLY)
         try:
             os.fsync(handle)
         finally:
             os.close(handle)
+    except OSError as error:
+        raise _failed(path, error) from error
+
+
+def _failed(path: Path, error: OSError) -> WriteFailed:
+    return WriteFailed(f"{path} cannot be written ({error.strerror or error}).", error.strerror or "")
 
 
 def _ordinary_mode() -> int:
@@ -78,10 +87,10 @@ def _ordinary_mode() -> int:
     return 0o666 & ~mask
 
 
-def write_json(path: Path, data: Mapping[str, object], owner: str = "") -> None:
+def write_json(path: Path, data: Mapping[str, object], owner: str = "", *, synced: bool = True) -> None:
     """Write sealed JSON, whose first entry is the checksum; NaN and infinities survive."""
     text = json.dumps({seals.KEY: seals.BLANK, **cast(dict[str, object], plain(data))}, indent=1)
-    write_sealed(path, f"{text}\n".encode(), owner)
+    write_sealed(path, f"{text}\n".encode(), owner, synced=synced)
 
 
 def read_json(path: Path, owner: str = "") -> dict[str, Any]:

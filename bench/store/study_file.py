@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.errors import Damaged, OptionError, StoreError
 from bench.store import seals
-from bench.store.files import read_sealed, write_sealed
+from bench.store.files import read_sealed, sync, write_sealed
 from bench.store.records import TrialRecord
 from bench.studies.spec import Choice, TrialSpec
 from bench.studies.study import FORMAT, Study
@@ -32,6 +32,7 @@ def write_toml(path: Path, comment: str, text: str) -> None:
     """Write sealed TOML that begins with a comment and the format."""
     head = f'# {comment}\n{seals.KEY} = "{seals.BLANK}"\nformat = {FORMAT}\n'
     write_sealed(path, f"{head}{text}".encode())
+    sync(path.parent)
 
 
 def check_toml(path: Path) -> None:

@@ -14,7 +14,7 @@ from bench import seeds
 from bench.errors import Damaged, StoreError
 from bench.store import seals
 from bench.store.codec import from_plain, to_plain
-from bench.store.files import plain, read_json, read_sealed, unplain, write_json, write_sealed
+from bench.store.files import plain, read_json, read_sealed, sync, unplain, write_json, write_sealed
 from bench.store.records import DiagnosisRecord, EstimateRecord, TraceRow, TrialRecord
 from bench.store.tensors import read_metadata, read_state, read_tensors, write_state, write_tensors
 from bench.studies.spec import TrialSpec
@@ -30,6 +30,8 @@ MODEL, CHECKPOINT, ESTIMATES = "model.safetensors", "checkpoint.safetensors", "l
 
 class TrialFolder:
     """The files of one trial, each written whole or not at all, and sealed: see `bench.store.seals`.
+
+    All are on disk when the trial has ended; until then a power cut may cost what was made since the last checkpoint.
 
     What reads a file raises Damaged if it is not as it was written.  `bench.store.contents` reads them all at once.
 
@@ -68,7 +70,9 @@ class TrialFolder:
 
     def write_status(self, record: TrialRecord) -> None:
         """How the trial stands or ended."""
-        self._write(STATUS, record)
+        self._write(STATUS, record, synced=record.status.has_ended)
+        if record.status.has_ended:
+            sync(self.path)
 
     def read_status(self) -> TrialRecord:
         """The inverse of `write_status`; a trial that has not begun is waiting."""
@@ -78,7 +82,7 @@ class TrialFolder:
         """All evaluations: one line each, after one with the checksum."""
         lines = [{seals.KEY: seals.BLANK}, *(plain(to_plain(row)) for row in rows)]
         text = "".join(f"{json.dumps(line)}\n" for line in lines)
-        write_sealed(self.path / TRACE, text.encode(), self.path.name)
+        write_sealed(self.path / TRACE, text.encode(), self.path.name, synced=False)  # a checkpoint holds it too
 
     def read_trace(self) -> list[TraceRow]:
         """The inverse of `write_trace`; no rows if there is no trace yet."""
@@ -169,7 +173,9 @@ class TrialFolder:
         return seals.check(read_sealed(self.path / name, self.path.name), f"{self.path.name}/{name}")
 
     def checksums(self) -> dict[str, str]:
-        """The checksums of what a trial leaves when it ends, by name, without the estimates."""
+        """The checksums of what a trial leaves when it ends, by name, without the estimates; all on disk by then."""
+        if self.has(TRACE):
+            sync(self.path / TRACE)
         found = {}
         for name in (TRACE, MODEL, DIAGNOSIS):
             with contextlib.suppress(Damaged):  # none is expected of what is damaged already, or is not there
@@ -190,8 +196,8 @@ class TrialFolder:
             if path.name != SPEC:
                 self.remove(path.name)
 
-    def _write(self, name: str, record: object) -> None:
-        write_json(self.path / name, cast(dict[str, object], to_plain(record)), self.path.name)
+    def _write(self, name: str, record: object, *, synced: bool = True) -> None:
+        write_json(self.path / name, cast(dict[str, object], to_plain(record)), self.path.name, synced=synced)
 
     def _read(self, name: str, kind: type[RecordT]) -> RecordT | None:
         """The record in a file, None if there is no file."""

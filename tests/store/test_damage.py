@@ -24,7 +24,7 @@ from bench.cli import cli, terminal
 from bench.errors import UsageError
 
 ALL = bool(os.environ.get("BENCH_ALL_DAMAGE"))
-NUM_FLIPS = 60 if ALL else 2  # single bytes of each file
+NUM_FLIPS = 57 if ALL else 2  # single bytes of each file
 KINDS = (
     *("study.toml", "spec.json", "status.json", "trace.jsonl", "diagnosis.json"),
     *("likelihoods.*.safetensors", "model.safetensors", "checkpoint.safetensors"),
