@@ -222,10 +222,14 @@ class _SourceLoader(SourceFileLoader):
 
 @cache
 def _load(ref: PluginRef, edition: str) -> type[Any]:
+    if ref.kind not in KINDS:
+        raise PluginError(f"There is no kind of plugin called {ref.kind!r}: it must be {', '.join(KINDS)}.")
     kind = KINDS[ref.kind]
     if ref.source == "entry point":
         return _from_entry_point(ref, kind)
     if ref.source == "shipped":
+        if ref.name not in kind.shipped_names():
+            raise PluginError(f"This version of bench has no {ref.kind} {ref.name!r}.")
         module = importlib.import_module(f"{kind.package}.{ref.name}")
     else:
         module = _from_file(Path(ref.source), ref.kind, edition)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from bench.studies.study import Study
 
 FILE = "study.toml"
 TRIALS = "trials"
+_TRIAL_ID = re.compile("[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,8 @@ class Store:
         return StoredRun(study, tuple(sorted(trials, key=lambda trial: place(trial.labels))), tuple(damage))
 
     def _folders(self) -> list[TrialFolder]:
-        return [TrialFolder(path) for path in sorted((self.path / TRIALS).glob("*"))]
+        paths = sorted((self.path / TRIALS).glob("*"))
+        return [TrialFolder(path) for path in paths if _TRIAL_ID.fullmatch(path.name)]
 
     def _earlier(self, study: Study, specs: Sequence[TrialSpec]) -> Study:
         """The study that the folder holds, with which ``study`` may be merged."""

@@ -17,7 +17,7 @@ from bench.store.codec import from_plain, to_plain
 from bench.store.files import plain, read_json, read_sealed, sync, unplain, write_json, write_sealed
 from bench.store.records import DiagnosisRecord, EstimateRecord, TraceRow, TrialRecord
 from bench.store.tensors import read_metadata, read_state, read_tensors, write_state, write_tensors
-from bench.studies.spec import TrialSpec
+from bench.studies.spec import Labels, TrialSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,6 +61,7 @@ class TrialFolder:
         content = read_json(self.path / SPEC, self.path.name)
         try:
             spec = TrialSpec.from_dict(content)
+            from_plain(Labels, vars(spec.labels()))  # are they of the right types?
             identity = spec.id
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise Damaged(SPEC, repr(error)) from error

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -22,6 +23,7 @@ import bench
 from bench import plugins
 from bench.cli import cli, terminal
 from bench.errors import UsageError
+from bench.store.files import read_json, write_json
 
 ALL = bool(os.environ.get("BENCH_ALL_DAMAGE"))
 NUM_FLIPS = 57 if ALL else 2  # single bytes of each file
@@ -237,3 +239,31 @@ def test_a_trial_whose_folder_is_gone_is_missed(run: Path, whole: Path) -> None:
     assert "1 of 3 trials of study.toml have no folder" in call("export", run).stderr
     assert call("run", *STUDY, "--out", run).exit_code == 0
     assert len(bench.load(run).trials) == 3
+
+
+SEALED: dict[str, tuple[str, Any]] = {
+    "another kind of plugin": ("spec.json", lambda spec: {**spec, "model": _with(spec["model"], kind="nonsense")}),
+    "a plugin that is gone": ("spec.json", lambda spec: {**spec, "model": _with(spec["model"], source="/no/such.py")}),
+    "a number as text": ("spec.json", lambda spec: {**spec, "z": "2"}),
+    "a list": ("spec.json", lambda spec: {**spec, "algorithm": [1, 2]}),
+    "nothing": ("spec.json", lambda _: {}),
+    "an unknown status": ("status.json", lambda status: {**status, "status": "finished"}),
+    "deep": ("status.json", lambda status: {**status, "shown": [[[[[[["x"]]]]]]]}),
+    "no clocks": ("status.json", lambda status: {**status, "clocks": 3}),
+    "a diagnosis without entries": ("diagnosis.json", lambda _: {"latents": 3}),
+}
+
+
+def _with(choice: dict[str, Any], **plugin: str) -> dict[str, Any]:
+    return {**choice, "plugin": {**choice["plugin"], **plugin}}
+
+
+@pytest.mark.parametrize("what", SEALED)
+def test_a_sealed_file_that_bench_has_not_written_is_no_traceback(run: Path, whole: Path, what: str) -> None:
+    """A checksum protects from accidents, not from people."""
+    name, change = SEALED[what]
+    path = run / "trials" / trial_of(whole) / name
+    write_json(path, change(read_json(path, path.parent.name)), path.parent.name)
+    for command in (("export", run), ("report", run, "--only", "what_ran", "--format", "md"), ("compare", whole, run)):
+        assert call(*command).exit_code == 0
+    assert call("run", *STUDY, "--out", run).exit_code == 0
