@@ -9,6 +9,8 @@
     │   ├── PluginError                  a plugin's file is missing, broken or defines no plugin
     │   ├── DataError                    data are missing, truncated, not finite or have the wrong shape
     │   └── StoreError                   a run folder cannot be read or written
+    │       ├── Damaged                  a stored file is missing, or is not as it was written
+    │       └── WriteFailed              a file cannot be written: the disk is full or read-only, for instance
     └── Diverged                         a trial's bound is NaN, infinite or has dropped far below its start
 """
 
@@ -44,6 +46,25 @@ class DataError(UsageError):
 
 class StoreError(UsageError):
     """A run folder cannot be read or written."""
+
+
+class Damaged(StoreError):
+    """A stored file is missing, or is not as it was written."""
+
+    def __init__(self, file: str, why: str) -> None:
+        """``file`` is its name within its folder."""
+        super().__init__(f"{file} is damaged ({why}): the same `bench run` makes it anew.")
+        self.file = file
+        self.why = why
+
+
+class WriteFailed(StoreError):
+    """A file cannot be written: the disk is full or read-only, for instance."""
+
+    def __init__(self, message: str, why: str = "") -> None:
+        """``why`` is the operating system's reason."""
+        super().__init__(message)
+        self.why = why
 
 
 class Diverged(BenchError):

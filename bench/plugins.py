@@ -115,9 +115,22 @@ class PluginRef:
         """Return the first line of the plugin's docstring."""
         return str(self.load().summary())
 
+    @property
+    def file(self) -> str:
+        """The path of a user's file; empty for a plugin that is installed."""
+        return "" if self.source in ("shipped", "entry point") else self.source
+
     def source_hash(self) -> str:
-        """Return the SHA-256 of the file that defines the plugin, which shows whether its code has changed."""
-        return str(self.load().source_hash())
+        """Return the SHA-256 of the file that defines the plugin, which shows whether its code has changed.
+
+        A user's file is not run for it. Raises PluginError if it is missing.
+        """
+        if not self.file:
+            return str(self.load().source_hash())
+        edition = _edition(Path(self.file))
+        if not edition:
+            raise PluginError(f"The {self.kind} file {self.file!r} does not exist.")
+        return edition
 
 
 def find(kind: str) -> dict[str, PluginRef]:
@@ -144,7 +157,7 @@ def resolve(kind: str, text: str) -> tuple[PluginRef, dict[str, str]]:
         (PluginRef(kind='algorithm', name='aevb', source='shipped'), {'num_samples': '5'})
     """
     name, settings = parse_call(text)
-    if name.endswith(".py") or "/" in name or "\\" in name:
+    if is_file(text):
         path = Path(name).expanduser()
         if not path.is_file():
             raise PluginError(f"The {kind} file {name!r} does not exist: give the path of a Python file.")
@@ -153,6 +166,16 @@ def resolve(kind: str, text: str) -> tuple[PluginRef, dict[str, str]]:
     if name not in known:
         raise UnknownName(f"Unknown {kind} {name!r}.{did_you_mean(name, known)}")
     return known[name], settings
+
+
+def is_file(text: str) -> bool:
+    """Whether ``text`` names a user's file rather than an installed plugin.
+
+    >>> is_file("./mine.py[rate=0.1]"), is_file("file[path=data/x.npy]")
+    (True, False)
+    """
+    name, _ = parse_call(text)
+    return name.endswith(".py") or "/" in name or "\\" in name
 
 
 def kind_of(text: str) -> str:
@@ -186,7 +209,7 @@ def create(kind: str, text: str) -> Any:
 def _edition(path: Path) -> str:
     """Return a hash of the file's current content, or an empty text if there is no file."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
     except OSError:
         return ""
 
@@ -200,10 +223,14 @@ class _SourceLoader(SourceFileLoader):
 
 @cache
 def _load(ref: PluginRef, edition: str) -> type[Any]:
+    if ref.kind not in KINDS:
+        raise PluginError(f"There is no kind of plugin called {ref.kind!r}: it must be {', '.join(KINDS)}.")
     kind = KINDS[ref.kind]
     if ref.source == "entry point":
         return _from_entry_point(ref, kind)
     if ref.source == "shipped":
+        if ref.name not in kind.shipped_names():
+            raise PluginError(f"This version of bench has no {ref.kind} {ref.name!r}.")
         module = importlib.import_module(f"{kind.package}.{ref.name}")
     else:
         module = _from_file(Path(ref.source), ref.kind, edition)

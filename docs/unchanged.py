@@ -35,6 +35,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from safetensors import safe_open
 from safetensors.numpy import load_file
 
 Values = dict[tuple[Any, ...], Any]  # numbers, texts and arrays of one run, by what they are
@@ -82,7 +83,7 @@ TABLES = {
     "diagnosis": ["trial"],
     "latents": ["trial", "dimension"],
 }
-TENSORS = ("model.safetensors", "likelihoods.safetensors")  # of each trial: weights; estimates per datapoint
+TENSORS = ("model.safetensors", "likelihoods*.safetensors")  # of each trial: weights; estimates per datapoint
 TIMES = {"train_seconds", "eval_seconds", "seconds", "samples_per_second", "cpu_share", "machine"}
 PROSE = {"reason", "warnings", "pixels", "collapse"}  # texts, of which only the numbers have to be the same
 ALONE = ["importance", "importance[proposal=encoder]", "ais[num_steps=20]", "hmc"]  # estimators to use from Python
@@ -106,7 +107,7 @@ class Comparison:
             "trace rows": num_rows["trace"],
             "weights": len(tensors["model.safetensors"]),
             "estimates": num_rows["likelihoods"] + num_rows["likelihood_trace"],
-            "values per datapoint": sum(tensor.size for tensor in tensors["likelihoods.safetensors"]),
+            "values per datapoint": sum(tensor.size for tensor in tensors["likelihoods*.safetensors"]),
             "all values": sum(np.size(value) for value in self.base.values()),
         }
         result = f"{len(self.differences)} differ" if self.differences else "identical"
@@ -171,9 +172,18 @@ def values(side: Path, name: str) -> Values:
             place = key if isinstance(key, tuple) else (key,)
             found |= {(table, *place, column): value for column, value in row.items() if column not in TIMES}
     for path in sorted((side / name).glob("trials/*/*.safetensors")):
-        if path.name in TENSORS:
-            found |= {(path.name, path.parent.name, tensor): array for tensor, array in load_file(path).items()}
+        kind = next((name for name in TENSORS if path.match(name)), None)
+        if kind is not None:
+            found |= {(kind, path.parent.name, *key): array for key, array in _tensors(path).items()}
     return found
+
+
+def _tensors(path: Path) -> dict[tuple[str, ...], Any]:
+    """The tensors of a file; those of an estimate by estimator, split and quantity, in the names of format 2 too."""
+    with safe_open(path, framework="numpy") as file:
+        record = json.loads((file.metadata() or {}).get("record", "{}"))
+    of = (record["estimator"], record["split"]) if record else ()
+    return {(*of, *name.rsplit("/", 2)): array for name, array in load_file(path).items()}
 
 
 def read_alone(side: Path) -> Values:

@@ -71,6 +71,17 @@ def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.fixture(scope="session")
+def rewrite() -> Callable[..., None]:
+    """``rewrite(path, status="failed")``: other entries in a trial's JSON, with the checksum that belongs to them."""
+    from bench.store.files import read_json, write_json
+
+    def rewrite(path: Path, **entries: object) -> None:
+        write_json(path, {**read_json(path, path.parent.name), **entries}, path.parent.name)
+
+    return rewrite
+
+
 NUM_PIXELS = 12
 NOISE = 0.6
 

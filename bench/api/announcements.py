@@ -30,6 +30,7 @@ def announce(plan: Plan, execution: Execution, console: Console) -> None:
         _say(console, "Nothing to do: every trial is finished.")
     elif todo < len(plan.specs):
         _say(console, f"{len(plan.specs) - todo} finished trials are kept, {todo} to do.")
+    _warn(console, plan.damage)
     _warn(console, plan.estimators.notes)
     if plan.stale:
         _say(
@@ -42,6 +43,7 @@ def announce(plan: Plan, execution: Execution, console: Console) -> None:
 def announce_estimates(plan: EstimationPlan, console: Console) -> None:
     """Say which estimators are not used, and which trials have no model."""
     _warn(console, plan.notes)
+    _warn(console, [f"{each.spec} is left out: {each.failure}" for each in plan.damaged])
     if plan.untrained:
         _warn(console, [f"{quantity(len(plan.untrained), 'trial')} without weights cannot be evaluated."])
 

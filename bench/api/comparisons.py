@@ -9,11 +9,12 @@ from bench.api.loading import load
 
 if TYPE_CHECKING:
     from bench.reporting.comparison.compare import Comparison
+    from bench.results.frames import Results
 
 
 def compare(
-    base: str | PathLike[str],
-    new: str | PathLike[str],
+    base: Results | str | PathLike[str],
+    new: Results | str | PathLike[str],
     *,
     min_nats: float = 0.1,
     min_ratio: float = 1.1,
@@ -21,6 +22,8 @@ def compare(
     timings: Literal["auto", "always", "never"] = "auto",
 ) -> Comparison:
     """Compare the run ``new`` with the run ``base``, cell by cell: what got better or worse, and how surely.
+
+    Each is a run folder, or results from `bench.load`.
 
     Differences of less than ``min_nats`` nats, and ratios of times and speeds below ``min_ratio``, do not count.
     ``false_alarms`` is the probability that anything is called better or worse if nothing has changed.  ``timings``
@@ -41,5 +44,7 @@ def compare(
     """
     from bench.reporting.comparison.compare import compare
     from bench.reporting.comparison.verdict import Rules
+    from bench.results.frames import Results
 
-    return compare(load(base), load(new), Rules(min_nats, min_ratio, false_alarms, timings))
+    one, other = (run if isinstance(run, Results) else load(run) for run in (base, new))
+    return compare(one, other, Rules(min_nats, min_ratio, false_alarms, timings))

@@ -27,14 +27,16 @@ def estimate(
     split: Literal["test", "train"] = "test",
     execution: Execution | None = None,
     quiet: bool = False,
+    trust: bool = False,
 ) -> list[Estimated]:
     """Estimate log p(x) of the models that a run has trained, with other estimators or on more datapoints.
 
     ``likelihood`` names estimators (``"ais,importance[num_samples=5000]"``), by default those of the run; ``points``
     is how many datapoints of the ``split`` to take, from the first on, by default as many as the run did.  The new
     estimates appear in ``bench.load(run).likelihoods`` beside the others; only one of the same name is replaced.
-    What is known already is not estimated again.  Unless ``quiet``, each new estimate is printed to the standard
-    error stream.
+    What is known already is not estimated again.  Models and estimators that need a plugin's file are left out, unless
+    you name the estimator here or ``trust`` the files that the folder names.  Unless ``quiet``, each new estimate is
+    printed to the standard error stream.
 
     Returns what became of each model that still needed an estimate: its new estimates, or the reason for its failure.
     Raises UsageError if the request is wrong.
@@ -60,14 +62,14 @@ def estimate(
 
         from bench.execution import estimation
 
-        plans = [estimation.plan(folder, execution, backend, names, points, split) for folder in folders]
+        plans = [estimation.plan(folder, execution, backend, names, points, split, trust=trust) for folder in folders]
         if not any(plan.todo for plan in plans):
             backend.stop()
         console = Console(stderr=True, quiet=quiet)
         results = [result for plan in plans for result in _estimate(plan, execution, backend, console)]
-        if not results:
+        if not any(plan.todo for plan in plans):
             console.print("Nothing to do: every estimate is there.")
-    return results
+    return results + [each for plan in plans for each in plan.damaged]
 
 
 def _estimate(plan: EstimationPlan, execution: Execution, backend: Backend, console: Console) -> list[Estimated]:

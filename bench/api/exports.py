@@ -12,12 +12,14 @@ from bench.errors import OptionError, StoreError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bench.results.frames import Results
+
 What = Literal["trials", "trace", "diagnostics", "likelihoods", "likelihood_trace", "diagnosis", "latents"]
 Format = Literal["csv", "parquet", "json"]
 
 
 def export(
-    run: str | PathLike[str],
+    run: Results | str | PathLike[str],
     what: What = "trials",
     *,
     format: Format | None = None,
@@ -25,9 +27,9 @@ def export(
 ) -> str:
     """One tidy table of a run: one row per trial, evaluation, estimate or model, depending on ``what``.
 
-    Writes it to the file ``out``, or returns it as text if there is none.  ``format`` is by default that of the
-    file's ending, else CSV; Parquet needs a file.  In CSV a text that a spreadsheet would take for a formula begins
-    with an apostrophe.
+    ``run`` is a run folder, or results from `bench.load`.  Writes the table to the file ``out``, or returns it as text
+    if there is none.  ``format`` is by default that of the file's ending, else CSV; Parquet needs a file.  In CSV a
+    text that a spreadsheet would take for a formula begins with an apostrophe.
 
     Returns the text, or nothing (``""``) if it was written to a file.  Raises OptionError for another ``what`` or
     ``format``, StoreError if there is no run or the file cannot be written.
@@ -43,12 +45,14 @@ def export(
     >>> text.partition(",log_likelihood,")[0]
     'trial,algorithm,dataset,z,n_train,seed,estimator,split,num_points,num_failed'
     """
+    from bench.results.frames import Results
+
     target = Path(out) if out is not None else None
     chosen = format or _format(target)
     for name, value, known in (("what", what, get_args(What)), ("format", chosen, get_args(Format))):
         if value not in known:
             raise OptionError(f"`{name}` must be {', '.join(known[:-1])} or {known[-1]} (got {value!r}).")
-    table: pd.DataFrame = getattr(load(run), what)
+    table: pd.DataFrame = getattr(run if isinstance(run, Results) else load(run), what)
     if target is None:
         if chosen == "parquet":
             raise StoreError("Parquet is not text: name a file with -o FILE.")

@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from bench.results.frames import Results
 
 
-def load(path: str | PathLike[str], *others: str | PathLike[str]) -> Results:
+def load(path: str | PathLike[str], *others: str | PathLike[str], trust: bool = False) -> Results:
     """The results in a run folder, or in several together, as pandas frames.
 
-    The folder of a study with several parts holds one run per part, and all of them are loaded.  Raises StoreError if
+    The folder of a study with several parts holds one run per part, and all of them are loaded.  A trial with a damaged
+    file has the status ``damaged``, and no numbers: see ``Results.damage``.  Trained models that need a plugin's file
+    are rebuilt only if you ``trust`` the files that the folder names, because that runs them.  Raises StoreError if
     there is no run.
 
     >>> import bench, tempfile
@@ -29,4 +31,4 @@ def load(path: str | PathLike[str], *others: str | PathLike[str]) -> Results:
 
     given = tuple({Path(each).resolve(): Path(each) for each in (path, *others)}.values())  # each run once
     first, *more = (folder for each in given for folder in study_folder.find(each))
-    return Results(first, tuple(more), given)
+    return Results(first, tuple(more), given, trust)

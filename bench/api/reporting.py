@@ -21,13 +21,15 @@ def report(
     failed: Callable[[str, Exception], object] | None = None,
     *,
     quiet: bool = False,
+    trust: bool = False,
 ) -> dict[str, list[Path]]:
     """Make the reports of these names (all by default) and return the files that each wrote.
 
     ``run`` is a run folder, or results from `bench.load` (of several runs, for instance).
     ``formats`` are file endings, by default all those that a report has; ``folder`` is ``report`` in the run folder by
     default.  A report whose options differ from the defaults has them in its name: ``cost-clock-samples``.  Figures are
-    made on all cores, with a progress bar if the error stream is a terminal, unless ``quiet``.
+    made on all cores, with a progress bar if the error stream is a terminal, unless ``quiet``.  Figures of models that
+    need a plugin's file are left out unless you ``trust`` the files that the folder names.
 
     If a report raises an exception, or one that was not asked for by name cannot be loaded, ``failed`` is called with
     its name and the exception once the others are made; without ``failed`` the exception is raised.
@@ -48,7 +50,7 @@ def report(
     from bench.api.loading import load
     from bench.results.frames import Results
 
-    made = make(run if isinstance(run, Results) else load(run), names, formats, folder, quiet=quiet)
+    made = make(run if isinstance(run, Results) else load(run, trust=trust), names, formats, folder, quiet=quiet)
     for each in made:
         if each.error is not None:
             if failed is None:

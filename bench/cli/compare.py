@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from bench.cli.damage import warn_of_damage
 from bench.errors import StoreError
 
 if TYPE_CHECKING:
@@ -64,8 +65,11 @@ def command(
     compared.
     """
     from bench.api.comparisons import compare
+    from bench.api.loading import load
 
-    comparison = compare(base, new, min_nats=min_nats, min_ratio=min_ratio, false_alarms=false_alarms, timings=timings)
+    runs = load(base), load(new)
+    warn_of_damage(*runs)
+    comparison = compare(*runs, min_nats=min_nats, min_ratio=min_ratio, false_alarms=false_alarms, timings=timings)
     if form == "json":
         from bench.reporting.comparison import words
 

@@ -28,12 +28,14 @@ EXIT_SOME_FAILED = 3
     help="First datapoints to estimate log p(x) of  [default: as the run]; bdmc draws its own: bdmc[num_points=20]",
 )
 @click.option("--split", type=click.Choice(["test", "train"]), default="test", show_default=True, help="Of which data")
+@click.option("--trust", is_flag=True, help="Run the plugin files that the run folder names")
 @execution_options("model")
 def command(
     run: Path,
     likelihood: tuple[str, ...] | None,
     points: int | None,
     split: Literal["test", "train"],
+    trust: bool,
     execution: Execution,
 ) -> None:
     """Estimate log p(x) of the models that a run has trained, with other estimators or on more datapoints.
@@ -45,13 +47,13 @@ def command(
     """
     from bench.api.estimates import estimate
 
-    estimated = estimate(run, likelihood or (), points=points or 0, split=split, execution=execution)
+    estimated = estimate(run, likelihood or (), points=points or 0, split=split, execution=execution, trust=trust)
 
     from rich.console import Console
 
     from bench.api.loading import load
     from bench.cli.terminal import summarise
 
-    summarise(load(run), Console())
+    summarise(load(run, trust=trust), Console())
     if not all(result.ended_well for result in estimated):
         sys.exit(EXIT_SOME_FAILED)

@@ -8,6 +8,8 @@ from typing import get_args
 import click
 
 from bench.api import exports
+from bench.api.loading import load
+from bench.cli.damage import warn_of_damage
 
 
 @click.command("export")
@@ -27,4 +29,6 @@ def command(run: Path, what: exports.What, format_: exports.Format | None, out: 
 
     In CSV a text that a spreadsheet would take for a formula begins with an apostrophe.
     """
-    click.echo(exports.export(run, what, format=format_, out=out), nl=False)
+    results = load(run)
+    warn_of_damage(results)
+    click.echo(exports.export(results, what, format=format_, out=out), nl=False)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from bench.cli.damage import warn_of_damage
 from bench.cli.values import names
 
 EXIT_SOME_FAILED = 3
@@ -23,12 +24,14 @@ PAGE = "index"
     "--format", "formats", type=names, default=None, help="csv, md, tex, html; png, svg, pdf  [default: all of them]"
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write to  [default: RUN/report]")
+@click.option("--trust", is_flag=True, help="Run the plugin files that the run folder names, for figures of models")
 @click.option("--open", "open_page", is_flag=True, help="Make the page too, and open it in a browser")
 def command(
     run: tuple[Path, ...],
     only: tuple[str, ...] | None,
     formats: tuple[str, ...] | None,
     out: Path | None,
+    trust: bool,
     open_page: bool,
 ) -> int:
     """Make tables, figures and the page from the run folder RUN, finished or not.
@@ -43,7 +46,8 @@ def command(
     from bench.cli.terminal import show_reports
 
     console = Console()
-    results = api.load(*run)
+    results = api.load(*run, trust=trust)
+    warn_of_damage(results)
     made = show_reports(results, console, only or (), formats or (), out, whole=only is not None)
     pages = [each for each in made if each.name == PAGE]
     if open_page and not any(page.paths or page.error for page in pages):  # --only or --format have left it out

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.api.reporting import make
+from bench.cli.damage import warn_of_damage
 from bench.report import Table
 from bench.reporting.captions import caveats
 from bench.reporting.rendering import Made, failure
@@ -65,6 +66,7 @@ def _place(made: Made, formats: Sequence[str]) -> str:
 
 def summarise(results: Results, console: Console) -> None:
     """The tables, where the figures are, and what did not end well."""
+    warn_of_damage(results)
     closing = [each.name for each in select()[0] if each.report.ends_run]
     show_reports(results, console, closing, QUICK_FORMATS, empty=False)
     trials = results.trials

@@ -18,16 +18,13 @@ from bench.training.session import Session
 
 
 class Estimates:
-    """The estimates of a model that has been trained on ``samples`` samples; those of earlier states are dropped."""
+    """The estimates of a model that has been trained on ``samples`` samples; those of other states are passed over."""
 
     def __init__(self, folder: TrialFolder, samples: int) -> None:
         """Reads what the folder holds."""
         self.folder = folder
         self.samples = samples
         self.records = {_key(record): record for record in folder.read_estimates() if record.samples == samples}
-        self.values = {
-            name: value for name, value in folder.read_estimate_values().items() if _key_of(name) in self.records
-        }
 
     def has(self, choice: Choice) -> bool:
         """Whether there is an estimate by this estimator."""
@@ -42,27 +39,16 @@ class Estimates:
         """
         noise = seeds.derive("likelihood", choice.identity, task)
         evaluated = estimate(choice, model, x, split, self.samples, noise)
-        key = _key(evaluated.record)
-        self.records[key] = evaluated.record
-        self.values = {name: value for name, value in self.values.items() if _key_of(name) != key}
-        self.values |= {"/".join((*key, quantity)): value for quantity, value in evaluated.values.items()}
-        self.folder.write_estimates(list(self.records.values()), self.values)
+        self.records[_key(evaluated.record)] = evaluated.record
+        self.folder.write_estimate(evaluated.record, evaluated.values)
         return evaluated.record
 
-    def order(self, names: Sequence[str]) -> None:
-        """Put the estimates by these estimators first, in this order."""
-        place = {name: i for i, name in enumerate(names)}
-        records = sorted(self.records.values(), key=lambda record: place.get(record.estimator, len(place)))
-        self.records = {_key(record): record for record in records}
-        self.folder.write_estimates(records, self.values)
-
-    def first(self, split: str) -> Evaluated | None:
-        """The first estimate on a split that has a number; None if there is none."""
-        for key, record in self.records.items():
-            if record.split == split and record.num_failed < record.num_points:
-                prefix = "/".join((*key, ""))
-                values = {name.removeprefix(prefix): v for name, v in self.values.items() if _key_of(name) == key}
-                return Evaluated(record, values)
+    def first(self, split: str, names: Sequence[str]) -> Evaluated | None:
+        """The first estimate on a split, by these estimators, that has a number; None if there is none."""
+        for name in names:
+            record = self.records.get((name, split))
+            if record is not None and record.num_failed < record.num_points:
+                return Evaluated(record, self.folder.read_estimate_values(name, split))
         return None
 
 
@@ -70,12 +56,13 @@ def complete(folder: TrialFolder, session: Session, evaluation: Evaluation) -> N
     """Write the missing estimates of log p(x) of test data, and the diagnosis; their seconds count as evaluation."""
     started = time.perf_counter()
     model, samples, x = session.learner.model, session.clocks.samples, evaluation.points["test"]
+    folder.forget_estimates(samples)  # of a shorter training
     estimates = Estimates(folder, samples)
     for choice in evaluation.estimators:
         if not estimates.has(choice):
             estimates.make(choice, model, x, "test", evaluation.task)
-    estimates.order([choice.name for choice in evaluation.estimators])
-    first, earlier = estimates.first("test"), folder.read_diagnosis()
+    names = [choice.name for choice in evaluation.estimators]
+    first, earlier = estimates.first("test", names), folder.read_diagnosis()
     if first is not None and (earlier is None or earlier.samples != samples):
         diagnosis = diagnosed(model, x, first, seeds.derive("diagnosis", evaluation.task))
         folder.write_diagnosis(diagnosis)
@@ -84,9 +71,3 @@ def complete(folder: TrialFolder, session: Session, evaluation: Evaluation) -> N
 
 def _key(record: EstimateRecord) -> tuple[str, str]:
     return record.estimator, record.split
-
-
-def _key_of(name: str) -> tuple[str, str]:
-    """Estimator and split of ``ESTIMATOR/SPLIT/QUANTITY``; an estimator's options may hold slashes."""
-    estimator, split, _ = name.rsplit("/", 2)
-    return estimator, split

@@ -10,7 +10,7 @@ from typing import Literal
 
 import torch
 
-from bench import devices
+from bench import devices, plugins
 from bench.errors import StoreError, in_words
 from bench.execution import interruption, standing
 from bench.execution.backend import Backend
@@ -21,10 +21,11 @@ from bench.execution.provenance import is_edited
 from bench.execution.setup import trained_model
 from bench.execution.suitability import check_suitability
 from bench.process import state as process_state
+from bench.store import contents
 from bench.store.records import EstimateRecord
 from bench.store.run_folder import Store
-from bench.store.trial_folder import TrialFolder
-from bench.studies.spec import Choice, TrialSpec, load_data
+from bench.studies.spec import Choice, Labels, TrialSpec, load_data
+from bench.studies.study import Study
 
 Split = Literal["test", "train"]
 
@@ -34,7 +35,8 @@ class EstimationPlan:
     """What is to be estimated in a run folder.
 
     ``todo`` are the trained trials, each with the estimators that still have to be applied; ``untrained`` the trials
-    without weights; ``notes`` say which estimators cannot be used where.
+    without weights; ``damaged`` those that cannot be evaluated, with the reason; ``notes`` say which estimators cannot
+    be used where, and what else is left out.
     """
 
     store: Store
@@ -43,13 +45,14 @@ class EstimationPlan:
     todo: list[tuple[TrialSpec, list[Choice]]]
     untrained: list[TrialSpec]
     notes: list[str]
+    damaged: list[Estimated]
 
 
 @dataclass(frozen=True)
 class Estimated:
     """What became of one model: its new estimates, or why there are none."""
 
-    spec: TrialSpec
+    spec: TrialSpec | Labels
     estimates: Sequence[EstimateRecord]
     failure: str = ""
 
@@ -79,32 +82,56 @@ def plan(
     likelihood: Sequence[str] = (),
     points: int = 0,
     split: Split = "test",
+    *,
+    trust: bool = False,
 ) -> EstimationPlan:
     """Check the request against the run folder; nothing is written.
 
     ``likelihood`` names the estimators, and ``points`` is the number of datapoints, from the first on; both are the
-    study's by default.  Raises UsageError if there is no such run, no trained model, or an estimator that cannot be
+    study's by default.  Users' plugin files that the folder names are run only if the user wants to ``trust`` them.
+    Raises UsageError if there is no such run, no trained model, or an estimator that cannot be
     used on any of them.
     """
     store = Store.open(path)
-    study = store.read_study()
-    choices = [Choice.parse("estimator", text) for text in likelihood] or study.estimators
-    points = points or study.likelihood_points
-    trials = store.trials()
-    trained = [(spec, folder) for spec, folder in trials if folder.has_model()]
-    if not trained:
+    stored = store.read()
+    choices, notes = _choices(likelihood, stored.study, trust=trust)
+    points = points or stored.study.likelihood_points
+    whole = [(each.contents.spec, each) for each in stored.trials if each.contents.spec and not each.contents.damage]
+    trained = [(spec, each) for spec, each in whole if each.folder.has_model()]
+    damaged = [
+        Estimated(each.labels, [], each.contents.record.reason) for each in stored.trials if each.contents.damage
+    ]
+    if not trained and not damaged:
         raise StoreError(f"{str(path)!r} holds no trained model: `bench run` trains, and keeps the weights.")
-    data = load_data(trained[0][0].dataset, study.seeds[0])
-    estimators = check_suitability(choices, [spec for spec, _ in trained], backend, execution.workers)
-    todo = []
-    for spec, folder in trained:
-        available = len(data.x_test) if split == "test" else spec.n_train
-        missing = [c for c in estimators.of(spec) if _known(folder, c, split, min(points, available)) is None]
-        if missing:
-            todo.append((spec, missing))
-    return EstimationPlan(
-        store, points, split, todo, [spec for spec, folder in trials if not folder.has_model()], estimators.notes
-    )
+    files = sorted({file for spec, _ in trained for file in spec.files})
+    if files and not trust:
+        notes.append(f"Models that need the plugin files {', '.join(files)} are left out: --trust runs these files.")
+        trained = [(spec, each) for spec, each in trained if not spec.files]
+    if not (trained and choices) and notes:
+        raise StoreError(f"Nothing in {str(path)!r} can be evaluated: {' '.join(notes)}")
+    todo: list[tuple[TrialSpec, list[Choice]]] = []
+    if trained and choices:
+        data = load_data(trained[0][0].dataset, stored.study.seeds[0])
+        estimators = check_suitability(choices, [spec for spec, _ in trained], backend, execution.workers)
+        notes += estimators.notes
+        for spec, each in trained:
+            available = len(data.x_test) if split == "test" else spec.n_train
+            known, reached = each.contents.estimates, standing.reached(each.contents.record)
+            missing = [
+                c for c in estimators.of(spec) if _known(known, reached, c, split, min(points, available)) is None
+            ]
+            if missing:
+                todo.append((spec, missing))
+    untrained = [spec for spec, each in whole if not each.folder.has_model()]
+    return EstimationPlan(store, points, split, todo, untrained, notes, damaged)
+
+
+def _choices(likelihood: Sequence[str], study: Study, *, trust: bool) -> tuple[list[Choice], list[str]]:
+    """The estimators, and a note if those of the study are left out because they are untrusted files."""
+    names = likelihood or [name for name in study.likelihood if trust or not plugins.is_file(name)]
+    left = [] if likelihood else [name for name in study.likelihood if name not in names]
+    note = f"The estimators {', '.join(left)} of the study are left out: --trust runs these files."
+    return [Choice.parse("estimator", text) for text in names], [note] if left else []
 
 
 def run(plan: EstimationPlan, execution: Execution, backend: Backend) -> Iterator[Estimated]:
@@ -136,21 +163,27 @@ def _estimate(task: Task) -> Estimated:
 
 def _estimates(task: Task) -> list[EstimateRecord]:
     folder = Store(task.run_folder).trial(task.spec.id)
+    found = contents.read(folder)
+    if found.damage:
+        raise StoreError(found.record.reason)
+    reached = standing.reached(found.record)
     data = load_data(task.spec.dataset, task.spec.seed)
     x = data.x_test if task.split == "test" else data.x_train[: task.spec.n_train]
     x = x[: task.points].to(task.device)
     model = trained_model(task.spec, folder, data, torch.device(task.device))
-    estimates = Estimates(folder, standing.samples(folder))
+    estimates = Estimates(folder, reached)
     return [
-        _known(folder, choice, task.split, len(x)) or estimates.make(choice, model, x, task.split, task.spec.task)
+        _known(found.estimates, reached, choice, task.split, len(x))
+        or estimates.make(choice, model, x, task.split, task.spec.task)
         for choice in task.choices
     ]
 
 
-def _known(folder: TrialFolder, choice: Choice, split: Split, points: int) -> EstimateRecord | None:
+def _known(
+    estimates: Sequence[EstimateRecord], samples: int, choice: Choice, split: Split, points: int
+) -> EstimateRecord | None:
     """The estimate of the trained model on so many points, or on simulated data, if today's estimator has made it."""
-    samples = standing.samples(folder)
-    for each in folder.read_estimates():
+    for each in estimates:
         fits = each.split == SIMULATED or (each.split, each.num_points) == (split, points)
         if fits and (each.estimator, each.samples) == (choice.name, samples) and not is_edited(each):
             return each

@@ -11,7 +11,11 @@ from bench.execution.backend import Backend
 from bench.execution.execution import Execution
 from bench.execution.provenance import code_changes
 from bench.execution.suitability import Suitability, check_suitability
+from bench.store import contents
+from bench.store.contents import Contents
+from bench.store.records import Status
 from bench.store.run_folder import Store
+from bench.store.trial_folder import CHECKPOINT, STATUS
 from bench.studies.spec import TrialSpec
 from bench.studies.study import Study
 
@@ -29,6 +33,7 @@ class Plan:
     todo: list[TrialSpec]
     estimators: Suitability
     stale: list[TrialSpec] = field(default_factory=list)
+    damage: list[str] = field(default_factory=list)  # what was found damaged, in words
 
 
 def plan(study: Study, out: Path, execution: Execution, backend: Backend) -> Plan:
@@ -40,27 +45,46 @@ def plan(study: Study, out: Path, execution: Execution, backend: Backend) -> Pla
     data = study.load_data(seed)
     estimators = check_suitability(study.estimators, study.expand(data), backend, execution.workers)
     devices.choose_device(execution.device)
-    store = Store.create(out, study)
+    store = Store.create(out, study, specs=study.expand(data))
     study = store.read_study()  # with the seeds and the budget of earlier commands on this folder
     specs = study.expand(data)
-    stale = _stale(store, specs, data.fingerprint(), seed)
+    damage = [text for spec in specs for text in _heal(store, spec)]
+    found = {spec: contents.read(store.trial(spec.id)) for spec in specs}
+    stale = _stale(found, data.fingerprint(), seed)
     for spec in stale if execution.rerun_stale else []:
         store.trial(spec.id).clear()
+        found[spec] = contents.read(store.trial(spec.id))
     todo = [
         spec
-        for spec in specs
-        if not standing.is_finished(store.trial(spec.id), study.budget, [e.name for e in estimators.of(spec)])
+        for spec, each in found.items()
+        if not standing.is_finished(each, study.budget, [e.name for e in estimators.of(spec)])
     ]
-    return Plan(store, study, specs, todo, estimators, [] if execution.rerun_stale else stale)
+    return Plan(store, study, specs, todo, estimators, [] if execution.rerun_stale else stale, damage)
 
 
-def _stale(store: Store, specs: list[TrialSpec], data: str, seed: int) -> list[TrialSpec]:
+def _heal(store: Store, spec: TrialSpec) -> list[str]:
+    """Remove what is damaged of a trial, and have it made anew from its last checkpoint; what that is, in words.
+
+    A checkpoint alone is not made anew: without it a larger budget begins at the beginning, and ends at the same.
+    """
+    folder = store.trial(spec.id)
+    damage = contents.read(folder, tensors=True).damage
+    if not damage:
+        return []
+    contents.heal(folder, damage)
+    folder.write_spec(spec)
+    if {*damage} != {CHECKPOINT} and folder.has(STATUS):
+        standing.mark(folder, Status.WAITING)
+    return [f"{spec}: {text}" for text in damage.values()]
+
+
+def _stale(found: dict[TrialSpec, Contents], data: str, seed: int) -> list[TrialSpec]:
     """The trials that were run, or begun, with other code or other data than the present ones.
 
     ``data`` is the fingerprint of the present data of ``seed``: if it has changed, the data of all seeds have.
     """
-    made_by = {spec: store.trial(spec.id).read_status().provenance for spec in specs}
+    made_by = {spec: each.record.provenance for spec, each in found.items()}
     begun = {spec: provenance for spec, provenance in made_by.items() if provenance is not None}
     if any(provenance.data != data for spec, provenance in begun.items() if spec.seed == seed):
         return list(begun)
-    return [spec for spec in begun if code_changes(spec, begun[spec], store.trial(spec.id).read_estimates())]
+    return [spec for spec in begun if code_changes(spec, begun[spec], found[spec].estimates)]

@@ -17,11 +17,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from bench.errors import StoreError
+from bench.store import contents
 from bench.store.records import Status
 
 if TYPE_CHECKING:
     from bench.execution.planning import Plan
-    from bench.store.trial_folder import TrialFolder
+    from bench.store.contents import Contents
     from bench.studies.spec import TrialSpec
 
 SECONDS_BETWEEN_LOOKS = 0.5
@@ -135,21 +136,22 @@ def progress(plan: Plan, console: Console) -> PlainProgress:
 
 def outcome(plan: Plan, spec: TrialSpec) -> str:
     """How a trial ended, on one line."""
-    folder = plan.store.trial(spec.id)
-    record = folder.read_status()
+    found = contents.read(plan.store.trial(spec.id))
+    record = found.record
     if record.status is not Status.DONE or record.clocks is None:
-        return f"{record.status:<9} {spec}: {record.reason}"
+        unknown = "" if record.status.has_ended else "How it ended could not be written: is the disk full or read-only?"
+        return f"{record.status:<9} {spec}: {record.reason or unknown}"
     seconds = record.clocks.train_seconds + record.clocks.eval_seconds
-    return f"{record.status:<9} {spec}: {'; '.join([*_numbers(folder), duration(seconds)])}"
+    return f"{record.status:<9} {spec}: {'; '.join([*_numbers(found), duration(seconds)])}"
 
 
-def _numbers(folder: TrialFolder) -> list[str]:
+def _numbers(found: Contents) -> list[str]:
     """The last lower bounds, and the first estimate of log p(x)."""
-    last = folder.read_trace()[-1]
+    last = found.trace[-1]
     bounds = [f"bound {last.elbo_train:.2f} train, {last.elbo_test:.2f} test"] if last.elbo_test is not None else []
     estimates = [
         f"log p {each.log_likelihood:.2f} ({each.estimator}, MC error {each.log_likelihood_se:.2g})"
-        for each in folder.read_estimates()
+        for each in found.estimates
     ]
     return [*bounds, *estimates[:1]]
 

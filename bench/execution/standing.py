@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bench.store.records import Status
+from bench.store.contents import Contents
+from bench.store.records import Status, TrialRecord
 from bench.store.trial_folder import TrialFolder
 
 
-def samples(folder: TrialFolder) -> int:
+def reached(record: TrialRecord) -> int:
     """How many training samples the trial has seen."""
-    clocks = folder.read_status().clocks
-    return clocks.samples if clocks else 0
+    return record.clocks.samples if record.clocks else 0
 
 
-def is_finished(folder: TrialFolder, budget: int, estimators: Sequence[str]) -> bool:
+def is_finished(contents: Contents, budget: int, estimators: Sequence[str]) -> bool:
     """Whether running the trial again, to ``budget`` samples and with these estimators, would change nothing."""
-    status = folder.read_status().status
-    if not status.is_finished:
+    record = contents.record
+    if not record.status.is_finished:
         return False
-    if status is Status.DIVERGED:
-        return True
-    reached = samples(folder)
-    known = {estimate.estimator for estimate in folder.read_estimates() if estimate.samples == reached}
-    return reached >= budget and known.issuperset(estimators)
+    seen = reached(record)
+    if record.status is Status.DIVERGED:  # a larger budget may recover from what was too low at the end of a smaller
+        return seen < (record.budget or 0) or (record.budget or 0) >= budget
+    known = {estimate.estimator for estimate in contents.estimates if estimate.samples == seen}
+    return seen >= budget and known.issuperset(estimators)
 
 
 def mark(folder: TrialFolder, status: Status, reason: str = "") -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
-from bench.errors import BenchError, Diverged, in_words
+from bench.errors import BenchError, Diverged, WriteFailed, in_words
 from bench.execution import interruption, setup
 from bench.execution.estimates import complete
 from bench.execution.evaluation import Evaluation
@@ -15,7 +17,8 @@ from bench.execution.following import follow
 from bench.execution.provenance import provenance
 from bench.execution.settings import Settings
 from bench.process import state as process_state
-from bench.store.records import Status, TrialRecord
+from bench.store.codec import from_plain, to_plain
+from bench.store.records import Provenance, Status, TraceRow, TrialRecord
 from bench.store.trial_folder import TrialFolder
 from bench.studies.spec import TrialSpec, load_data
 from bench.training.clocks import Clocks
@@ -47,15 +50,17 @@ def execute(folder: TrialFolder, spec: TrialSpec, settings: Settings) -> Status:
         with process_state.standard(settings.threads):
             return trial.run(spec)
     except Diverged as error:
-        return trial.report(Status.DIVERGED, str(error))
+        return trial.end(Status.DIVERGED, str(error))
     except TimedOut as error:
-        return trial.report(Status.TIMEOUT, str(error))
+        return trial.end(Status.TIMEOUT, str(error))
     except Interrupted:
-        return trial.report(Status.INTERRUPTED, INTERRUPTED)
+        return trial.end(Status.INTERRUPTED, INTERRUPTED)
+    except WriteFailed as error:  # the machine's fault: the same command goes on from the last checkpoint
+        return trial.end(Status.CRASHED, str(error))
     except BaseException as error:  # whatever a plugin raises is its trial's row
         if interruption.is_by_user(error):
             raise
-        return trial.report(Status.FAILED, in_words(error), traceback.format_exc())
+        return trial.end(Status.FAILED, in_words(error), traceback.format_exc())
 
 
 class Trial:
@@ -67,12 +72,17 @@ class Trial:
         self.settings = settings
         self.session: Session | None = None
         self.updates_before = 0
+        self.rows: list[TraceRow] = []  # of the trace; a larger budget begins with the same
         self.record = TrialRecord(
             budget=settings.budget,
             clocks=Clocks(),
             device=settings.device,
             threads=settings.threads,
             jobs=settings.jobs,
+            estimators=tuple(choice.name for choice in settings.estimators),
+            eval_points=settings.eval_points,
+            likelihood_points=settings.likelihood_points,
+            likelihood_marks=settings.likelihood_marks,
         )
         self.started = self.checkpointed = time.monotonic()
         self.cpu_started = time.process_time()
@@ -84,29 +94,35 @@ class Trial:
             return earlier.status
         given = dict(spec.algorithm.settings).get("learning_rate")
         self.record = replace(self.record, learning_rate=given if isinstance(given, float) else None)
+        made_by = from_plain(Provenance, checkpoint["made_by"]) if checkpoint is not None else None  # so it stays stale
+        self.record = replace(self.record, labels=spec.labels(), provenance=made_by)
         self.report(Status.RUNNING)
         data = load_data(spec.dataset, spec.seed)
-        made_by = earlier.provenance if checkpoint is not None else None  # of its beginning, so that it stays stale
         self.record = replace(self.record, pixels=data.pixels, provenance=made_by or provenance(spec, data))
         session, evaluation = setup.prepare(spec, data, self.settings)
         self.train(session, evaluation, checkpoint)
         return self.report(Status.DONE)
 
-    def train(self, session: Session, evaluation: Evaluation, checkpoint: Mapping[str, object] | None) -> None:
+    def train(self, session: Session, evaluation: Evaluation, checkpoint: Mapping[str, Any] | None) -> None:
         """From the first update, or the checkpoint, to the estimates."""
         self.session = session
-        session.begin(checkpoint, keep=lambda: self.folder.write_checkpoint(session.state_dict()))
+        session.begin(
+            checkpoint["session"] if checkpoint is not None else None, keep=lambda: self.write_checkpoint(session)
+        )
         self.updates_before = session.clocks.updates
-        self.folder.trim_trace(session.clocks.samples if session.clocks.updates else -1)
+        if checkpoint is not None:
+            self.rows = [from_plain(TraceRow, row) for row in checkpoint["trace"]]
+            self.folder.write_trace(self.rows)
         for look in session.run(self.settings.budget, patience=HEARTBEAT_SECONDS):
             if look.at_mark:
                 row = follow(look, session, evaluation)
                 if row is not None:
-                    self.folder.append_trace(row)
+                    self.folder.write_trace([*self.rows, row])
+                    self.rows += [] if look.is_provisional else [row]
                 shown = {"bound": look.bounds["test"]} if look.bounds else {"objective": look.objective}
                 self.record = replace(self.record, shown=shown)
             self.keep(session)
-        self.folder.write_checkpoint(session.state_dict())
+        self.write_checkpoint(session)
         self.folder.write_model(session.learner.model.state_dict())
         complete(self.folder, session, evaluation)
 
@@ -120,7 +136,7 @@ class Trial:
         is_over = self.settings.timeout is not None and now - self.started > self.settings.timeout and has_begun
         is_asked = interruption.is_requested()
         if has_begun and (is_over or is_asked or now - self.checkpointed > self.settings.checkpoint):
-            self.folder.write_checkpoint(session.state_dict())
+            self.write_checkpoint(session)
             self.checkpointed = time.monotonic()
         if is_asked:
             raise Interrupted
@@ -130,6 +146,18 @@ class Trial:
             )
         self.report(Status.RUNNING)
 
+    def write_checkpoint(self, session: Session) -> None:
+        """All that going on needs: the state of the session, the trace that led to it, and what made them."""
+        trace = [to_plain(row) for row in self.rows]
+        made_by = to_plain(self.record.provenance)
+        self.folder.write_checkpoint({"session": session.state_dict(), "trace": trace, "made_by": made_by})
+
+    def end(self, status: Status, reason: str, traceback: str = "") -> Status:
+        """Write why the trial has ended early, if anything can be written still; returns ``status``."""
+        with contextlib.suppress(WriteFailed):
+            self.report(status, reason, traceback)
+        return status
+
     def report(self, status: Status, reason: str = "", traceback: str = "") -> Status:
         """Write how the trial stands; returns ``status``."""
         now = replace(self.record, status=status, reason=reason, traceback=traceback, cpu_share=self.cpu_share())
@@ -137,6 +165,8 @@ class Trial:
             now = replace(now, clocks=self.session.clocks, tuning=self.session.tuning)
         if now.tuning is not None:
             now = replace(now, learning_rate=now.tuning.learning_rate)
+        if status.has_ended:
+            now = replace(now, files=self.folder.checksums())
         self.folder.write_status(now)
         return status
 

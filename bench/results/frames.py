@@ -24,10 +24,11 @@ from bench.results.columns import (
 )
 from bench.results.grid import Cell
 from bench.results.rows import labels_of, likelihood_trace_row, trial_row
+from bench.store.contents import Contents
 from bench.store.records import DiagnosisRecord, TraceRow
-from bench.store.run_folder import Store
+from bench.store.run_folder import Store, StoredRun
 from bench.store.trial_folder import TrialFolder
-from bench.studies.spec import Labels, TrialSpec
+from bench.studies.spec import Labels
 from bench.studies.study import Study
 
 if TYPE_CHECKING:
@@ -35,10 +36,10 @@ if TYPE_CHECKING:
 
 
 class Entry(NamedTuple):
-    """A trial in its folder, and the columns that its rows begin with."""
+    """A trial in its folder, what is in there, and the columns that its rows begin with."""
 
-    spec: TrialSpec
     folder: TrialFolder
+    contents: Contents
     labels: Labels
 
 
@@ -56,29 +57,44 @@ class Results:
     path: Path
     others: tuple[Path, ...] = ()
     given: tuple[Path, ...] = ()  # what the user named: these folders, or those that they are parts of
+    trust: bool = False  # whether `models` may run the users' plugin files that the folders name
 
     @cached_property
     def study(self) -> Study:
         """The study of the first folder."""
-        return Store(self.path).read_study()
+        return self._runs[self.path].study
+
+    @cached_property
+    def damage(self) -> list[str]:
+        """What is damaged or missing in these folders, in words: the numbers of those trials are left out."""
+        several = len(self._runs) > 1
+        return [f"{path}: {text}" if several else text for path, run in self._runs.items() for text in run.damage]
+
+    @cached_property
+    def _runs(self) -> dict[Path, StoredRun]:
+        return {path: Store(path).read() for path in (self.path, *self.others)}
 
     @cached_property
     def _entries(self) -> list[Entry]:
-        trials = [(path, *trial) for path in (self.path, *self.others) for trial in Store(path).trials()]
+        trials = [(path, trial) for path, run in self._runs.items() for trial in run.trials]
         homes: dict[Cell, set[Path]] = {}
-        for path, spec, _ in trials:
-            homes.setdefault(_cell(spec), set()).add(path)
+        for path, trial in trials:
+            homes.setdefault(_cell(trial.labels), set()).add(path)
         shared = {cell.algorithm for cell, paths in homes.items() if len(paths) > 1}
         names = folder_names((self.path, *self.others))
         return [
-            Entry(spec, folder, labels_of(spec, names[path] if spec.algorithm.name in shared else ""))
-            for path, spec, folder in trials
+            Entry(
+                trial.folder,
+                trial.contents,
+                labels_of(trial.labels, names[path] if trial.labels.algorithm in shared else ""),
+            )
+            for path, trial in trials
         ]
 
     @cached_property
     def trials(self) -> pd.DataFrame:
         """One row per trial, regardless of its status."""
-        return frame_of((trial_row(labels, spec, folder) for spec, folder, labels in self._entries), TRIAL_COLUMNS)
+        return frame_of((trial_row(entry.labels, entry.contents) for entry in self._entries), TRIAL_COLUMNS)
 
     @cached_property
     def trace(self) -> pd.DataFrame:
@@ -111,7 +127,7 @@ class Results:
         rows = (
             {**vars(entry.labels), **values(estimate), **estimate.summary}
             for entry in self._entries
-            for estimate in entry.folder.read_estimates()
+            for estimate in entry.contents.estimates
         )
         return frame_of(rows, LIKELIHOOD_COLUMNS)
 
@@ -136,7 +152,8 @@ class Results:
         """A trained model for each cell, of its first seed that is done; and why the other cells have none."""
         from bench.results.models import load_models
 
-        return load_models([(vars(entry.labels), entry.spec, entry.folder) for entry in self._entries])
+        trials = [(vars(labels), contents, folder) for folder, contents, labels in self._entries]
+        return load_models(trials, trust=self.trust)
 
     @cached_property
     def changed_since(self) -> dict[str, str]:
@@ -144,18 +161,19 @@ class Results:
         from bench.execution.provenance import code_changes
 
         changes = {
-            labels.trial: code_changes(spec, folder.read_status().provenance, folder.read_estimates())
-            for spec, folder, labels in self._entries
+            labels.trial: code_changes(contents.spec, contents.record.provenance, contents.estimates)
+            for _, contents, labels in self._entries
+            if contents.spec is not None
         }
         return {trial: ", ".join(changed) for trial, changed in changes.items() if changed}
 
     @cached_property
     def _trace_rows(self) -> list[tuple[Labels, TraceRow]]:
-        return [(entry.labels, row) for entry in self._entries for row in entry.folder.read_trace()]
+        return [(entry.labels, row) for entry in self._entries for row in entry.contents.trace]
 
     @cached_property
     def _diagnoses(self) -> list[tuple[Labels, DiagnosisRecord]]:
-        read = ((entry.labels, entry.folder.read_diagnosis()) for entry in self._entries)
+        read = ((entry.labels, entry.contents.diagnosis) for entry in self._entries)
         return [(labels, diagnosis) for labels, diagnosis in read if diagnosis is not None]
 
 
@@ -165,8 +183,8 @@ def folder_names(paths: Sequence[Path]) -> dict[Path, str]:
     return {path: path.resolve().name if counts[path.resolve().name] == 1 else str(path) for path in paths}
 
 
-def _cell(spec: TrialSpec) -> Cell:
-    return Cell(spec.dataset.name, spec.n_train, spec.z, spec.algorithm.name)
+def _cell(labels: Labels) -> Cell:
+    return Cell(labels.dataset, labels.n_train, labels.z, labels.algorithm)
 
 
 def frame_of(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> pd.DataFrame:

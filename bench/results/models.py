@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from bench import seeds
 from bench.dataset import Data
-from bench.errors import DataError, PluginError
+from bench.errors import Damaged, DataError, PluginError
 from bench.execution.setup import trained_model
 from bench.mcmc.posterior import sample_posterior
 from bench.models.frozen import frozen
 from bench.models.latent import LatentVariableModel
 from bench.results.grid import Cell
+from bench.store.contents import Contents
 from bench.store.records import Status
 from bench.store.trial_folder import TrialFolder
-from bench.studies.spec import Choice, TrialSpec, load_data
+from bench.studies.spec import Choice, load_data
+
+UNTRUSTED = "its plugin {} is a file, which is run only with --trust"
 
 # The chain whose mean stands for a code if there is no encoder.
 NUM_WARMUP, NUM_DRAWS, NUM_LEAPFROG = 30, 30, 5
@@ -65,25 +69,29 @@ class TrainedModel:
 
 
 def load_models(
-    trials: Sequence[tuple[Mapping[str, object], TrialSpec, TrialFolder]],
+    trials: Sequence[tuple[Mapping[str, object], Contents, TrialFolder]], *, trust: bool = False
 ) -> tuple[list[TrainedModel], dict[Cell, str]]:
     """One model per cell, in the order of `cells`, on the CPU; and why the other cells have none.
 
-    Each trial comes with its labels, which name its cell.  Whatever a plugin raises while its model is rebuilt is such
+    Each trial comes with its labels, which name its cell.  Users' plugin files, which may do anything, are run only if
+    the user wants to ``trust`` those that the trials name.  Whatever a plugin raises while its model is rebuilt is such
     a reason: its file may have changed since.
     """
     order = {name: i for i, name in enumerate(dict.fromkeys(labels["algorithm"] for labels, *_ in trials))}
     data: dict[tuple[Choice, int], Data] = {}
     models: dict[Cell, TrainedModel] = {}
     missing: dict[Cell, str] = {}
-    for labels, spec, folder in sorted(
-        trials, key=lambda trial: (trial[1].n_train, trial[1].z, order[trial[0]["algorithm"]], trial[1].seed)
+    for labels, contents, folder in sorted(
+        trials, key=lambda trial: (trial[0]["n_train"], trial[0]["z"], order[trial[0]["algorithm"]], trial[0]["seed"])
     ):
-        cell = Cell._make(labels[name] for name in Cell._fields)
+        cell, spec = Cell._make(labels[name] for name in Cell._fields), contents.spec
         if cell in models:
             continue
-        if folder.read_status().status is not Status.DONE:
+        if contents.record.status is not Status.DONE or spec is None:
             missing.setdefault(cell, "no seed is done")
+            continue
+        if spec.files and not trust:
+            missing[cell] = UNTRUSTED.format(", ".join(dict.fromkeys(Path(file).name for file in spec.files)))
             continue
         try:
             key = (spec.dataset, spec.seed)
@@ -104,6 +112,8 @@ def _reason(error: Exception, folder: TrialFolder) -> str:
         return "its data cannot be loaded"
     if isinstance(error, PluginError):
         return "its plugin cannot be loaded"
+    if isinstance(error, Damaged):
+        return f"its file of weights is damaged ({error.why})"
     if not folder.has_model():
         return "its file of weights does not exist"
     return f"its weights cannot be loaded ({type(error).__name__})"

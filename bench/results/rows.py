@@ -6,14 +6,13 @@ import dataclasses
 from collections.abc import Sequence
 
 from bench.results.columns import LIKELIHOOD_TRACE_COLUMNS, TRIAL_COLUMNS, values
+from bench.store.contents import Contents
 from bench.store.records import EstimateRecord, TraceRow
-from bench.store.trial_folder import TrialFolder
-from bench.studies.spec import Labels, TrialSpec
+from bench.studies.spec import Labels
 
 
-def labels_of(spec: TrialSpec, run: str) -> Labels:
+def labels_of(labels: Labels, run: str) -> Labels:
     """The labels of a trial, with the name of its ``run`` if another run has the same algorithm at the same place."""
-    labels = spec.labels()
     if not run:
         return labels
     return dataclasses.replace(labels, trial=f"{run}/{labels.trial}", algorithm=f"{labels.algorithm} ({run})")
@@ -26,22 +25,22 @@ def likelihood_trace_row(labels: Labels, row: TraceRow, estimate: EstimateRecord
     return {name: known[name] for name in LIKELIHOOD_TRACE_COLUMNS}
 
 
-def trial_row(labels: Labels, spec: TrialSpec, folder: TrialFolder) -> dict[str, object]:
+def trial_row(labels: Labels, contents: Contents) -> dict[str, object]:
     """What is known of a trial: by its record, the last row of its trace, and the first estimate on test data."""
-    record, trace = folder.read_status(), folder.read_trace()
+    record, trace, spec = contents.record, contents.trace, contents.spec
     last = trace[-1] if trace else None
     tuning_seconds = record.tuning.seconds if record.tuning else 0.0
     seconds = record.clocks.train_seconds - tuning_seconds if record.clocks else 0.0
     known = {
         **vars(labels),
         **{name: value for part in (record, record.clocks, record.provenance) for name, value in values(part).items()},
-        **_first_estimate(folder.read_estimates()),
+        **_first_estimate(contents.estimates),
         "elbo_train": last.elbo_train if last else None,
         "elbo_test": last.elbo_test if last else None,
         "samples_per_second": record.clocks.samples / seconds if record.clocks and seconds > 0 else None,
         "tuning_samples": record.tuning.samples if record.tuning else 0,
-        "model": spec.model.name,
-        "decoder": spec.decoder.name,
+        "model": spec.model.name if spec else None,
+        "decoder": spec.decoder.name if spec else None,
         "status": record.status.value,
     }
     return {name: known.get(name) for name in TRIAL_COLUMNS}

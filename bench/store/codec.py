@@ -15,9 +15,10 @@ RecordT = TypeVar("RecordT")
 def to_plain(value: object) -> object:
     """A record as dicts, lists, texts and numbers; fields that are None are left out.
 
-    >>> from bench.store.records import Status, TrialRecord
-    >>> to_plain(TrialRecord(Status.FAILED, reason="no memory", threads=2))
-    {'status': 'failed', 'reason': 'no memory', 'threads': 2, 'shown': {}, 'traceback': ''}
+    >>> from bench.store.records import TraceRow
+    >>> to_plain(TraceRow(100, 1, 200, 0.5, 0.25, objective=-28.0, elbo_test=-27.5))  # doctest: +NORMALIZE_WHITESPACE
+    {'samples': 100, 'updates': 1, 'model_evaluations': 200, 'train_seconds': 0.5, 'eval_seconds': 0.25,
+    'objective': -28.0, 'elbo_test': -27.5, 'diagnostics': {}, 'estimates': []}
     """
     if dataclasses.is_dataclass(value):
         fields = ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))

@@ -1,31 +1,83 @@
-"""Texts and JSON that are written whole or not at all: to a temporary name, then renamed.
+"""Files that are written whole or not at all, and that carry a checksum: bytes, and JSON.
 
-A reader never sees half of a file.  NaN and infinities, which JSON does not know, survive.
+A reader never sees half of a file.  After a power cut a file is the new one or the one before, if it is ``synced``;
+else it may be damaged, which is noticed: for what is made again easily.  NaN and infinities, which JSON does not know,
+survive.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, cast
 
-from bench.errors import StoreError
+from bench.errors import Damaged, WriteFailed
+from bench.store import seals
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write to a temporary name beside ``path``, then rename."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+def write_sealed(path: Path, content: bytes, owner: str = "", *, synced: bool = True) -> None:
+    """Seal ``content`` (see `seals.seal`) and write it; ``owner`` names the trial that the file belongs to."""
+    write_bytes(path, seals.seal(content, f"{owner}/{path.name}"), synced=synced)
+
+
+def read_sealed(path: Path, owner: str = "") -> bytes:
+    """The inverse of `write_sealed`, with the checksum; raises Damaged for a file that is missing or was changed."""
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(name).chmod(_ordinary_mode())  # a temporary file is readable by its owner alone, this one is not temporary
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        content = path.read_bytes()
+        seals.check(content, f"{owner}/{path.name}")
+    except FileNotFoundError as error:
+        raise Damaged(path.name, "it is missing") from error
+    except OSError as error:
+        raise Damaged(path.name, error.strerror or str(error)) from error
+    except ValueError as error:
+        raise Damaged(path.name, str(error)) from error
+    return content
+
+
+def write_bytes(path: Path, content: bytes, *, synced: bool = True) -> None:
+    """Write to a temporary name beside ``path``, then rename; if ``synced``, the content is on disk before that.
+
+    Raises WriteFailed if that is not possible: the disk is full or read-only, for instance.
+    """
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                if synced:
+                    file.flush()
+                    os.fsync(file.fileno())
+            Path(name).chmod(_ordinary_mode())  # a temporary file is readable by its owner alone, this one is not one
+            Path(name).replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise _failed(path, error) from error
+
+
+def sync(path: Path) -> None:
+    """Have a file, or the names in a folder, on disk when this returns; raises WriteFailed if that is not possible."""
+    if path.is_dir() and os.name != "posix":  # where folders cannot be opened
+        return
+    try:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise _failed(path, error) from error
+
+
+def _failed(path: Path, error: OSError) -> WriteFailed:
+    return WriteFailed(f"{path} cannot be written ({error.strerror or error}).", error.strerror or "")
 
 
 def _ordinary_mode() -> int:
@@ -35,22 +87,20 @@ def _ordinary_mode() -> int:
     return 0o666 & ~mask
 
 
-def write_json(path: Path, data: object) -> None:
-    """As `write_text`; NaN and infinities survive."""
-    write_text(path, json.dumps(plain(data), indent=1) + "\n")
+def write_json(path: Path, data: Mapping[str, object], owner: str = "", *, synced: bool = True) -> None:
+    """Write sealed JSON, whose first entry is the checksum; NaN and infinities survive."""
+    text = json.dumps({seals.KEY: seals.BLANK, **cast(dict[str, object], plain(data))}, indent=1)
+    write_sealed(path, f"{text}\n".encode(), owner, synced=synced)
 
 
-def read_json(path: Path) -> object:
-    """The inverse of `write_json`; raises StoreError for a file that is missing or malformed."""
+def read_json(path: Path, owner: str = "") -> dict[str, Any]:
+    """The inverse of `write_json`; raises Damaged for a file that is missing, was changed or is malformed."""
     try:
-        return unplain(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:  # malformed JSON or UTF-8 is a ValueError
-        raise unreadable(path, error) from error
-
-
-def unreadable(path: Path, error: Exception) -> StoreError:
-    """What to raise for a damaged file of a trial."""
-    return StoreError(f"{path} cannot be read ({error}): delete the folder it lies in to run that trial again.")
+        data = cast(dict[str, Any], unplain(json.loads(read_sealed(path, owner))))
+        del data[seals.KEY]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:  # sealed, but not by us
+        raise error if isinstance(error, Damaged) else Damaged(path.name, str(error)) from error
+    return data
 
 
 def plain(data: object) -> object:

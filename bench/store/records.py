@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bench.plugins import PluginRef
+from bench.studies.spec import Labels
 from bench.training.clocks import Clocks, Tuning
 
 
@@ -28,6 +29,7 @@ class Status(StrEnum):
     TIMEOUT = "timeout"
     CRASHED = "crashed"
     INTERRUPTED = "interrupted"
+    DAMAGED = "damaged"  # never written: one of its files is not as it was written, so none of its numbers is shown
 
     @property
     def has_ended(self) -> bool:
@@ -77,6 +79,12 @@ class TrialRecord:
     jobs: int | None = None  # trials at once
     cpu_share: float | None = None  # processor seconds per second and thread; below 1 if others want the same cores
     pixels: str | None = None  # what was done to the values of the data, in words
+    labels: Labels | None = None  # of its spec, in case that file is lost
+    estimators: tuple[str, ...] = ()  # that were asked for, in this order
+    eval_points: int | None = None  # as its study asked for
+    likelihood_points: int | None = None
+    likelihood_marks: tuple[int, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)  # checksums of what was there when it ended, by name
     shown: Mapping[str, float] = field(default_factory=dict)  # what progress shows: the bound or objective, by name
     provenance: Provenance | None = None
     traceback: str = ""

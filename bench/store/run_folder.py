@@ -2,14 +2,43 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.errors import StoreError
+from bench.errors import Damaged, StoreError, WriteFailed
 from bench.options import parse_call
-from bench.store.files import write_text
+from bench.store import contents, study_file
+from bench.store.contents import Contents
 from bench.store.trial_folder import TrialFolder
-from bench.studies.spec import TrialSpec
-from bench.studies.study import FORMAT, Study
+from bench.studies.spec import Labels, TrialSpec
+from bench.studies.study import Study
+
+FILE = "study.toml"
+TRIALS = "trials"
+_TRIAL_ID = re.compile("[0-9a-f]{16}")
+
+
+@dataclass(frozen=True)
+class StoredTrial:
+    """A trial of a run folder, whole or damaged."""
+
+    labels: Labels
+    folder: TrialFolder
+    contents: Contents
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """What a run folder holds: the study, its trials in the study's order of algorithms, then by n_train, z and seed.
+
+    ``damage`` says in words which files are damaged or missing, and of which trials.
+    """
+
+    study: Study
+    trials: tuple[StoredTrial, ...]
+    damage: tuple[str, ...]
 
 
 class Store:
@@ -20,62 +49,113 @@ class Store:
         self.path = path
 
     @classmethod
-    def create(cls, path: Path, study: Study) -> Store:
-        """The run folder of ``study``, new or continued.
+    def create(cls, path: Path, study: Study, specs: Sequence[TrialSpec] = ()) -> Store:
+        """The run folder of ``study``, new or continued; ``specs`` are its trials.
 
+        If the file of the study is damaged, ``study`` takes its place, provided that the trials there are its own.
         Raises StoreError if ``path`` is a file, cannot be written, or holds something else or another study.
         """
         store = cls(path)
         if path.exists() and not path.is_dir():
             raise StoreError(f"`out` must be a folder, and {str(path)!r} is a file: choose another --out.")
-        if (path / "study.toml").exists():
-            earlier = store.read_study()
-            differences = study.differs_from(earlier)
-            if differences:
-                raise StoreError(
-                    f"{str(path)!r} holds another study ({'; '.join(differences)}): choose another --out. "
-                    "Only the budget, the seeds and the estimators may change within a folder."
-                )
-            study = study.merged_with(earlier)
+        if cls.is_at(path):
+            study = study.merged_with(store._earlier(study, specs))
         elif path.exists() and any(path.iterdir()):
             raise StoreError(f"{str(path)!r} is not empty and holds no study: choose another --out.")
         try:
             path.mkdir(parents=True, exist_ok=True)
-            write_text(path / "study.toml", f"# Written by bench.\nformat = {FORMAT}\n" + study.to_toml())
-        except OSError as error:
-            raise StoreError(
-                f"`out` {str(path)!r} cannot be written ({error.strerror}): choose another --out."
-            ) from error
+            if (path / FILE).is_dir():
+                (path / FILE).rmdir()
+            study_file.write(path / FILE, study)
+        except (OSError, WriteFailed) as error:
+            why = error.why if isinstance(error, WriteFailed) else error.strerror
+            raise StoreError(f"`out` {str(path)!r} cannot be written ({why}): choose another --out.") from error
         return store
+
+    @staticmethod
+    def is_at(path: Path) -> bool:
+        """Whether a folder is a run folder, or was one before its study was lost."""
+        return (path / FILE).exists() or (path / TRIALS).is_dir()
 
     @classmethod
     def open(cls, path: Path) -> Store:
         """An existing run folder; raises StoreError if there is none."""
-        if not (path / "study.toml").is_file():
+        if not cls.is_at(path):
             raise StoreError(
                 f"{str(path)!r} is not a run folder (it has no study.toml): give the folder of a `bench run`."
             )
         return cls(path)
 
     def read_study(self) -> Study:
-        """The study that this folder was made for."""
-        return Study.from_toml(self.path / "study.toml")
+        """The study that this folder was made for; raises Damaged if its file is, StoreError for another format."""
+        return study_file.read(self.path / FILE)
 
     def trial(self, trial_id: str) -> TrialFolder:
         """The files of a trial."""
-        return TrialFolder(self.path / "trials" / trial_id)
+        return TrialFolder(self.path / TRIALS / trial_id)
 
-    def trials(self) -> list[tuple[TrialSpec, TrialFolder]]:
-        """Every trial that has a spec, in the study's order of algorithms, then by n_train, z and seed."""
-        folders = [TrialFolder(path.parent) for path in sorted(self.path.glob("trials/*/spec.json"))]
-        trials = [(folder.read_spec(), folder) for folder in folders]
-        algos = [_read_call(text) for text in self.read_study().algos]
+    def read(self) -> StoredRun:
+        """All records, each file once; what is damaged costs its trial alone.
 
-        def place(spec: TrialSpec) -> tuple[int, int, int, str, int]:
-            name = spec.algorithm.name
-            return spec.n_train, spec.z, _rank(_read_call(name), algos), name, spec.seed
+        Raises StoreError for another format, or if neither the file of the study nor any trial tells what was asked.
+        """
+        read = [(folder, contents.read(folder)) for folder in self._folders()]
+        trials = [StoredTrial(each.labels, folder, each) for folder, each in read if each.labels is not None]
+        damage = [f"Trial {folder.path.name}: {each.record.reason}" for folder, each in read if each.damage]
+        try:
+            study = self.read_study()
+        except Damaged as error:
+            told = study_file.told([(each.contents.spec, each.contents.record) for each in trials])
+            if told is None:
+                raise StoreError(f"{str(self.path / FILE)!r}: {error}") from error
+            study = told
+            damage.append(f"{error} Until then, what was asked for is told from the trials.")
+        expected = len(study.algos) * len(study.z) * len(study.n_train) * len(study.seeds)
+        if 0 < len(read) < expected:
+            damage.append(
+                f"{expected - len(read)} of {expected} trials of {FILE} have no folder: `bench run` runs them."
+            )
+        algos = [_read_call(text) for text in study.algos]
 
-        return sorted(trials, key=lambda pair: place(pair[0]))
+        def place(labels: Labels) -> tuple[int, int, int, str, int]:
+            name = labels.algorithm
+            return labels.n_train, labels.z, _rank(_read_call(name), algos), name, labels.seed
+
+        return StoredRun(study, tuple(sorted(trials, key=lambda trial: place(trial.labels))), tuple(damage))
+
+    def _folders(self) -> list[TrialFolder]:
+        paths = sorted((self.path / TRIALS).glob("*"))
+        return [TrialFolder(path) for path in paths if _TRIAL_ID.fullmatch(path.name)]
+
+    def _earlier(self, study: Study, specs: Sequence[TrialSpec]) -> Study:
+        """The study that the folder holds, with which ``study`` may be merged."""
+        try:
+            earlier = self.read_study()
+        except Damaged as error:
+            read = ((folder, contents.read(folder)) for folder in self._folders())
+            trials = [StoredTrial(each.labels, folder, each) for folder, each in read if each.labels and each.spec]
+            kinds = {_kind(spec) for spec in specs}
+            others = [t for t in trials if t.contents.spec and _kind(t.contents.spec) not in kinds]
+            if others:
+                raise StoreError(
+                    f"{str(self.path / FILE)!r} is damaged ({error.why}), and the folder holds trials of another study "
+                    f"({others[0].contents.spec}, for instance): give the command that made it, or another --out."
+                ) from error
+            budgets = [trial.contents.record.budget or 1 for trial in trials]
+            seeds = {trial.labels.seed for trial in trials}
+            return replace(study, budget=max([1, *budgets]), seeds=tuple(sorted({*study.seeds, *seeds})))
+        differences = study.differs_from(earlier)
+        if differences:
+            raise StoreError(
+                f"{str(self.path)!r} holds another study ({'; '.join(differences)}): choose another --out. "
+                "Only the budget, the seeds and the estimators may change within a folder."
+            )
+        return earlier
+
+
+def _kind(spec: TrialSpec) -> str:
+    """What trials that differ in their seed have in common."""
+    return replace(spec, seed=0).id
 
 
 def _read_call(text: str) -> tuple[str, dict[str, object]]:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import tomli_w
 
-from bench.errors import StoreError
-from bench.store.files import write_text
+from bench.errors import Damaged, StoreError, WriteFailed
 from bench.store.run_folder import Store
-from bench.studies.study import FORMAT, Study
+from bench.store.study_file import check_toml, write_toml
+from bench.studies.study import Study
 
 FILE = "parts.toml"
+REPORT = "report"  # of all parts
 
 
 def create(path: Path, title: str, parts: Mapping[str, Study]) -> dict[str, Path]:
@@ -24,21 +25,27 @@ def create(path: Path, title: str, parts: Mapping[str, Study]) -> dict[str, Path
     if list(parts) == [""]:
         return {"": path}
     names = list(parts)
-    if (path / FILE).is_file():
-        there = _names(path)
+    if (path / FILE).exists():
+        try:
+            there = _names(path)
+        except Damaged:
+            there = names  # each part is checked by its own study
         if there != names:
             raise StoreError(
                 f"{str(path)!r} holds another study (its parts are {', '.join(there)}, here they are "
                 f"{', '.join(names)}): choose another --out."
             )
-    elif path.exists() and (not path.is_dir() or any(path.iterdir())):
+    elif path.exists() and (not path.is_dir() or any(each.name not in [*names, REPORT] for each in path.iterdir())):
         raise StoreError(f"{str(path)!r} exists and holds no study of several parts: choose another --out.")
     try:
         path.mkdir(parents=True, exist_ok=True)
-        text = tomli_w.dumps({"format": FORMAT, "title": title, "parts": names})
-        write_text(path / FILE, f"# Written by bench: a run folder for each part.\n{text}")
-    except OSError as error:
-        raise StoreError(f"`out` {str(path)!r} cannot be written ({error.strerror}): choose another --out.") from error
+        text = tomli_w.dumps({"title": title, "parts": names})
+        if (path / FILE).is_dir():
+            (path / FILE).rmdir()
+        write_toml(path / FILE, "Written by bench: a run folder for each part.", text)
+    except (OSError, WriteFailed) as error:
+        why = error.why if isinstance(error, WriteFailed) else error.strerror
+        raise StoreError(f"`out` {str(path)!r} cannot be written ({why}): choose another --out.") from error
     return {name: path / name for name in names}
 
 
@@ -47,23 +54,21 @@ def find(path: Path) -> list[Path]:
 
     Raises StoreError if there are none.
     """
-    if not (path / FILE).is_file():
+    if Store.is_at(path) or not (path / FILE).exists():
         return [Store.open(path).path]
-    begun = [path / name for name in _names(path) if (path / name / "study.toml").is_file()]
-    if not begun:
+    try:
+        folders = [path / name for name in _names(path) if Store.is_at(path / name)]
+    except Damaged:
+        folders = sorted(each for each in path.glob("*") if Store.is_at(each))
+        if not folders:
+            raise
+    if not folders:
         raise StoreError(f"{str(path)!r} holds a study none of whose parts has begun: `bench run` starts them.")
-    return begun
+    return folders
 
 
 def _names(path: Path) -> list[str]:
-    try:
-        content = tomllib.loads((path / FILE).read_text(encoding="utf-8"))
-        version, names = content.get("format"), content["parts"]
-    except (OSError, ValueError, KeyError) as error:
-        raise StoreError(f"{str(path / FILE)!r} cannot be read ({error!r}): choose another folder.") from error
-    if version != FORMAT:
-        raise StoreError(
-            f"{str(path / FILE)!r} is of format {version!r}, and this version of bench reads format {FORMAT}: use the "
-            "version of bench that wrote it."
-        )
+    """The names of the parts; raises Damaged if the file is, StoreError for another format."""
+    check_toml(path / FILE)
+    names = tomllib.loads((path / FILE).read_text(encoding="utf-8")).get("parts", [])
     return [str(name) for name in names]

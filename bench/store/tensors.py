@@ -1,56 +1,86 @@
-"""Tensors, and nests of them, as safetensors files that are written whole or not at all.  Nothing is pickled."""
+"""Tensors, and nests of them, as sealed safetensors files.  Nothing is pickled."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import StoreError
-from bench.store.files import plain, unplain
+from bench.errors import Damaged
+from bench.store import seals
+from bench.store.files import plain, read_sealed, unplain, write_sealed
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+METADATA = "__metadata__"  # where the format keeps texts, in the header
+LENGTH = 8  # bytes that say how long the header is
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
-    """To a temporary name, then renamed; tensors that share memory are each written whole."""
+
+def write_tensors(
+    path: Path, tensors: Mapping[str, Tensor], owner: str = "", metadata: Mapping[str, str] | None = None
+) -> None:
+    """Seal and write tensors, and texts as ``metadata``; tensors that share memory are each written whole."""
     import torch
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     separate = {
         key: value.detach().cpu().clone(memory_format=torch.contiguous_format) for key, value in tensors.items()
     }
-    save_file(separate, temporary, metadata)
-    temporary.replace(path)
+    header, values = _split(save(separate))
+    header = {METADATA: {seals.KEY: seals.BLANK, **(metadata or {})}, **header}  # the checksum is the first entry
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % LENGTH)  # values are aligned
+    write_sealed(path, len(text).to_bytes(LENGTH, "little") + text + values, owner)
 
 
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors on the CPU, and the metadata; raises StoreError for a damaged file."""
-    from safetensors import SafetensorError, safe_open
+def read_tensors(path: Path, owner: str = "") -> dict[str, Tensor]:
+    """Tensors on the CPU; raises Damaged for a file that is missing or was changed."""
+    return _tensors(path, read_sealed(path, owner))
 
+
+def read_metadata(path: Path, owner: str = "") -> dict[str, str]:
+    """The texts of a file, which needs no PyTorch; raises Damaged as `read_tensors` does."""
+    content = read_sealed(path, owner)
     try:
-        with safe_open(path, framework="pt") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118  # not a dict
-    except (OSError, SafetensorError) as error:
-        raise StoreError(f"{path} cannot be read: {error}.") from error
+        return dict(_split(content)[0][METADATA])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise Damaged(path.name, str(error)) from error
 
 
-def write_state(path: Path, state: Mapping[str, object]) -> None:
+def write_state(path: Path, state: Mapping[str, object], owner: str = "") -> None:
     """A nest of dicts, lists and tuples of tensors and plain values: safetensors whose header holds the nest."""
     tensors: dict[str, Tensor] = {}
     outline = json.dumps(_outlined(state, tensors))
-    write_tensors(path, tensors, {"outline": outline})
+    write_tensors(path, tensors, owner, {"outline": outline})
 
 
-def read_state(path: Path) -> dict[str, object]:
-    """The inverse of `write_state`."""
-    tensors, metadata = read_tensors(path)
-    state: dict[str, object] = _filled(json.loads(metadata["outline"]), tensors)
+def read_state(path: Path, owner: str = "") -> dict[str, Any]:
+    """The inverse of `write_state`; raises Damaged as `read_tensors` does."""
+    content = read_sealed(path, owner)
+    try:
+        outline = json.loads(_split(content)[0][METADATA]["outline"])
+        state: dict[str, Any] = _filled(outline, _tensors(path, content))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:  # sealed, but not by us
+        raise error if isinstance(error, Damaged) else Damaged(path.name, str(error)) from error
     return state
+
+
+def _split(content: bytes) -> tuple[dict[str, Any], bytes]:
+    """The header of a safetensors file, and its values."""
+    end = LENGTH + int.from_bytes(content[:LENGTH], "little")
+    return json.loads(content[LENGTH:end]), content[end:]
+
+
+def _tensors(path: Path, content: bytes) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        return load(content)
+    except SafetensorError as error:
+        raise Damaged(path.name, str(error)) from error
 
 
 def _outlined(state: object, tensors: dict[str, Tensor]) -> object:

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from bench.errors import StoreError
+from bench import seeds
+from bench.errors import Damaged, StoreError
+from bench.store import seals
 from bench.store.codec import from_plain, to_plain
-from bench.store.files import plain, read_json, unplain, unreadable, write_json, write_text
+from bench.store.files import plain, read_json, read_sealed, sync, unplain, write_json, write_sealed
 from bench.store.records import DiagnosisRecord, EstimateRecord, TraceRow, TrialRecord
-from bench.store.tensors import read_state, read_tensors, write_state, write_tensors
-from bench.studies.spec import TrialSpec
+from bench.store.tensors import read_metadata, read_state, read_tensors, write_state, write_tensors
+from bench.studies.spec import Labels, TrialSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 RecordT = TypeVar("RecordT")
 
+SPEC, STATUS, TRACE, DIAGNOSIS = "spec.json", "status.json", "trace.jsonl", "diagnosis.json"
+MODEL, CHECKPOINT, ESTIMATES = "model.safetensors", "checkpoint.safetensors", "likelihoods.*.safetensors"
+
 
 class TrialFolder:
-    """The files of one trial.  Each is written whole or not at all, except for the trace, which is appended to.
+    """The files of one trial, each written whole or not at all, and sealed: see `bench.store.seals`.
+
+    All are on disk when the trial has ended; until then a power cut may cost what was made since the last checkpoint.
+
+    What reads a file raises Damaged if it is not as it was written.  `bench.store.contents` reads them all at once.
 
     >>> import tempfile
     >>> from bench.store.records import Status
@@ -34,122 +46,178 @@ class TrialFolder:
     """
 
     def __init__(self, path: Path) -> None:
-        """``path`` need not exist yet."""
+        """``path`` need not exist yet; its name is the trial's id."""
         self.path = path
+
+    # -- records ---------------------------------------------------------------------------------------------------
 
     def write_spec(self, spec: TrialSpec) -> None:
         """What the trial is."""
         self.path.mkdir(parents=True, exist_ok=True)
-        write_json(self.path / "spec.json", spec.to_dict())
+        write_json(self.path / SPEC, spec.to_dict(), self.path.name)
 
     def read_spec(self) -> TrialSpec:
-        """The inverse of `write_spec`."""
-        path = self.path / "spec.json"
+        """The inverse of `write_spec`; a spec of another trial is damage."""
+        content = read_json(self.path / SPEC, self.path.name)
         try:
-            return TrialSpec.from_dict(cast(Mapping[str, Any], read_json(path)))
-        except (KeyError, TypeError) as error:
-            raise StoreError(f"{path} is of another version of bench ({error!r}): run the study anew.") from error
+            spec = TrialSpec.from_dict(content)
+            from_plain(Labels, vars(spec.labels()))  # are they of the right types?
+            identity = spec.id
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            raise Damaged(SPEC, repr(error)) from error
+        if identity != self.path.name:
+            raise Damaged(SPEC, f"it is that of the trial {identity}")
+        return spec
 
     def write_status(self, record: TrialRecord) -> None:
         """How the trial stands or ended."""
-        write_json(self.path / "status.json", to_plain(record))
+        self._write(STATUS, record, synced=record.status.has_ended)
+        if record.status.has_ended:
+            sync(self.path)
 
     def read_status(self) -> TrialRecord:
         """The inverse of `write_status`; a trial that has not begun is waiting."""
-        return _read(self.path / "status.json", TrialRecord) or TrialRecord()
+        return self._read(STATUS, TrialRecord) or TrialRecord()
 
-    def append_trace(self, row: TraceRow) -> None:
-        """One more evaluation, on disk when this returns."""
-        with (self.path / "trace.jsonl").open("a", encoding="utf-8") as file:
-            file.write(_line(row))
-            file.flush()
+    def write_trace(self, rows: Sequence[TraceRow]) -> None:
+        """All evaluations: one line each, after one with the checksum."""
+        lines = [{seals.KEY: seals.BLANK}, *(plain(to_plain(row)) for row in rows)]
+        text = "".join(f"{json.dumps(line)}\n" for line in lines)
+        write_sealed(self.path / TRACE, text.encode(), self.path.name, synced=False)  # a checkpoint holds it too
 
     def read_trace(self) -> list[TraceRow]:
-        """All evaluations, up to the first damaged line: one that is half written, or what a power cut has left.
-
-        Raises StoreError for a line that is whole, but no `TraceRow`.
-        """
-        path = self.path / "trace.jsonl"
-        rows = []
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []:
-            try:
-                content = unplain(json.loads(line))
-            except json.JSONDecodeError:
-                break
-            if not isinstance(content, dict):
-                break
-            rows.append(_fitted(path, TraceRow, content))
-        return rows
-
-    def trim_trace(self, samples: int) -> None:
-        """Forget evaluations beyond ``samples``: training goes on from a checkpoint that is older than they are."""
-        rows = [row for row in self.read_trace() if row.samples <= samples]
-        write_text(self.path / "trace.jsonl", "".join(map(_line, rows)))
-
-    def write_estimates(self, records: Sequence[EstimateRecord], values: Mapping[str, Tensor]) -> None:
-        """The estimates of log p(x): a record each, and the values per datapoint (see `read_estimate_values`)."""
-        write_tensors(self.path / "likelihoods.safetensors", values)
-        write_json(self.path / "likelihoods.json", to_plain(records))
-
-    def read_estimates(self) -> tuple[EstimateRecord, ...]:
-        """The records, in the order in which the study names the estimators."""
-        return _read(self.path / "likelihoods.json", tuple[EstimateRecord, ...]) or ()
-
-    def read_estimate_values(self) -> dict[str, Tensor]:
-        """The values per datapoint, each [N], by ``ESTIMATOR/SPLIT/QUANTITY``; log-quantities in nats."""
-        path = self.path / "likelihoods.safetensors"
-        return read_tensors(path)[0] if path.exists() else {}
+        """The inverse of `write_trace`; no rows if there is no trace yet."""
+        path = self.path / TRACE
+        if not self.has(TRACE):
+            return []
+        _, *lines = read_sealed(path, self.path.name).decode().splitlines()
+        return [_fitted(TRACE, TraceRow, _parsed(TRACE, line)) for line in lines]
 
     def write_diagnosis(self, record: DiagnosisRecord) -> None:
         """Where the model loses log-likelihood."""
-        write_json(self.path / "diagnosis.json", to_plain(record))
+        self._write(DIAGNOSIS, record)
 
     def read_diagnosis(self) -> DiagnosisRecord | None:
         """The inverse of `write_diagnosis`; None if there is none."""
-        return _read(self.path / "diagnosis.json", DiagnosisRecord)
+        return self._read(DIAGNOSIS, DiagnosisRecord)
+
+    # -- estimates: a file for each estimator and split, so that several commands may estimate at once ----------------
+
+    def write_estimate(self, record: EstimateRecord, values: Mapping[str, Tensor]) -> None:
+        """An estimate of log p(x), in place of an earlier one by the same estimator on the same split.
+
+        ``values`` are those of each datapoint, [N], by quantity.
+        """
+        path = self.path / _estimate_name(record.estimator, record.split)
+        write_tensors(path, values, self.path.name, {"record": json.dumps(plain(to_plain(record)))})
+
+    def read_estimates(self) -> tuple[EstimateRecord, ...]:
+        """The records of all estimates, in the order of the estimators' names."""
+        records = [self.read_estimate(path.name) for path in self.estimate_paths()]
+        return tuple(sorted(records, key=lambda record: (record.estimator, record.split)))
+
+    def read_estimate(self, name: str) -> EstimateRecord:
+        """The record in one of the files of `estimate_paths`."""
+        metadata = read_metadata(self.path / name, self.path.name)
+        return _fitted(name, EstimateRecord, _parsed(name, metadata.get("record", "")))
+
+    def read_estimate_values(self, estimator: str, split: str) -> dict[str, Tensor]:
+        """The values of each datapoint, [N], by quantity; log-quantities in nats."""
+        return read_tensors(self.path / _estimate_name(estimator, split), self.path.name)
+
+    def estimate_paths(self) -> list[Path]:
+        """The files of the estimates."""
+        return sorted(self.path.glob(ESTIMATES))
+
+    def forget_estimates(self, samples: int) -> None:
+        """Remove the estimates of models that were not trained on exactly so many samples."""
+        for path in self.estimate_paths():
+            if self.read_estimate(path.name).samples != samples:
+                path.unlink()
+
+    # -- tensors -------------------------------------------------------------------------------------------------------
 
     def write_model(self, weights: Mapping[str, Tensor]) -> None:
         """The weights at the end of training."""
-        write_tensors(self.path / "model.safetensors", weights)
+        write_tensors(self.path / MODEL, weights, self.path.name)
 
     def has_model(self) -> bool:
         """Whether there are weights."""
-        return (self.path / "model.safetensors").exists()
+        return self.has(MODEL)
 
     def read_model(self) -> dict[str, Tensor]:
         """The weights; raises StoreError if there are none."""
-        path = self.path / "model.safetensors"
         if not self.has_model():
-            raise StoreError(f"{path} does not exist: the trial has not ended, or its weights were deleted.")
-        return read_tensors(path)[0]
+            raise StoreError(f"{MODEL} does not exist: the trial has not ended, or its weights were deleted.")
+        return read_tensors(self.path / MODEL, self.path.name)
 
     def write_checkpoint(self, state: Mapping[str, object]) -> None:
         """What resuming needs: nested dicts and lists of tensors and numbers."""
-        write_state(self.path / "checkpoint.safetensors", state)
+        write_state(self.path / CHECKPOINT, state, self.path.name)
 
-    def read_checkpoint(self) -> dict[str, object] | None:
+    def read_checkpoint(self) -> dict[str, Any] | None:
         """The inverse of `write_checkpoint`; None if there is none."""
-        path = self.path / "checkpoint.safetensors"
-        return read_state(path) if path.exists() else None
+        return read_state(self.path / CHECKPOINT, self.path.name) if self.has(CHECKPOINT) else None
+
+    # -- all files -----------------------------------------------------------------------------------------------------
+
+    def exists(self) -> bool:
+        """Whether anything is kept of the trial."""
+        return os.path.lexists(self.path)
+
+    def has(self, name: str) -> bool:
+        """Whether there is a file of this name, or anything else that stands in its place."""
+        return os.path.lexists(self.path / name)
+
+    def checksum(self, name: str) -> str:
+        """The checksum of a file; raises Damaged if it does not fit."""
+        return seals.check(read_sealed(self.path / name, self.path.name), f"{self.path.name}/{name}")
+
+    def checksums(self) -> dict[str, str]:
+        """The checksums of what a trial leaves when it ends, by name, without the estimates; all on disk by then."""
+        if self.has(TRACE):
+            sync(self.path / TRACE)
+        found = {}
+        for name in (TRACE, MODEL, DIAGNOSIS):
+            with contextlib.suppress(Damaged):  # none is expected of what is damaged already, or is not there
+                found[name] = self.checksum(name)
+        return found
+
+    def remove(self, name: str) -> None:
+        """Remove a file, or a folder that stands in its place."""
+        path = self.path / name
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
     def clear(self) -> None:
         """Forget everything except the spec: the trial starts again."""
         for path in self.path.glob("*"):
-            if path.name != "spec.json":
-                path.unlink()
+            if path.name != SPEC:
+                self.remove(path.name)
+
+    def _write(self, name: str, record: object, *, synced: bool = True) -> None:
+        write_json(self.path / name, cast(dict[str, object], to_plain(record)), self.path.name, synced=synced)
+
+    def _read(self, name: str, kind: type[RecordT]) -> RecordT | None:
+        """The record in a file, None if there is no file."""
+        return _fitted(name, kind, read_json(self.path / name, self.path.name)) if self.has(name) else None
 
 
-def _line(row: TraceRow) -> str:
-    return json.dumps(plain(to_plain(row))) + "\n"
+def _estimate_name(estimator: str, split: str) -> str:
+    return ESTIMATES.replace("*", seeds.digest([estimator, split])[:16])
 
 
-def _read(path: Path, kind: type[RecordT]) -> RecordT | None:
-    """The record in a file, None if there is no file; raises StoreError for one that is damaged or does not fit."""
-    return _fitted(path, kind, read_json(path)) if path.exists() else None
+def _parsed(name: str, text: str) -> object:
+    try:
+        return unplain(json.loads(text))
+    except (ValueError, RecursionError) as error:
+        raise Damaged(name, str(error)) from error
 
 
-def _fitted(path: Path, kind: type[RecordT], content: object) -> RecordT:
+def _fitted(name: str, kind: type[RecordT], content: object) -> RecordT:
     try:
         return from_plain(kind, content)
-    except (TypeError, ValueError) as error:
-        raise unreadable(path, error) from error
+    except (TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise Damaged(name, str(error)) from error

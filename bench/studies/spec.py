@@ -54,6 +54,10 @@ class Labels:
     n_train: int
     seed: int
 
+    def __str__(self) -> str:
+        """The trial's name in progress bars and messages."""
+        return f"{self.algorithm} z={self.z} n={self.n_train} seed={self.seed}"
+
 
 @dataclass(frozen=True)
 class TrialSpec:
@@ -89,13 +93,19 @@ class TrialSpec:
         """The trial's id: 16 hexadecimal digits."""
         return seeds.digest(self.identity)[:16]
 
+    @property
+    def files(self) -> list[str]:
+        """The users' files that its plugins are in: running them runs whatever they hold."""
+        choices = (self.algorithm, self.model, self.decoder, self.dataset)
+        return [choice.plugin.file for choice in choices if choice.plugin.file]
+
     def labels(self) -> Labels:
         """Return the columns with which every row of a table begins."""
         return Labels(self.id, self.algorithm.name, self.dataset.name, self.z, self.n_train, self.seed)
 
     def __str__(self) -> str:
         """The trial's name in progress bars and messages."""
-        return f"{self.algorithm.name} z={self.z} n={self.n_train} seed={self.seed}"
+        return str(self.labels())
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for ``spec.json``."""

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from bench.dataset import Data
     from bench.models.observation import ObservationModel
 
-FORMAT = 2  # of run folders and study files; incremented if an older reader could not understand them
+FORMAT = 3  # of run folders and study files; incremented if an older reader could not understand them
+READABLE = (2, FORMAT)  # of study files: what a run folder of format 2 asked for can be asked for again
 
 
 @dataclass(frozen=True)
@@ -154,8 +155,9 @@ class Study:
             raise StoreError(f"The study file {str(path)!r} cannot be read ({error.strerror}).") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise StoreError(f"The study file {str(path)!r} is not valid TOML: {error}.") from error
+        content.pop("sha256", None)  # of a run folder's file, which may be edited and run
         version = content.pop("format", FORMAT)
-        if version != FORMAT:
+        if version not in READABLE:
             raise StoreError(
                 f"{str(path)!r} is of format {version!r}, and this version of bench reads format {FORMAT}: use the "
                 "version of bench that wrote it."

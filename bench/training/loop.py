@@ -22,6 +22,7 @@ class Pause:
     at_mark: bool
     objective: float  # mean over the updates since the last mark, nats per datapoint; NaN before the first update
     diagnostics: Mapping[str, float] = field(default_factory=dict)  # means likewise, over the updates that report them
+    is_provisional: bool = False  # a mark only because the budget ends here: a larger one has no mark at this place
 
 
 def next_mark(samples: int) -> int:
@@ -50,12 +51,16 @@ def train(
     """Update until ``budget`` training samples are seen, advancing ``clocks`` and ``means`` (new ones if None).
 
     Yields at the start, at each mark, at the end, and every ``patience`` seconds in between, always between two updates
-    and with the clocks stopped.  A mark is met by the first update that reaches it.  ``now`` returns the time in
-    seconds; a session passes a clock that waits for its device.
+    and with the clocks stopped.  A mark is met by the first update that reaches it.  At the end of the budget
+    ``means`` are kept for the next mark, so that a larger budget goes on as if it had been given at once.  ``now``
+    returns the time in seconds; a session passes a clock that waits for its device.
     """
     means = RunningMeans() if means is None else means
     if clocks.samples == 0:
         yield Pause(at_mark=True, objective=math.nan)
+    elif clocks.samples >= budget and means.sums:  # this training has ended before, between two marks
+        diagnostics = means.add([])
+        yield Pause(at_mark=True, objective=diagnostics.pop("objective"), diagnostics=diagnostics, is_provisional=True)
     mark = next_mark(clocks.samples)
     recent: list[StepInfo] = []
     started = now()
@@ -65,14 +70,14 @@ def train(
         clocks.updates += 1
         clocks.samples += minibatches.size
         clocks.model_evaluations += info.model_evaluations
-        at_mark = clocks.samples >= min(mark, budget)
-        if at_mark or time.perf_counter() - started > patience:
+        has_reached, has_ended = clocks.samples >= mark, clocks.samples >= budget
+        if has_reached or has_ended or time.perf_counter() - started > patience:
             clocks.train_seconds += now() - started
             diagnostics = means.add(recent)
             objective = diagnostics.pop("objective")
             recent.clear()
-            if at_mark:
+            if has_reached:
                 means.sums = {}
                 mark = next_mark(clocks.samples)
-            yield Pause(at_mark, objective, diagnostics)
+            yield Pause(has_reached or has_ended, objective, diagnostics, is_provisional=not has_reached and has_ended)
             started = now()

@@ -111,17 +111,18 @@ class Session:
 
         Raises Diverged after a mark at which the training has diverged, or at the end.
         """
+        levels = self._levels
         for pause in train(self.learner, self.minibatches, self.clocks, budget, patience, self._means, self._now):
-            yield self._look(pause)
-            self._check_divergence()
-        self._check_divergence(ended=True)
-
-    def _look(self, pause: Pause) -> Look:
-        bounds = self._bounds() if pause.at_mark else {}
-        previous = max(self._levels, default=0)
-        if bounds or (pause.at_mark and self.clocks.updates):
-            self._levels[self.clocks.samples] = bounds.get("train", pause.objective)
-        return Look(**vars(pause), bounds=bounds, previous=previous)
+            bounds = self._bounds() if pause.at_mark else {}
+            look = Look(**vars(pause), bounds=bounds, previous=max(self._levels, default=0))
+            levels = dict(self._levels)
+            if bounds or (pause.at_mark and self.clocks.updates):
+                levels[self.clocks.samples] = bounds.get("train", pause.objective)
+            if not pause.is_provisional:
+                self._levels = levels
+            yield look
+            _check_divergence(levels)
+        _check_divergence(levels, ended=True)
 
     def _bounds(self) -> dict[str, float]:
         """The lower bound on what is watched, if there is an encoder; its seconds are counted."""
@@ -137,7 +138,8 @@ class Session:
         self.clocks.eval_seconds += time.perf_counter() - started
         return bounds
 
-    def _check_divergence(self, *, ended: bool = False) -> None:
-        reason = divergence(list(self._levels), list(self._levels.values()), ended=ended)
-        if reason:
-            raise Diverged(reason)
+
+def _check_divergence(levels: Mapping[int, float], *, ended: bool = False) -> None:
+    reason = divergence(list(levels), list(levels.values()), ended=ended)
+    if reason:
+        raise Diverged(reason)

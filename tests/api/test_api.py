@@ -51,19 +51,19 @@ def test_a_run_says_what_it_does_unless_it_is_to_be_quiet(
     assert "[1/1] done" in shown.err
     assert shown.out == ""
     bench.run(out=run, execution=HERE, quiet=True, **STUDY)
-    bench.estimate(run, execution=HERE, quiet=True)
+    bench.estimate(run, execution=HERE, quiet=True, trust=True)
     assert capsys.readouterr() == ("", "")
 
 
 def test_estimates_are_returned_and_kept(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    estimated = bench.estimate(run, "ais[num_steps=5]", points=7, execution=HERE)
+    estimated = bench.estimate(run, "ais[num_steps=5]", points=7, execution=HERE, trust=True)
     assert [each.spec.algorithm.plugin.name for each in estimated] == ["aevb", "aevb", "mcem", "mcem"]
     assert all(each.ended_well for each in estimated)
     assert "[4/4] mcem" in capsys.readouterr().err
     kept = bench.load(run).likelihoods.query("estimator == 'ais[num_steps=5]'")
     assert kept["log_likelihood"].tolist() == [each.estimates[0].log_likelihood for each in estimated]
     assert kept["num_points"].tolist() == [7] * 4
-    assert bench.estimate(run, "ais[num_steps=5]", points=7, execution=HERE) == []
+    assert bench.estimate(run, "ais[num_steps=5]", points=7, execution=HERE, trust=True) == []
     assert "Nothing to do" in capsys.readouterr().err
 
 

@@ -34,13 +34,13 @@ def test_a_users_file_runs_trials_and_estimates(bench: Bench, tmp_path: Path) ->
     bench("run", *QUICK, "--backend", "sequential", "--out", "other")
     one, two = (library.load(tmp_path / name).trials.set_index("algorithm") for name in ("run", "other"))
     assert one["log_likelihood_test"].equals(two["log_likelihood_test"])
-    bench("estimate", "run", "--likelihood", "importance[num_samples=6]", "--backend", mine)
+    bench("estimate", "run", "--trust", "--likelihood", "importance[num_samples=6]", "--backend", mine)
     assert (tmp_path / "log").read_text() == "task\n" * 4
     assert set(library.load(tmp_path / "run").likelihoods["estimator"]) >= {"importance[num_samples=6]"}
 
 
 def test_a_wrong_back_end_is_refused_with_what_there_is(bench: Bench) -> None:
-    for command in (["run"], ["estimate", "run"]):
+    for command in (["run"], ["estimate", "run", "--trust"]):
         assert "'--backend': Unknown backend 'locky'. Did you mean 'loky'" in bench(
             *command, "--backend", "locky", code=2
         ).stderr.replace("\n", " ")

@@ -49,7 +49,7 @@ def test_it_is_resumed_bit_for_bit(bench: Bench, whole: Path, tmp_path: Path) ->
 
 def test_it_is_estimated_reported_and_shown(bench: Bench, whole: Path, tmp_path: Path) -> None:
     shutil.copytree(whole, tmp_path / "run")
-    bench("estimate", "run", "--likelihood", "ais[num_steps=5]", "--points", 5, "--backend", "sequential")
+    bench("estimate", "run", "--trust", "--likelihood", "ais[num_steps=5]", "--points", 5, "--backend", "sequential")
     assert len(library.load(tmp_path / "run").likelihoods) == 2
     bench("report", "run", "--only", "what_ran,log_likelihood,latent_space", "--format", "csv,png")
     assert (tmp_path / "run" / "report" / "tables" / "log_likelihood.csv").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -11,6 +12,8 @@ from pathlib import Path
 import markdown_it
 import pytest
 
+from bench.store.trial_folder import TrialFolder
+
 Shown = subprocess.CompletedProcess[str]
 Bench = Callable[..., Shown]
 BLOBS = Path(__file__).parent.parent / "plugins" / "blobs.py"
@@ -18,17 +21,18 @@ BLOBS = Path(__file__).parent.parent / "plugins" / "blobs.py"
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory, train: Callable[..., None]) -> Path:
-    """`base`; `poor`, a copy of it with log-likelihoods 2 nats lower; `short`, with another budget."""
+    """`base`; `wide`, with a further z; `poor`, a copy, 2 nats lower; `short`, with another budget."""
     folder = tmp_path_factory.mktemp("compared")
     asked = ["run", "--dataset", BLOBS, "--algos", "aevb", "--z", 2, "--seeds", 5, "--likelihood-points", 30]
     for name, more in (("base", ["--budget", 3000]), ("short", ["--budget", 1000])):
         train(folder, *asked, *more, "--backend", "sequential", "--out", name)
     shutil.copytree(folder / "base", folder / "poor")
-    for path in (folder / "poor").glob("trials/*/likelihoods.json"):
-        rows = json.loads(path.read_text())
-        for row in rows:
-            row["log_likelihood"] -= 2.0
-        path.write_text(json.dumps(rows))
+    train(folder, *asked, "--z", "2,7", "--budget", 3000, "--backend", "sequential", "--out", "wide")
+    for path in (folder / "poor").glob("trials/*"):
+        trial = TrialFolder(path)
+        for each in trial.read_estimates():
+            poor = dataclasses.replace(each, log_likelihood=each.log_likelihood - 2.0)
+            trial.write_estimate(poor, trial.read_estimate_values(each.estimator, each.split))
     return folder
 
 
@@ -72,14 +76,8 @@ def test_nothing_to_compare_is_an_error(bench: Bench, runs: Path) -> None:
     assert "can be compared with" in failed.stderr
 
 
-def test_missing_cells_are_named_and_strict_fails(bench: Bench, runs: Path, tmp_path: Path) -> None:
-    wide = tmp_path / "wide"
-    shutil.copytree(runs / "base", wide)
-    for path in (runs / "base").glob("trials/*"):
-        made = wide / "trials" / ("f" + path.name[1:])
-        shutil.copytree(path, made)
-        spec = json.loads((made / "spec.json").read_text())
-        (made / "spec.json").write_text(json.dumps({**spec, "z": 7}))
+def test_missing_cells_are_named_and_strict_fails(bench: Bench, runs: Path) -> None:
+    wide = runs / "wide"
     shown = " ".join(bench("compare", runs / "base", wide).stdout.split())
     assert "Missing: aevb, z = 7" in shown
     assert "only in NEW" in shown

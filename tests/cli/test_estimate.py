@@ -83,22 +83,21 @@ def test_other_estimates_stand_beside_the_first(bench: Bench, finished: Path, tm
 def test_the_restored_model_is_the_trained_one(bench: Bench, trained: Path, tmp_path: Path) -> None:
     """The same estimator with the same points gives the same number, bit for bit."""
     first = likelihoods(tmp_path)
-    for file in tmp_path.glob("run/trials/*/likelihoods.*"):
-        file.unlink()
+    bench("estimate", "run", "--trust", "--points", 20, *IN_PROCESS)  # takes the place of the first
     for file in tmp_path.glob("run/trials/*/checkpoint.*"):
         file.unlink()
-    bench("estimate", "run", *IN_PROCESS)
+    bench("estimate", "run", "--trust", *IN_PROCESS)
     again = likelihoods(tmp_path)
     same = ["trial", "estimator", "split", "log_likelihood", "log_likelihood_se", "estimator_seed", "model_evaluations"]
     pd.testing.assert_frame_equal(first[same], again[same])
-    shown = bench("estimate", "run", *IN_PROCESS)
+    shown = bench("estimate", "run", "--trust", *IN_PROCESS)
     assert "Nothing to do" in shown.stderr
 
 
 def test_more_points_and_the_training_data(bench: Bench, trained: Path, tmp_path: Path) -> None:
-    bench("estimate", "run", "--points", 40, *IN_PROCESS)
+    bench("estimate", "run", "--trust", "--points", 40, *IN_PROCESS)
     assert set(likelihoods(tmp_path)["num_points"]) == {40}
-    bench("estimate", "run", "--split", "train", *IN_PROCESS)
+    bench("estimate", "run", "--trust", "--split", "train", *IN_PROCESS)
     found = likelihoods(tmp_path)
     assert sorted(found["split"]) == ["test", "test", "train", "train"]
     assert set(found.loc[found["split"] == "train", "num_points"]) == {30}
@@ -106,7 +105,7 @@ def test_more_points_and_the_training_data(bench: Bench, trained: Path, tmp_path
 
 def test_what_cannot_be_judged_is_a_row_with_its_reason(bench: Bench, trained: Path, tmp_path: Path) -> None:
     """Monte Carlo EM has no encoder and therefore no bound; its other estimates and those of other algorithms stay."""
-    shown = bench("estimate", "run", "--likelihood", BOUND, *IN_PROCESS, code=3)
+    shown = bench("estimate", "run", "--trust", "--likelihood", BOUND, *IN_PROCESS, code=3)
     found = likelihoods(tmp_path)
     rows = found[found["estimator"] == "bound"].set_index("algorithm")
     assert pd.isna(rows.loc["mcem", "log_likelihood"])
@@ -116,7 +115,7 @@ def test_what_cannot_be_judged_is_a_row_with_its_reason(bench: Bench, trained: P
 
 
 def test_a_worker_that_dies_fails_its_model_alone(process: Bench, trained: Path, tmp_path: Path) -> None:
-    shown = process("estimate", "run", "--likelihood", DEADLY, "--jobs", 1, code=3)
+    shown = process("estimate", "run", "--trust", "--likelihood", DEADLY, "--jobs", 1, code=3)
     found = likelihoods(tmp_path)
     rows = found[found["estimator"] == "deadly"]
     assert rows["algorithm"].tolist() == ["aevb[learning_rate=0.05]"]
@@ -125,7 +124,9 @@ def test_a_worker_that_dies_fails_its_model_alone(process: Bench, trained: Path,
 
 
 def test_an_estimator_judges_the_algorithms_that_it_can(bench: Bench, trained: Path, tmp_path: Path) -> None:
-    shown = bench("estimate", "run", "--likelihood", "importance[num_samples=20,proposal=encoder]", *IN_PROCESS)
+    shown = bench(
+        "estimate", "run", "--trust", "--likelihood", "importance[num_samples=20,proposal=encoder]", *IN_PROCESS
+    )
     found = likelihoods(tmp_path)
     judged = found.loc[found["estimator"] == "importance[num_samples=20,proposal=encoder]", "algorithm"]
     assert judged.tolist() == ["aevb[learning_rate=0.05]"]
@@ -137,7 +138,10 @@ def test_an_estimator_judges_the_algorithms_that_it_can(bench: Bench, trained: P
     [
         (("estimate", "nowhere"), "is not a run folder"),
         (("estimate", "run", "--likelihood", "aiss"), "Did you mean 'ais'"),
-        (("estimate", "run", "--likelihood", "exact"), "exact cannot be used here: exact needs a linear-Gaussian"),
+        (
+            ("estimate", "run", "--likelihood", "exact"),
+            "exact cannot be used here: exact needs a linear-Gaussian",
+        ),
         (("estimate", "run", "--likelihood", "ais[num_chains=1]"), "at least 2 (got '1')"),
         (("estimate", "run", "--points", "0"), "must be at least 1"),
         (("estimate", "empty"), "holds no trained model"),

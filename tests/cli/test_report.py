@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ import pytest
 
 from bench import plugins
 from bench.plugins import PluginRef
+from bench.store.trial_folder import TrialFolder
 
 Bench = Callable[..., subprocess.CompletedProcess[str]]
 MINE = '''"""A report of one's own."""
@@ -135,43 +137,18 @@ def test_several_runs_name_the_folder_in_their_command(bench: Bench, run: Path, 
     assert "mcem (other/run)" in text  # two folders of one name are told apart by their paths
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "words"),
-    [
-        ("spec.json", "{", "cannot be read"),
-        ("spec.json", "[]", "of another version of bench"),
-        ("status.json", "[]", "[] is not of type TrialRecord"),
-        ("likelihoods.json", "{}", "{} is not of type list"),
-    ],
-)
-def test_a_damaged_file_is_one_message(bench: Bench, run: Path, name: str, content: str, words: str) -> None:
-    next(run.glob(f"trials/*/{name}")).write_text(content)
-    shown = bench("report", "run", "--only", "what_ran", code=2).stderr
-    assert words in shown
-    assert name in shown
-
-
-@pytest.mark.parametrize("tail", [b'{"samples": 30', b"\0\0\377\n", b"3\n"])
-def test_a_trace_ends_where_it_is_damaged(bench: Bench, run: Path, tail: bytes) -> None:
-    path = next(run.glob("trials/*/trace.jsonl"))
-    whole = len(path.read_bytes().splitlines())
-    path.write_bytes(path.read_bytes() + tail)
-    identity = path.parent.name
-    shown = json.loads(bench("export", "run", "--what", "trace", "--format", "json").stdout)
-    assert sum(row["trial"] == identity for row in shown) == whole
-
-
 def test_an_estimate_of_some_of_the_points_stands_beside_no_other(bench: Bench, run: Path) -> None:
-    path = next(run.glob("trials/*/likelihoods.json"))
-    (row,) = json.loads(path.read_text())
-    path.write_text(json.dumps([{**row, "num_failed": 1}]))
+    path = next(run.glob("trials/*"))
+    folder = TrialFolder(path)
+    (record,) = folder.read_estimates()
+    values = folder.read_estimate_values(record.estimator, record.split)
+    folder.write_estimate(dataclasses.replace(record, num_failed=1), values)
     trials = pd.DataFrame(json.loads(bench("export", "run", "--format", "json").stdout))
-    assert trials.loc[trials["log_likelihood_test"].isna(), "trial"].tolist() == [path.parent.name]
+    assert trials.loc[trials["log_likelihood_test"].isna(), "trial"].tolist() == [path.name]
 
 
-def test_no_text_in_an_exported_file_is_a_formula(bench: Bench, run: Path) -> None:
-    path = next(run.glob("trials/*/status.json"))
-    path.write_text(json.dumps({**json.loads(path.read_text()), "reason": "=1+1"}))
+def test_no_text_in_an_exported_file_is_a_formula(bench: Bench, run: Path, rewrite: Callable[..., None]) -> None:
+    rewrite(next(run.glob("trials/*/status.json")), reason="=1+1")
     assert ",'=1+1," in bench("export", "run").stdout
 
 

@@ -159,25 +159,19 @@ def test_a_larger_budget_extends_and_ends_where_one_long_run_does(bench: Bench, 
     """With dropout, which draws at every update, and with Adam's state: bit for bit."""
     algos = ("--model", "deep", "--hidden", "8", "--algos", f"aevb[optimiser=adam],wakesleep,mcem,{MINE}")
     algos += ("--seeds", "1", "--likelihood-points", "10")
-    bench("run", *HERE, *algos, "--budget", "1000", "--out", "run")
-    short = trace(tmp_path / "run")
+    bench("run", *HERE, *algos, "--budget", "1100", "--out", "run")  # between two marks
     bench("run", *HERE, *algos, "--budget", "3000", "--out", "run")
     bench("run", *HERE, *algos, "--budget", "3000", "--out", "whole")
-    longer, whole = trace(tmp_path / "run"), trace(tmp_path / "whole")
-    marks = ["trial", "samples"]
-    both = longer.merge(whole, on=marks, suffixes=("", "_whole"))
-    assert len(both) == len(whole)  # every mark of the single long run is there, and equal
-    for column in ("elbo_train", "elbo_test", "model_evaluations", "updates"):
-        pd.testing.assert_series_equal(both[column], both[f"{column}_whole"], check_names=False, check_exact=True)
-    ends = [library.load(tmp_path / name).diagnostics.query("samples == 3000") for name in ("run", "whole")]
-    assert len(ends[0]) > 0
-    pd.testing.assert_frame_equal(*(end.reset_index(drop=True) for end in ends), check_exact=True)
-    assert len(longer.merge(short, on=marks)) == len(short)  # and what was measured before is kept
+    longer, whole = (library.load(tmp_path / name) for name in ("run", "whole"))
+    for what in ("trials", "trace", "diagnostics", "likelihoods", "diagnosis", "latents"):
+        frames = [getattr(results, what) for results in (longer, whole)]
+        timed = [name for name in frames[0] if "second" in name or name == "cpu_share"]
+        assert len(frames[0]) > 0
+        pd.testing.assert_frame_equal(*(frame.drop(columns=timed) for frame in frames), check_exact=True)
     run_weights, whole_weights = weights(tmp_path / "run"), weights(tmp_path / "whole")
     assert same(run_weights, whole_weights)
     first_layers = [value for name, value in whole_weights.items() if name.endswith("decoder.network.0.weight")]
     assert [layer.shape for layer in first_layers] == 4 * [(8, 2)]  # --hidden is the width of this model too
-    assert (library.load(tmp_path / "run").likelihoods["samples"] >= 3000).all()
 
 
 def test_what_algorithms_tell_of_their_updates_is_exported(bench: Bench, tmp_path: Path) -> None:
@@ -300,7 +294,8 @@ def test_a_killed_run_goes_on_from_its_checkpoint_bit_for_bit(bench: Bench, tmp_
     for spec in study.expand(study.load_data(0)):
         folder = TrialFolder(tmp_path / "run" / "trials" / spec.id)
         folder.write_status(dataclasses.replace(folder.read_status(), status=Status.RUNNING))
-        folder.append_trace(dataclasses.replace(folder.read_trace()[-1], samples=1_000_000, elbo_train=7.0))
+        rows = folder.read_trace()
+        folder.write_trace([*rows, dataclasses.replace(rows[-1], samples=1_000_000, elbo_train=7.0)])
     bench("run", *HERE, "--algos", "aevb,mcem", "--out", "run")
     assert same(weights(tmp_path / "run"), weights(tmp_path / "whole"))
     assert trace(tmp_path / "run")["samples"].max() < 1_000_000

@@ -85,11 +85,11 @@ def test_an_edited_architecture_or_estimator_is_noticed(tmp_path: Path) -> None:
     out = tmp_path / "run"
     bench.run(out=out, execution=here, quiet=True, **asked)
     assert bench.load(out).changed_since == {}
-    assert not estimation.plan(out, here, here.start(0)).todo
+    assert not estimation.plan(out, here, here.start(0), trust=True).todo
     network.write_text(NETWORK + "# edited\n")
     assert list(bench.load(out).changed_since.values()) == ["model"]
     mine.write_text(ESTIMATOR + "# edited\n")
     assert list(bench.load(out).changed_since.values()) == ["model, estimator mine[num_samples=5]"]
-    assert len(estimation.plan(out, here, here.start(0)).todo) == 1  # `bench estimate` would make it again
+    assert len(estimation.plan(out, here, here.start(0), trust=True).todo) == 1  # `bench estimate` would make it again
     network.unlink()
     assert list(bench.load(out).changed_since.values()) == ["a plugin's file is gone"]

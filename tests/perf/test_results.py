@@ -29,10 +29,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_append_to_trace(benchmark: Any, tmp_path: Path) -> None:
-    """Append one evaluation on disk."""
+def test_write_trace(benchmark: Any, tmp_path: Path) -> None:
+    """Write a trace of 20 evaluations, on disk."""
     folder = TrialFolder(tmp_path)
-    benchmark(lambda: folder.append_trace(ROW))
+    benchmark(lambda: folder.write_trace([ROW] * 20))
     assert folder.read_trace()[0] == ROW
 
 

@@ -23,7 +23,7 @@ OF_MODELS = ("manifold", "samples", "reconstructions", "latent_space")
 
 @pytest.fixture
 def results(trained_run: Path, tmp_path: Path) -> Results:
-    return bench.load(shutil.copytree(trained_run, tmp_path / "run"))
+    return bench.load(shutil.copytree(trained_run, tmp_path / "run"), trust=True)
 
 
 def drawn(name: str, results: Any, **settings: object) -> Figure:
@@ -105,12 +105,12 @@ def test_models_that_are_not_there_are_named(name: str, results: Results) -> Non
     for path in results.path.glob("trials/*/model.safetensors"):
         if '"mcem"' in (path.parent / "spec.json").read_text():
             path.unlink()
-    figure = drawn(name, bench.load(results.path))
+    figure = drawn(name, bench.load(results.path, trust=True))
     assert "does not exist" in caption(figure)
     assert not any("mcem" in title for title in titles(figure))
     for path in results.path.glob("trials/*/model.safetensors"):
         path.unlink()
-    assert plugins.find("report")[name].load()().figure(bench.load(results.path)) is None
+    assert plugins.find("report")[name].load()().figure(bench.load(results.path, trust=True)) is None
 
 
 def test_times_stand_where_they_are_and_never_is_apart(rows: Any) -> None:

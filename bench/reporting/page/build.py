@@ -131,7 +131,7 @@ def _estimators(results: Results) -> str:
 
 def _warnings(results: Results) -> list[str]:
     """What must be known before a number is believed."""
-    warnings = caveats.warnings(results)
+    warnings = [*results.damage, *caveats.warnings(results)]
     devices = [str(value) for value in results.trials["device"].dropna().unique()]
     if len(devices) > 1:
         warnings.append(f"Several devices, whose seconds are not comparable: {', '.join(devices)}.")
