@@ -99,7 +99,7 @@ def change_everything() -> None:
     np.seterr(all="raise")
     np.random.seed(0)  # noqa: NPY002  # the global stream
     random.seed(0)
-    warnings.simplefilter("error")
+    warnings.filterwarnings("error", message="trouble")
     os.environ["TROUBLE"] = "1"
     os.environ.pop("HOME", None)
     os.chdir("/")
