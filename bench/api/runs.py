@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -52,7 +53,7 @@ def run(
     """
     request = _Request.parse(study, size, fields)
     execution = execution or Execution()
-    with preserved(), execution.start(request.num_trials()) as backend:
+    with ExitStack() as stack, preserved(), execution.start(request.num_trials()) as backend:
         from rich.console import Console
 
         from bench.api import announcements
@@ -61,7 +62,10 @@ def run(
 
         folder = Path(out) if out is not None else request.folder
         homes = study_folder.create(folder, request.title, request.parts)
-        plans = [planning.plan(part, homes[name], execution, backend) for name, part in request.parts.items()]
+        plans = []
+        for name, part in request.parts.items():
+            plans.append(planning.plan(part, homes[name], execution, backend))
+            stack.callback(plans[-1].store.leave)
         if not any(plan.todo for plan in plans):
             backend.stop()
         console = Console(stderr=True, quiet=quiet)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from bench.errors import Damaged, StoreError, WriteFailed
 from bench.options import parse_call
 from bench.store import contents, study_file
@@ -17,6 +19,7 @@ from bench.studies.study import Study
 
 FILE = "study.toml"
 TRIALS = "trials"
+LOCK = ".lock"
 _TRIAL_ID = re.compile("[0-9a-f]{16}")
 
 
@@ -47,30 +50,58 @@ class Store:
     def __init__(self, path: Path) -> None:
         """``path`` need not exist yet."""
         self.path = path
+        self._lock = FileLock(path / LOCK, blocking=False)
 
     @classmethod
     def create(cls, path: Path, study: Study, specs: Sequence[TrialSpec] = ()) -> Store:
-        """The run folder of ``study``, new or continued; ``specs`` are its trials.
+        """The run folder of ``study``, new or continued; ``specs`` are its trials.  It is locked until `leave`.
 
         If the file of the study is damaged, ``study`` takes its place, provided that the trials there are its own.
-        Raises StoreError if ``path`` is a file, cannot be written, or holds something else or another study.
+        Raises StoreError if ``path`` is a file, cannot be written, holds something else or another study, or is locked by
+        another process.
         """
         store = cls(path)
         if path.exists() and not path.is_dir():
             raise StoreError(f"`out` must be a folder, and {str(path)!r} is a file: choose another --out.")
-        if cls.is_at(path):
-            study = study.merged_with(store._earlier(study, specs))
-        elif path.exists() and any(path.iterdir()):
+        if not cls.is_at(path) and path.exists() and any(each.name != LOCK for each in path.iterdir()):
             raise StoreError(f"{str(path)!r} is not empty and holds no study: choose another --out.")
+        store._enter()
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            if (path / FILE).is_dir():
-                (path / FILE).rmdir()
-            study_file.write(path / FILE, study)
+            if cls.is_at(path):
+                study = study.merged_with(store._earlier(study, specs))
+            store._write_study(study)
+        except BaseException:
+            store.leave()
+            raise
+        return store
+
+    def _write_study(self, study: Study) -> None:
+        try:
+            if (self.path / FILE).is_dir():
+                (self.path / FILE).rmdir()
+            study_file.write(self.path / FILE, study)
         except (OSError, WriteFailed) as error:
             why = error.why if isinstance(error, WriteFailed) else error.strerror
-            raise StoreError(f"`out` {str(path)!r} cannot be written ({why}): choose another --out.") from error
-        return store
+            raise StoreError(f"`out` {str(self.path)!r} cannot be written ({why}): choose another --out.") from error
+
+    def _enter(self) -> None:
+        """Make the folder and lock it.  The system unlocks it when this process ends, however it does."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire()
+        except Timeout as error:
+            raise StoreError(
+                f"Another `bench run` works in {str(self.path)!r}: wait until it has ended, then the same command does "
+                "what is left; or choose another --out."
+            ) from error
+        except OSError as error:
+            raise StoreError(
+                f"`out` {str(self.path)!r} cannot be written ({error.strerror}): choose another --out."
+            ) from error
+
+    def leave(self) -> None:
+        """Let other processes run trials here."""
+        self._lock.release()
 
     @staticmethod
     def is_at(path: Path) -> bool:
