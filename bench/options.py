@@ -43,8 +43,8 @@ def option(
     The type is the field's annotation: ``int``, ``float``, ``bool``, ``str``, a ``Literal``, or a union of these.
     ``minimum`` and ``maximum`` are inclusive bounds, ``above`` is an exclusive lower bound. ``candidates`` are the
     values that ``auto`` chooses from, or a mapping from the name of the optimiser to such values. A ``default`` of
-    ``dataclasses.MISSING`` makes the option required. ``location`` marks the path of a file or folder: where it lies and
-    how the path is spelt make no difference to what a trial is.
+    ``dataclasses.MISSING`` makes the option required. ``location`` marks a path: where it lies and how it is spelt make
+    no difference to what a trial is.
 
     Example:
         >>> @dataclasses.dataclass(frozen=True)

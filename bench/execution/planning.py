@@ -19,7 +19,7 @@ from bench.studies.study import Study
 class Plan:
     """What is to be done in a run folder: ``todo``, out of all ``specs``; ``stale`` ones were finished by other code.
 
-    ``estimators`` are those that can be used on each trial's model.
+    ``estimators`` are those that can be used on each trial's model; ``understood`` is what a user's file was read as.
     """
 
     store: Store
@@ -28,6 +28,7 @@ class Plan:
     todo: list[TrialSpec]
     estimators: Suitability
     stale: list[TrialSpec] = field(default_factory=list)
+    understood: str = ""
 
 
 def plan(study: Study, out: Path, execution: Execution) -> Plan:
@@ -50,7 +51,7 @@ def plan(study: Study, out: Path, execution: Execution) -> Plan:
         for spec in specs
         if not standing.is_finished(store.trial(spec.id), study.budget, [e.name for e in estimators.of(spec)])
     ]
-    return Plan(store, study, specs, todo, estimators, [] if execution.rerun_stale else stale)
+    return Plan(store, study, specs, todo, estimators, [] if execution.rerun_stale else stale, data.understood)
 
 
 def _stale(store: Store, specs: list[TrialSpec], data: str, seed: int) -> list[TrialSpec]:

@@ -70,7 +70,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def file_at(*urls: str) -> RemoteFile:
-    return RemoteFile(NAME, hashlib.sha256(CONTENT).hexdigest(), urls, companions=("letters.gz",))
+    return RemoteFile(NAME, hashlib.sha256(CONTENT).hexdigest(), len(CONTENT), urls, companions=("letters.gz",))
 
 
 def test_the_third_mirror_serves_when_one_is_gone_and_one_is_truncated(server: Server, cache: Path) -> None:
@@ -165,7 +165,7 @@ def test_a_file_that_bench_data_dir_lacks_is_downloaded(
     assert fetch(file_at(f"{server.url}/a")) == CONTENT
     server.pages = {}
     with pytest.raises(DataError, match=f"put it into the folder {tmp_path}, which BENCH_DATA_DIR names"):
-        fetch(RemoteFile("other.gz", "0", (f"{server.url}/a",)))
+        fetch(RemoteFile("other.gz", "0", 3, (f"{server.url}/a",)))
 
 
 @pytest.mark.parametrize(
