@@ -23,7 +23,7 @@ def find_heading(table: Table, header: str) -> tuple[list[str] | None, list[Line
     lines = list(table.lines)
     while len(lines) > 1 and lines[0].text.startswith("#") and not _fits(table, lines):
         del lines[0]
-    notes = [f"{len(table.lines) - len(lines)} lines of comments"] if len(lines) < len(table.lines) else []
+    notes = ["comments before the table"] if len(lines) < len(table.lines) else []
     if not lines:
         return None, [], notes
     first = table.cells(lines[0])

@@ -16,14 +16,13 @@ from bench.errors import DataError
 
 Array = npt.NDArray[Any]
 
-NAME = re.compile(r"(idx\d?-(ubyte|byte|short|int|float|double)|\.idx\d?)(\.gz)?", re.IGNORECASE)
+NAME = re.compile(r".*(idx\d?-(ubyte|byte|short|int|float|double)|\.idx\d?)(\.gz)?", re.IGNORECASE)
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
 def is_idx(path: Path) -> bool:
     """Whether a file is named like one: train-images-idx3-ubyte, x.idx, with or without .gz."""
-    found = NAME.search(path.name)
-    return found is not None and found.end() == len(path.name)
+    return NAME.fullmatch(path.name) is not None
 
 
 def read_idx(path: Path) -> tuple[Array, list[str]]:

@@ -19,6 +19,7 @@ Array = npt.NDArray[Any]
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "PPM", "WEBP")
 COLOURS = ("RGB", "RGBA", "P", "PA", "YCbCr")  # 8 bits per channel, turned grey by ITU-R 601-2
 GREYS = ("1", "L", "LA")
+ORIENTATION = 0x0112  # the EXIF tag
 
 
 def read_folder(folder: Path, background: str = "none") -> tuple[Array, list[str]]:
@@ -69,12 +70,14 @@ def _grey(path: Path, background: str, folder: Path, count: int) -> tuple[Array,
     from PIL import Image, ImageOps
 
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        # Opened as a stream, because Pillow maps files by name into memory, and then turns some TIFFs wrongly.
+        with path.open("rb") as stream, Image.open(stream, formats=FORMATS) as image:
             columns, rows = image.size
             check_size((count, rows, columns), f"The folder {folder}")
             _check_content(image, path)
+            is_turned = image.getexif().get(ORIENTATION, 1) not in (0, 1)
             upright = ImageOps.exif_transpose(image)
-            notes = ["turned as the camera says"] if upright.size != image.size or _is_turned(image) else []
+            notes = ["turned as the camera says"] if is_turned else []
             values, words = _flat(upright, background, path)
     except DataError:
         raise
@@ -87,16 +90,12 @@ def _grey(path: Path, background: str, folder: Path, count: int) -> tuple[Array,
     return values, [*notes, *words]
 
 
-def _is_turned(image: Image) -> bool:
-    return image.getexif().get(0x0112, 1) not in (0, 1)
-
-
 def _check_content(image: Image, path: Path) -> None:
     """Raise DataError for what one grey image of 8 or 16 bits cannot hold."""
     frames = getattr(image, "n_frames", 1)
     if frames > 1:
         raise DataError(f"{path} must be a single image (it has {frames} frames or pages): save each as a file.")
-    if image.mode.startswith("I;16"):
+    if image.mode.startswith("I;16") and "transparency" not in image.info:
         return
     if image.mode not in (*COLOURS, *GREYS) or _is_deep(image):
         raise DataError(

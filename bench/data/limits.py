@@ -14,8 +14,9 @@ MAX_BYTES = 8 * MAX_VALUES  # of one file: as many values, in double precision
 
 def check_size(shape: Sequence[int], where: str) -> None:
     """Raise DataError if an array of this shape holds more than `MAX_VALUES` values."""
-    count = math.prod(int(size) for size in shape)
-    if any(size < 0 for size in shape) or count > MAX_VALUES:
+    if any(size < 0 for size in shape):
+        raise DataError(f"{where} must have sizes of at least 0 (it declares {list(shape)}): it may be damaged.")
+    if math.prod(int(size) for size in shape) > MAX_VALUES:
         sizes = " x ".join(f"{size:,}" for size in shape)
         raise DataError(f"{where} must hold at most {MAX_VALUES:,} values (it declares {sizes}): use a part of it.")
 

@@ -9,12 +9,15 @@ import numpy as np
 from bench.data.reading import Read
 from bench.errors import DataError
 
+DARK = 31  # images of 8 bits that are darker everywhere may be no images
+
 
 def divisor(read: Read, divide_by: float | Literal["auto"], where: str) -> float:
     """``divide_by`` or, for ``auto``, the value of white; 1 for numbers that are no pixels.
 
-    8-bit integers are pixels if some of them need all 8 bits, that is, if one is above 127.  Those of images are pixels
-    unless they are zeros and ones.  Raises DataError if that leaves open what is meant.
+    8-bit integers are pixels if some of them need all 8 bits, that is, if one is above 127.  The format of images says
+    what is white, so that one above 31 is enough: an image of numbers, such as classes, has lower ones.  Raises
+    DataError if that leaves open what is meant.
 
     >>> divisor(Read(np.array([[0, 200]], np.uint8), []), "auto", "x.npy")
     255.0
@@ -27,7 +30,7 @@ def divisor(read: Read, divide_by: float | Literal["auto"], where: str) -> float
     white, peak = int(np.iinfo(values.dtype).max), int(values.max(initial=0))
     if peak == 0 and read.is_image:
         raise DataError(f"The images of {where} are all black: check how they were saved, or write divide_by={white}.")
-    if peak > white // 2 or (read.is_image and peak > 1 and white == 255):
+    if peak > (DARK if read.is_image and white == 255 else white // 2):
         return float(white)
     low, bits = int(values.min(initial=0)), 8 * values.dtype.itemsize
     as_is = "bits" if peak <= 1 else "numbers as they are"
