@@ -61,15 +61,16 @@ class File(Dataset[FileOptions]):
                 f"{o.path} does not suit likelihood={o.likelihood}, which {refusal}: rescale its values, for instance "
                 "by divide_by=255, or set likelihood=gaussian."
             )
+        image_shape = _image_shape(array.shape, o.rows, o.path)
         train, test = split(len(x), o.num_test or max(1, len(x) // 5), generator)
         return Data(
             x_train=values[train],
             x_test=values[test],
-            image_shape=_image_shape(array.shape, o.rows, o.path),
+            image_shape=image_shape,
             observation_model=o.likelihood,
             pixels=_words(x, bounded, divisor),
             bounded=bounded,
-            understood=_understood(found, divisor, len(train), len(test), o.path),
+            understood=_understood(found, divisor, image_shape, len(train), len(test), o.path),
         )
 
 
@@ -108,15 +109,19 @@ def _words(x: npt.NDArray[np.float32], bounded: bool, divisor: float) -> str:
     return f"values in [0, 1], {treated}" if bounded else f"values, {treated}"
 
 
-def _understood(found: Read, divisor: float, num_train: int, num_test: int, path: str) -> str:
+def _understood(
+    found: Read, divisor: float, image_shape: tuple[int, int], num_train: int, num_test: int, path: str
+) -> str:
     """The text of `Data.understood`."""
     values = found.values
-    size = " x ".join(map(str, values.shape[1:]))
-    of = "image" if found.is_image else "array" if values.ndim == 3 else "row"
+    size = " x ".join(map(str, image_shape))
+    what = f"images of {size} pixels" if found.is_image else f"arrays of {size} values"
+    if values.ndim == 2:
+        what = f"rows of {values.shape[1]} values, taken as {size} images"
     low, high = (f"{float(end):.4g}" for end in (values.min(), values.max()))
     treated = "as given" if divisor == 1 else f"divided by {divisor:g}"
     parts = [
-        f"{len(values):,} {of}s of {size} {'pixels' if found.is_image else 'values'}",
+        f"{len(values):,} {what}",
         *found.words,
         f"{values.dtype} from {low} to {high}, {treated}",
         f"{num_train:,} for training and {num_test:,} for testing",
