@@ -24,7 +24,7 @@ def check_size(shape: Sequence[int], where: str) -> None:
 def gunzip(packed: bytes, size: int) -> bytes:
     """The content of a gzip file of at most ``size`` bytes; other bytes are taken to be unpacked already.
 
-    Unpacks at most one byte more than that, whatever the file holds; raises DataError if there is more.
+    Unpacks at most one byte more than that, whatever the file holds; raises ValueError if there is more.
 
     >>> import gzip
     >>> gunzip(gzip.compress(b"abc"), 3), gunzip(b"abc", 3)
@@ -34,7 +34,7 @@ def gunzip(packed: bytes, size: int) -> bytes:
         return packed
     content = inflate(packed, size + 1, zlib.MAX_WBITS | 16)
     if len(content) > size:
-        raise DataError(f"it unpacks to more than the {size:,} bytes that are expected")
+        raise ValueError(f"it unpacks to more than the {size:,} bytes that are expected")
     return content
 
 

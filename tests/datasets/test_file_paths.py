@@ -69,9 +69,7 @@ def test_the_options_of_a_file_do_not_change_its_split(here: Path) -> None:
     assert torch.equal(usual.x_test, other.x_test)
 
 
-@pytest.mark.parametrize(
-    "name", ["a,b.npy", "a b.npy", "a[1.npy", "a]1.npy", "a[1].npy", "it's.npy", "a=b.npy", "ä.npy"]
-)
+@pytest.mark.parametrize("name", ["a,b.npy", "a b.npy", "a[1.npy", "a]1.npy", "a[1].npy", "it's.npy", "a=b.npy"])
 def test_names_with_every_character(here: Path, name: str) -> None:
     np.save(name, X)
     quote = '"' if "'" in name else "'"
