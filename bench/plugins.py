@@ -150,7 +150,8 @@ def resolve(kind: str, text: str) -> tuple[PluginRef, dict[str, str]]:
     if opener and text.strip() not in known and _exists(text) and not text.endswith(".py"):
         return known[opener], {"path": text}
     name, settings = parse_call(text)
-    if opener and name not in known and any(mark in name for mark in "/\\.") and not name.endswith(".py"):
+    is_path = any(mark in name for mark in "/\\.") or _exists(name)
+    if opener and name not in known and is_path and not name.endswith(".py"):
         return known[opener], {"path": name, **settings}
     if name.endswith(".py") or "/" in name or "\\" in name:
         path = Path(name).expanduser()
