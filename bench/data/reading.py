@@ -59,8 +59,8 @@ def read(options: ReadOptions) -> Read:
     _refuse_unused(options, path, used)
     try:
         values, words = reader(options, path)
-    except DataError:
-        raise
+    except DataError as error:
+        raise DataError(_printable(str(error))) from error
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror or error}): check its permissions.") from error
     except MemoryError as error:
@@ -74,7 +74,7 @@ def read(options: ReadOptions) -> Read:
     if options.datapoints == "last":
         values = np.moveaxis(values, -1, 0)
     check_size(values.shape, str(path))
-    return Read(values, words, is_image=path.is_dir())
+    return Read(values, [_printable(each, 300) for each in words], is_image=path.is_dir())
 
 
 def _format(path: Path) -> tuple[str, tuple[Reader, tuple[str, ...]]]:
@@ -95,8 +95,13 @@ def _refuse_unused(options: ReadOptions, path: Path, used: tuple[str, ...]) -> N
 
 
 def _brief(error: BaseException) -> str:
-    text = str(error).strip().split("\n")[0] or type(error).__name__
-    return text if len(text) <= 200 else f"{text[:200]}..."
+    return _printable(str(error).strip().split("\n")[0] or type(error).__name__, 300)
+
+
+def _printable(text: str, longest: int = 1200) -> str:
+    """A text that quotes a file, on one line and without what a terminal would obey."""
+    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    return shown if len(shown) <= longest else f"{shown[: longest - 250]} ... {shown[-240:]}"
 
 
 # By format: the reader, and the options that it uses.

@@ -153,3 +153,9 @@ def test_the_labels_of_the_digits_are_noticed(tmp_path: Path) -> None:
     text = "\n".join(",".join(map(str, row)) for row in table)
     assert "column 65 looks like labels (0 to 9" in refusal(tmp_path, text, divide_by=16)
     assert load(tmp_path, text, divide_by=16, drop="65").image_shape == (8, 8)
+
+
+def test_a_cell_cannot_command_the_terminal(tmp_path: Path) -> None:
+    said = refusal(tmp_path, "a,b\n0,\x1b[2J" + "x" * 5000 + "\n0,1\n")
+    assert "got '\\x1b[2Jxx" in said
+    assert len(said) < 1500
