@@ -93,7 +93,7 @@ def test_npz(tmp_path: Path, images: np.ndarray, flat: list[list[float]], save: 
 
 
 @pytest.mark.parametrize(
-    "header", ["", "a,b,c\n", "\na,,c\n", "# a,b,c\n"], ids=["none", "names", "blank line", "mark"]
+    "header", ["", "a,b,c\n", "\na,b,c\n", "# a,b,c\n"], ids=["none", "names", "blank line", "mark"]
 )
 def test_csv_with_and_without_a_header(tmp_path: Path, header: str) -> None:
     path = tmp_path / "a.csv"
