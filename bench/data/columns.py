@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from bench.errors import DataError, did_you_mean
 
 Array = npt.NDArray[Any]
 
-UNNAMED = {"", "unnamed: 0"}  # how pandas writes an index, and reads it back
-NOT_VALUES = {"index", "idx", "id", "row", "label", "labels", "class", "classes", "target", "targets", "y", "category"}
+UNNAMED = re.compile(r"|unnamed: [\d.]+", re.IGNORECASE)  # how pandas writes an index, and reads it back
+NOT_VALUES = re.compile(
+    r"(.*[_ ])?(index|idx|id|ids|row|labels?|class|classes|targets?|category|species|digit|sample)|y", re.IGNORECASE
+)
 NUM_SORTED = 8  # rows from which a column of consecutive numbers in any order is an index
 MAX_CLASSES = 100
 
@@ -50,7 +53,7 @@ def checked(values: Array, names: Sequence[str], path: Path) -> tuple[Array, lis
 
     Raises DataError if a column looks like an index or a label by its name or its values.
     """
-    index = [i for i, name in enumerate(names) if name.lower() in UNNAMED]
+    index = [i for i, name in enumerate(names) if UNNAMED.fullmatch(name)]
     if index == [0] and values.shape[1] > 1 and _is_distinct(values[:, 0]):
         return _refused(values[:, 1:], names[1:], path, 1), ["left out: column 1, an index without a name"]
     if index:
@@ -60,7 +63,7 @@ def checked(values: Array, names: Sequence[str], path: Path) -> tuple[Array, lis
 
 def _refused(values: Array, names: Sequence[str], path: Path, offset: int) -> Array:
     """The values, if no column looks like something else; ``offset`` columns were left out before them."""
-    by_name = [i for i, name in enumerate(names) if name.lower() in NOT_VALUES]
+    by_name = [i for i, name in enumerate(names) if NOT_VALUES.fullmatch(name)]
     by_value = _indices(values) or _labels(values)
     for column, what in (*((i, "an index or a label, by its name") for i in by_name), *by_value):
         shown = described(column + offset, [""] * offset + list(names) if names else [])

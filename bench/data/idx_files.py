@@ -17,6 +17,8 @@ from bench.errors import DataError
 Array = npt.NDArray[Any]
 
 NAME = re.compile(r".*(idx\d?-(ubyte|byte|short|int|float|double)|\.idx\d?)(\.gz)?", re.IGNORECASE)
+GZIP = b"\x1f\x8b"
+LONGEST_HEADER = 4 + 4 * 255  # bytes
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
@@ -27,14 +29,14 @@ def is_idx(path: Path) -> bool:
 
 def read_idx(path: Path) -> tuple[Array, list[str]]:
     """The array of an idx file; its header says how much is unpacked at most."""
-    raw = path.read_bytes()
-    if not raw.startswith(b"\x1f\x8b"):
-        return parse(raw, str(path)), []
-    with gzip.open(path) as stream:
-        head = stream.read(4 + 4 * 255)  # the longest header there can be
-    dtype, shape = _header(head, str(path))
-    size = 4 + 4 * len(shape) + dtype.itemsize * math.prod(shape)
-    return parse(gunzip(raw, size), str(path)), []
+    with path.open("rb") as stream:
+        is_packed = stream.read(2) == GZIP
+    with gzip.open(path) if is_packed else path.open("rb") as stream:
+        dtype, shape = _header(stream.read(LONGEST_HEADER), str(path))
+    size, held = 4 + 4 * len(shape) + dtype.itemsize * math.prod(shape), path.stat().st_size
+    if held > size + 2**20:  # packed or not
+        raise ValueError(f"its header declares {size:,} bytes, and {held:,} are there")
+    return parse(gunzip(path.read_bytes(), size), str(path)), []
 
 
 def parse(content: bytes, where: str) -> Array:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Sequence
+from pathlib import Path
 
 from bench.errors import DataError
 
 MAX_VALUES = 1_000_000_000  # 4 GB as float32
-MAX_BYTES = 8 * MAX_VALUES  # of one file: as many values, in double precision
+MAX_BYTES = 8 * MAX_VALUES  # of a file: as many values, in double precision
+MAX_WHOLE = 2_000_000_000  # bytes of a file that has to be read as a whole
 
 
 def check_size(shape: Sequence[int], where: str) -> None:
@@ -19,6 +21,13 @@ def check_size(shape: Sequence[int], where: str) -> None:
     if math.prod(int(size) for size in shape) > MAX_VALUES:
         sizes = " x ".join(f"{size:,}" for size in shape)
         raise DataError(f"{where} must hold at most {MAX_VALUES:,} values (it declares {sizes}): use a part of it.")
+
+
+def check_bytes(path: Path, largest: int) -> None:
+    """Raise DataError if a file has more than ``largest`` bytes."""
+    held = path.stat().st_size
+    if held > largest:
+        raise DataError(f"{path} must have at most {largest:,} bytes (got {held:,}): use a part of it, or a .npy file.")
 
 
 def gunzip(packed: bytes, size: int) -> bytes:

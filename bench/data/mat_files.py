@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.data import array_files
-from bench.data.limits import check_size, inflate
+from bench.data.limits import MAX_WHOLE, check_bytes, check_size, inflate
 from bench.errors import DataError
 
 Array = npt.NDArray[Any]
@@ -28,6 +28,7 @@ def read_mat(path: Path, key: str, datapoints: str) -> tuple[Array, list[str]]:
 
     MATLAB keeps datapoints as columns as often as rows, so that the axis has to be said.
     """
+    check_bytes(path, MAX_WHOLE)
     raw = path.read_bytes()
     if raw.startswith((b"MATLAB 7.3", b"\x89HDF")):
         raise DataError(f"{path} is a MATLAB file of version 7.3: save it with '-v7', or as .npy.")

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import stat
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
-from bench.data.limits import MAX_BYTES
+from bench.data.limits import MAX_BYTES, check_bytes
 from bench.errors import DataError
-
-ResultT = TypeVar("ResultT")
 
 
 def locate(text: str) -> Path:
@@ -20,13 +15,19 @@ def locate(text: str) -> Path:
     Raises DataError if there is none, if it cannot be reached, and for pipes, devices and files of absurd size.
     """
     path = expanded(text)
-    status = attempt(path, lambda: os.stat(path))  # noqa: PTH116  # Path.stat resolves nothing else
-    if stat.S_ISDIR(status.st_mode):
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError as error:
+        kind = "is a link to nothing" if path.is_symlink() else "does not exist"
+        raise DataError(f"{path} {kind} (looked for {path.absolute()}): give the path of a file or folder.") from error
+    except (OSError, ValueError) as error:  # ValueError: the path holds a NUL
+        reason = (error.strerror if isinstance(error, OSError) else str(error)) or str(error)
+        raise DataError(f"{_shortened(path)} cannot be read ({reason}): give the path of a readable file.") from error
+    if stat.S_ISDIR(mode):
         return path
-    if not stat.S_ISREG(status.st_mode):
+    if not stat.S_ISREG(mode):
         raise DataError(f"{path} must be a file or a folder (it is a pipe or a device): save the data to a file first.")
-    if status.st_size > MAX_BYTES:
-        raise DataError(f"{path} must have at most {MAX_BYTES:,} bytes (got {status.st_size:,}): use a part of it.")
+    check_bytes(path, MAX_BYTES)
     return path
 
 
@@ -36,18 +37,6 @@ def expanded(text: str) -> Path:
         return Path(text).expanduser()
     except RuntimeError as error:
         raise DataError(f"{text} cannot be found ({error}): write the path without '~'.") from error
-
-
-def attempt(path: Path, action: Callable[[], ResultT]) -> ResultT:
-    """The result of an ``action`` on a path; raises DataError with the operating system's reason if it is refused."""
-    try:
-        return action()
-    except FileNotFoundError as error:
-        kind = "is a link to nothing" if path.is_symlink() else "does not exist"
-        raise DataError(f"{path} {kind} (looked for {path.absolute()}): give the path of a file or folder.") from error
-    except (OSError, ValueError) as error:  # ValueError: the path holds a NUL
-        reason = (error.strerror if isinstance(error, OSError) else str(error)) or str(error)
-        raise DataError(f"{_shortened(path)} cannot be read ({reason}): give the path of a readable file.") from error
 
 
 def _shortened(path: Path) -> str:

@@ -13,11 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from bench.data.limits import MAX_WHOLE, check_bytes
 from bench.errors import DataError
 
 Array = npt.NDArray[Any]
 
 SEPARATORS = {";": "semicolons", "\t": "tabs", ",": "commas"}  # in the order of preference; else spaces
+NUM_PEEKED = 4096  # bytes that show whether a file is text
 NUM_SAMPLED = 50  # lines that show what separates the values
 DECIMAL = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
@@ -59,7 +61,11 @@ class Table:
 
 def parse(path: Path) -> Table:
     """The lines of a file, in UTF-8 with or without a byte-order mark."""
-    raw = path.read_bytes()
+    check_bytes(path, MAX_WHOLE)
+    with path.open("rb") as stream:
+        raw = stream.read(NUM_PEEKED)
+        if b"\0" not in raw:
+            raw += stream.read()
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -76,6 +76,24 @@ def test_idx(tmp_path: Path) -> None:
         idx_files.parse(b"\0\0\x08\xff" + bytes(8), "x")
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.npy", "a.idx", "a.mat"])
+def test_a_sparse_file_is_not_read(tmp_path: Path, name: str) -> None:
+    """It takes no space on the disk, and would take all of the memory."""
+    start = {
+        "a.csv": b"0,1\n",
+        "a.npy": header((2, 2)),
+        "a.idx": b"\0\0\x08\x02" + struct.pack(">II", 2, 2),
+        "a.mat": b"",
+    }
+    with (tmp_path / name).open("wb") as stream:
+        stream.write(start[name])
+        stream.truncate(7_000_000_000)
+    assert name in refusal(tmp_path / name)
+    with (tmp_path / name).open("r+b") as stream:
+        stream.truncate(50_000_000_000)
+    assert "must have at most 8,000,000,000 bytes (got 50,000,000,000)" in refusal(tmp_path / name)
+
+
 def test_a_small_gzip_is_not_unpacked_beyond_what_is_expected() -> None:
     packed = gzip.compress(bytes(10 * MILLION))
     with pytest.raises(ValueError, match="unpacks to more than the 1,000 bytes"):

@@ -159,3 +159,15 @@ def test_a_cell_cannot_command_the_terminal(tmp_path: Path) -> None:
     said = refusal(tmp_path, "a,b\n0,\x1b[2J" + "x" * 5000 + "\n0,1\n")
     assert "got '\\x1b[2Jxx" in said
     assert len(said) < 1500
+
+
+@pytest.mark.parametrize("name", ["ID", "image_id", "Label", "class label", "target", "y", "species"])
+def test_names_of_labels_and_indices(tmp_path: Path, name: str) -> None:
+    text = NAMED.assign(**{name: 0.5}).to_csv(index=False)
+    assert f"column 6 ('{name}') looks like an index or a label, by its name" in refusal(tmp_path, text)
+    is_x(load(tmp_path, text, drop=name))
+
+
+@pytest.mark.parametrize("name", ["width", "idle", "rowing", "years", "classic", "valid"])
+def test_names_of_values(tmp_path: Path, name: str) -> None:
+    assert load(tmp_path, NAMED.assign(**{name: 0.5}).to_csv(index=False)).x_train.shape == (16, 6)
