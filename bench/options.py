@@ -11,11 +11,15 @@ import math
 import types
 import typing
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
 from bench.errors import OptionError, did_you_mean
 
 OptionsT = TypeVar("OptionsT")
+
+QUOTES = ("'", '"')
+HOW_TO_QUOTE = "write name[key=value,...], and quote a value that holds a comma or a bracket, as in path='a,b.npy'"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,13 +36,15 @@ def option(
     above: float | None = None,
     maximum: float | None = None,
     candidates: tuple[float, ...] | Mapping[str, tuple[float, ...]] = (),
+    location: bool = False,
 ) -> Any:
     """Declare an option as a dataclass field, with a line of help, a unit and a range.
 
     The type is the field's annotation: ``int``, ``float``, ``bool``, ``str``, a ``Literal``, or a union of these.
     ``minimum`` and ``maximum`` are inclusive bounds, ``above`` is an exclusive lower bound. ``candidates`` are the
     values that ``auto`` chooses from, or a mapping from the name of the optimiser to such values. A ``default`` of
-    ``dataclasses.MISSING`` makes the option required.
+    ``dataclasses.MISSING`` makes the option required. ``location`` marks a path: where it lies and how it is spelt make
+    no difference to what a trial is.
 
     Example:
         >>> @dataclasses.dataclass(frozen=True)
@@ -58,37 +64,47 @@ def option(
         "above": above,
         "maximum": maximum,
         "candidates": candidates,
+        "location": location,
     }
     return dataclasses.field(default=default, metadata=metadata)
 
 
 def split_list(text: str) -> list[str]:
-    """Split a list at its commas, except for those inside brackets.
+    """Split a list at its commas, except for those inside brackets and those inside quotes around a value.
 
     Example:
-        >>> split_list("a[x=1,y=2],b")
-        ['a[x=1,y=2]', 'b']
+        >>> split_list("a[x=1,y='p,q'],b")
+        ["a[x=1,y='p,q']", 'b']
     """
     parts, depth, start = [], 0, 0
+    quote, before = "", ""  # the quote that is open, and the last character that is not a space
     for i, char in enumerate(text):
-        depth += (char == "[") - (char == "]")
-        if char == "," and depth == 0:
-            parts.append(text[start:i].strip())
-            start = i + 1
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in QUOTES and before == "=":
+            quote = char
+        else:
+            depth += (char == "[") - (char == "]")
+            if char == "," and depth == 0:
+                parts.append(text[start:i].strip())
+                start = i + 1
+        before = char if char.strip() else before
     parts.append(text[start:].strip())
-    if depth != 0:
-        raise OptionError(f"Brackets do not match in {text!r}: write name[key=value,...].")
+    if depth != 0 or quote:
+        raise OptionError(
+            f"{'A quote is left open' if quote else 'Brackets do not match'} in {text!r}: {HOW_TO_QUOTE}."
+        )
     if not all(parts):
         raise OptionError(f"The list {text!r} has an empty entry: separate entries by single commas.")
     return parts
 
 
 def parse_call(text: str) -> tuple[str, dict[str, str]]:
-    """Split ``name[key=value,...]`` into the name and its settings, both as text.
+    """Split ``name[key=value,...]`` into the name and its settings, both as text; quotes around a value are removed.
 
     Example:
-        >>> parse_call("aevb[num_samples=5]")
-        ('aevb', {'num_samples': '5'})
+        >>> parse_call("file[path='one, two.npy',rows=8]")
+        ('file', {'path': 'one, two.npy', 'rows': '8'})
     """
     name, bracket, rest = text.strip().partition("[")
     if not name or (bracket and not rest.endswith("]")):
@@ -97,11 +113,25 @@ def parse_call(text: str) -> tuple[str, dict[str, str]]:
     for part in split_list(rest[:-1]) if bracket and rest != "]" else []:
         key, equals, value = part.partition("=")
         if not equals or not key.strip() or not value.strip():
-            raise OptionError(f"Cannot read {part!r} in {text!r}: write key=value.")
+            raise OptionError(f"Cannot read {part!r} in {text!r}: {HOW_TO_QUOTE}.")
         if key.strip() in settings:
             raise OptionError(f"{key.strip()!r} is set twice in {text!r}.")
-        settings[key.strip()] = value.strip()
+        settings[key.strip()] = _unquoted(value.strip())
     return name.strip(), settings
+
+
+def _unquoted(value: str) -> str:
+    return value[1:-1] if len(value) > 1 and value[0] in QUOTES and value[-1] == value[0] else value
+
+
+def _quoted_if_needed(value: str) -> str:
+    """A text as `parse_call` reads it back, in quotes only if it has to be."""
+    try:
+        plain = split_list(f"={value}") == [f"={value}"] and _unquoted(value) == value.strip() != ""
+    except OptionError:
+        plain = False
+    quote = "'" if "'" not in value else '"'
+    return value if plain else f"{quote}{value}{quote}"
 
 
 def build(cls: type[OptionsT], settings: Mapping[str, object], owner: str) -> OptionsT:
@@ -202,10 +232,39 @@ def names(cls: type[object]) -> list[str]:
     return [f.name for f in dataclasses.fields(cast(Any, cls))]
 
 
+def defaults(cls: type[object]) -> dict[str, object]:
+    """Return the default values by name; options that are required or say where something lies are left out."""
+    fields = dataclasses.fields(cast(Any, cls))
+    return {
+        f.name: f.default for f in fields if f.default is not dataclasses.MISSING and not f.metadata.get("location")
+    }
+
+
+def located(options: object) -> dict[str, str]:
+    """Return what the options that are paths name: the last part of each, after links are followed.
+
+    Example:
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Source:
+        ...     path: str = option("", "where", location=True)
+        >>> located(Source("./data/../data/x.npy"))
+        {'path': 'x.npy'}
+    """
+    fields = [f for f in dataclasses.fields(cast(Any, options)) if f.metadata.get("location")]
+    return {f.name: _last_part(str(getattr(options, f.name))) for f in fields}
+
+
+def _last_part(path: str) -> str:
+    try:
+        return Path(path).expanduser().resolve().name
+    except (OSError, RuntimeError, ValueError):  # too long, no such user, a NUL: reading it will say so
+        return Path(path).name
+
+
 def call_name(name: str, options: object) -> str:
     """Return ``name`` with the options that differ from their defaults, such as ``aevb[num_samples=5]``."""
     changed = [
-        f"{f.name}={text(getattr(options, f.name))}"
+        f"{f.name}={_quoted_if_needed(text(getattr(options, f.name)))}"
         for f in dataclasses.fields(cast(Any, options))
         if getattr(options, f.name) != f.default
     ]

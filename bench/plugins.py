@@ -61,12 +61,14 @@ class Kind:
     """A kind of plugin: its contract (``module:class``) and the package that holds the shipped ones.
 
     Every file in the package's folder is a plugin, named after the file. Other packages provide theirs as entry points
-    in the group with the package's name.
+    in the group with the package's name. A path that is no Python file stands for the plugin ``opener`` with this
+    ``path``.
     """
 
     name: str
     contract: str
     package: str
+    opener: str = ""
 
     def shipped_names(self) -> tuple[str, ...]:
         """Return the names of the shipped plugins."""
@@ -83,7 +85,7 @@ KINDS = {
     kind.name: kind
     for kind in (
         Kind("algorithm", "bench.algorithm:Algorithm", "bench.algorithms"),
-        Kind("dataset", "bench.dataset:Dataset", "bench.datasets"),
+        Kind("dataset", "bench.dataset:Dataset", "bench.datasets", opener="file"),
         Kind("model", "bench.architecture:Architecture", "bench.architectures"),
         Kind("decoder", "bench.models.observation:ObservationModel", "bench.models.observations"),
         Kind("estimator", "bench.estimator:Estimator", "bench.estimators"),
@@ -155,14 +157,21 @@ def resolve(kind: str, text: str) -> tuple[PluginRef, dict[str, str]]:
     Example:
         >>> resolve("algorithm", "aevb[num_samples=5]")
         (PluginRef(kind='algorithm', name='aevb', source='shipped'), {'num_samples': '5'})
+        >>> resolve("dataset", "data/x.npy[rows=8]")
+        (PluginRef(kind='dataset', name='file', source='shipped'), {'path': 'data/x.npy', 'rows': '8'})
     """
+    opener, known = KINDS[kind].opener, find(kind)
+    if opener and text.strip() not in known and _exists(text) and not text.endswith(".py"):
+        return known[opener], {"path": text}
     name, settings = parse_call(text)
+    is_path = any(mark in name for mark in "/\\.") or _exists(name)
+    if opener and name not in known and is_path and not name.endswith(".py"):
+        return known[opener], {"path": name, **settings}
     if is_file(text):
         path = Path(name).expanduser()
         if not path.is_file():
             raise PluginError(f"The {kind} file {name!r} does not exist: give the path of a Python file.")
         return PluginRef(kind, path.stem, str(path.resolve())), settings
-    known = find(kind)
     if name not in known:
         raise UnknownName(f"Unknown {kind} {name!r}.{did_you_mean(name, known)}")
     return known[name], settings
@@ -176,6 +185,13 @@ def is_file(text: str) -> bool:
     """
     name, _ = parse_call(text)
     return name.endswith(".py") or "/" in name or "\\" in name
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).expanduser().exists()
+    except (OSError, RuntimeError, ValueError):  # not allowed, too long, no such user: it is read in another way
+        return False
 
 
 def kind_of(text: str) -> str:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from bench.data.array_files import read_array
+from bench.data import scale
+from bench.data.reading import Read, ReadOptions, read
 from bench.data.split import split
 from bench.dataset import Data, Dataset
 from bench.errors import DataError
@@ -23,23 +22,24 @@ Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
-class FileOptions:
+class FileOptions(ReadOptions):
     """Options of `file`."""
 
-    path: str = option(dataclasses.MISSING, "a .npy, .npz or .csv file, or a folder of images")
     likelihood: str = option("bernoulli", "the observation model p(x|z); gaussian for values outside [0, 1]")
     num_test: int = option(0, "number of datapoints held out at random; 0: a fifth", unit="datapoints", minimum=0)
-    divide_by: float = option(0, "divisor of all values; 0: 255 for 8-bit integers and images, otherwise 1", minimum=0)
+    divide_by: float | Literal["auto"] = option(
+        "auto", "divisor of all values; auto: 255 for 8-bit pixels, otherwise 1, and refuse what may be either", above=0
+    )
     rows: int = option(0, "image rows, if the array is [N, D]; 0: the most nearly square image", minimum=0)
-    key: str = option("", "name of the array in an .npz file; empty: x, or the only one")
 
 
 class File(Dataset[FileOptions]):
-    """Your own data: a .npy, .npz or .csv file, or a folder of images; one datapoint per row or image.
+    """Your own data: an array, a table or a folder of images; one datapoint per row or image.
 
-    [N, D] or [N, H, W] of any numeric type; 8-bit values are divided by 255; a random split.  Values must lie in
-    [0, 1], unless ``likelihood`` is Gaussian.  A .csv file may have one header line.  A relative path starts from the
-    working directory.
+    [N, D] or [N, H, W] of any numeric type, from .npy, .npz, .mat, .csv, .tsv and idx files, or a folder of images; a
+    random split.  Values must lie in [0, 1], unless ``likelihood`` is Gaussian; pixels are divided by 255.  What may
+    mean one thing or another is refused, and options decide.  A relative path starts from the working directory.
+    Instead of ``file[path=x.npy]`` you may write ``x.npy``.
     """
 
     Options = FileOptions
@@ -47,32 +47,34 @@ class File(Dataset[FileOptions]):
     def load(self, generator: torch.Generator) -> Data:
         """See `Dataset.load`; ``generator`` draws the split."""
         o = self.options
-        path = Path(o.path).expanduser()
-        array = read_array(path, o.key)
+        found = read(o)
+        array = found.values
         if array.ndim not in {2, 3} or 0 in array.shape or len(array) < 2:
-            raise DataError(f"{path} must be [N, D] or [N, H, W] with N of at least 2 (got {list(array.shape)}).")
-        divisor = o.divide_by or (255.0 if array.dtype == np.uint8 else 1.0)
-        x = _scaled(array, divisor, path)
+            raise DataError(f"{o.path} must be [N, D] or [N, H, W] with N of at least 2 (got {list(array.shape)}).")
+        divisor = scale.divisor(found, o.divide_by, o.path)
+        x = _scaled(array, divisor, o.path)
         bounded = bool(x.min() >= 0 and x.max() <= 1)
         values = torch.from_numpy(x)
         refusal = observation_model(o.likelihood).refusal(values)
         if refusal:
             raise DataError(
-                f"{path} does not suit likelihood={o.likelihood}, which {refusal}: rescale its values, for instance by "
-                "divide_by=255, or set likelihood=gaussian."
+                f"{o.path} does not suit likelihood={o.likelihood}, which {refusal}: rescale its values, for instance "
+                "by divide_by=255, or set likelihood=gaussian."
             )
+        image_shape = _image_shape(array.shape, o.rows, o.path)
         train, test = split(len(x), o.num_test or max(1, len(x) // 5), generator)
         return Data(
             x_train=values[train],
             x_test=values[test],
-            image_shape=_image_shape(array.shape, o.rows, path),
+            image_shape=image_shape,
             observation_model=o.likelihood,
             pixels=_words(x, bounded, divisor),
             bounded=bounded,
+            understood=_understood(found, divisor, image_shape, len(train), len(test), o.path),
         )
 
 
-def _scaled(array: Array, divisor: float, path: Path) -> npt.NDArray[np.float32]:
+def _scaled(array: Array, divisor: float, path: str) -> npt.NDArray[np.float32]:
     """[N, D] float32, all finite."""
     with np.errstate(over="ignore"):  # values too large for float32 become infinite and are reported below
         x = array.reshape(len(array), -1).astype(np.float32) / np.float32(divisor)
@@ -86,7 +88,7 @@ def _scaled(array: Array, divisor: float, path: Path) -> npt.NDArray[np.float32]
     return x
 
 
-def _image_shape(shape: tuple[int, ...], rows: int, path: Path) -> tuple[int, int]:
+def _image_shape(shape: tuple[int, ...], rows: int, path: str) -> tuple[int, int]:
     """(rows, columns): the file's, or D values as an image of ``rows``, or as nearly square as D allows."""
     if len(shape) == 3:
         if rows not in {0, shape[1]}:
@@ -105,3 +107,23 @@ def _words(x: npt.NDArray[np.float32], bounded: bool, divisor: float) -> str:
     if ((x == 0) | (x == 1)).all():
         return f"binary values, {treated}"
     return f"values in [0, 1], {treated}" if bounded else f"values, {treated}"
+
+
+def _understood(
+    found: Read, divisor: float, image_shape: tuple[int, int], num_train: int, num_test: int, path: str
+) -> str:
+    """The text of `Data.understood`."""
+    values = found.values
+    size = " x ".join(map(str, image_shape))
+    what = f"images of {size} pixels" if found.is_image else f"arrays of {size} values"
+    if values.ndim == 2:
+        what = f"rows of {values.shape[1]} values, taken as {size} images"
+    low, high = (f"{float(end):.4g}" for end in (values.min(), values.max()))
+    treated = "as given" if divisor == 1 else f"divided by {divisor:g}"
+    parts = [
+        f"{len(values):,} {what}",
+        *found.words,
+        f"{values.dtype} from {low} to {high}, {treated}",
+        f"{num_train:,} for training and {num_test:,} for testing",
+    ]
+    return f"{path}: {'; '.join(parts)}."

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import io
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import torch
 
+from bench.data import mat_files
 from bench.data.downloads import RemoteFile, fetch
 from bench.data.split import split
 from bench.dataset import Data, Dataset
 from bench.options import option
 
+SHAPE = (560, 1965)  # one column per frame
 
-def _frames(raw: bytes) -> bytes:
+
+def _frames(raw: bytes, size: int) -> bytes:  # noqa: ARG001  # the shape says the size
     """The C-contiguous bytes of variable ``ff``, uint8 [560, 1965], of a MATLAB file."""
-    from scipy.io import loadmat
-
-    frames: bytes = np.ascontiguousarray(loadmat(io.BytesIO(raw))["ff"]).tobytes()
-    return frames
+    return np.ascontiguousarray(mat_files.load(raw, "ff", SHAPE, "the file")).tobytes()
 
 
 FILE = RemoteFile(
     name="frey_rawface.mat",
     sha256="fbd70c2c992104024a20f4d253da1a1132eb6bf8ed142dccbe7d2b1743b705c4",
+    size=math.prod(SHAPE),
     urls=(
         "https://cs.nyu.edu/~roweis/data/frey_rawface.mat",
         "https://cs.nyu.edu/home/people/in_memoriam/roweis/data/frey_rawface.mat",
@@ -56,7 +57,7 @@ class FreyFace(Dataset[FreyFaceOptions]):
 
     def load(self, generator: torch.Generator) -> Data:
         """See `Dataset.load`; ``generator`` draws the split."""
-        frames = np.frombuffer(fetch(FILE), np.uint8).reshape(560, 1965)  # one column per frame
+        frames = np.frombuffer(fetch(FILE), np.uint8).reshape(SHAPE)
         x = torch.tensor(frames).T.float().div_(255)  # [1965, 560]
         train, test = split(len(x), self.options.num_test, generator)
         return Data(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from bench.data import idx_files
 from bench.data.binarize import BinarizeOptions, binarized
 from bench.data.downloads import RemoteFile, fetch
 from bench.dataset import Data, Dataset
@@ -15,12 +15,12 @@ MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
     "https://raw.githubusercontent.com/fgnt/mnist/master/",
 )
-# SHA-256 of the unpacked idx files.
+# SHA-256 of the unpacked idx files, and their bytes.
 CONTENT = {
-    "train-images-idx3-ubyte.gz": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-    "train-labels-idx1-ubyte.gz": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-    "t10k-images-idx3-ubyte.gz": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-    "t10k-labels-idx1-ubyte.gz": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    "train-images-idx3-ubyte.gz": ("ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db", 47040016),
+    "train-labels-idx1-ubyte.gz": ("65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5", 60008),
+    "t10k-images-idx3-ubyte.gz": ("0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7", 7840016),
+    "t10k-labels-idx1-ubyte.gz": ("ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2", 10008),
 }
 
 
@@ -48,17 +48,17 @@ class MNIST(Dataset[BinarizeOptions]):
 
 
 def _images(name: str) -> Tensor:
-    """[N, 784] in [0, 1], after a header of four 4-byte numbers."""
-    return _values(name, 16).reshape(-1, 784).float().div_(255)
+    """[N, 784] in [0, 1]."""
+    return _values(name).reshape(-1, 784).float().div_(255)
 
 
 def _labels(name: str) -> Tensor:
-    """[N] of 0 to 9, after a header of two 4-byte numbers."""
-    return _values(name, 8).long()
+    """[N] of 0 to 9."""
+    return _values(name).long()
 
 
-def _values(name: str, header: int) -> Tensor:
+def _values(name: str) -> Tensor:
     others = tuple(other for other in CONTENT if other != name)
     urls = tuple(mirror + name for mirror in MIRRORS)
-    content = fetch(RemoteFile(name, CONTENT[name], urls, companions=others))
-    return torch.tensor(np.frombuffer(content, np.uint8, offset=header))
+    content = fetch(RemoteFile(name, *CONTENT[name], urls, companions=others))
+    return torch.tensor(idx_files.parse(content, name))

@@ -13,6 +13,8 @@ from bench.errors import OptionError
 from bench.options import option
 from bench.statistics import ppca
 
+MAX_VALUES = 100_000_000  # drawn in double precision: 0.8 GB
+
 
 @dataclass(frozen=True)
 class PPCAOptions:
@@ -25,9 +27,15 @@ class PPCAOptions:
     num_test: int = option(1000, "test datapoints", unit="datapoints", minimum=1)
 
     def __post_init__(self) -> None:
-        """Refuse a plane that fills all dimensions, from which the noise could not be distinguished."""
+        """Refuse a plane that fills all dimensions, from which the noise could not be told, and what fills memory."""
         if self.rank >= self.pixels:
             raise OptionError(f"`rank` of ppca must be below `pixels`, {self.pixels} (got {self.rank}).")
+        count = (self.num_train + self.num_test + self.rank) * self.pixels
+        if count > MAX_VALUES:
+            raise OptionError(
+                f"`num_train`, `num_test` and `rank` of ppca, times `pixels`, must be at most {MAX_VALUES:,} values "
+                f"(got {count:,}): choose smaller ones."
+            )
 
 
 class PPCA(Dataset[PPCAOptions]):

@@ -136,7 +136,8 @@ def against_exact(size: Size, report: Report) -> None:
     """Add the section on linear-Gaussian models."""
     report.say("## Linear-Gaussian models, compared with the closed form")
     for z in (2, 5, 20):
-        data = load_data(Choice.parse("dataset", f"ppca[rank={z},pixels=40]"), 0)
+        choice = Choice.parse("dataset", f"ppca[rank={z},pixels=40]")
+        data = choice.create().load(seeds.generator("data", choice.identity, 0))  # a model of its own for each z
         model = trained("aevb[learning_rate=0.02]", data.x_train, z, "linear", "gaussian", size.budget).model
         x = data.x_test[: size.points]
         exact = estimated("exact", model, x, f"ppca z={z}").mean

@@ -26,6 +26,8 @@ def announce(plan: Plan, execution: Execution, console: Console) -> None:
         f"{min(execution.workers.count, max(1, todo))} at once, {quantity(execution.threads, 'thread')} each, "
         f"{study.budget:,} training samples per trial; results go to {escape(str(plan.store.path))}",
     )
+    if plan.understood:
+        _say(console, escape(plan.understood))
     if not plan.todo:
         _say(console, "Nothing to do: every trial is finished.")
     elif todo < len(plan.specs):

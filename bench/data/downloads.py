@@ -6,7 +6,6 @@ folder for downloads, ``BENCH_DATA_MIRROR`` a URL prefix to try before the built
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 import logging
@@ -15,32 +14,40 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from bench.data.limits import gunzip
+from bench.data.paths import expanded
 from bench.errors import DataError
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 TIMEOUT = (5.0, 30.0)  # seconds to connect, and to wait for the next bytes: a machine without network fails fast
 
 log = logging.getLogger(__name__)
 
 
-def gunzip(packed: bytes) -> bytes:
-    """The content of a gzip file; other bytes are taken to be unpacked already."""
-    return gzip.decompress(packed) if packed.startswith(b"\x1f\x8b") else packed
-
-
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file that mirrors offer: its name, its ``urls`` in the order to try, and the hash of its content.
+    """A file that mirrors offer: its name, its ``urls`` in the order to try, and hash and size of its content.
 
-    ``unpack`` maps the file's bytes to its content, and may raise anything if they are damaged; ``sha256`` is the hash
-    of the content, because mirrors pack the same content differently.  ``companions`` are files needed with it.
+    ``unpack`` maps the file's bytes and the ``size`` of the content (in bytes) to the content; it must not unpack more
+    than that, and may raise anything if the bytes are damaged.  ``sha256`` is the hash of the content, because mirrors
+    pack the same content differently.  ``companions`` are files needed with it.
     """
 
     name: str
     sha256: str
+    size: int
     urls: tuple[str, ...]
-    unpack: Callable[[bytes], bytes] = gunzip
+    unpack: Callable[[bytes, int], bytes] = gunzip
     companions: tuple[str, ...] = ()
+
+    @property
+    def largest(self) -> int:
+        """The bytes of the file, packed or not, that are read at most."""
+        return 2 * self.size + 2**20
 
 
 def fetch(file: RemoteFile) -> bytes:
@@ -52,23 +59,41 @@ def fetch(file: RemoteFile) -> bytes:
     given = _in_data_dir(file)
     if given is not None:
         return _read_given(file, given)
-    cached = cache_dir() / file.name
-    if cached.is_file():
+    folder = cache_dir()
+    cached = folder / file.name if folder is not None else None
+    if cached is not None and os.path.isfile(cached):  # noqa: PTH113  # Path.is_file raises if a folder is closed
         try:
-            return _checked(file, cached.read_bytes())
+            return _checked(file, _bytes(file, cached))
         except (DataError, OSError) as error:
             log.warning("The cached copy %s cannot be used and is downloaded again: %s", cached, error)
     raw, content = _download(file)
-    _keep(cached, raw)
+    if cached is not None:
+        _keep(cached, raw)
     return content
 
 
-def cache_dir() -> Path:
-    """The folder for downloads: BENCH_CACHE_DIR or, by default, the platform's folder for caches."""
+def cache_dir() -> Path | None:
+    """The folder for downloads: BENCH_CACHE_DIR or, by default, the platform's folder for caches.
+
+    None if the user has no home; raises DataError if BENCH_CACHE_DIR names an unknown user's.
+    """
     from platformdirs import user_cache_path
 
     named = os.environ.get("BENCH_CACHE_DIR")
-    return Path(named).expanduser() if named else user_cache_path("aevb-bench")
+    if named:
+        return _folder("BENCH_CACHE_DIR", named)
+    folder = user_cache_path("aevb-bench")
+    if not folder.is_absolute():  # "~" could not be expanded
+        log.warning("Downloads are not kept, because there is no home folder: set BENCH_CACHE_DIR to a folder.")
+        return None
+    return folder
+
+
+def _folder(variable: str, named: str) -> Path:
+    try:
+        return expanded(named)
+    except DataError as error:
+        raise DataError(f"{variable} must name a folder: {error}") from error
 
 
 def _in_data_dir(file: RemoteFile) -> Path | None:
@@ -76,17 +101,17 @@ def _in_data_dir(file: RemoteFile) -> Path | None:
     named = os.environ.get("BENCH_DATA_DIR")
     if not named:
         return None
-    folder = Path(named).expanduser()
-    if not folder.is_dir():
-        raise DataError(f"BENCH_DATA_DIR must name a folder (got '{named}'): correct or unset it.")
+    folder = _folder("BENCH_DATA_DIR", named)
+    if not os.path.isdir(folder):  # noqa: PTH112  # Path.is_dir raises if a parent is closed
+        raise DataError(f"BENCH_DATA_DIR must name a folder that can be read (got '{named}'): correct or unset it.")
     candidates = (folder / file.name, folder / file.name.removesuffix(".gz"))
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in candidates if os.path.lexists(path)), None)  # what is no file is refused
 
 
 def _read_given(file: RemoteFile, path: Path) -> bytes:
     """A damaged file of the user is an error: skipping it would hide what they meant to use."""
     try:
-        return _checked(file, path.read_bytes())
+        return _checked(file, _bytes(file, path))
     except (DataError, OSError) as error:
         raise DataError(
             f"{path} (found through BENCH_DATA_DIR) cannot be used: {error}. Replace it by a good copy, "
@@ -94,10 +119,21 @@ def _read_given(file: RemoteFile, path: Path) -> bytes:
         ) from error
 
 
+def _bytes(file: RemoteFile, path: Path) -> bytes:
+    """The bytes of a copy; raises DataError with a bare reason if it is no file, or too large to be this one."""
+    if not path.is_file():
+        raise DataError("it is no file")
+    with path.open("rb") as stream:
+        raw = stream.read(file.largest + 1)
+    if len(raw) > file.largest:
+        raise DataError(f"damaged or another file: it has more than {file.largest:,} bytes")
+    return raw
+
+
 def _checked(file: RemoteFile, raw: bytes) -> bytes:
     """The content of the file's bytes; raises DataError with a bare reason if it is wrong."""
     try:
-        content = file.unpack(raw)
+        content = file.unpack(raw, file.size)
     except Exception as error:  # which one depends on where the file is damaged
         raise DataError(f"damaged or truncated, {len(raw)} bytes that cannot be unpacked ({_brief(error)})") from error
     actual = hashlib.sha256(content).hexdigest()
@@ -115,7 +151,7 @@ def _download(file: RemoteFile) -> tuple[bytes, bytes]:
     failures = []
     for url in urls:
         try:
-            raw = _get(url)
+            raw = _get(url, file.largest)
             return raw, _checked(file, raw)
         except (DataError, RequestException) as error:
             failures.append(f"  {url}: {_why(error)}")
@@ -123,10 +159,24 @@ def _download(file: RemoteFile) -> tuple[bytes, bytes]:
     raise DataError(_unavailable(file, failures))
 
 
-def _get(url: str) -> bytes:
+class _Limited(io.BytesIO):
+    """What a server sends, as long as it is not too much."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self.limit = limit
+
+    def write(self, part: Buffer, /) -> int:
+        """See `io.BytesIO`; raises DataError beyond the limit."""
+        if self.tell() + memoryview(part).nbytes > self.limit:
+            raise DataError(f"damaged or another file: it has more than {self.limit:,} bytes")
+        return super().write(part)
+
+
+def _get(url: str, largest: int) -> bytes:
     import pooch
 
-    received = io.BytesIO()
+    received = _Limited(largest)
     get = pooch.HTTPDownloader(chunk_size=1 << 16, timeout=TIMEOUT, headers={"User-Agent": "aevb-bench"})
     get(url, received, None)
     return received.getvalue()

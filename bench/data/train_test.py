@@ -20,7 +20,7 @@ class Data:
     ``x_train`` is [N, D] and ``x_test`` [N_test, D], float32; in [0, 1] unless ``bounded`` is False.  If ``resample``
     is set, x are probabilities and every minibatch is drawn anew from Bernoulli(x) (dynamic binarisation).
     ``observation_model`` names the p(x|z) that suits the data; ``pixels`` describes the preprocessing of the values and
-    is reported beside every number made from them.
+    is reported beside every number made from them; ``understood`` says what a user's file was read as.
 
     >>> Data(torch.zeros(8, 6), torch.ones(2, 6), (2, 3), "bernoulli", pixels="binary").bounded
     True
@@ -36,6 +36,7 @@ class Data:
     bounded: bool = True
     resample: bool = False
     facts: Mapping[str, object] = field(default_factory=dict)  # known truths about the source, for tests and reports
+    understood: str = ""
 
     def __post_init__(self) -> None:
         """Refuse data that no algorithm could learn from, with the reason."""

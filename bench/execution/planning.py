@@ -24,7 +24,7 @@ from bench.studies.study import Study
 class Plan:
     """What is to be done in a run folder: ``todo``, out of all ``specs``; ``stale`` ones were finished by other code.
 
-    ``estimators`` are those that can be used on each trial's model.
+    ``estimators`` are those that can be used on each trial's model; ``understood`` is what a user's file was read as.
     """
 
     store: Store
@@ -34,6 +34,7 @@ class Plan:
     estimators: Suitability
     stale: list[TrialSpec] = field(default_factory=list)
     damage: list[str] = field(default_factory=list)  # what was found damaged, in words
+    understood: str = ""
 
 
 def plan(study: Study, out: Path, execution: Execution, backend: Backend) -> Plan:
@@ -59,7 +60,7 @@ def plan(study: Study, out: Path, execution: Execution, backend: Backend) -> Pla
         for spec, each in found.items()
         if not standing.is_finished(each, study.budget, [e.name for e in estimators.of(spec)])
     ]
-    return Plan(store, study, specs, todo, estimators, [] if execution.rerun_stale else stale, damage)
+    return Plan(store, study, specs, todo, estimators, [] if execution.rerun_stale else stale, damage, data.understood)
 
 
 def _heal(store: Store, spec: TrialSpec) -> list[str]:

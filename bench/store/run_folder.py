@@ -57,8 +57,8 @@ class Store:
         """The run folder of ``study``, new or continued; ``specs`` are its trials.  It is locked until `leave`.
 
         If the file of the study is damaged, ``study`` takes its place, provided that the trials there are its own.
-        Raises StoreError if ``path`` is a file, cannot be written, holds something else or another study, or is locked by
-        another process.
+        Raises StoreError if ``path`` is a file, cannot be written, holds something else or another study, or is locked
+        by another process.
         """
         store = cls(path)
         if path.exists() and not path.is_dir():

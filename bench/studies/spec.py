@@ -19,24 +19,33 @@ if TYPE_CHECKING:
 class Choice:
     """A plugin with all its options, as plain data that can be sent to a worker.
 
-    ``name`` is the plugin's name with the options that differ from their defaults.
+    ``name`` is the plugin's name with the options that differ from their defaults; of an option that is a path it holds
+    the last part only, and so does the identity, by ``located``.
     """
 
     plugin: PluginRef
     settings: tuple[tuple[str, Any], ...]
     name: str
+    located: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def parse(cls, kind: str, text: str, **given: object) -> Choice:
         """Parse ``name[key=value,...]``; settings in brackets take precedence over those in ``given``."""
         plugin, settings = plugins.resolve(kind, text)
         built = options.build(plugin.load().Options, {**given, **settings}, plugin.name)
-        return cls(plugin, tuple(options.as_dict(built).items()), options.call_name(plugin.name, built))
+        located = options.located(built)
+        name = options.call_name(plugin.name, dataclasses.replace(built, **located) if located else built)
+        return cls(plugin, tuple(options.as_dict(built).items()), name, tuple(located.items()))
 
     @property
     def identity(self) -> dict[str, object]:
-        """Everything besides its code that determines what the plugin computes; contains no paths."""
-        return {"name": self.plugin.name, "options": dict(self.settings)}
+        """Everything besides its code that determines what the plugin computes; of a path, only what it names."""
+        return {"name": self.plugin.name, "options": {**dict(self.settings), **dict(self.located)}}
+
+    @property
+    def default_identity(self) -> dict[str, object]:
+        """The identity that the plugin has with its default options, whatever is chosen here."""
+        return {"name": self.plugin.name, "options": options.defaults(self.plugin.load().Options)}
 
     def create(self, *arguments: object, **keywords: object) -> Any:
         """Create an instance of the plugin."""
@@ -117,13 +126,17 @@ class TrialSpec:
 
         def choice(entry: Mapping[str, Any]) -> Choice:
             settings = tuple((key, value) for key, value in entry["settings"])
-            return Choice(PluginRef(**entry["plugin"]), settings, entry["name"])
+            located = tuple((key, value) for key, value in entry.get("located", ()))
+            return Choice(PluginRef(**entry["plugin"]), settings, entry["name"], located)
 
         chosen = {name: choice(data[name]) for name in ("algorithm", "model", "decoder", "dataset")}
         return cls(**{**data, **chosen})
 
 
 def load_data(dataset: Choice, seed: int) -> Data:
-    """Load the data for a seed; split and static binarisation are the same for every algorithm."""
-    data: Data = dataset.create().load(seeds.generator("data", dataset.identity, seed))
+    """Load the data for a seed; split and static binarisation are the same for every algorithm.
+
+    They are also the same for all options of the data set: the stream is that of the default options.
+    """
+    data: Data = dataset.create().load(seeds.generator("data", dataset.default_identity, seed))
     return data

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import tomli_w
 
 from bench import options, plugins, seeds
-from bench.errors import DataError, OptionError, StoreError, did_you_mean
+from bench.errors import DataError, OptionError, StoreError, UsageError, did_you_mean
 from bench.studies.spec import Choice, TrialSpec, load_data
 
 if TYPE_CHECKING:
@@ -178,7 +178,15 @@ class Study:
             for field in dataclasses.fields(self)
             if field.name not in ("budget", "seeds", "likelihood")
             and getattr(self, field.name) != getattr(other, field.name)
+            and not (field.name == "dataset" and self._has_dataset_of(other))
         ]
+
+    def _has_dataset_of(self, other: Study) -> bool:
+        """Whether the data set is the same under another spelling: ``x.npy``, ``./x.npy`` and ``file[path=x.npy]``."""
+        try:
+            return self.dataset_choice.identity == other.dataset_choice.identity
+        except UsageError:  # the other's plugin may be gone
+            return False
 
     def merged_with(self, earlier: Study) -> Study:
         """Return this study, extended by the seeds and the budget that its folder already has."""

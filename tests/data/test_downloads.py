@@ -70,7 +70,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def file_at(*urls: str) -> RemoteFile:
-    return RemoteFile(NAME, hashlib.sha256(CONTENT).hexdigest(), urls, companions=("letters.gz",))
+    return RemoteFile(NAME, hashlib.sha256(CONTENT).hexdigest(), len(CONTENT), urls, companions=("letters.gz",))
 
 
 def test_the_third_mirror_serves_when_one_is_gone_and_one_is_truncated(server: Server, cache: Path) -> None:
@@ -165,7 +165,7 @@ def test_a_file_that_bench_data_dir_lacks_is_downloaded(
     assert fetch(file_at(f"{server.url}/a")) == CONTENT
     server.pages = {}
     with pytest.raises(DataError, match=f"put it into the folder {tmp_path}, which BENCH_DATA_DIR names"):
-        fetch(RemoteFile("other.gz", "0", (f"{server.url}/a",)))
+        fetch(RemoteFile("other.gz", "0", 3, (f"{server.url}/a",)))
 
 
 @pytest.mark.parametrize(
@@ -256,3 +256,42 @@ def test_the_real_files_load_from_a_mirror_and_then_from_the_cache(
     assert len(server.asked) == 5
     for one, other in zip(first, again, strict=True):
         assert torch.equal(one.x_train, other.x_train)
+
+
+def test_without_a_home_nothing_is_kept_and_nothing_is_lost(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("BENCH_CACHE_DIR")
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda name: Path("~/.cache") / name)  # as it is without a home
+    monkeypatch.chdir(tmp_path)
+    server.pages = {"/a": PACKED}
+    assert fetch(file_at(f"{server.url}/a")) == CONTENT
+    assert "set BENCH_CACHE_DIR to a folder" in caplog.text
+    assert not (tmp_path / "~").exists()
+
+
+@pytest.mark.parametrize("variable", ["BENCH_DATA_DIR", "BENCH_CACHE_DIR"])
+def test_a_folder_of_an_unknown_user(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv(variable, "~nobody-of-this-name/data")
+    with pytest.raises(DataError, match=f"{variable} must name a folder: .*write the path without '~'"):
+        fetch(file_at())
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link"])
+def test_what_is_no_file_in_bench_data_dir_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    path = tmp_path / NAME
+    {"pipe": os.mkfifo, "folder": Path.mkdir, "link": lambda link: link.symlink_to("nothing")}[kind](path)
+    monkeypatch.setenv("BENCH_DATA_DIR", str(tmp_path))
+    with pytest.raises(DataError, match=r"numbers.gz \(found through BENCH_DATA_DIR\) cannot be used: it is no file"):
+        fetch(file_at())
+
+
+def test_a_server_that_sends_too_much_is_given_up(server: Server, cache: Path) -> None:
+    server.pages = {"/a": bytes(4 * len(CONTENT) + 2**20), "/b": gzip.compress(bytes(50 * len(CONTENT)))}
+    with pytest.raises(DataError) as error:
+        fetch(file_at(f"{server.url}/a", f"{server.url}/b"))
+    assert "/a: damaged or another file: it has more than 1,253,376 bytes" in str(error.value)
+    assert "it unpacks to more than the 102,400 bytes" in str(error.value)
+    assert not cache.exists()

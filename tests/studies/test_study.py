@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+import torch
 
 from bench.errors import DataError, OptionError, StoreError, UnknownName
 from bench.studies.spec import Choice, TrialSpec, load_data
@@ -141,3 +142,36 @@ def test_budget_seeds_and_estimators_may_grow_and_nothing_else() -> None:
     merged = Study(budget=7, seeds=(9, 1)).merged_with(Study(budget=9, seeds=(0, 1)))
     assert (merged.budget, merged.seeds) == (9, (0, 1, 9))
     assert Study(budget=7).folder_name() == Study(budget=8, seeds=(5,)).folder_name() != Study(z=(9,)).folder_name()
+
+
+@pytest.mark.parametrize("name", ["digits", pytest.param("mnist", marks=pytest.mark.data)])
+def test_the_split_and_the_drawn_bits_do_not_depend_on_options(name: str) -> None:
+    grey, threshold, static, dynamic = (
+        load_data(Choice.parse("dataset", text), 1)
+        for text in (name, f"{name}[binarize=threshold]", f"{name}[binarize=static]", f"{name}[binarize=dynamic]")
+    )
+    assert torch.equal((grey.x_test > 0.5).float(), threshold.x_test)
+    assert torch.equal((grey.x_train > 0.5).float(), threshold.x_train)
+    assert torch.equal(grey.x_train, dynamic.x_train)
+    assert torch.equal(static.x_test, dynamic.x_test)
+    for x, probabilities in ((static.x_test, grey.x_test), (static.x_train, grey.x_train)):
+        assert (x[probabilities == 0] == 0).all()  # drawn from the same images
+        assert (x[probabilities == 1] == 1).all()
+    other = load_data(Choice.parse("dataset", f"{name}[binarize=static]"), 2)
+    assert not torch.equal(static.x_test, other.x_test)
+
+
+def test_a_larger_test_set_contains_the_smaller_one() -> None:
+    small, large = (load_data(Choice.parse("dataset", f"digits[num_test={n}]"), 0).x_test for n in (100, 297))
+    assert torch.equal(small, large[:100])
+
+
+@pytest.mark.data
+def test_default_data_are_those_of_before() -> None:
+    """Made by the revision eaf6617: options with their default values give the numbers that they always gave."""
+    known = {"digits": ("5c6ec6c547f3", "74b4aefef9789503"), "mnist": ("d27fb91380ff", "0349e14dfc8cbdf6")}
+    for name, (fingerprint, trial) in known.items():
+        study = Study(dataset=name)
+        data = study.load_data(0)
+        assert data.fingerprint().startswith(fingerprint)
+        assert study.expand(data)[0].id == trial
