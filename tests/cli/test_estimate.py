@@ -52,6 +52,7 @@ def test_other_estimates_stand_beside_the_first(bench: Bench, finished: Path, tm
         *(
             "estimate",
             "run",
+            "--trust",
             "--likelihood",
             "ais[num_steps=5],bdmc[num_steps=5,num_points=8],quadrature",
             "--points",
