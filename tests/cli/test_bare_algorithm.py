@@ -51,7 +51,7 @@ def test_it_is_estimated_reported_and_shown(bench: Bench, whole: Path, tmp_path:
     shutil.copytree(whole, tmp_path / "run")
     bench("estimate", "run", "--trust", "--likelihood", "ais[num_steps=5]", "--points", 5, "--backend", "sequential")
     assert len(library.load(tmp_path / "run").likelihoods) == 2
-    bench("report", "run", "--only", "what_ran,log_likelihood,latent_space", "--format", "csv,png")
+    bench("report", "run", "--trust", "--only", "what_ran,log_likelihood,latent_space", "--format", "csv,png")
     assert (tmp_path / "run" / "report" / "tables" / "log_likelihood.csv").exists()
     assert (tmp_path / "run" / "report" / "figures" / "latent_space.png").exists()  # its model was built again
     bench("show", BARE)

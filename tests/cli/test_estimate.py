@@ -52,6 +52,7 @@ def test_other_estimates_stand_beside_the_first(bench: Bench, finished: Path, tm
         *(
             "estimate",
             "run",
+            "--trust",
             "--likelihood",
             "ais[num_steps=5],bdmc[num_steps=5,num_points=8],quadrature",
             "--points",
@@ -139,7 +140,7 @@ def test_an_estimator_judges_the_algorithms_that_it_can(bench: Bench, trained: P
         (("estimate", "nowhere"), "is not a run folder"),
         (("estimate", "run", "--likelihood", "aiss"), "Did you mean 'ais'"),
         (
-            ("estimate", "run", "--likelihood", "exact"),
+            ("estimate", "run", "--trust", "--likelihood", "exact"),
             "exact cannot be used here: exact needs a linear-Gaussian",
         ),
         (("estimate", "run", "--likelihood", "ais[num_chains=1]"), "at least 2 (got '1')"),

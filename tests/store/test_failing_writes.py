@@ -1,6 +1,6 @@
 """A write that fails, or a disk that is full, ends a trial with its reason and leaves the rest readable.
 
-By default every third write of a run fails in turn; all of them with ``BENCH_ALL_DAMAGE=1``.
+By default every seventh case is tried; all of them with ``BENCH_ALL_DAMAGE=1``.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,15 +23,17 @@ from click.testing import CliRunner
 import bench
 from bench.cli import cli, terminal
 from bench.errors import UsageError
-from bench.store import files, seals
+from bench.store import seals
 from bench.store.records import Status
 
 STUDY = ("--algos", "aevb[learning_rate=0.02]", "--z", "2", "--seeds", "2", "--n-train", "50", "--hidden", "3")
 STUDY += ("--budget", "200", "--eval-points", "20", "--likelihood-points", "4")
 STUDY += ("--likelihood", "importance[num_samples=5,proposal=encoder]", "--backend", "sequential")
-NUM_WRITES = 27  # of a run of this study, at least: see the first test
-STEP = 1 if os.environ.get("BENCH_ALL_DAMAGE") else 3
-Run = Callable[[], tuple[int, str]]
+COUNTS = {"mkstemp": 27, "replace": 27, "fsync": 18}  # calls of a run of this study, at least: see the first test
+HOMES: dict[str, Any] = {"mkstemp": tempfile, "replace": Path, "fsync": os}
+EVERY = [(name, number) for name, count in COUNTS.items() for number in range(1, count + 1)]
+CASES = EVERY if os.environ.get("BENCH_ALL_DAMAGE") else EVERY[::7]
+CODES = (errno.ENOSPC, errno.EIO, errno.EACCES, errno.EROFS)
 
 
 @pytest.fixture(autouse=True)
@@ -84,27 +87,34 @@ def failing(number: int, code: int, *, stays: bool, at: Callable[..., Any]) -> C
     return called
 
 
+def counting(name: str, calls: Counter[str], at: Callable[..., Any]) -> Callable[..., Any]:
+    """The function ``at``, whose calls are counted."""
+
+    def called(*arguments: Any, **keywords: Any) -> Any:
+        calls[name] += 1
+        return at(*arguments, **keywords)
+
+    return called
+
+
 def test_the_writes_of_a_run_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = []
-    monkeypatch.setattr(files, "write_bytes", lambda *a, write=files.write_bytes: (calls.append(a), write(*a)))
+    calls: Counter[str] = Counter()
+    for name, home in HOMES.items():
+        monkeypatch.setattr(home, name, counting(name, calls, getattr(home, name)))
     assert run(tmp_path / "run")[0] == 0
-    assert NUM_WRITES <= len(calls) <= NUM_WRITES + 4  # heartbeats come with time
+    assert all(calls[name] >= count for name, count in COUNTS.items()), calls  # heartbeats come with time
 
 
-@pytest.mark.parametrize("number", range(1, NUM_WRITES + 1, STEP))
+@pytest.mark.parametrize(("name", "number"), CASES)
 def test_each_write_fails_in_turn(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: list[pd.DataFrame], number: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: list[pd.DataFrame], name: str, number: int
 ) -> None:
-    """Once or from then on, while a file is made, written or renamed; afterwards the same command does the rest."""
-    code = (errno.ENOSPC, errno.EIO, errno.EACCES, errno.EROFS)[number % 4]
-    module, name = ((tempfile, "mkstemp"), (os, "fsync"), (os, "replace"))[number % 3]
-    if name == "replace":
-        module, name = Path, "replace"  # type: ignore[assignment]  # what `write_bytes` calls
-    stays = bool(number % 2)
-    number *= 2 if name == "fsync" else 1  # of the file, then of the folder
+    """Once or from then on, while a file is made, synced or renamed; afterwards the same command does the rest."""
+    case = EVERY.index((name, number))
+    code, stays, home = CODES[case % 4], bool(case // 4 % 2), HOMES[name]
     folder = tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setattr(module, name, failing(number, code, stays=stays, at=getattr(module, name)))
+        patch.setattr(home, name, failing(number, code, stays=stays, at=getattr(home, name)))
         exit_code, said = run(folder)
     assert exit_code in (2, 3), said
     assert os.strerror(code) in said or "could not be written" in said
