@@ -1,0 +1,63 @@
+"""The import rules in pyproject.toml cover every room and every plugin folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LINTER = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as run; run()", "--no-logo"]
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the code, and the linter's cache of it."""
+    copy = tmp_path_factory.mktemp("checkout")
+    for folder in ("bench", "algorithms", "datasets", "reports"):
+        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", copy)
+    assert violations(copy) == ""
+    return copy
+
+
+def violations(checkout: Path) -> str:
+    """What the linter prints if a contract is broken."""
+    environment = {**os.environ, "PYTHONPATH": str(checkout)}
+    result = subprocess.run(LINTER, cwd=checkout, env=environment, capture_output=True, text=True)
+    assert "Contracts: " in result.stdout, result.stdout + result.stderr
+    return result.stdout if result.returncode else ""
+
+
+@pytest.mark.parametrize(
+    ("file", "module"),
+    [
+        ("algorithms/aevb.py", "bench.reporting.rendering"),
+        ("algorithms/mcem.py", "bench.store.records"),
+        ("datasets/digits.py", "bench.studies.spec"),
+        ("bench/architectures/mlp.py", "bench.execution.settings"),
+        ("bench/estimators/ais.py", "bench.reporting.rendering"),
+        ("bench/estimators/exact.py", "bench.results.frames"),
+        ("bench/models/observations/bernoulli.py", "bench.cli"),
+        ("bench/execution/backends/loky.py", "bench.results.frames"),
+        ("reports/losses.py", "bench.api"),
+        ("reports/cost.py", "bench.cli.terminal"),
+        ("bench/training/loop.py", "bench.store.records"),
+        ("bench/api/runs.py", "bench.algorithms.aevb"),
+    ],
+)
+def test_an_import_of_what_stands_above_is_refused(checkout: Path, file: str, module: str) -> None:
+    path = checkout / file
+    source = path.read_text(encoding="utf-8")
+    path.write_text(f"{source}\nimport {module}\n", encoding="utf-8")
+    try:
+        report = violations(checkout)
+    finally:
+        path.write_text(source, encoding="utf-8")
+    importer = ".".join(Path(file).with_suffix("").parts).removeprefix("bench.")
+    assert "BROKEN" in report
+    assert f"bench.{importer} -> {module}" in report or f"bench.{importer} is not allowed to import" in report, report
