@@ -76,6 +76,6 @@ def test_an_example_longer_than_the_width_stays_whole() -> None:
 
 
 def test_source_and_cost_begin_lines_of_their_own() -> None:
-    text = "Summary.\n\n    Some text.\n    Source: Doe\n    2020, part 3. Cost of a step on M points: 2 M. No Source: x.\n"
+    text = "Summary.\n\n    A text.\n    Source: Doe\n    2020, part 3. Cost of a step on M points: 2 M. No Source: x."
     source, cost = "Source: Doe 2020, part 3.", "Cost of a step on M points: 2 M. No Source: x."
-    assert shown(100, text)[2:] == ["Some text.", source, cost]
+    assert shown(100, text)[2:] == ["A text.", source, cost]
