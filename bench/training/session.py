@@ -42,7 +42,7 @@ class Look(Pause):
 
 
 class Session:
-    """A training run in progress: its learner, problem and minibatches, its clocks, the choice of its step size, its bounds.
+    """A training run in progress: its learner, problem and minibatches, its clocks, its step size and its bounds.
 
     The bound on the datapoints called ``train`` tells whether the training has diverged; without an encoder the
     objective does.
