@@ -49,8 +49,8 @@ class PerformanceProfile(Figure):
 
         ratios = profiles.ratios(
             [
-                {str(name): seeds["time"].to_numpy() for name, seeds in here.groupby("algorithm", sort=False)}
-                for _, here in times.groupby(list(Place._fields), sort=False)
+                {str(name): seeds["time"].to_numpy() for name, seeds in at_place.groupby("algorithm", sort=False)}
+                for _, at_place in times.groupby(list(Place._fields), sort=False)
             ]
         )
         finite = [ratio for values in ratios.values() for ratio in values[np.isfinite(values)]]

@@ -40,14 +40,14 @@ def estimate(
     Raises UsageError if the request is wrong.
 
     >>> import bench, tempfile
-    >>> here = bench.Execution(backend="sequential")
+    >>> execution = bench.Execution(backend="sequential")
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     results = bench.run(
     ...         algos="aevb[learning_rate=0.02]", z=2, seeds=1, n_train=100, budget=200, hidden=8,
     ...         likelihood="importance[num_samples=10]", likelihood_points=10,
-    ...         out=f"{folder}/run", execution=here, quiet=True,
+    ...         out=f"{folder}/run", execution=execution, quiet=True,
     ...     )
-    ...     estimated = bench.estimate(f"{folder}/run", "importance[num_samples=20]", execution=here, quiet=True)
+    ...     estimated = bench.estimate(f"{folder}/run", "importance[num_samples=20]", execution=execution, quiet=True)
     ...     bench.load(f"{folder}/run").likelihoods["estimator"].tolist()
     ['importance[num_samples=10]', 'importance[num_samples=20]']
     """
@@ -66,7 +66,7 @@ def estimate(
         console = Console(stderr=True, quiet=quiet)
         results = [result for plan in plans for result in _estimate(plan, execution, backend, console)]
         if not results:
-            console.print("Nothing to do: every estimate is there.")
+            console.print("Nothing to do: all estimates exist already.")
     return results
 
 

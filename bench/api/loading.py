@@ -27,6 +27,6 @@ def load(path: str | PathLike[str], *others: str | PathLike[str]) -> Results:
     """
     from bench.results.frames import Results
 
-    given = tuple({Path(each).resolve(): Path(each) for each in (path, *others)}.values())  # each run once
-    first, *more = (folder for each in given for folder in study_folder.find(each))
-    return Results(first, tuple(more), given)
+    requested = tuple({Path(each).resolve(): Path(each) for each in (path, *others)}.values())  # each run once
+    first, *more = (folder for each in requested for folder in study_folder.find(each))
+    return Results(first, tuple(more), requested)

@@ -60,8 +60,8 @@ def read_npz(path: Path, key: str = "") -> Array:
         wanted = key or ("x" if "x" in names else names[0] if len(names) == 1 else "")
         if wanted not in names:
             needed = f"an array '{key}'" if key else "an array 'x', or a single one"
-            held = ", ".join(names) or "none"
-            raise DataError(f"{path} must hold {needed} (it holds: {held}): name the one to use by key=...")
+            listed = ", ".join(names) or "none"
+            raise DataError(f"{path} must hold {needed} (it holds: {listed}): name the one to use by key=...")
         with archive.open(f"{wanted}.npy") as stream:
             return _stored_array(stream, f"'{wanted}' in {path}")
 

@@ -148,7 +148,7 @@ def _estimates(task: Task) -> list[EstimateRecord]:
 
 
 def _known(folder: TrialFolder, choice: Choice, split: Split, points: int) -> EstimateRecord | None:
-    """The estimate of the trained model on so many points, or on simulated data, if today's estimator has made it."""
+    """The estimate of the trained model on this many points, or on simulated data, if the current estimator made it."""
     samples = standing.samples(folder)
     for each in folder.read_estimates():
         fits = each.split == SIMULATED or (each.split, each.num_points) == (split, points)

@@ -60,7 +60,9 @@ def _stale(store: Store, specs: list[TrialSpec], data: str, seed: int) -> list[T
     ``data`` is the fingerprint of the present data of ``seed``: if it has changed, the data of all seeds have.
     """
     made_by = {spec: store.trial(spec.id).read_status().provenance for spec in specs}
-    begun = {spec: provenance for spec, provenance in made_by.items() if provenance is not None}
-    if any(provenance.data != data for spec, provenance in begun.items() if spec.seed == seed):
-        return list(begun)
-    return [spec for spec in begun if code_changes(spec, begun[spec], store.trial(spec.id).read_estimates())]
+    provenances = {spec: provenance for spec, provenance in made_by.items() if provenance is not None}
+    if any(provenance.data != data for spec, provenance in provenances.items() if spec.seed == seed):
+        return list(provenances)
+    return [
+        spec for spec in provenances if code_changes(spec, provenances[spec], store.trial(spec.id).read_estimates())
+    ]

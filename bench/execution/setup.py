@@ -66,7 +66,7 @@ def trained_model(spec: TrialSpec, folder: TrialFolder, data: Data, device: torc
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
-        raise StoreError(f"The weights of {spec} do not fit the model that today's code builds: {error}") from error
+        raise StoreError(f"The weights of {spec} do not fit the model that the current code builds: {error}") from error
     return model.eval()
 
 

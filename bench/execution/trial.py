@@ -83,8 +83,8 @@ class Trial:
         earlier, checkpoint = self.folder.read_status(), self.folder.read_checkpoint()
         if earlier.status.has_ended:
             return earlier.status
-        given = dict(spec.algorithm.settings).get("learning_rate")
-        self.record = replace(self.record, learning_rate=given if isinstance(given, float) else None)
+        rate = dict(spec.algorithm.settings).get("learning_rate")
+        self.record = replace(self.record, learning_rate=rate if isinstance(rate, float) else None)
         self.report(Status.RUNNING)
         data = load_data(spec.dataset, spec.seed)
         made_by = earlier.provenance if checkpoint is not None else None  # of its beginning, so that it stays stale

@@ -28,7 +28,7 @@ class Setting:
 
 @contextmanager
 def preserved() -> Iterator[None]:
-    """Whatever the block changes for the whole process is as before when it has ended.
+    """Restore process-wide state when the block ends.
 
     PyTorch and NumPy are looked at only if they are imported; if the block imports them, they get the standard.
     """

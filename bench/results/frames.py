@@ -55,7 +55,7 @@ class Results:
 
     path: Path
     others: tuple[Path, ...] = ()
-    given: tuple[Path, ...] = ()  # what the user named: these folders, or those that they are parts of
+    requested: tuple[Path, ...] = ()  # what the user named: these folders, or those that they are parts of
 
     @cached_property
     def study(self) -> Study:

@@ -25,10 +25,10 @@ def create(path: Path, title: str, parts: Mapping[str, Study]) -> dict[str, Path
         return {"": path}
     names = list(parts)
     if (path / FILE).is_file():
-        there = _names(path)
-        if there != names:
+        present = _names(path)
+        if present != names:
             raise StoreError(
-                f"{str(path)!r} holds another study (its parts are {', '.join(there)}, here they are "
+                f"{str(path)!r} holds another study (its parts are {', '.join(present)}, here they are "
                 f"{', '.join(names)}): choose another --out."
             )
     elif path.exists() and (not path.is_dir() or any(path.iterdir())):
@@ -49,10 +49,10 @@ def find(path: Path) -> list[Path]:
     """
     if not (path / FILE).is_file():
         return [Store.open(path).path]
-    begun = [path / name for name in _names(path) if (path / name / "study.toml").is_file()]
-    if not begun:
+    folders = [path / name for name in _names(path) if (path / name / "study.toml").is_file()]
+    if not folders:
         raise StoreError(f"{str(path)!r} holds a study none of whose parts has begun: `bench run` starts them.")
-    return begun
+    return folders
 
 
 def _names(path: Path) -> list[str]:

@@ -48,7 +48,9 @@ class TrialFolder:
         try:
             return TrialSpec.from_dict(cast(Mapping[str, Any], read_json(path)))
         except (KeyError, TypeError) as error:
-            raise StoreError(f"{path} is of another version of bench ({error!r}): run the study anew.") from error
+            raise StoreError(
+                f"{path} was written by another version of bench ({error!r}): run the study again."
+            ) from error
 
     def write_status(self, record: TrialRecord) -> None:
         """How the trial stands or ended."""

@@ -34,7 +34,7 @@ def test_more_than_chance(rows: Any) -> None:
 def test_chance(rows: Any) -> None:
     add(rows, "good", FIVE)
     add(rows, "same", [-19.0, -21.5, -19.0, -21.0, -19.9])
-    assert "Over same that may be chance." in answer(rows).sentence
+    assert "The lead over same may be due to chance." in answer(rows).sentence
     assert not answer(rows).sure
 
 
@@ -44,14 +44,16 @@ def test_who_loses_seeds_is_not_surely_better(rows: Any) -> None:
     add(rows, "sound", [value - 3 for value in FIVE])
     found = answer(rows)
     assert (found.winner, found.sure) == ("fragile", False)
-    assert found.sentence.endswith("more than chance where it ends well. Not in it: 1 seed of fragile (diverged).")
+    assert found.sentence.endswith(
+        "more than chance among the seeds that ended well. Not included: 1 seed of fragile (diverged)."
+    )
 
 
 def test_a_model_that_was_not_estimated_is_named(rows: Any) -> None:
     add(rows, "good", FIVE)
     add(rows, "mine", [])
     rows.add("mine", 0)
-    assert "Not in it: 1 seed of mine (not estimated)." in answer(rows).sentence
+    assert "Not included: 1 seed of mine (not estimated)." in answer(rows).sentence
 
 
 def test_a_better_mean_on_other_seeds_is_no_better_on_the_same(rows: Any) -> None:
@@ -65,7 +67,7 @@ def test_other_budgets_are_told(rows: Any) -> None:
     add(rows, "good", FIVE)
     for seed, value in enumerate(FIVE):
         rows.add("short", seed, likelihoods={"importance": value - 3}, bound=[(500, -30)])
-    assert "Other budgets: good 1,000, short 500 training samples." in answer(rows).sentence
+    assert "Budgets differ: good 1,000, short 500 training samples." in answer(rows).sentence
 
 
 @pytest.mark.parametrize(
