@@ -27,7 +27,7 @@ class PerformanceProfileOptions:
 class PerformanceProfile(Figure):
     """Performance profile: the share of all runs that reach their place's target within a factor of the best time.
 
-    The best time of a place is the smallest median over seeds.  Runs that never get there never count as within.
+    The best time of a place is the smallest median over seeds.  Runs that never reach the target never count as within.
     Source: Dolan & More 2002; Dahl et al. 2023.
     """
 

@@ -36,7 +36,7 @@ def estimate(
     What is known already is not estimated again.  Unless ``quiet``, each new estimate is printed to the standard
     error stream.
 
-    Returns what became of each model that still needed an estimate: its new estimates, or the reason for its failure.
+    Returns the outcome for each model that still needed an estimate: its new estimates, or the reason for its failure.
     Raises UsageError if the request is wrong.
 
     >>> import bench, tempfile

@@ -46,7 +46,7 @@ def preserved() -> Iterator[None]:
 
 @contextmanager
 def standard(threads: int) -> Iterator[None]:
-    """A block that begins with the standard settings and computes in so many ``threads``; see `preserved`."""
+    """A block that begins with the standard settings and computes with ``threads`` threads; see `preserved`."""
     import torch
 
     with preserved():

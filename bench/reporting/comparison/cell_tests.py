@@ -33,7 +33,7 @@ class CellTest:
     measure: Measure
     row: Row
     change: moderated.TTest | None = None  # None if only ranks are compared, or nothing
-    least_p: float = 0.0  # the smallest p-value that so many seeds can have
+    least_p: float = 0.0  # the smallest p-value that this many seeds can have
 
 
 def cell_tests(

@@ -18,7 +18,7 @@ from bench.reporting.figures.titles import set_title
 from bench.results.curves import CLOCKS
 from bench.results.grid import Place
 
-NEVER = 0.2  # the share of an axis that is kept for seeds that never get there
+NEVER = 0.2  # the share of an axis that is kept for seeds that never reach the target
 
 
 def draw(times: Mapping[str, pd.DataFrame], looks: Mapping[str, Look], caption: Sequence[str]) -> Figure:
