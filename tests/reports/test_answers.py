@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from bench.reporting.captions import caveats
 from bench.reporting.page.answer import Answer, answers
+from bench.reporting.page.build import _warnings as page_warnings
 
 FIVE = [-20.0, -20.2, -19.8, -20.1, -19.9]
 
@@ -94,3 +96,23 @@ def test_what_a_sample_costs_is_told_where_it_differs(rows: Any) -> None:
     for row in rows.trials[5:]:
         row["model_evaluations"] *= 16
     assert "in model evaluations: one 2, dear 32." in caveats.costs(rows.results())
+
+
+@pytest.mark.parametrize(
+    ("stale", "words"),
+    [
+        (
+            ["a"],
+            "1 trial was run with an earlier version of the code (see what ran): bench run --rerun-stale runs it again",
+        ),
+        (["a", "b"], "2 trials were run with an earlier version of the code"),
+    ],
+)
+def test_trials_of_earlier_code_are_a_warning_on_the_page(rows: Any, stale: list[str], words: str) -> None:
+    add(rows, "good", FIVE)
+    results = rows.results()
+    results.changed_since = dict.fromkeys(stale, "the algorithm's file")
+    results.diagnosis = pd.DataFrame(columns=["algorithm", "z", "collapse"])
+    results.trials["device"] = "cpu"
+    (warning,) = page_warnings(results)
+    assert warning.startswith(words)

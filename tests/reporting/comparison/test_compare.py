@@ -287,7 +287,9 @@ def test_a_seed_that_no_longer_ends_well_is_worse_and_a_diverged_pair_is_not() -
     assert (row.base, row.new) == (5, 4)
     said = "Worse: seeds that end well of aevb, z = 3 (digits, 1500 training points): 1 of 5 (seed 2: diverged) in NEW"
     assert words.sentences(found)[0].startswith(said)
-    assert "Fisher's exact test" in " ".join(words.rules(found))
+    rules = " ".join(words.rules(found))
+    assert "if nothing has changed, the probability of any false alarm is at most 5%" in rules
+    assert "Fisher's exact test" in rules
     pairs = [row.seeds_base for row in found.rows if row.cell[2:] == (3, "aevb") and row.unit != "seeds"]
     assert pairs == [4] * 5  # what is compared is counted
     assert ending(new, new).verdict == "no evidence"
