@@ -29,7 +29,7 @@ class VQVAEHyperparameters(Hyperparameters):
     )
     decay: float = option(0.99, "decay of the moving averages per update (gamma)", above=0, maximum=0.9999)
     prior_rate: float = option(
-        0.3, "step size of Adagrad for the prior, whose log odds have further to move than weights", above=0
+        0.3, "step size of Adagrad for the prior, whose log odds change more during training than weights do", above=0
     )
     restart: float = option(
         0.5, "codes used less than this fraction of 1/K restart at an encoder output; 0: never", minimum=0, maximum=1

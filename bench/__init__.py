@@ -19,12 +19,17 @@ if TYPE_CHECKING:
     from bench.architecture import Architecture, Shape
     from bench.dataset import Data, Dataset
     from bench.estimator import Estimate, Estimator, estimate_log_likelihood
+    from bench.execution.backend import Backend, Outcome, Workers
     from bench.execution.execution import Execution
+    from bench.likelihood.diagnosis import diagnose
     from bench.models.latent import LatentVariableModel
     from bench.models.observation import ObservationModel
     from bench.models.wrap import wrap_model
     from bench.options import option
     from bench.report import Figure, Report, Table
+    from bench.reporting.comparison.compare import Comparison
+    from bench.results.frames import Results
+    from bench.studies.study import Study
     from bench.training.problem import Batch, Problem, StepInfo
 
 __version__ = "0.1.0"
@@ -32,7 +37,9 @@ __version__ = "0.1.0"
 __all__ = [
     "Algorithm",
     "Architecture",
+    "Backend",
     "Batch",
+    "Comparison",
     "Data",
     "Dataset",
     "Estimate",
@@ -42,12 +49,17 @@ __all__ = [
     "Hyperparameters",
     "LatentVariableModel",
     "ObservationModel",
+    "Outcome",
     "Problem",
     "Report",
+    "Results",
     "Shape",
     "StepInfo",
+    "Study",
     "Table",
+    "Workers",
     "compare",
+    "diagnose",
     "estimate",
     "estimate_log_likelihood",
     "export",
@@ -61,7 +73,9 @@ __all__ = [
 _HOMES = {
     "Algorithm": "bench.algorithm",
     "Architecture": "bench.architecture",
+    "Backend": "bench.execution.backend",
     "Batch": "bench.training.problem",
+    "Comparison": "bench.reporting.comparison.compare",
     "Data": "bench.dataset",
     "Dataset": "bench.dataset",
     "Estimate": "bench.estimator",
@@ -71,12 +85,17 @@ _HOMES = {
     "Hyperparameters": "bench.algorithm",
     "LatentVariableModel": "bench.models.latent",
     "ObservationModel": "bench.models.observation",
+    "Outcome": "bench.execution.backend",
     "Problem": "bench.training.problem",
     "Report": "bench.report",
+    "Results": "bench.results.frames",
     "Shape": "bench.architecture",
     "StepInfo": "bench.training.problem",
+    "Study": "bench.studies.study",
     "Table": "bench.report",
+    "Workers": "bench.execution.backend",
     "compare": "bench.api",
+    "diagnose": "bench.likelihood.diagnosis",
     "estimate": "bench.api",
     "estimate_log_likelihood": "bench.estimator",
     "export": "bench.api",

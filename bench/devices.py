@@ -27,8 +27,8 @@ def choose_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        here = ["cpu"] + ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()
-        raise OptionError(f"`device` must be auto or one of {', '.join(here)} here (got {name!r}).") from error
+        available = ["cpu"] + ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()
+        raise OptionError(f"`device` must be auto or one of {', '.join(available)} here (got {name!r}).") from error
     return device
 
 

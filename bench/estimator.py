@@ -50,8 +50,8 @@ class Estimator(Plugin, ABC):
         """Why it cannot evaluate this model, and what can; empty if it can.  An override should call this one too."""
         if model.discrete is not None and not self.takes_codes:
             return (
-                f"{self.plugin_name()} is for continuous z, and here z is one of {model.discrete.latents_in_words}: "
-                "use exact or importance."
+                f"{self.plugin_name()} requires continuous z, but z of this model is one of "
+                f"{model.discrete.latents_in_words}: use exact or importance."
             )
         return ""
 

@@ -33,6 +33,7 @@ class Plugin:
 
     Options: ClassVar[type[Any]] = options.NoOptions
     options: Any
+    entry_point: ClassVar[str] = ""  # the name that another package gives it, set when it is loaded
 
     def __init__(self, **settings: object) -> None:
         """Create the plugin from settings by name; raises OptionError if one is unknown, ill-typed or out of range."""
@@ -40,7 +41,9 @@ class Plugin:
 
     @classmethod
     def plugin_name(cls) -> str:
-        """Return the plugin's name, which is that of its file; without a file, that of the class in lower case."""
+        """Return the plugin's name: that of its entry point or its file; without either, the class's in lower case."""
+        if "entry_point" in vars(cls):  # a subclass has a name of its own
+            return cls.entry_point
         file = getattr(sys.modules[cls.__module__], "__file__", None)
         return Path(file).stem if file else cls.__name__.lower()
 
@@ -287,6 +290,7 @@ def _from_entry_point(ref: PluginRef, kind: Kind) -> type[Any]:
         raise PluginError(f"The entry point {ref.name!r} of {kind.package} cannot be loaded: {error!r}.") from error
     if not (isinstance(loaded, type) and issubclass(loaded, kind.contract_class())):
         raise PluginError(f"The entry point {ref.name!r} of {kind.package} must name a class of {kind.contract}.")
+    loaded.entry_point = ref.name
     return _complete(loaded, ref)
 
 

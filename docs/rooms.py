@@ -25,12 +25,9 @@ Rooms = dict[str, set[str]]  # the rooms that each room imports
 
 
 def read() -> Rooms:
-    """Return the rooms and what they import, with every kind of plugin above its contract.
-
-    Imports for type annotations alone do not count.
-    """
+    """Return the rooms and what they import, with every kind of plugin above its contract."""
     roots = ["bench", *(f"bench.{name}" for name in PLUGIN_FOLDERS if _is_beside_bench(name))]
-    graph = grimp.build_graph(*roots, exclude_type_checking_imports=True, cache_dir=None)
+    graph = grimp.build_graph(*roots, exclude_type_checking_imports=False, cache_dir=None)
     rooms: Rooms = {}
     for module in graph.modules:
         imported = {_room(name) for name in graph.find_modules_directly_imported_by(module)}

@@ -87,11 +87,11 @@ def reruns(folder: Path, count: int) -> list[dict[str, str]]:
 
     The runs are kept in ``folder``; those that are missing are made.
     """
-    here = Execution(jobs=1, backend="sequential")
+    execution = Execution(jobs=1, backend="sequential")
     runs = []
     for k in range(count + 1):
         seeds = tuple(range(NUM_SEEDS * k, NUM_SEEDS * (k + 1)))
-        runs.append(bench.run(Study(**RERUN, seeds=seeds), out=folder / f"{k:02d}", execution=here, quiet=True))
+        runs.append(bench.run(Study(**RERUN, seeds=seeds), out=folder / f"{k:02d}", execution=execution, quiet=True))
     compared = {"itself": runs[:1], f"each of {count} reruns": runs[1:]}
     return [
         {"a run and": name, **_alarms([compare(runs[0], run) for run in others])} for name, others in compared.items()

@@ -163,19 +163,19 @@ def same_numbers(base: Any, new: Any) -> bool:
 
 def values(side: Path, name: str) -> Values:
     """All that is compared of a run: exit codes, tables, tensors."""
-    found: Values = {("exit codes",): json.loads((side / "exit_codes.json").read_text())[name]}
+    everything: Values = {("exit codes",): json.loads((side / "exit_codes.json").read_text())[name]}
     for table, keys in TABLES.items():
         path = side / name / f"{table}.parquet"
         frame = pd.read_parquet(path) if path.exists() else pd.DataFrame(columns=keys)
-        found[table, "rows"] = len(frame)
+        everything[table, "rows"] = len(frame)
         for key, row in frame.set_index(keys, drop=False).to_dict("index").items():
             place = key if isinstance(key, tuple) else (key,)
-            found |= {(table, *place, column): value for column, value in row.items() if column not in TIMES}
+            everything |= {(table, *place, column): value for column, value in row.items() if column not in TIMES}
     for path in sorted((side / name).glob("trials/*/*.safetensors")):
         kind = next((name for name in TENSORS if path.match(name)), None)
         if kind is not None:
-            found |= {(kind, path.parent.name, *key): array for key, array in _tensors(path).items()}
-    return found
+            everything |= {(kind, path.parent.name, *key): array for key, array in _tensors(path).items()}
+    return everything
 
 
 def _tensors(path: Path) -> dict[tuple[str, ...], Any]:
@@ -199,10 +199,10 @@ def make(root: Path, side: Path, request: dict[str, Any]) -> None:
     """
     shutil.rmtree(side, ignore_errors=True)
     side.mkdir(parents=True)
-    find = "import bench, importlib.util as u; print(bench.__file__, u.find_spec('bench.algorithms.aevb').origin)"
-    found = _python(root, side, "-c", find)
-    if found.returncode or not all(Path(path).is_relative_to(root) for path in found.stdout.split()):
-        raise SystemExit(f"`import bench` does not find {root}, but: {found.stdout}{found.stderr}")
+    script = "import bench, importlib.util as u; print(bench.__file__, u.find_spec('bench.algorithms.aevb').origin)"
+    printed = _python(root, side, "-c", script)
+    if printed.returncode or not all(Path(path).is_relative_to(root) for path in printed.stdout.split()):
+        raise SystemExit(f"`import bench` does not find {root}, but: {printed.stdout}{printed.stderr}")
     exit_codes: dict[str, list[int]] = {name: [] for name in request["runs"]}
     for name, _, command in (line.partition(": ") for line in COMMANDS.strip().splitlines()):
         if name in exit_codes:
@@ -262,7 +262,7 @@ def alone() -> dict[str, str]:
     from bench.algorithms.wakesleep import WakeSleep
 
     x = load_digits().data / 16
-    found: dict[str, str] = {}
+    numbers_of: dict[str, str] = {}
     for kind, estimators in ((AEVB, ALONE), (WakeSleep, ALONE[:1]), (MCEM, ALONE[:1])):
         fitted = kind(latent_size=3, model="mlp[hidden=20]", device="cpu").fit(x[:1500], budget=3000)
         learned = {name: _hash(value) for name, value in fitted.model.state_dict().items()}
@@ -273,8 +273,8 @@ def alone() -> dict[str, str]:
             estimate = fitted.estimate_log_likelihood(x[1500:1510], estimator)
             learned |= {f"{estimator} mean": estimate.mean.hex(), f"{estimator} se": estimate.standard_error.hex()}
             learned |= {f"{estimator} values": _hash(estimate.log_likelihoods)}
-        found |= {f"{kind.__name__} {name}": value for name, value in learned.items()}
-    return found
+        numbers_of |= {f"{kind.__name__} {name}": value for name, value in learned.items()}
+    return numbers_of
 
 
 def _hash(tensor: Any) -> str:
@@ -332,24 +332,27 @@ def main() -> None:
     parser.add_argument("revision", help="branch, tag or commit that the working tree is compared with")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="folder that the results of both sides stay in")
     parser.add_argument("--only", metavar="RUN,RUN", default=",".join(NAMES), help=f"of {', '.join(NAMES)}")
-    given = parser.parse_args()
-    runs = given.only.split(",")
+    arguments = parser.parse_args()
+    runs = arguments.only.split(",")
     if not {*runs} <= {*NAMES}:
-        parser.error(f"`--only` takes names of {', '.join(NAMES)} (got {given.only}).")
+        parser.error(f"`--only` takes names of {', '.join(NAMES)} (got {arguments.only}).")
     with TemporaryDirectory(prefix="bench-unchanged-") as temporary:
         folder = Path(temporary).resolve()
-        results = given.keep.resolve() if given.keep else folder / "results"
-        make_both(given.revision, runs, folder, results)
+        results = arguments.keep.resolve() if arguments.keep else folder / "results"
+        make_both(arguments.revision, runs, folder, results)
         base, new = results / "base", results / "new"
-        found = {name: compare(values(base, name), values(new, name)) for name in runs}
-        found["from Python"] = compare(read_alone(base), read_alone(new))
-    lines = [pd.DataFrame([{"run": name, **one.row()} for name, one in found.items()]).to_markdown(index=False), ""]
-    for name, one in found.items():
+        compared = {name: compare(values(base, name), values(new, name)) for name in runs}
+        compared["from Python"] = compare(read_alone(base), read_alone(new))
+    lines = [
+        pd.DataFrame([{"run": name, **one.row()} for name, one in compared.items()]).to_markdown(index=False),
+        "",
+    ]
+    for name, one in compared.items():
         lines += [f"- {name}: {difference}" for difference in one.differences[:NUM_SHOWN]]
         lines += [f"- {name}: and {more} more"] if (more := len(one.differences) - NUM_SHOWN) > 0 else []
-    lines += [f"- no difference: {note}" for note in sorted({note for one in found.values() for note in one.notes})]
+    lines += [f"- no difference: {note}" for note in sorted({note for one in compared.values() for note in one.notes})]
     print("\n".join(lines))  # noqa: T201
-    sys.exit(1 if any(one.differences for one in found.values()) else 0)
+    sys.exit(1 if any(one.differences for one in compared.values()) else 0)
 
 
 if __name__ == "__main__":

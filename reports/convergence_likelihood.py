@@ -1,4 +1,4 @@
-"""The paper's figure 3: how good the model is after so many training samples, encoder or not."""
+"""The paper's figure 3: log-likelihood against training samples seen, for algorithms with and without an encoder."""
 
 from __future__ import annotations
 

@@ -37,7 +37,8 @@ class Differences(Table):
 
     The interval is a bootstrap over seeds from 5 seeds on, Student's t below (docs/statistics.md says how often each
     covers).  P(better) is the probability that a seed of the one ends above a seed of the other.  The rows for all
-    places are means over them.  Each interval stands by itself.  Seeds that did not end well are counted, in no pair.
+    places are means over them.  Intervals are not adjusted for multiple comparisons.
+    Seeds that did not end well are counted, but excluded from the pairs.
     """
 
     Options = DifferencesOptions
@@ -85,8 +86,8 @@ def _pairs(names: list[str], reference: str) -> Iterator[tuple[str, str]]:
 
 def _places(trials: pd.DataFrame, one: str, other: str) -> Iterator[tuple[Place, pd.DataFrame, str]]:
     """Each place at which both have seeds in common, their values [S, 2], and what keeps them from comparison."""
-    for key, here in trials.groupby(list(Place._fields), sort=False):
-        both = here[here["algorithm"].isin([one, other])]
+    for key, at_place in trials.groupby(list(Place._fields), sort=False):
+        both = at_place[at_place["algorithm"].isin([one, other])]
         mine, theirs = (both[both["algorithm"] == name].set_index("seed")["value"] for name in (one, other))
         seeds = mine.index.intersection(theirs.index).sort_values()
         if len(seeds):

@@ -60,7 +60,7 @@ class LatentSpace(Figure):
         return draw(scatters, [f"Test data. {about(planes, coded=True)}", uncoloured, *left_out(missing, z=2)])
 
     def _names(self, each: TrainedModel) -> list[str]:
-        """The label of each point as text; empty where there are none."""
+        """The label of each point as text; empty if there are none."""
         labels = each.data.labels_test
         count = len(each.data.x_test[: self.options.points])
         return [""] * count if labels is None else [f"{float(label):g}" for label in labels[:count]]

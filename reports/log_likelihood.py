@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class LogLikelihood(Table):
     """Log-likelihood of test data at the end of training, with the spread over seeds and the Monte Carlo error apart.
 
-    A row for each algorithm, latent size and estimator.  Seeds that did not end well count in no mean and are named.
+    One row per algorithm, latent size and estimator.  Seeds that did not end well are excluded from the mean and named.
     """
 
     ends_run = True
@@ -47,8 +47,8 @@ class LogLikelihood(Table):
 
 def _estimators(estimates: pd.DataFrame, cell: Cell) -> list[str]:
     """Those of any algorithm at the cell's place, so that one whose seeds all failed still has its rows."""
-    here = estimates[[*Cell._fields[:3]]] == [*cell[:3]]
-    used = set(estimates.loc[here.all(axis=1), "estimator"])
+    at_place = estimates[[*Cell._fields[:3]]] == [*cell[:3]]
+    used = set(estimates.loc[at_place.all(axis=1), "estimator"])
     every = list(estimates["estimator"].unique())
     return [name for name in every if name in used] or every or [""]
 

@@ -27,7 +27,7 @@ class PerformanceProfileOptions:
 class PerformanceProfile(Figure):
     """Performance profile: the share of all runs that reach their place's target within a factor of the best time.
 
-    The best time of a place is the smallest median over seeds.  Runs that never get there never count as within.
+    The best time of a place is the smallest median over seeds.  Runs that never reach the target never count as within.
     Source: Dolan & More 2002; Dahl et al. 2023.
     """
 
@@ -49,8 +49,8 @@ class PerformanceProfile(Figure):
 
         ratios = profiles.ratios(
             [
-                {str(name): seeds["time"].to_numpy() for name, seeds in here.groupby("algorithm", sort=False)}
-                for _, here in times.groupby(list(Place._fields), sort=False)
+                {str(name): seeds["time"].to_numpy() for name, seeds in at_place.groupby("algorithm", sort=False)}
+                for _, at_place in times.groupby(list(Place._fields), sort=False)
             ]
         )
         finite = [ratio for values in ratios.values() for ratio in values[np.isfinite(values)]]

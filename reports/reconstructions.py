@@ -1,4 +1,4 @@
-"""What is left of an image on its way through the latent space."""
+"""What is left of an image after encoding and decoding."""
 
 from __future__ import annotations
 

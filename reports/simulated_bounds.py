@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class SimulatedBounds(Table):
     """Lower and upper bounds of log p(x) on simulated data, by bidirectional Monte Carlo.
 
-    Their gap bounds the error of both on data of the model's own; no ranking: each model has other data.
+    Their gap bounds the error of both on data drawn from the model itself; models cannot be ranked, since their data
+    differ.
     """
 
     ends_run = True
@@ -28,8 +29,8 @@ class SimulatedBounds(Table):
         simulated = finite(results.likelihoods[results.likelihoods["split"] == "simulated"])
         rows = []
         for cell, seeds in cells(results.trials):
-            here = simulated[simulated["trial"].isin(seeds["trial"])]
-            for estimator, estimates in here.groupby("estimator", sort=False):
+            of_cell = simulated[simulated["trial"].isin(seeds["trial"])]
+            for estimator, estimates in of_cell.groupby("estimator", sort=False):
                 rows.append({**cell._asdict(), "estimator": estimator, **_row(estimates)})
         return pd.DataFrame(rows)
 

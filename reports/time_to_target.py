@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class TimeToTarget(Figure):
-    """Time to the target on the three clocks, each seed and their median; seeds that never get there stand apart."""
+    """Time to the target on the three clocks, each seed and their median; seeds that never reach it stand apart."""
 
     def figure(self, results: Results) -> MatplotlibFigure | None:
         """See `Figure.figure`: a row for each clock, a column for each place."""

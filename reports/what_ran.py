@@ -28,7 +28,7 @@ HEADINGS = {
 
 
 class WhatRan(Table):
-    """Every trial with how it ended, on which machine and versions, and whether today's code would still make it so."""
+    """Every trial with how it ended, on which machine and versions, and whether the code has changed since."""
 
     printed = False
 

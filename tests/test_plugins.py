@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from bench import plugins
-from bench.errors import PluginError, UnknownName
+from bench.algorithms.aevb import AEVB
+from bench.errors import OptionError, PluginError, UnknownName
 
 MINE = Path(__file__).parent / "plugins" / "mine.py"
 ROOT = Path(__file__).parent.parent
@@ -22,12 +23,13 @@ ROOT = Path(__file__).parent.parent
         ("model", "bench/architectures"),
         ("decoder", "bench/models/observations"),
         ("estimator", "bench/estimators"),
+        ("backend", "bench/execution/backends"),
     ],
 )
 def test_every_shipped_file_is_found_and_holds_one_plugin(kind: str, folder: str) -> None:
-    found = plugins.find(kind)
-    assert set(found) == {path.stem for path in (ROOT / folder).glob("*.py") if path.stem != "__init__"}
-    for plugin in found.values():
+    known = plugins.find(kind)
+    assert set(known) == {path.stem for path in (ROOT / folder).glob("*.py") if path.stem != "__init__"}
+    for plugin in known.values():
         assert issubclass(plugin.load(), plugins.KINDS[kind].contract_class())
         assert plugin.load().plugin_name() == plugin.name
         assert len(plugin.summary()) > 10
@@ -84,20 +86,60 @@ def test_unknown_names_get_the_near_ones() -> None:
         plugins.resolve("algorithm", "aveb")
 
 
-def test_entry_points_of_other_packages_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+THEIRS = """
+from dataclasses import dataclass
+
+from bench import option
+from {module} import {contract}
+
+
+@dataclass(frozen=True)
+class Options:
+    n: int = option(1, "a number", minimum=1)
+
+
+body = dict.fromkeys({contract}.__abstractmethods__)
+Theirs = type("Theirs", ({contract},), {{**body, "Options": Options, "__doc__": "Theirs.", "__module__": __name__}})
+nothing = None
+"""
+
+
+@pytest.mark.parametrize("kind", plugins.KINDS.values(), ids=lambda kind: kind.name)
+def test_entry_points_of_other_packages_are_found(
+    kind: plugins.Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As pip would install them: a module, and a dist-info folder that names it."""
-    (tmp_path / "theirs.py").write_text(MINE.read_text())
-    info = tmp_path / "theirs-1.0.dist-info"
+    module, _, contract = kind.contract.partition(":")
+    package = f"theirs_{kind.name}"
+    (tmp_path / f"{package}.py").write_text(THEIRS.format(module=module, contract=contract))
+    info = tmp_path / f"{package}-1.0.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(
-        "[bench.algorithms]\niwae = theirs:ImportanceWeighted\nempty = theirs:nothing\nwrong = theirs:Hyperparameters\n"
-    )
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+    points = {"special": "Theirs", "empty": "missing", "nothing": "nothing", "wrong": "Options"}
+    lines = "".join(f"{name} = {package}:{value}\n" for name, value in points.items())
+    (info / "entry_points.txt").write_text(f"[{kind.package}]\n{lines}")
     monkeypatch.syspath_prepend(str(tmp_path))
-    found = plugins.find("algorithm")
-    assert found["iwae"].load().__name__ == "ImportanceWeighted"
-    assert found["iwae"].source_hash()
+    known = plugins.find(kind.name)
+    assert {*points} | {*kind.shipped_names()} == {*known}
+    cls = known["special"].load()
+    assert issubclass(cls, kind.contract_class())
+    assert (cls.plugin_name(), cls.summary()) == ("special", "Theirs.")
+    assert known["special"].source_hash()
+    first = {"latent_size": 2} if kind.name == "algorithm" else {}
+    with pytest.raises(OptionError, match=r"`n` of special must be an integer of at least 1"):
+        cls(**first, n=0)
+    with pytest.raises(OptionError, match=r"special has no option .other."):
+        cls(**first, other=0)
     with pytest.raises(PluginError, match="cannot be loaded"):
-        found["empty"].load()
-    with pytest.raises(PluginError, match="must name a class"):
-        found["wrong"].load()
+        known["empty"].load()
+    for name in ("nothing", "wrong"):
+        with pytest.raises(PluginError, match="must name a class"):
+            known[name].load()
+
+
+def test_a_class_derived_from_an_entry_points_class_has_its_own_name(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text("from bench.algorithms.aevb import AEVB\nclass A(AEVB): ...\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AEVB, "entry_point", "theirs", raising=True)
+        assert plugins.resolve("algorithm", str(path))[0].load().plugin_name() == "mine"

@@ -26,7 +26,7 @@ def compare(
     Each is a run folder, or results from `bench.load`.
 
     Differences of less than ``min_nats`` nats, and ratios of times and speeds below ``min_ratio``, do not count.
-    ``false_alarms`` is the probability that anything is called better or worse if nothing has changed.  ``timings``
+    ``false_alarms`` is the probability of any false alarm if nothing has changed.  ``timings``
     says whether to compare seconds: ``auto`` does if machine, workers and load were alike.
 
     ``Comparison.rows`` holds every comparison, and ``Comparison.of("worse")`` those with a verdict.  What cannot be

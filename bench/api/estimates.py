@@ -38,18 +38,18 @@ def estimate(
     you name the estimator here or ``trust`` the files that the folder names.  Unless ``quiet``, each new estimate is
     printed to the standard error stream.
 
-    Returns what became of each model that still needed an estimate: its new estimates, or the reason for its failure.
+    Returns the outcome for each model that still needed an estimate: its new estimates, or the reason for its failure.
     Raises UsageError if the request is wrong.
 
     >>> import bench, tempfile
-    >>> here = bench.Execution(backend="sequential")
+    >>> execution = bench.Execution(backend="sequential")
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     results = bench.run(
     ...         algos="aevb[learning_rate=0.02]", z=2, seeds=1, n_train=100, budget=200, hidden=8,
     ...         likelihood="importance[num_samples=10]", likelihood_points=10,
-    ...         out=f"{folder}/run", execution=here, quiet=True,
+    ...         out=f"{folder}/run", execution=execution, quiet=True,
     ...     )
-    ...     estimated = bench.estimate(f"{folder}/run", "importance[num_samples=20]", execution=here, quiet=True)
+    ...     estimated = bench.estimate(f"{folder}/run", "importance[num_samples=20]", execution=execution, quiet=True)
     ...     bench.load(f"{folder}/run").likelihoods["estimator"].tolist()
     ['importance[num_samples=10]', 'importance[num_samples=20]']
     """
@@ -68,7 +68,7 @@ def estimate(
         console = Console(stderr=True, quiet=quiet)
         results = [result for plan in plans for result in _estimate(plan, execution, backend, console)]
         if not any(plan.todo for plan in plans):
-            console.print("Nothing to do: every estimate is there.")
+            console.print("Nothing to do: all estimates exist already.")
     return results + [each for plan in plans for each in plan.damaged]
 
 

@@ -29,6 +29,6 @@ def load(path: str | PathLike[str], *others: str | PathLike[str], trust: bool = 
     """
     from bench.results.frames import Results
 
-    given = tuple({Path(each).resolve(): Path(each) for each in (path, *others)}.values())  # each run once
-    first, *more = (folder for each in given for folder in study_folder.find(each))
-    return Results(first, tuple(more), given, trust)
+    requested = tuple({Path(each).resolve(): Path(each) for each in (path, *others)}.values())  # each run once
+    first, *more = (folder for each in requested for folder in study_folder.find(each))
+    return Results(first, tuple(more), requested, trust)

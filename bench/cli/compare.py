@@ -29,7 +29,7 @@ EXIT_REGRESSION = 1
     type=float,
     default=0.05,
     show_default=True,
-    help="Probability that anything is called better or worse although nothing has changed",
+    help="Probability of any false alarm if nothing has changed",
 )
 @click.option(
     "--timings",

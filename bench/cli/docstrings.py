@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Iterator
 
-from rich.console import RenderableType
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -14,6 +14,7 @@ CODE = "cyan"
 
 _CODE = re.compile(r"(`+)(.+?)\1")
 _ITEM = re.compile(r"(?P<mark>[-*]|\d+\.) +(?P<text>.*)")
+_BEFORE_LABEL = re.compile(r"(?<=\.)\s+(?=Sources?:|Cost\b[^.:]*:)")  # end of a sentence
 
 
 def inline(text: str) -> Text:
@@ -29,11 +30,18 @@ def inline(text: str) -> Text:
     return styled.append(text[end:])
 
 
-def rendered(docstring: str) -> Iterator[RenderableType]:
-    """The blocks of a docstring, with a blank line between them.
+def show(docstring: str, console: Console) -> None:
+    """Print the blocks of a docstring with a blank line between them.
 
-    Paragraphs and list items are reflowed; indented lines and examples stay as they are.
+    Paragraphs and list items are reflowed, and "Source:" and "Cost:" begin lines of their own.  Indented lines and
+    examples stay as they are, however narrow the terminal: they can be copied.
     """
+    for block in _blocks(docstring):
+        verbatim = isinstance(block, Text) and bool(block.no_wrap)
+        console.print(block, markup=False, highlight=False, soft_wrap=verbatim)
+
+
+def _blocks(docstring: str) -> Iterator[RenderableType]:
     for i, block in enumerate(re.split(r"\n\s*\n", inspect.cleandoc(docstring))):
         if i > 0:
             yield ""
@@ -53,7 +61,7 @@ def _block(lines: list[str]) -> Iterator[RenderableType]:
             row.add_row(item["mark"], inline(item["text"]))
             yield row
         else:
-            yield inline(piece)
+            yield from map(inline, _BEFORE_LABEL.split(piece))
 
 
 def _pieces(lines: list[str]) -> Iterator[str]:

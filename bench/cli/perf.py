@@ -29,7 +29,7 @@ EXIT_INTERRUPTED = 130
     type=float,
     default=0.05,
     show_default=True,
-    help="Chance that anything is called slower or faster if nothing has changed",
+    help="Probability of any false alarm if nothing has changed",
 )
 @click.option("--only", metavar="EXPR", default="", help="Benchmarks to run, as pytest -k: 'update and aevb'")
 @click.option(

@@ -40,8 +40,7 @@ def _show_plugin(reference: PluginRef, console: Console) -> None:
 
     cls = reference.load()
     console.print(f"[bold]{reference.name}[/] ({reference.kind}, {reference.source})", highlight=False)
-    for block in docstrings.rendered(cls.__doc__ or ""):
-        console.print(block, markup=False, highlight=False)
+    docstrings.show(cls.__doc__ or "", console)
     _show_options(reference, console)
     if reference.kind == "algorithm" and reference.source == "shipped":
         usage = f"from {cls.__module__} import {cls.__name__}; {cls.__name__}(latent_size=3).fit(x_train)"
@@ -66,6 +65,7 @@ def _show_options(reference: PluginRef, console: Console) -> None:
     for row in rows:
         unit = f" [{row.unit}]" if row.unit else ""
         table.add_row(row.name, Text(row.default), Text(row.allowed), docstrings.inline(row.help + unit))
+    console.print()
     console.print(table, highlight=False)
     example = next((row for row in rows if row.default != "required"), rows[0])
     console.print(f"Set with {reference.name}[{example.name}=...]", markup=False, highlight=False)

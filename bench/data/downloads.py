@@ -56,9 +56,9 @@ def fetch(file: RemoteFile) -> bytes:
     Raises DataError if BENCH_DATA_DIR is not a folder or holds a damaged copy, or if no mirror has a good one.
     Any number of processes may fetch the same file at once.
     """
-    given = _in_data_dir(file)
-    if given is not None:
-        return _read_given(file, given)
+    supplied = _in_data_dir(file)
+    if supplied is not None:
+        return _read_supplied(file, supplied)
     folder = cache_dir()
     cached = folder / file.name if folder is not None else None
     if cached is not None and os.path.isfile(cached):  # noqa: PTH113  # Path.is_file raises if a folder is closed
@@ -108,8 +108,8 @@ def _in_data_dir(file: RemoteFile) -> Path | None:
     return next((path for path in candidates if os.path.lexists(path)), None)  # what is no file is refused
 
 
-def _read_given(file: RemoteFile, path: Path) -> bytes:
-    """A damaged file of the user is an error: skipping it would hide what they meant to use."""
+def _read_supplied(file: RemoteFile, path: Path) -> bytes:
+    """A damaged user-supplied file is an error: skipping it would hide what they meant to use."""
     try:
         return _checked(file, _bytes(file, path))
     except (DataError, OSError) as error:

@@ -34,7 +34,7 @@ class Workers:
 
 @dataclass(frozen=True)
 class Outcome(Generic[TaskT, ResultT]):
-    """What became of a task: its result; or, without one, why its worker ``died``, or that it was ``timed_out``."""
+    """The outcome of a task: its result; or, without one, why its worker ``died``, or that it was ``timed_out``."""
 
     task: TaskT
     result: ResultT | None = None
@@ -43,7 +43,7 @@ class Outcome(Generic[TaskT, ResultT]):
 
 
 class Backend(Plugin, ABC):
-    """Runs tasks and yields what became of each.  A plugin is one file with one class that defines ``run``.
+    """Runs tasks and yields the outcome of each.  A plugin is one file with one class that defines ``run``.
 
     Used in a ``with`` statement, so that its workers are stopped at the end of the block.
 

@@ -182,7 +182,7 @@ def _estimates(task: Task) -> list[EstimateRecord]:
 def _known(
     estimates: Sequence[EstimateRecord], samples: int, choice: Choice, split: Split, points: int
 ) -> EstimateRecord | None:
-    """The estimate of the trained model on so many points, or on simulated data, if today's estimator has made it."""
+    """The estimate of the trained model on this many points, or on simulated data, if the current estimator made it."""
     for each in estimates:
         fits = each.split == SIMULATED or (each.split, each.num_points) == (split, points)
         if fits and (each.estimator, each.samples) == (choice.name, samples) and not is_edited(each):

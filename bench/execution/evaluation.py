@@ -43,7 +43,7 @@ class Evaluated:
 
 
 def estimate(choice: Choice, model: LatentVariableModel, x: Tensor, split: str, samples: int, noise: int) -> Evaluated:
-    """log p(x) of x [N, D] from ``split``, for a model that has been trained on so many ``samples``.
+    """log p(x) of x [N, D] from ``split``, for a model trained on ``samples`` training samples.
 
     ``noise`` seeds all draws.  If the estimator fails, the record says why and holds no number: a failure does not cost
     the training.

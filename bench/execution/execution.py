@@ -50,7 +50,7 @@ class Execution:
         plugins.resolve("backend", self.backend)
 
     def start(self, num_tasks: int) -> Backend:
-        """The back end, with workers on their way for so many tasks; use it in a ``with`` statement.
+        """The back end, with workers already starting for this many tasks; use it in a ``with`` statement.
 
         Call it before anything that takes time: the workers import PyTorch meanwhile.
         """

@@ -85,7 +85,7 @@ def _stale(found: dict[TrialSpec, Contents], data: str, seed: int) -> list[Trial
     ``data`` is the fingerprint of the present data of ``seed``: if it has changed, the data of all seeds have.
     """
     made_by = {spec: each.record.provenance for spec, each in found.items()}
-    begun = {spec: provenance for spec, provenance in made_by.items() if provenance is not None}
-    if any(provenance.data != data for spec, provenance in begun.items() if spec.seed == seed):
-        return list(begun)
-    return [spec for spec in begun if code_changes(spec, begun[spec], found[spec].estimates)]
+    provenances = {spec: provenance for spec, provenance in made_by.items() if provenance is not None}
+    if any(provenance.data != data for spec, provenance in provenances.items() if spec.seed == seed):
+        return list(provenances)
+    return [spec for spec in provenances if code_changes(spec, provenances[spec], found[spec].estimates)]

@@ -17,7 +17,7 @@ from bench.studies.spec import TrialSpec
 from bench.training.beginning import set_up
 from bench.training.minibatches import Minibatches
 from bench.training.problem import Problem
-from bench.training.session import Session, Watched
+from bench.training.session import Followed, Session
 
 
 def prepare(spec: TrialSpec, data: Data, settings: Settings) -> tuple[Session, Evaluation]:
@@ -26,11 +26,11 @@ def prepare(spec: TrialSpec, data: Data, settings: Settings) -> tuple[Session, E
     algorithm, problem = _algorithm(spec, device), _problem(spec, data, device)
     order = seeds.derive("order", {**spec.task, "z": None, "model": None, "decoder": None})
     minibatches = Minibatches(problem.x, algorithm.batch_size, order, resample=data.resample)
-    watched = {
-        split: Watched(x, seeds.derive("evaluation", spec.task, split))
+    followed = {
+        split: Followed(x, seeds.derive("evaluation", spec.task, split))
         for split, x in _first_points(spec, data, device, settings.eval_points).items()
     }
-    session = Session(algorithm, problem, minibatches, seeds.derive("noise", spec.identity), watched)
+    session = Session(algorithm, problem, minibatches, seeds.derive("noise", spec.identity), followed)
     points = _first_points(spec, data, device, settings.likelihood_points)
     return session, Evaluation(spec.task, settings.estimators, settings.likelihood_marks, points)
 
@@ -66,7 +66,7 @@ def trained_model(spec: TrialSpec, folder: TrialFolder, data: Data, device: torc
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
-        raise StoreError(f"The weights of {spec} do not fit the model that today's code builds: {error}") from error
+        raise StoreError(f"The weights of {spec} do not fit the model that the current code builds: {error}") from error
     return model.eval()
 
 

@@ -92,8 +92,8 @@ class Trial:
         earlier, checkpoint = self.folder.read_status(), self.folder.read_checkpoint()
         if earlier.status.has_ended:
             return earlier.status
-        given = dict(spec.algorithm.settings).get("learning_rate")
-        self.record = replace(self.record, learning_rate=given if isinstance(given, float) else None)
+        rate = dict(spec.algorithm.settings).get("learning_rate")
+        self.record = replace(self.record, learning_rate=rate if isinstance(rate, float) else None)
         made_by = from_plain(Provenance, checkpoint["made_by"]) if checkpoint is not None else None  # so it stays stale
         self.record = replace(self.record, labels=spec.labels(), provenance=made_by)
         self.report(Status.RUNNING)

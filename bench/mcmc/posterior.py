@@ -143,8 +143,8 @@ def offered_prior(
     """
     candidates = model.sample_prior(num_candidates, generator)  # [K, d]
     with torch.no_grad():
-        here = model.decoder.log_prob(x, z).unsqueeze(-1)
-        score = torch.cat([here, model.decoder.log_prob_of_pairs(x, candidates)], dim=-1)  # [N, 1 + K]
+        current = model.decoder.log_prob(x, z).unsqueeze(-1)
+        score = torch.cat([current, model.decoder.log_prob_of_pairs(x, candidates)], dim=-1)  # [N, 1 + K]
     uniform = torch.rand(score.shape, generator=generator, dtype=score.dtype, device=score.device)
     chosen = (score - uniform.log_().neg_().log_()).argmax(-1)  # the largest after Gumbel noise: a draw by the scores
     return torch.where((chosen == 0).unsqueeze(-1), z, candidates[(chosen - 1).clamp(min=0)])

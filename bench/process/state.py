@@ -28,7 +28,7 @@ class Setting:
 
 @contextmanager
 def preserved() -> Iterator[None]:
-    """Whatever the block changes for the whole process is as before when it has ended.
+    """Restore process-wide state when the block ends.
 
     PyTorch and NumPy are looked at only if they are imported; if the block imports them, they get the standard.
     """
@@ -46,7 +46,7 @@ def preserved() -> Iterator[None]:
 
 @contextmanager
 def standard(threads: int) -> Iterator[None]:
-    """A block that begins with the standard settings and computes in so many ``threads``; see `preserved`."""
+    """A block that begins with the standard settings and computes with ``threads`` threads; see `preserved`."""
     import torch
 
     with preserved():

@@ -52,9 +52,9 @@ def make_reports(
     Raises what `select` raises, UsageError if a report refuses its options, and StoreError if the folder cannot be
     written, or none is named for several runs.
     """
-    if folder is None and len(results.given) > 1:
+    if folder is None and len(results.requested) > 1:
         raise StoreError("`out` must name a folder for the report of several runs: give --out.")
-    folder = folder or (results.given or (results.path,))[0] / "report"
+    folder = folder or (results.requested or (results.path,))[0] / "report"
     selected, unloaded = select(names, formats)
     pages = [each for each in selected if each.formats and isinstance(each.report, Page)]
     others = [each for each in selected if each.formats and not isinstance(each.report, Page)]
@@ -64,8 +64,8 @@ def make_reports(
     for each in others:
         if isinstance(error := made[each.key].error, UsageError):
             raise error
-    held = _page_contents(entries, made, failures, folder)
-    made |= {page.key: _make(results, page, held) for page in pages}
+    on_page = _page_contents(entries, made, failures, folder)
+    made |= {page.key: _make(results, page, on_page) for page in pages}
     return [
         *(_written(folder, each, made.get(each.key)) for each in selected),
         *(Made(name, None, error=error) for name, error in unloaded.items()),
@@ -149,11 +149,11 @@ def _contents(results: Results, selected: Selected) -> dict[str, bytes] | None:
     return None if made.error is not None else dict(made.contents)
 
 
-def _make(results: Results, selected: Selected, held: PageContents | None = None) -> Made:
+def _make(results: Results, selected: Selected, on_page: PageContents | None = None) -> Made:
     made = Made(selected.name, selected.report)
     try:
         report = selected.report
-        rendered = report.render(results, held) if isinstance(report, Page) else report.render(results)
+        rendered = report.render(results, on_page) if isinstance(report, Page) else report.render(results)
         if rendered is None:
             return made
         files = contents(rendered, selected.name, selected.formats)

@@ -31,7 +31,7 @@ TARGET = (
 def trial_curves(trace: pd.DataFrame, clock: str, quantity: str) -> dict[str, Points]:
     """The ``quantity`` of each trial against ``clock``: x [G] ascending and above 0, y [G].
 
-    Values that are missing or infinite are left out, and so are trials without any other.
+    Missing and infinite values are omitted, and trials without a finite value as well.
     """
     x, y = (trace[column].to_numpy(dtype=np.float64) for column in (clock, quantity))
     rows = trace.groupby("trial", sort=False).indices

@@ -56,7 +56,7 @@ class Results:
 
     path: Path
     others: tuple[Path, ...] = ()
-    given: tuple[Path, ...] = ()  # what the user named: these folders, or those that they are parts of
+    requested: tuple[Path, ...] = ()  # what the user named: these folders, or those that they are parts of
     trust: bool = False  # whether `models` may run the users' plugin files that the folders name
 
     @cached_property

@@ -51,7 +51,7 @@ class Status(StrEnum):
 class Provenance:
     """What made the numbers, apart from the trial's identity: code, data, machine and versions."""
 
-    code: Mapping[str, str]  # hashes of source code, by what it is of: algorithm, dataset, model, decoder, harness
+    code: Mapping[str, str]  # hashes of source code, by component: algorithm, dataset, model, decoder, harness
     data: str  # fingerprint of the training and test values
     machine: str
     system: str
@@ -174,7 +174,7 @@ class DiagnosisRecord:
     local_kl: float
     local_mutual_information: float
     num_states: int | None  # values that z can take, if it is discrete
-    states_in_use: int | None  # of which the encoder chooses so many
+    states_in_use: int | None  # how many of them the encoder chooses
     collapse: str  # in words; empty if all dimensions are active
     samples: int  # training samples that the model had seen
     latents: tuple[LatentRecord, ...] = ()

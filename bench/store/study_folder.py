@@ -27,12 +27,12 @@ def create(path: Path, title: str, parts: Mapping[str, Study]) -> dict[str, Path
     names = list(parts)
     if (path / FILE).exists():
         try:
-            there = _names(path)
+            present = _names(path)
         except Damaged:
-            there = names  # each part is checked by its own study
-        if there != names:
+            present = names  # each part is checked by its own study
+        if present != names:
             raise StoreError(
-                f"{str(path)!r} holds another study (its parts are {', '.join(there)}, here they are "
+                f"{str(path)!r} holds another study (its parts are {', '.join(present)}, here they are "
                 f"{', '.join(names)}): choose another --out."
             )
     elif path.exists() and (not path.is_dir() or any(each.name not in [*names, REPORT] for each in path.iterdir())):

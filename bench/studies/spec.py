@@ -29,10 +29,10 @@ class Choice:
     located: tuple[tuple[str, str], ...] = ()
 
     @classmethod
-    def parse(cls, kind: str, text: str, **given: object) -> Choice:
-        """Parse ``name[key=value,...]``; settings in brackets take precedence over those in ``given``."""
+    def parse(cls, kind: str, text: str, **defaults: object) -> Choice:
+        """Parse ``name[key=value,...]``; settings in brackets take precedence over ``defaults``."""
         plugin, settings = plugins.resolve(kind, text)
-        built = options.build(plugin.load().Options, {**given, **settings}, plugin.name)
+        built = options.build(plugin.load().Options, {**defaults, **settings}, plugin.name)
         located = options.located(built)
         name = options.call_name(plugin.name, dataclasses.replace(built, **located) if located else built)
         return cls(plugin, tuple(options.as_dict(built).items()), name, tuple(located.items()))

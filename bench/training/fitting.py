@@ -18,9 +18,9 @@ from bench.models.observation import ObservationModel
 from bench.training.clocks import Clocks
 from bench.training.minibatches import Minibatches
 from bench.training.problem import Problem, Trainable
-from bench.training.session import Session, Watched
+from bench.training.session import Followed, Session
 
-NUM_WATCHED = 1000  # datapoints, at most, that `fit` follows the bound on
+NUM_FOLLOWED = 1000  # datapoints, at most, that `fit` follows the bound on
 
 
 class Fittable(Trainable, Protocol):
@@ -106,5 +106,5 @@ def _session(algorithm: Fittable, data: Tensor) -> Session:
         Problem(x, algorithm.latent_size, algorithm.architecture, algorithm.observation_model, bounded, seed=seed),
         Minibatches(x, algorithm.batch_size, seed),
         noise=seeds.derive("noise", type(algorithm).__name__, seed),
-        watched={"train": Watched(x[:NUM_WATCHED], seeds.derive("evaluation", seed))},
+        followed={"train": Followed(x[:NUM_FOLLOWED], seeds.derive("evaluation", seed))},
     )

@@ -26,7 +26,7 @@ from bench.training.problem import Problem, Trainable
 
 
 @dataclass(frozen=True)
-class Watched:
+class Followed:
     """Datapoints ``x`` [N, D] that the bound is followed on; ``noise`` seeds its draws, the same at every mark."""
 
     x: Tensor
@@ -35,14 +35,14 @@ class Watched:
 
 @dataclass(frozen=True)
 class Look(Pause):
-    """A pause, and at an evaluation mark the lower bound on what is watched: nats per datapoint, by name."""
+    """A pause, and at an evaluation mark the lower bound on the datapoints followed: nats per datapoint, by name."""
 
     bounds: Mapping[str, float] = field(default_factory=dict)  # empty between marks, and without an encoder
     previous: int = 0  # samples at the mark before, 0 if there is none
 
 
 class Session:
-    """A learner on its way: its problem and minibatches, its clocks, the choice of its step size, its bounds.
+    """A training run in progress: its learner, problem and minibatches, its clocks, its step size and its bounds.
 
     The bound on the datapoints called ``train`` tells whether the training has diverged; without an encoder the
     objective does.
@@ -54,14 +54,14 @@ class Session:
         problem: Problem,
         minibatches: Minibatches,
         noise: int,
-        watched: Mapping[str, Watched],
+        followed: Mapping[str, Followed],
     ) -> None:
         """``noise`` seeds the learner's random stream.  Nothing is computed yet."""
         self.learner = learner
         self.problem = problem
         self.minibatches = minibatches
         self.noise = noise
-        self.watched = watched
+        self.followed = followed
         self.clocks = Clocks()
         self.tuning: Tuning | None = None
         self._now = synchronised_clock(problem.x.device)
@@ -125,16 +125,16 @@ class Session:
         _check_divergence(levels, ended=True)
 
     def _bounds(self) -> dict[str, float]:
-        """The lower bound on what is watched, if there is an encoder; its seconds are counted."""
+        """The lower bound on the datapoints followed, if there is an encoder; its seconds are counted."""
         model = self.learner.model
         if model.encoder is None:
             return {}
         started = time.perf_counter()
         bounds = {}
-        for name, watched in self.watched.items():
-            stream = torch.Generator(watched.x.device).manual_seed(watched.noise)
+        for name, followed in self.followed.items():
+            stream = torch.Generator(followed.x.device).manual_seed(followed.noise)
             with frozen(model), torch.no_grad():
-                bounds[name] = float(model.elbo(watched.x, stream).cpu().double().mean())
+                bounds[name] = float(model.elbo(followed.x, stream).cpu().double().mean())
         self.clocks.eval_seconds += time.perf_counter() - started
         return bounds
 

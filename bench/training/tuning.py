@@ -84,11 +84,11 @@ def _name(rate: float) -> str:
 
 
 def _try(learner: Learner, minibatches: Minibatches, updates: int, started: float, now: Callable[[], float]) -> Tried:
-    seen = []
+    objectives = []
     evaluations = 0
     for update in range(updates):
         info = learner.step(minibatches[update])
-        seen.append(info.objective)
+        objectives.append(info.objective)
         evaluations += info.model_evaluations
-    value = float(torch.stack(seen[updates // 2 :]).cpu().double().mean())
+    value = float(torch.stack(objectives[updates // 2 :]).cpu().double().mean())
     return Tried(value if math.isfinite(value) else -math.inf, evaluations, now() - started)

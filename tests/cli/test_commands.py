@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pandas as pd
 import pytest
 
 import bench as library
+from bench.algorithms import aevb
 
 PLUGINS = Path(__file__).parent.parent / "plugins"
 BLOBS = str(PLUGINS / "blobs.py")
@@ -94,6 +96,21 @@ def test_show_tells_options_units_defaults_and_source(bench: Bench) -> None:
         assert words in shown
     assert "importance samples" in bench("show", str(PLUGINS / "mine.py")).stdout
     assert "dropout keeps" in bench("show", "deep").stdout
+
+
+def test_shown_examples_can_be_copied_and_the_options_stand_apart() -> None:
+    """In a pipe, at 80 columns."""
+    command = [sys.executable, "-m", "bench", "show", "aevb"]
+    environment = {**os.environ, "COLUMNS": "80"}
+    output = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    lines = [line.rstrip() for line in output.splitlines()]
+    source = Path(aevb.__file__).read_text(encoding="utf-8").splitlines()
+    examples = [line.strip() for line in source if line.strip().startswith(">>>")]
+    assert max(map(len, examples)) > 80
+    assert {line.strip() for line in lines} >= {*examples}
+    (heading,) = (i for i, line in enumerate(lines) if line.split()[:2] == ["option", "default"])
+    assert lines[heading - 1] == ""
+    assert any(line.startswith("Cost of a step: ") for line in lines)
 
 
 def test_docstrings_are_shown_reflowed_and_without_backticks(bench: Bench) -> None:

@@ -72,7 +72,7 @@ def test_markdown_is_for_pull_requests(bench: Bench, runs: Path) -> None:
 
 def test_nothing_to_compare_is_an_error(bench: Bench, runs: Path) -> None:
     failed = bench("compare", runs / "base", runs / "short", code=2)
-    assert "other budget: 3,000 training samples in BASE, 1,000 in NEW" in " ".join(failed.stdout.split())
+    assert "different budget: 3,000 training samples in BASE, 1,000 in NEW" in " ".join(failed.stdout.split())
     assert "can be compared with" in failed.stderr
 
 

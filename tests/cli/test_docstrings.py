@@ -30,11 +30,10 @@ DOCSTRING = """The first line, with ``code`` and `Names`.
     """
 
 
-def shown(width: int, *, color: bool = False) -> list[str]:
+def shown(width: int, docstring: str = DOCSTRING, *, color: bool = False) -> list[str]:
     text = io.StringIO()
     console = Console(file=text, width=width, force_terminal=color, color_system="standard" if color else None)
-    for block in docstrings.rendered(DOCSTRING):
-        console.print(block, markup=False, highlight=False)
+    docstrings.show(docstring, console)
     return [line.rstrip() for line in text.getvalue().splitlines()]
 
 
@@ -67,3 +66,16 @@ def test_what_is_narrow_is_wrapped_and_items_hang() -> None:
 
 def test_code_is_styled_on_a_terminal() -> None:
     assert shown(100, color=True)[0] == "The first line, with \x1b[36mcode\x1b[0m and \x1b[36mNames\x1b[0m."
+
+
+def test_an_example_longer_than_the_width_stays_whole() -> None:
+    """A line broken by the terminal's width could not be copied; one cut off at the width would be wrong."""
+    example = ">>> f(" + ", ".join(f"argument_{i}=number_{i}" for i in range(9)) + ")  # a comment after it"
+    assert example in shown(40, f"Summary.\n\n    {example}\n    2\n")
+    assert f"    {example}" in shown(40, f"Summary.\n\n    Example:\n        {example}\n        2\n")
+
+
+def test_source_and_cost_begin_lines_of_their_own() -> None:
+    text = "Summary.\n\n    A text.\n    Source: Doe\n    2020, part 3. Cost of a step on M points: 2 M. No Source: x."
+    source, cost = "Source: Doe 2020, part 3.", "Cost of a step on M points: 2 M. No Source: x."
+    assert shown(100, text)[2:] == ["A text.", source, cost]

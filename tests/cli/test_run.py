@@ -381,7 +381,10 @@ def test_each_algorithm_is_judged_by_what_can_judge_it(bench: Bench, tmp_path: P
     asked = [*HERE, "--algos", "aevb,vqvae[num_codes=4]", "--seeds", "1", "--out", "run"]
     asked[asked.index("--likelihood") + 1] = "ais[num_steps=5,num_chains=2],importance[num_samples=20]"
     finished = bench("run", *asked)
-    assert "is not used for vqvae[num_codes=4]: ais is for continuous z, and here z is one of 4" in finished.stderr
+    assert (
+        "is not used for vqvae[num_codes=4]: ais requires continuous z, but z of this model is one of 4"
+        in finished.stderr
+    )
     found = library.load(tmp_path / "run").likelihoods.set_index(["algorithm", "estimator"])
     assert len(found) == 3
     exact = found.loc[("vqvae[num_codes=4]", "importance[num_samples=20]")]

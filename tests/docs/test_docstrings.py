@@ -14,7 +14,8 @@ import pytest
 import bench
 from bench import plugins
 
-WITHOUT = {"Batch", "Hyperparameters", "Report", "StepInfo"}  # described by the examples of their users
+# described by the examples of their users
+WITHOUT = {"Batch", "Comparison", "Hyperparameters", "Outcome", "Report", "Results", "StepInfo", "Workers"}
 KINDS_WITH_EXAMPLES = ("algorithm", "estimator", "model", "decoder")
 
 

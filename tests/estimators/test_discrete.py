@@ -149,7 +149,9 @@ def test_chunks_change_no_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", ["ais", "bdmc", "hmc", "quadrature"])
 def test_estimators_of_continuous_z_refuse(name: str) -> None:
     model = code_model()
-    with pytest.raises(OptionError, match=rf"^{name} is for continuous z, and here z is one of 3\^2 codes: use exact"):
+    with pytest.raises(
+        OptionError, match=rf"^{name} requires continuous z, but z of this model is one of 3\^2 codes: use exact"
+    ):
         estimated(model, pixels(model), name)
 
 

@@ -24,4 +24,4 @@ def test_the_code_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     for other in ("estimate", "closer"):
         torch.testing.assert_close(names[other].log_likelihoods[:2].float(), truth, rtol=0, atol=0.2)
     assert names["check"].summary["gap"] < 0.5
-    assert math.isfinite(names["found"].amortisation_gap)
+    assert math.isfinite(names["diagnosis"].amortisation_gap)

@@ -55,7 +55,7 @@ def test_at_least_the_gradients_a_second_of_blackjax(
     gradients = NUM_DATA * NUM_STEPS * NUM_LEAPFROG
     rates = {name: round(gradients / value) for name, value in seconds.items()}
     ratio = seconds["blackjax"] / seconds["bench"]
-    print(f"gradients a second: {rates}, ratio {ratio:.2f}; acceptance {[round(v[0], 3) for v in found.values()]}")  # noqa: T201
+    print(f"gradients per second: {rates}, ratio {ratio:.2f}; acceptance {[round(v[0], 3) for v in found.values()]}")  # noqa: T201
     assert abs(found["bench"][0] - found["blackjax"][0]) < 0.02
     assert np.abs(found["bench"][1].mean(0) - found["blackjax"][1].mean(0)).max() < 0.1
     assert ratio >= 1

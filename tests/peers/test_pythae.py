@@ -93,7 +93,7 @@ def test_at_least_twice_the_images_a_second_of_pythae(
     quickest = min(value for name, value in seconds.items() if name != "bench")
     ratio = quickest / seconds["bench"]
     rates = {name: round(NUM_IMAGES / value, 2) for name, value in seconds.items()}
-    print(f"images a second, K = {NUM_SAMPLES}: {rates}; bench is {ratio:.1f} times the quickest of pythae")  # noqa: T201
+    print(f"images per second, K = {NUM_SAMPLES}: {rates}; bench is {ratio:.1f} times the quickest of pythae")  # noqa: T201
     error = found["bench"].standard_error
     assert abs(found["pythae"] - found["bench"].mean) < 6 * error + 0.01  # it calls the log-likelihood NLL
     assert ratio >= 2

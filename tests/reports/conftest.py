@@ -77,7 +77,7 @@ class Rows:
         """The argument of a report."""
         return SimpleNamespace(
             path=None,
-            given=(),
+            requested=(),
             trials=frame_of(self.trials, TRIAL_COLUMNS),
             trace=frame_of(self.trace, TRACE_COLUMNS),
             likelihoods=frame_of(self.likelihoods, LIKELIHOOD_COLUMNS),

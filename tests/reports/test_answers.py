@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from bench.reporting.captions import caveats
 from bench.reporting.page.answer import Answer, answers
+from bench.reporting.page.build import _warnings as page_warnings
 
 FIVE = [-20.0, -20.2, -19.8, -20.1, -19.9]
 
@@ -34,7 +36,7 @@ def test_more_than_chance(rows: Any) -> None:
 def test_chance(rows: Any) -> None:
     add(rows, "good", FIVE)
     add(rows, "same", [-19.0, -21.5, -19.0, -21.0, -19.9])
-    assert "Over same that may be chance." in answer(rows).sentence
+    assert "The lead over same may be due to chance." in answer(rows).sentence
     assert not answer(rows).sure
 
 
@@ -44,14 +46,16 @@ def test_who_loses_seeds_is_not_surely_better(rows: Any) -> None:
     add(rows, "sound", [value - 3 for value in FIVE])
     found = answer(rows)
     assert (found.winner, found.sure) == ("fragile", False)
-    assert found.sentence.endswith("more than chance where it ends well. Not in it: 1 seed of fragile (diverged).")
+    assert found.sentence.endswith(
+        "more than chance among the seeds that ended well. Not included: 1 seed of fragile (diverged)."
+    )
 
 
 def test_a_model_that_was_not_estimated_is_named(rows: Any) -> None:
     add(rows, "good", FIVE)
     add(rows, "mine", [])
     rows.add("mine", 0)
-    assert "Not in it: 1 seed of mine (not estimated)." in answer(rows).sentence
+    assert "Not included: 1 seed of mine (not estimated)." in answer(rows).sentence
 
 
 def test_a_better_mean_on_other_seeds_is_no_better_on_the_same(rows: Any) -> None:
@@ -65,7 +69,7 @@ def test_other_budgets_are_told(rows: Any) -> None:
     add(rows, "good", FIVE)
     for seed, value in enumerate(FIVE):
         rows.add("short", seed, likelihoods={"importance": value - 3}, bound=[(500, -30)])
-    assert "Other budgets: good 1,000, short 500 training samples." in answer(rows).sentence
+    assert "Budgets differ: good 1,000, short 500 training samples." in answer(rows).sentence
 
 
 @pytest.mark.parametrize(
@@ -92,3 +96,23 @@ def test_what_a_sample_costs_is_told_where_it_differs(rows: Any) -> None:
     for row in rows.trials[5:]:
         row["model_evaluations"] *= 16
     assert "in model evaluations: one 2, dear 32." in caveats.costs(rows.results())
+
+
+@pytest.mark.parametrize(
+    ("stale", "words"),
+    [
+        (
+            ["a"],
+            "1 trial was run with an earlier version of the code (see what ran): bench run --rerun-stale runs it again",
+        ),
+        (["a", "b"], "2 trials were run with an earlier version of the code"),
+    ],
+)
+def test_trials_of_earlier_code_are_a_warning_on_the_page(rows: Any, stale: list[str], words: str) -> None:
+    add(rows, "good", FIVE)
+    results = rows.results()
+    results.changed_since = dict.fromkeys(stale, "the algorithm's file")
+    results.diagnosis = pd.DataFrame(columns=["algorithm", "z", "collapse"])
+    results.trials["device"] = "cpu"
+    (warning,) = page_warnings(results)
+    assert warning.startswith(words)

@@ -15,7 +15,7 @@ from bench.errors import Diverged, OptionError
 from bench.options import NoOptions
 from bench.training.beginning import begin
 from bench.training.minibatches import Minibatches
-from bench.training.session import Session, Watched
+from bench.training.session import Followed, Session
 from bench.training.tuning import candidates
 
 
@@ -30,8 +30,8 @@ def session(algorithm: Algorithm) -> Session:
     """A session on blobs, before `begin`."""
     x = blobs()
     problem = Problem(x, 2, algorithm.architecture, "bernoulli")
-    watched = {"train": Watched(x, 1), "test": Watched(x[:9], 2)}
-    return Session(algorithm, problem, Minibatches(x, algorithm.batch_size, 0), 3, watched)
+    followed = {"train": Followed(x, 1), "test": Followed(x[:9], 2)}
+    return Session(algorithm, problem, Minibatches(x, algorithm.batch_size, 0), 3, followed)
 
 
 def aevb(**settings: object) -> AEVB:

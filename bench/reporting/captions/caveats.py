@@ -60,15 +60,15 @@ def budgets(trials: pd.DataFrame) -> str:
     most = trials["samples"].groupby(trials["algorithm"], sort=False).max().dropna()
     if most.empty or most.max() <= TOLERANCE * most.min():
         return ""
-    return f"Other budgets: {', '.join(f'{name} {samples:,.0f}' for name, samples in most.items())} training samples."
+    return f"Budgets differ: {', '.join(f'{name} {samples:,.0f}' for name, samples in most.items())} training samples."
 
 
 def costs(results: Results) -> str:
-    """What a training sample costs each algorithm, since equal samples are not equal work; empty if it is the same."""
+    """What a training sample costs each algorithm, if the costs differ; else empty."""
     trials = results.trials
     per_sample = trials["model_evaluations"] / trials["samples"].replace(0, math.nan)
     medians = per_sample.groupby(trials["algorithm"], sort=False).median().dropna()
     if medians.empty or medians.max() <= TOLERANCE * medians.min():
         return ""
     listed = ", ".join(f"{name} {cost:.2g}" for name, cost in medians.items())
-    return f"A training sample is not the same work for all, in model evaluations: {listed}. See cost."
+    return f"The cost of a training sample differs, in model evaluations: {listed}. See cost."

@@ -33,7 +33,7 @@ class CellTest:
     measure: Measure
     row: Row
     change: moderated.TTest | None = None  # None if only ranks are compared, or nothing
-    least_p: float = 0.0  # the smallest p-value that so many seeds can have
+    least_p: float = 0.0  # the smallest p-value that this many seeds can have
 
 
 def cell_tests(
@@ -102,14 +102,14 @@ def _with_change(row: Row, test: moderated.TTest) -> Row:
 
 
 def _ranked(measure: Measure, row: Row, one: pd.Series, other: pd.Series) -> CellTest:
-    """If seeds never get there only their order is left: the rank-sum test, and no size of the change."""
+    """If seeds never reach the target only their order is left: the rank-sum test, and no size of the change."""
     from scipy.stats import PermutationMethod, mannwhitneyu
 
     never = [int(np.isinf(values).sum()) for values in (one, other)]
     if never == [len(one), len(other)]:
-        return CellTest(measure, replace(row, why="no seed gets to the target in either run"))
+        return CellTest(measure, replace(row, why="no seed reaches the target in either run"))
     later = probability_of_improvement([(other, one)])
-    why = f"{never[0]} of {len(one)} seeds never get to the target in BASE, {never[1]} of {len(other)} in NEW"
+    why = f"{never[0]} of {len(one)} seeds never reach the target in BASE, {never[1]} of {len(other)} in NEW"
     permutations = PermutationMethod(random_state=np.random.default_rng(SEED))  # exact, with ties, for few seeds
     p = float(mannwhitneyu(one, other, method=permutations).pvalue)
     change = math.inf if later > 0.5 else 0.0 if later < 0.5 else 1.0

@@ -33,7 +33,7 @@ def rows(cell: Cell, base: Results, new: Results, old: pd.DataFrame, fresh: pd.D
     well = [int((fates == "").sum()) for fates in (one, other)]
     row = Row(cell, MEASURE, "seeds", base=well[0], new=well[1], seeds_base=len(one), seeds_new=len(other))
     made = [
-        replace(row, verdict="not comparable", why=f"{_listed(seeds)} of {name} did not come to an end")
+        replace(row, verdict="not comparable", why=f"{_listed(seeds)} of {name} did not finish")
         for name, seeds in zip(("BASE", "NEW"), waiting, strict=True)
         if seeds
     ]

@@ -55,5 +55,5 @@ OTHERS = (
     Measure("mean bound", "nats", True, False, lambda results, common: curves.heights(results, common.stretches)),
     Measure("samples to target", "ratio", False, False, _time("samples")),
     Measure("seconds to target", "ratio", False, True, _time("train_seconds")),
-    Measure("samples a second", "ratio", True, True, _column("samples_per_second")),
+    Measure("samples per second", "ratio", True, True, _column("samples_per_second")),
 )

@@ -12,7 +12,7 @@ from bench.results.grid import done
 if TYPE_CHECKING:
     from bench.results.frames import Results
 
-# Seconds stretch as the share of its cores shrinks that a trial gets: a share smaller by this part is another load.
+# Seconds stretch as the share of its cores shrinks that a trial gets: a share smaller by this part is a different load.
 LOAD_TOLERANCE = 0.1
 
 SAME = {"pixels": "pixels", "model": "model", "decoder": "decoder"}
@@ -20,33 +20,34 @@ MACHINE = {"machine": "machine", "processor": "processor", "device": "device", "
 
 
 def in_training(base: pd.DataFrame, new: pd.DataFrame) -> str:
-    """Other pixels, data, model or budget; ``base`` and ``new`` are the trials of one cell."""
+    """Different pixels, data, model or budget; ``base`` and ``new`` are the trials of one cell."""
     reason = _differing(base, new, SAME)
     if reason:
         return reason
     budgets = [sorted(set(done(trials)["samples"].dropna().astype(int))) for trials in (base, new)]
     if budgets[0] and budgets[1] and budgets[0] != budgets[1]:
-        there, here = (" and ".join(f"{samples:,}" for samples in samples_) for samples_ in budgets)
-        return f"other budget: {there} training samples in BASE, {here} in NEW"
+        in_base, in_new = (" and ".join(f"{samples:,}" for samples in each) for each in budgets)
+        return f"different budget: {in_base} training samples in BASE, {in_new} in NEW"
     both = done(base)[["seed", "data"]].merge(done(new)[["seed", "data"]], on="seed").dropna()
     changed = both.loc[both["data_x"] != both["data_y"], "seed"]
     if len(changed):
-        return f"other data: those of seed {', '.join(map(str, changed))} are not the same"
+        seeds = f"seed{'s' if len(changed) > 1 else ''} {', '.join(map(str, changed))}"
+        return f"different data: the data of {seeds} differ"
     return ""
 
 
 def in_estimation(base: Results, new: Results, old: pd.DataFrame, fresh: pd.DataFrame) -> str:
-    """Another estimator of log p(x), other settings or points of it, or none."""
+    """A different estimator of log p(x), with different settings or points, or none."""
     estimators = [_estimators(results, trials) for results, trials in ((base, old), (new, fresh))]
     if not all(estimators):
         return f"no log-likelihood in {'BASE' if not estimators[0] else 'NEW'}"
     if estimators[0] != estimators[1]:
-        return f"other estimator: {_listed(estimators[0])} in BASE, {_listed(estimators[1])} in NEW"
+        return f"different estimator: {_listed(estimators[0])} in BASE, {_listed(estimators[1])} in NEW"
     return ""
 
 
 def in_timing(base: pd.DataFrame, new: pd.DataFrame, timings: str) -> str:
-    """Another machine, other workers, or another load; ``timings`` as in `Rules`."""
+    """A different machine, different workers, or a different load; ``timings`` as in `Rules`."""
     if timings == "never":
         return "timings are not compared (--timings never)"
     if timings == "always":
@@ -56,16 +57,16 @@ def in_timing(base: pd.DataFrame, new: pd.DataFrame, timings: str) -> str:
         return f"{reason}; --timings always compares them all the same"
     shares = [float(done(trials)["cpu_share"].mean()) for trials in (base, new)]
     if abs(shares[0] - shares[1]) > LOAD_TOLERANCE * max(shares):
-        there, here = (f"{share:.0%}" for share in shares)
-        return f"other machine load: trials got {there} of their cores in BASE, {here} in NEW"
+        in_base, in_new = (f"{share:.0%}" for share in shares)
+        return f"different machine load: trials got {in_base} of their cores in BASE, {in_new} in NEW"
     return ""
 
 
 def _differing(base: pd.DataFrame, new: pd.DataFrame, columns: dict[str, str]) -> str:
     for column, word in columns.items():
-        there, here = (set(map(_text, trials[column].dropna().unique())) for trials in (base, new))
-        if there and here and there != here:
-            return f"other {word}: {_listed(there)} in BASE, {_listed(here)} in NEW"
+        in_base, in_new = (set(map(_text, trials[column].dropna().unique())) for trials in (base, new))
+        if in_base and in_new and in_base != in_new:
+            return f"different {word}: {_listed(in_base)} in BASE, {_listed(in_new)} in NEW"
     return ""
 
 

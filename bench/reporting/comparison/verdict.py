@@ -19,7 +19,7 @@ class Rules:
 
     min_nats: float = 0.1  # a smaller difference in nats does not count
     min_ratio: float = 1.1  # nor does a smaller ratio of times or speeds
-    false_alarms: float = 0.05  # the chance that anything is called better or worse if nothing has changed
+    false_alarms: float = 0.05  # the probability of any false alarm if nothing has changed
     timings: str = "auto"  # "auto": compared if machine, workers and load were alike; "always"; "never"
 
     def __post_init__(self) -> None:

@@ -64,18 +64,17 @@ def _undetectable(comparison: Comparison) -> list[str]:
 
 def rules(comparison: Comparison) -> list[str]:
     """The rules of the comparison."""
-    given = comparison.rules
-    size = f"at least {given.least('nats')} or {given.least('ratio')}"
+    limits = comparison.rules
     first = (
-        f"Better or worse is what is significant and {size}; the chance that anything is called so if nothing has "
-        f"changed is at most {given.false_alarms:.0%}. Intervals are 95 %, each by itself."
+        f"A change counts as better or worse if it is significant and at least {limits.least('nats')} or "
+        f"{limits.least('ratio')}; if nothing has changed, the probability of any false alarm is at most "
+        f"{limits.false_alarms:.0%}. Intervals are 95 %, not adjusted for multiple comparisons."
     )
     texts = [first]
     if any(row.measure == endings.MEASURE for row in comparison.rows):
         texts.append(
-            "Seeds that do not end well are counted, beside that chance: more of them in NEW are worse if BASE had "
-            "none or the same seeds, and with other seeds if Fisher's exact test has "
-            f"p of at most {given.false_alarms:g}."
+            "Failed seeds are compared separately: more of them in NEW count as worse if BASE had none or the same "
+            f"seeds; with different seeds, if Fisher's exact test has p of at most {limits.false_alarms:g}."
         )
     if comparison.targets:
         aims = ", ".join(

@@ -32,7 +32,7 @@ class Hollow(TypedDict):
 
 
 class Stray(TypedDict):
-    """The look of the curve of a seed that is in no mean."""
+    """The look of the curve of a seed that is excluded from the mean."""
 
     linestyle: Literal[":"]
     linewidth: float

@@ -18,7 +18,7 @@ from bench.reporting.figures.titles import set_title
 from bench.results.curves import CLOCKS
 from bench.results.grid import Place
 
-NEVER = 0.2  # the share of an axis that is kept for seeds that never get there
+NEVER = 0.2  # the share of an axis that is kept for seeds that never reach the target
 
 
 def draw(times: Mapping[str, pd.DataFrame], looks: Mapping[str, Look], caption: Sequence[str]) -> Figure:
@@ -37,24 +37,24 @@ def draw(times: Mapping[str, pd.DataFrame], looks: Mapping[str, Look], caption: 
             for j, place in enumerate(block):
                 for i, (clock, every) in enumerate(times.items()):
                     ax = figure.add_subplot(grid[b * len(times) + i, j])
-                    here = every[(every[list(Place._fields)] == list(place)).all(axis=1)]
-                    _draw_panel(ax, here, looks, every["time"])
+                    at_place = every[(every[list(Place._fields)] == list(place)).all(axis=1)]
+                    _draw_panel(ax, at_place, looks, every["time"])
                     ax.set_xlabel(CLOCKS[clock])
                     if i == 0:
-                        aim = f"z = {place.z}: to {here['target'].iloc[0]:.2f} nats"
+                        aim = f"z = {place.z}: to {at_place['target'].iloc[0]:.2f} nats"
                         above = f"{place.dataset}, {place.n_train} training points"
                         set_title(ax, f"{above}\n{aim}")
         add_legends_and_caption(figure, [legend_entries(dict(looks), line=False)], caption)
     return figure
 
 
-def _draw_panel(ax: Axes, here: pd.DataFrame, looks: Mapping[str, Look], every: pd.Series) -> None:
+def _draw_panel(ax: Axes, at_place: pd.DataFrame, looks: Mapping[str, Look], every: pd.Series) -> None:
     unreached = bool(np.isinf(every).any())
     left, right = set_logarithmic(ax, every, right=NEVER if unreached else 0.04)
     margin = (right / left) ** (NEVER / (1.04 + NEVER))
     never = right / margin**0.5
     for i, (name, look) in enumerate(looks.items()):
-        values = here.loc[here["algorithm"] == name, "time"].to_numpy()
+        values = at_place.loc[at_place["algorithm"] == name, "time"].to_numpy()
         if len(values):
             x = np.where(np.isfinite(values), values, never)
             median = float(np.quantile(x, 0.5, method="inverted_cdf"))

@@ -53,13 +53,17 @@ def _answer(place: Place, trials: pd.DataFrame) -> Answer:
     unsure = [name for name, gap in gaps.items() if not gap.low > 0]
     if all(math.isnan(gap.low) for gap in gaps.values()):
         return Answer(
-            place, winner, False, f"{level}, but there are too few seeds to say whether that is chance.{notes}"
+            place, winner, False, f"{level}, but there are too few seeds to say whether that is due to chance.{notes}"
         )
     sizes = "; ".join(_size(gap, name) for name, gap in gaps.items())
     if unsure:
-        return Answer(place, winner, False, f"{level}, {sizes}. Over {' and '.join(unsure)} that may be chance.{notes}")
+        return Answer(
+            place, winner, False, f"{level}, {sizes}. The lead over {' and '.join(unsure)} may be due to chance.{notes}"
+        )
     if winner in set(others["algorithm"]):  # an algorithm that loses its worst seeds has a better mean
-        return Answer(place, winner, False, f"{level}, {sizes}. That is more than chance where it ends well.{notes}")
+        return Answer(
+            place, winner, False, f"{level}, {sizes}. That is more than chance among the seeds that ended well.{notes}"
+        )
     return Answer(place, winner, True, f"{level}, {sizes}. That is more than chance.{notes}")
 
 
@@ -82,10 +86,10 @@ def _size(gap: paired.Difference, name: str) -> str:
 
 
 def _missing(trials: pd.DataFrame) -> str:
-    """Which seeds are not in the answer."""
+    """Which seeds are not included in the answer."""
     fates = ["not estimated" if status == Status.DONE else status for status in trials["status"]]
     counts = Counter(zip(trials["algorithm"], fates, strict=True))
     return "".join(
-        f" Not in it: {formatting.quantity(count, 'seed')} of {name} ({fate})."
+        f" Not included: {formatting.quantity(count, 'seed')} of {name} ({fate})."
         for (name, fate), count in counts.items()
     )

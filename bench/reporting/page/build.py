@@ -66,7 +66,7 @@ def build(results: Results, contents: PageContents) -> str:
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(_asset("page.html.j2"))
-    runs = results.given or (results.path, *results.others)
+    runs = results.requested or (results.path, *results.others)
     tables = [(entry, entry.content) for entry in contents.entries if isinstance(entry.content, RenderedTable)]
     figures = [(entry, entry.content) for entry in contents.entries if isinstance(entry.content, bytes)]
     return template.render(
@@ -136,9 +136,10 @@ def _warnings(results: Results) -> list[str]:
     if len(devices) > 1:
         warnings.append(f"Several devices, whose seconds are not comparable: {', '.join(devices)}.")
     if results.changed_since:
+        count = len(results.changed_since)
         warnings.append(
-            f"{formatting.quantity(len(results.changed_since), 'trial')} made by other code than today's (see what "
-            "ran): bench run --rerun-stale makes them again."
+            f"{formatting.quantity(count, 'trial')} {'was' if count == 1 else 'were'} run with an earlier version of "
+            f"the code (see what ran): bench run --rerun-stale runs {'it' if count == 1 else 'them'} again."
         )
     return warnings
 

@@ -87,7 +87,7 @@ function drawCurves() {
   const layout = {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: ink }, margin: { l: 60, r: 15, t: 10, b: 50 },
     xaxis: { ...axis, type: scale, title: { text: curves.clocks[clock] }, exponentformat: "power", ...reach(shown, y, scale) },
-    yaxis: { ...axis, title: { text: "nats a datapoint" }, range: y },
+    yaxis: { ...axis, title: { text: "nats per datapoint" }, range: y },
     hovermode: "closest", dragmode: "zoom",
   };
   byId("figure-of-clock").textContent = curves.figures[clock] ?? "";

@@ -92,7 +92,7 @@ def broken(text: str, width: int) -> str:
 
 
 def warnings(column: pd.Series) -> str:
-    """What the seeds of a cell warn of: the first one's words, and how many warn, unless all do alike."""
+    """The first warning of a cell's seeds, and how many seeds warn unless all have the same warning."""
     texts = [text for text in column.dropna().map(str) if text]
     if not texts or (len(set(texts)) == 1 and len(texts) == len(column)):
         return texts[0] if texts else ""

@@ -206,20 +206,20 @@ def test_a_slow_down_is_found_on_one_machine_only() -> None:
     base, slow = run(rng(5)), run(rng(5), slower={CELL: 1.3})
     found = compare(base, slow)
     assert {(row.cell.algorithm, row.measure) for row in found.of("worse")} == {
-        ("aevb", "samples a second"),
+        ("aevb", "samples per second"),
         ("aevb", "seconds to target"),
     }
-    (row,) = [row for row in found.of("worse") if row.measure == "samples a second"]
+    (row,) = [row for row in found.of("worse") if row.measure == "samples per second"]
     assert (row.low, row.change, row.high) == pytest.approx([1 / 1.3] * 3)
     elsewhere = compare(base, changed(slow, machine="there"))
     assert not elsewhere.of("worse")
     assert {row.why for row in elsewhere.of("not comparable")} == {
-        "other machine: here in BASE, there in NEW; --timings always compares them all the same"
+        "different machine: here in BASE, there in NEW; --timings always compares them all the same"
     }
     assert compare(base, changed(slow, machine="there"), Rules(timings="always")).of("worse")
     busy = compare(base, changed(slow, cpu_share=0.55))
     assert {row.why for row in busy.of("not comparable")} == {
-        "other machine load: trials got 98% of their cores in BASE, 55% in NEW"
+        "different machine load: trials got 98% of their cores in BASE, 55% in NEW"
     }
     crowded = [changed(one, cpu_share=share) for one, share in ((base, 0.2), (slow, 0.15))]  # a quarter less
     assert not compare(*crowded).of("worse")
@@ -229,10 +229,10 @@ def test_a_slow_down_is_found_on_one_machine_only() -> None:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"pixels": "zeros and ones"}, "other pixels: grey in BASE, zeros and ones in NEW"),
-        ({"model": "linear"}, "other model: mlp in BASE, linear in NEW"),
-        ({"samples": 200_000}, "other budget: 100,000 training samples in BASE, 200,000 in NEW"),
-        ({"data": "b"}, "other data: those of seed 0, 1, 2, 3, 4 are not the same"),
+        ({"pixels": "zeros and ones"}, "different pixels: grey in BASE, zeros and ones in NEW"),
+        ({"model": "linear"}, "different model: mlp in BASE, linear in NEW"),
+        ({"samples": 200_000}, "different budget: 100,000 training samples in BASE, 200,000 in NEW"),
+        ({"data": "b"}, "different data: the data of seeds 0, 1, 2, 3, 4 differ"),
     ],
 )
 def test_other_conditions_are_not_compared(change: dict[str, object], why: str) -> None:
@@ -253,7 +253,7 @@ def test_another_estimator_is_not_compared_and_the_rest_is() -> None:
     assert verdicts(found) == {"no evidence": 9 * 4, "not comparable": 9}
     assert (
         found.of("not comparable")[0].why
-        == "other estimator: importance on 300 points in BASE, hmc on 100 points in NEW"
+        == "different estimator: importance on 300 points in BASE, hmc on 100 points in NEW"
     )
 
 
@@ -287,7 +287,9 @@ def test_a_seed_that_no_longer_ends_well_is_worse_and_a_diverged_pair_is_not() -
     assert (row.base, row.new) == (5, 4)
     said = "Worse: seeds that end well of aevb, z = 3 (digits, 1500 training points): 1 of 5 (seed 2: diverged) in NEW"
     assert words.sentences(found)[0].startswith(said)
-    assert "Fisher's exact test" in " ".join(words.rules(found))
+    rules = " ".join(words.rules(found))
+    assert "if nothing has changed, the probability of any false alarm is at most 5%" in rules
+    assert "Fisher's exact test" in rules
     pairs = [row.seeds_base for row in found.rows if row.cell[2:] == (3, "aevb") and row.unit != "seeds"]
     assert pairs == [4] * 5  # what is compared is counted
     assert ending(new, new).verdict == "no evidence"
@@ -335,7 +337,7 @@ def test_a_seed_that_takes_too_long_is_a_matter_of_the_machine() -> None:
     elsewhere = changed(slow, machine="there")
     assert ending(base, elsewhere).verdict == "not comparable"
     assert ending(base, elsewhere).why.endswith(
-        "other machine: here in BASE, there in NEW; --timings always compares them all the same"
+        "different machine: here in BASE, there in NEW; --timings always compares them all the same"
     )
     assert ending(base, elsewhere, Rules(timings="always")).verdict == "worse"
     assert ending(base, ends(elsewhere, (2, "diverged"))).verdict == "worse"
@@ -344,7 +346,7 @@ def test_a_seed_that_takes_too_long_is_a_matter_of_the_machine() -> None:
 def test_a_seed_that_has_not_ended_is_told() -> None:
     base = run(rng(), **ALONE)
     row = ending(base, ends(base, (1, "running"), (4, "waiting")))
-    assert (row.verdict, row.why) == ("not comparable", "seeds 1, 4 of NEW did not come to an end")
+    assert (row.verdict, row.why) == ("not comparable", "seeds 1, 4 of NEW did not finish")
 
 
 def test_points_without_an_estimate_are_worse() -> None:
@@ -416,7 +418,7 @@ def test_runs_that_never_get_there_are_ranked() -> None:
     found = compare(base, run(rng(8), loss={CELL: 3.0}))
     (row,) = [row for row in found.rows if row.cell[2:] == (3, "aevb") and row.measure == "samples to target"]
     assert row.why == (
-        "0 of 5 seeds never get to the target in BASE, 5 of 5 in NEW; with so few seeds no order of them is significant"
+        "0 of 5 seeds never reach the target in BASE, 5 of 5 in NEW; with so few seeds no order of them is significant"
     )
     assert row.p == pytest.approx(2 / 252)
     assert row.new == np.inf
@@ -436,7 +438,7 @@ def test_ranks_of_many_seeds_are_the_same_each_time() -> None:
     base, new = run(rng(7), seeds=seeds, **ALONE), run(rng(8), seeds=seeds, loss={CELL: 1.0}, **ALONE)
     found = [[row.p for row in compare(base, new).rows] for _ in range(2)]
     assert found[0] == found[1]
-    assert [row for row in compare(base, new).rows if "never get to the target" in row.why]
+    assert [row for row in compare(base, new).rows if "never reach the target" in row.why]
 
 
 @pytest.mark.parametrize(

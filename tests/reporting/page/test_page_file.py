@@ -90,8 +90,8 @@ def test_few_seeds_are_too_few_and_lost_ones_are_named(run: Path, tmp_path: Path
         if spec["seed"]:
             rewrite(path, status="failed")
     (first, _) = answers(Results(copy))
-    assert "there are too few seeds to say whether that is chance" in first.sentence
-    assert "Not in it: 4 seeds of mcem (failed)." in first.sentence
+    assert "there are too few seeds to say whether that is due to chance" in first.sentence
+    assert "Not included: 4 seeds of mcem (failed)." in first.sentence
     assert not first.sure
 
 
