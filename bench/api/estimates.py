@@ -54,14 +54,13 @@ def estimate(
     folders = study_folder.find(Path(run))
     names = split_list(likelihood) if isinstance(likelihood, str) else likelihood
     with execution.start(sum(1 for folder in folders for _ in folder.glob("trials/*/model.safetensors"))) as backend:
-        from rich.console import Console
-
+        from bench.api.console import Notes
         from bench.execution import estimation
 
         plans = [estimation.plan(folder, names, points, split) for folder in folders]
         if not any(plan.todo for plan in plans):
             backend.stop()
-        console = Console(stderr=True, quiet=quiet)
+        console = Notes(quiet=quiet)
         results = [result for plan in plans for result in _estimate(plan, execution, backend, console)]
         if not results:
             console.print("Nothing to do: every estimate is there.")

@@ -80,10 +80,11 @@ def _bar(quiet: bool) -> Iterator[Progress]:
 
     It is drawn when a report is done and has no thread, beside which no process may be forked.
     """
-    from rich.console import Console
     from rich.progress import Progress as Bar
 
-    console = Console(stderr=True, quiet=quiet)
+    from bench.api.console import Notes
+
+    console = Notes(quiet=quiet)
     with Bar(console=console, transient=True, auto_refresh=False, disable=not console.is_terminal) as bar:
         task = bar.add_task("Making reports", total=None)
 

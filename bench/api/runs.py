@@ -52,9 +52,8 @@ def run(
     request = _Request.parse(study, size, fields)
     execution = execution or Execution()
     with execution.start(request.num_trials()) as backend:
-        from rich.console import Console
-
         from bench.api import announcements
+        from bench.api.console import Notes
         from bench.execution import planning, runner
         from bench.execution.progress import progress
 
@@ -63,7 +62,7 @@ def run(
         plans = [planning.plan(part, homes[name], execution) for name, part in request.parts.items()]
         if not any(plan.todo for plan in plans):
             backend.stop()
-        console = Console(stderr=True, quiet=quiet)
+        console = Notes(quiet=quiet)
         for plan in plans:
             announcements.announce(plan, execution, console)
             with progress(plan, console) as shown:

@@ -84,12 +84,11 @@ def command(
 
 
 def _print_text(comparison: Comparison, title: str, *, everything: bool) -> None:
-    from rich.console import Console
-
+    from bench.cli.console import Output
     from bench.reporting.comparison import words
     from bench.reporting.tables.terminal import render_table
 
-    console = Console()
+    console = Output()
     if everything and comparison.rows:
         console.print(render_table(words.frame(comparison), title))
         console.print()

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
+from bench.cli import endings
 from bench.cli.values import names
 
-EXIT_SOME_FAILED = 3
 PAGE = "index"
 
 
@@ -37,12 +37,11 @@ def command(
     """
     gc.disable()  # imports and figures make many objects that stay until the end: searching them takes a tenth
 
-    from rich.console import Console
-
     from bench import api
+    from bench.cli.console import Output
     from bench.cli.terminal import show_reports
 
-    console = Console()
+    console = Output()
     results = api.load(*run)
     made = show_reports(results, console, only or (), formats or (), out, whole=only is not None)
     pages = [each for each in made if each.name == PAGE]
@@ -51,7 +50,7 @@ def command(
         made += pages
     if open_page:
         _open([path for page in pages for path in page.paths])
-    return EXIT_SOME_FAILED if any(each.error for each in made) else 0
+    return endings.SOME_FAILED if any(each.error for each in made) else 0
 
 
 def _open(pages: list[Path]) -> None:
