@@ -17,7 +17,9 @@ from bench.errors import OptionError
 from bench.likelihood.estimate import Estimate, missing
 from bench.models.frozen import frozen
 from bench.models.latent import LatentVariableModel
+from bench.options import whole_number
 from bench.plugins import Plugin
+from bench.texts import quoted
 
 __all__ = ["Estimate", "Estimator", "estimate_log_likelihood"]
 
@@ -97,6 +99,14 @@ def estimate_log_likelihood(
     >>> estimate_log_likelihood(model, x, "exact").standard_error
     0.0
     """
+    number = whole_number(seed)
+    if number is None:
+        raise OptionError(f"`seed` must be an integer (got {quoted(seed)}).")
+    if not isinstance(model, LatentVariableModel):
+        raise OptionError(
+            f"`model` must be a LatentVariableModel, such as `model` of a trained algorithm, or what `wrap_model` "
+            f"returns (got {quoted(model)})."
+        )
     made: Estimator = plugins.create("estimator", estimator)
     values = as_values(x, model.decoder.observation_model, model.dtype).to(model.device)
     num_pixels = _num_pixels(model)
@@ -105,7 +115,7 @@ def estimate_log_likelihood(
             f"`x` must have {num_pixels} values per row, as many as the model's decoder outputs (got shape "
             f"{tuple(values.shape)}): give x [N, {num_pixels}], or images of {num_pixels} pixels."
         )
-    return made.estimate(model, values, seeds.generator("likelihood", estimator, seed, device=model.device))
+    return made.estimate(model, values, seeds.generator("likelihood", estimator, number, device=model.device))
 
 
 @torch.no_grad()

@@ -11,11 +11,15 @@ import math
 import types
 import typing
 from collections.abc import Mapping
-from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
+from numbers import Real
+from typing import Any, Literal, TypeGuard, TypeVar, Union, cast, get_args, get_origin
 
 from bench.errors import OptionError, did_you_mean
+from bench.texts import is_plain, quoted
 
 OptionsT = TypeVar("OptionsT")
+
+LARGEST_INTEGER = 2**63 - 1  # that tensors and tables hold
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,9 +81,9 @@ def split_list(text: str) -> list[str]:
             start = i + 1
     parts.append(text[start:].strip())
     if depth != 0:
-        raise OptionError(f"Brackets do not match in {text!r}: write name[key=value,...].")
+        raise OptionError(f"Brackets do not match in {quoted(text)}: write name[key=value,...].")
     if not all(parts):
-        raise OptionError(f"The list {text!r} has an empty entry: separate entries by single commas.")
+        raise OptionError(f"The list {quoted(text)} has an empty entry: separate entries by single commas.")
     return parts
 
 
@@ -90,16 +94,18 @@ def parse_call(text: str) -> tuple[str, dict[str, str]]:
         >>> parse_call("aevb[num_samples=5]")
         ('aevb', {'num_samples': '5'})
     """
+    if not isinstance(text, str) or not is_plain(text):
+        raise OptionError(f"Cannot read {quoted(text)}: write name or name[key=value,...], in one line of text.")
     name, bracket, rest = text.strip().partition("[")
     if not name or (bracket and not rest.endswith("]")):
-        raise OptionError(f"Cannot read {text!r}: write name or name[key=value,...].")
+        raise OptionError(f"Cannot read {quoted(text)}: write name or name[key=value,...].")
     settings: dict[str, str] = {}
     for part in split_list(rest[:-1]) if bracket and rest != "]" else []:
         key, equals, value = part.partition("=")
         if not equals or not key.strip() or not value.strip():
-            raise OptionError(f"Cannot read {part!r} in {text!r}: write key=value.")
+            raise OptionError(f"Cannot read {quoted(part)} in {quoted(text)}: write key=value.")
         if key.strip() in settings:
-            raise OptionError(f"{key.strip()!r} is set twice in {text!r}.")
+            raise OptionError(f"{quoted(key.strip())} is set twice in {quoted(text)}.")
         settings[key.strip()] = value.strip()
     return name.strip(), settings
 
@@ -115,7 +121,7 @@ def build(cls: type[OptionsT], settings: Mapping[str, object], owner: str) -> Op
     values: dict[str, object] = {}
     for key, given in settings.items():
         if key not in fields:
-            raise OptionError(f"{owner} has no option {key!r}.{did_you_mean(key, fields)}")
+            raise OptionError(f"{owner} has no option {quoted(key)}.{did_you_mean(key, fields)}")
         values[key] = _checked(given, hints[key], fields[key].metadata, f"`{key}` of {owner}")
     missing = [
         name
@@ -127,48 +133,92 @@ def build(cls: type[OptionsT], settings: Mapping[str, object], owner: str) -> Op
     return cls(**values)
 
 
+def whole_number(value: object) -> int | None:
+    """The integer that a value is: of Python, NumPy or PyTorch, also 1e6; None if it is none, such as True or "1".
+
+    >>> whole_number(3), whole_number(1e6), whole_number(2.5), whole_number("3")
+    (3, 1000000, None, None)
+    """
+    value = _plain(value)
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
+    return None if isinstance(value, bool) or not isinstance(value, int) else value
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether a value is a real number, of Python or NumPy; True and False are none.
+
+    >>> is_number(0.5), is_number("0.5"), is_number(True)
+    (True, False, False)
+    """
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def read_whole_number(text: str) -> int | None:
+    """The integer that a text is, such as "1000" or "1e6"; None if it is none.
+
+    >>> read_whole_number("1e3"), read_whole_number("many")
+    (1000, None)
+    """
+    try:
+        return int(text)
+    except ValueError:
+        number = _converted(text, float)
+        return whole_number(number) if isinstance(number, float) else None
+
+
+def _plain(value: object) -> object:
+    """A scalar of NumPy or PyTorch as one of Python; anything else as it is."""
+    if hasattr(value, "dtype") and hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+        return cast(Any, value).item()
+    return value
+
+
 def _checked(given: object, hint: Any, metadata: Mapping[str, Any], name: str) -> object:
     """Convert ``given`` to the annotated type and check its range; ``name`` is used in messages."""
+    given = _plain(given)
     for kind in get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,):
         value = _converted(given, kind)
         if value is not None:
             break
     else:
-        raise OptionError(f"{name} must be {_allowed(hint, metadata)} (got {_quoted(given)}).")
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        low, above, high = metadata.get("minimum"), metadata.get("above"), metadata.get("maximum")
-        outside = (
-            not math.isfinite(value)
-            or (low is not None and value < low)
-            or (above is not None and value <= above)
-            or (high is not None and value > high)
-        )
-        if outside:
-            raise OptionError(f"{name} must be {_allowed(hint, metadata)} (got {_quoted(given)}).")
+        raise OptionError(f"{name} must be {_allowed(hint, metadata)} (got {quoted(given)}).")
+    if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+        metadata = {"maximum": LARGEST_INTEGER, **{key: each for key, each in metadata.items() if each is not None}}
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and _is_outside(value, metadata):
+        raise OptionError(f"{name} must be {_allowed(hint, metadata)} (got {quoted(given)}).")
     return value
+
+
+def _is_outside(value: float, metadata: Mapping[str, Any]) -> bool:
+    low, above, high = metadata.get("minimum"), metadata.get("above"), metadata.get("maximum")
+    return (
+        (isinstance(value, float) and not math.isfinite(value))
+        or (low is not None and value < low)
+        or (above is not None and value <= above)
+        or (high is not None and value > high)
+    )
 
 
 def _converted(given: object, kind: Any) -> object:
     """Convert ``given`` to the type ``kind``; None if that is impossible."""
     if get_origin(kind) is Literal:
-        return given if given in get_args(kind) else None
+        return given if isinstance(given, (str, int, float)) and given in get_args(kind) else None
     if kind is str:
-        return given if isinstance(given, str) else None
+        return given if isinstance(given, str) and is_plain(given) else None
     if kind is bool:
         if isinstance(given, bool):
             return given
-        return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(str(given).lower())
-    if isinstance(given, bool):
+        words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+        return words.get(str(given).lower()) if isinstance(given, (str, int)) else None
+    if kind is int:
+        return read_whole_number(given) if isinstance(given, str) else whole_number(given)
+    if kind is not float or isinstance(given, bool) or not isinstance(given, (str, int, float)):
         return None
     try:
-        number = float(cast(Any, given))
-    except (TypeError, ValueError):
+        return float(given)
+    except (ValueError, OverflowError):
         return None
-    if kind is int:
-        if not number.is_integer():
-            return None
-        return int(given) if isinstance(given, (int, str)) and str(given).lstrip("+-").isdigit() else int(number)
-    return number if kind is float else None
 
 
 def _allowed(hint: Any, metadata: Mapping[str, Any]) -> str:
@@ -186,10 +236,6 @@ def _allowed(hint: Any, metadata: Mapping[str, Any]) -> str:
         if metadata.get("maximum") is not None:
             words += f" and at most {metadata['maximum']:g}"
     return words
-
-
-def _quoted(given: object) -> str:
-    return repr(given) if not isinstance(given, str) else f"'{given}'"
 
 
 def as_dict(options: object) -> dict[str, object]:

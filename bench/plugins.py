@@ -21,6 +21,8 @@ from typing import Any, ClassVar, cast
 from bench import options
 from bench.errors import PluginError, UnknownName, did_you_mean
 from bench.options import parse_call
+from bench.paths import user_path
+from bench.texts import quoted
 
 
 class Plugin:
@@ -144,13 +146,11 @@ def resolve(kind: str, text: str) -> tuple[PluginRef, dict[str, str]]:
     """
     name, settings = parse_call(text)
     if name.endswith(".py") or "/" in name or "\\" in name:
-        path = Path(name).expanduser()
-        if not path.is_file():
-            raise PluginError(f"The {kind} file {name!r} does not exist: give the path of a Python file.")
-        return PluginRef(kind, path.stem, str(path.resolve())), settings
+        path = _file(kind, name)
+        return PluginRef(kind, path.stem, str(path)), settings
     known = find(kind)
     if name not in known:
-        raise UnknownName(f"Unknown {kind} {name!r}.{did_you_mean(name, known)}")
+        raise UnknownName(f"Unknown {kind} {quoted(name)}.{did_you_mean(name, known)}")
     return known[name], settings
 
 
@@ -159,10 +159,7 @@ def kind_of(text: str) -> str:
 
     Raises PluginError if the file is missing, fails on import or defines no plugin.
     """
-    path = Path(parse_call(text)[0]).expanduser()
-    if not path.is_file():
-        raise PluginError(f"The plugin file {str(path)!r} does not exist: give the path of a Python file.")
-    path = path.resolve()
+    path = _file("plugin", parse_call(text)[0])
     module = _from_file(path, "plugin", _edition(path))
     contracts = {kind.name: kind.contract_class() for kind in KINDS.values()}
     for name, contract in contracts.items():
@@ -170,6 +167,14 @@ def kind_of(text: str) -> str:
             return name
     known = ", ".join(contract.__name__ for contract in contracts.values())
     raise PluginError(f"{path} must define a plugin, a class derived from one of these: {known} (found: none).")
+
+
+def _file(kind: str, name: str) -> Path:
+    """The absolute path of a user's file; raises PluginError if there is none."""
+    path = user_path(kind, name, PluginError)
+    if not path.is_file():
+        raise PluginError(f"The {kind} file {quoted(name)} does not exist: give the path of a Python file.")
+    return path.resolve()
 
 
 def create(kind: str, text: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 MOST_CHARACTERS = 5000  # of a text that is kept; its middle is left out
-MOST_QUOTED = 80  # characters of a value that a message shows
+MOST_QUOTED = 200  # characters of a value that a message shows
 
 
 def printable(text: str, most: int = MOST_CHARACTERS) -> str:
@@ -37,7 +37,7 @@ def is_plain(text: str) -> bool:
 def quoted(value: object) -> str:
     """A value as a message shows it: texts in quotation marks, printable, and the middle of a long one left out.
 
-    >>> quoted("fast"), quoted(0.5), len(quoted(10**400)) < 130
+    >>> quoted("fast"), quoted(0.5), len(quoted(10**400)) < 250
     ("'fast'", '0.5', True)
     """
     if isinstance(value, str):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from bench.api import arguments
+from bench.errors import OptionError
 from bench.execution.execution import Execution
-from bench.options import split_list
+from bench.options import whole_number
+from bench.paths import user_path
 from bench.store import study_folder
+from bench.texts import quoted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,14 +53,20 @@ def estimate(
     ...     bench.load(f"{folder}/run").likelihoods["estimator"].tolist()
     ['importance[num_samples=10]', 'importance[num_samples=20]']
     """
-    execution = execution or Execution()
-    folders = study_folder.find(Path(run))
-    names = split_list(likelihood) if isinstance(likelihood, str) else likelihood
+    execution = arguments.where(execution)
+    folders = study_folder.find(user_path("run", run))
+    names = arguments.names("likelihood", likelihood) if likelihood else ()
+    num_points = whole_number(points)
+    if num_points is None or num_points < 0:
+        raise OptionError(
+            f"`points` must be an integer of at least 1, or 0 for those of the run (got {quoted(points)})."
+        )
+    arguments.one_of("split", split, ("test", "train"))
     with execution.start(sum(1 for folder in folders for _ in folder.glob("trials/*/model.safetensors"))) as backend:
         from bench.api.console import Notes
         from bench.execution import estimation
 
-        plans = [estimation.plan(folder, names, points, split) for folder in folders]
+        plans = [estimation.plan(folder, names, num_points, split) for folder in folders]
         if not any(plan.todo for plan in plans):
             backend.stop()
         console = Notes(quiet=quiet)

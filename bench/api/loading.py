@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.paths import user_path
 from bench.store import study_folder
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def load(path: str | PathLike[str], *others: str | PathLike[str]) -> Results:
     """
     from bench.results.frames import Results
 
-    given = tuple({Path(each).resolve(): Path(each) for each in (path, *others)}.values())  # each run once
+    paths = [user_path("run", each) for each in (path, *others)]
+    given = tuple({each.resolve(): each for each in paths}.values())  # each run once
     first, *more = (folder for each in given for folder in study_folder.find(each))
     return Results(first, tuple(more), given)

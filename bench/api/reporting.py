@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 def report(
     run: Results | str | PathLike[str],
-    names: Sequence[str] = (),
-    formats: Sequence[str] = (),
-    folder: Path | None = None,
+    names: str | Sequence[str] = (),
+    formats: str | Sequence[str] = (),
+    folder: str | PathLike[str] | None = None,
     failed: Callable[[str, Exception], object] | None = None,
     *,
     quiet: bool = False,
@@ -59,16 +59,21 @@ def report(
 
 def make(
     results: Results,
-    names: Sequence[str] = (),
-    formats: Sequence[str] = (),
-    folder: Path | None = None,
+    names: str | Sequence[str] = (),
+    formats: str | Sequence[str] = (),
+    folder: str | PathLike[str] | None = None,
     *,
     quiet: bool = False,
 ) -> list[Made]:
     """What `report` makes, with the tables that were rendered, and the error of each report that failed."""
+    from bench.api import arguments
+    from bench.paths import user_path
     from bench.reporting.processes import safe_number
     from bench.reporting.rendering import make_reports
 
+    names = arguments.names("names", names) if names else ()
+    formats = arguments.names("formats", formats) if formats else ()
+    folder = user_path("out", folder) if folder is not None else None
     processes = safe_number()  # before the bar begins: no process may be forked beside a thread
     with _bar(quiet) as progress:
         return make_reports(results, names, formats, folder, processes=processes, progress=progress)

@@ -21,7 +21,12 @@ from bench.api import exports
     type=click.Choice(get_args(exports.Format)),
     help="[default: the file's ending, or csv]",
 )
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="File to write  [default: standard output]")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    help="File to write, .csv, .csv.gz, .json or .parquet  [default: standard output]",
+)
 def command(run: Path, what: exports.What, format_: exports.Format | None, out: Path | None) -> None:
     """Write a run's results as one tidy table: one row per trial, evaluation, estimate or model.
 

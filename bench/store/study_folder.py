@@ -11,7 +11,9 @@ import tomli_w
 from bench.errors import StoreError
 from bench.store.files import write_text
 from bench.store.run_folder import Store
+from bench.studies.names import check_folder_name
 from bench.studies.study import FORMAT, Study
+from bench.texts import quoted
 
 FILE = "parts.toml"
 
@@ -66,4 +68,6 @@ def _names(path: Path) -> list[str]:
             f"{str(path / FILE)!r} is of format {version!r}, and this version of bench reads format {FORMAT}: use the "
             "version of bench that wrote it."
         )
+    for name in names:
+        check_folder_name(str(name), f"A part in {quoted(str(path / FILE))}")
     return [str(name) for name in names]

@@ -15,6 +15,8 @@ from bench.data.values import as_values
 from bench.errors import OptionError, UsageError
 from bench.estimator import Estimate, estimate_log_likelihood
 from bench.models.observation import ObservationModel
+from bench.options import LARGEST_INTEGER, whole_number
+from bench.texts import quoted
 from bench.training.clocks import Clocks
 from bench.training.minibatches import Minibatches
 from bench.training.problem import Problem, Trainable
@@ -47,7 +49,7 @@ class FitMixin:
     def fit(
         self: FittableT,
         x: ArrayLike | Tensor,
-        budget: int = 200_000,
+        budget: float = 200_000,
         *,
         progress: Callable[[Clocks], None] | None = None,
     ) -> FittableT:
@@ -64,12 +66,13 @@ class FitMixin:
         [-14, -4]
         """
         data = as_values(x, self.observation_model)
-        if isinstance(budget, bool) or not budget >= 1:
-            raise OptionError(f"`budget` must be at least 1 training sample (got {budget!r}).")
+        samples = whole_number(budget)
+        if samples is None or not 1 <= samples <= LARGEST_INTEGER:
+            raise OptionError(f"`budget` must be a number of training samples, at least 1 (got {quoted(budget)}).")
         session = _session(self, data)
         self.history = []
         session.begin()
-        for look in session.run(int(budget)):
+        for look in session.run(samples):
             row = {**look.diagnostics, "samples": session.clocks.samples, "train_seconds": session.clocks.train_seconds}
             row |= {"objective": look.objective}
             self.history.append(row | {f"elbo_{name}": bound for name, bound in look.bounds.items()})
