@@ -6,7 +6,7 @@
     ├── UsageError (also a ValueError)   the request was wrong: exit code 2, nothing is lost
     │   ├── OptionError                  an option is unknown, has the wrong type or is out of range
     │   ├── UnknownName                  there is no plugin of that name
-    │   ├── PluginError                  a plugin's file is missing, broken or defines no plugin
+    │   ├── PluginError                  a plugin's file is missing or broken, or it breaks its contract
     │   ├── DataError                    data are missing, truncated, not finite or have the wrong shape
     │   └── StoreError                   a run folder cannot be read or written
     └── Diverged                         a trial's bound is NaN, infinite or has dropped far below its start
@@ -35,7 +35,7 @@ class UnknownName(UsageError):
 
 
 class PluginError(UsageError):
-    """A plugin's file is missing, fails on import or defines no plugin."""
+    """A plugin's file is missing, fails on import or defines no plugin, or what it returns breaks its contract."""
 
 
 class DataError(UsageError):

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from bench import options, plugins, seeds
 from bench.data.values import as_values
-from bench.errors import OptionError
-from bench.likelihood.estimate import Estimate, missing
+from bench.errors import OptionError, PluginError
+from bench.likelihood.estimate import Estimate, flaw, missing
 from bench.models.frozen import frozen
 from bench.models.latent import LatentVariableModel
 from bench.options import whole_number
@@ -67,7 +67,8 @@ class Estimator(Plugin, ABC):
     def estimate(self, model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Estimate:
         """`log_likelihood` with its seconds, settings and seed; the model is left unchanged.
 
-        Raises OptionError if the estimator cannot evaluate such a model.
+        Raises OptionError if the estimator cannot evaluate such a model, PluginError if it returns something else than
+        an estimate of each datapoint.
         """
         refusal = self.refusal(model)
         if refusal:
@@ -75,11 +76,20 @@ class Estimator(Plugin, ABC):
         seed, started = generator.initial_seed(), time.perf_counter()
         with frozen(model):
             result = self.log_likelihood(model, x, generator)
+        if broken := flaw(result, None if self.simulates else len(x)):
+            raise PluginError(f"The estimator {self.plugin_name()} breaks its contract: {broken}.")
         if x.device.type == "cuda":
             torch.cuda.synchronize(x.device)
         seconds = time.perf_counter() - started
-        warnings = (*missing(result), *result.warnings)
-        return replace(result, seconds=seconds, settings=options.as_dict(self.options), seed=seed, warnings=warnings)
+        return replace(
+            result,
+            model_evaluations=int(result.model_evaluations),
+            summary={name: float(value) for name, value in result.summary.items()},
+            seconds=seconds,
+            settings=options.as_dict(self.options),
+            seed=seed,
+            warnings=(*missing(result), *result.warnings),
+        )
 
 
 def estimate_log_likelihood(

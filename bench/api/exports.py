@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-ESCAPED = "backslashreplace"  # half characters, which UTF-8 cannot hold
 What = Literal["trials", "trace", "diagnostics", "likelihoods", "likelihood_trace", "diagnosis", "latents"]
 Format = Literal["csv", "parquet", "json"]
 
@@ -57,7 +56,9 @@ def export(
         if chosen == "parquet":
             raise StoreError("Parquet is not text: name a file with -o FILE.")
         return _text(table, chosen)
-    content = table.to_parquet(index=False) if chosen == "parquet" else _text(table, chosen).encode(errors=ESCAPED)
+    content = (
+        table.to_parquet(index=False) if chosen == "parquet" else _text(table, chosen).encode(errors="backslashreplace")
+    )
     try:
         target.write_bytes(gzip.compress(content, mtime=0) if target.suffix.lower() == ".gz" else content)
     except OSError as error:

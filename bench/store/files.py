@@ -21,15 +21,15 @@ def write_text(path: Path, text: str) -> None:
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
-        Path(name).chmod(_ordinary_mode())  # a temporary file is readable by its owner alone, this one is not temporary
+        Path(name).chmod(ordinary_mode())  # a temporary file is readable by its owner alone, this one is not temporary
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
 
 
-def _ordinary_mode() -> int:
-    """The permissions that `open` would have given."""
+def ordinary_mode() -> int:
+    """The permissions that `open` gives to a new file: those that the user's umask allows."""
     mask = os.umask(0)
     os.umask(mask)
     return 0o666 & ~mask

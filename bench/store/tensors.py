@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import StoreError
-from bench.store.files import plain, unplain
+from bench.store.files import ordinary_mode, plain, unplain
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,6 +25,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str,
         key: value.detach().cpu().clone(memory_format=torch.contiguous_format) for key, value in tensors.items()
     }
     save_file(separate, temporary, metadata)
+    temporary.chmod(ordinary_mode())  # safetensors lets nobody else read it
     temporary.replace(path)
 
 

@@ -104,6 +104,8 @@ class Session:
         for pause in train(self.learner, self.minibatches, self.clocks, budget, patience, self._means, self._now):
             yield self._look(pause)
             self._check_divergence()
+            if pause.at_mark and self.clocks.updates and math.isnan(pause.objective):
+                raise Diverged(f"The objective is nan after {self.clocks.samples} training samples.")
         self._check_divergence(ended=True)
 
     def _look(self, pause: Pause) -> Look:
