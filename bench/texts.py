@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 MOST_CHARACTERS = 5000  # of a text that is kept; its middle is left out
+ROOM_TO_SAY = 40  # how many these are, so that a text that has been cut once is short enough
 MOST_QUOTED = 200  # characters of a value that a message shows
 
 
@@ -16,13 +17,15 @@ def printable(text: str, most: int = MOST_CHARACTERS) -> str:
 
     >>> print(printable("\x1b[31mred\ud800"))
     \x1b[31mred\ud800
-    >>> printable("a" * 30 + "b" * 30, 20)
-    'aaaaaaaaaa ... 40 characters left out ... bbbbbbbbbb'
+    >>> printable("a" * 500 + "b" * 500, 60)
+    'aaaaaaaaaa ... 980 characters left out ... bbbbbbbbbb'
     """
+    if not text.isprintable():
+        text = "".join(map(_printable_character, text))
     if len(text) > most:
-        kept = most // 2
+        kept = (most - ROOM_TO_SAY) // 2
         text = f"{text[:kept]} ... {len(text) - 2 * kept} characters left out ... {text[-kept:]}"
-    return text if text.isprintable() else "".join(map(_printable_character, text))
+    return text
 
 
 def is_plain(text: str) -> bool:
