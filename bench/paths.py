@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from os import PathLike
 from pathlib import Path
 
@@ -12,8 +14,8 @@ from bench.texts import quoted
 def user_path(name: str, given: str | PathLike[str], error: type[UsageError] = StoreError) -> Path:
     """The path that the argument called ``name`` gives, with ``~`` expanded; nothing need be there.
 
-    Raises ``error`` for what is no path, or one that cannot even be looked at: a name that is too long, a folder on
-    the way that forbids it, the home folder of an unknown user.
+    Raises ``error`` for what is no path, or one that this user cannot look into: a name that is too long, a folder
+    without permission, the home folder of an unknown user.
 
     >>> user_path("out", "runs/new").parts
     ('runs', 'new')
@@ -23,7 +25,9 @@ def user_path(name: str, given: str | PathLike[str], error: type[UsageError] = S
     """
     try:
         path = Path(given).expanduser()
-        path.stat()
+        if stat.S_ISDIR(path.stat().st_mode):
+            with os.scandir(path):
+                return path
     except (FileNotFoundError, NotADirectoryError):
         return path
     except OSError as problem:
