@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from os import PathLike
@@ -9,6 +10,8 @@ from pathlib import Path
 
 from bench.errors import StoreError, UsageError
 from bench.texts import quoted
+
+LONGEST = 255  # bytes of a name on the usual file systems
 
 
 def user_path(name: str, given: str | PathLike[str], error: type[UsageError] = StoreError) -> Path:
@@ -25,16 +28,24 @@ def user_path(name: str, given: str | PathLike[str], error: type[UsageError] = S
     """
     try:
         path = Path(given).expanduser()
-        if stat.S_ISDIR(path.stat().st_mode):
-            with os.scandir(path):
-                return path
-    except (FileNotFoundError, NotADirectoryError):
-        return path
-    except OSError as problem:
-        reason = problem.strerror
+        obstacle = _obstacle(path)
     except (RuntimeError, ValueError, TypeError) as problem:
-        reason = str(problem).rstrip(".")
-    else:
-        return path
-    shown = str(given) if isinstance(given, PathLike) else given
-    raise error(f"`{name}` {quoted(shown)} cannot be used ({reason}): give another path.")
+        obstacle = str(problem).rstrip(".")
+    if obstacle:
+        shown = str(given) if isinstance(given, PathLike) else given
+        raise error(f"`{name}` {quoted(shown)} cannot be used ({obstacle}): give another path.")
+    return path
+
+
+def _obstacle(path: Path) -> str:
+    """Why this user cannot look at what is, or will be, at a path, in words; empty if that is possible."""
+    if any(len(os.fsencode(part)) > LONGEST for part in path.parts):  # also below a folder that is still to be made
+        return os.strerror(errno.ENAMETOOLONG)
+    try:
+        if stat.S_ISDIR(path.stat().st_mode):
+            os.scandir(path).close()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as problem:
+        return problem.strerror or str(problem)
+    return ""
