@@ -16,7 +16,8 @@ from bench.devices import choose_device
 from bench.errors import OptionError
 from bench.models.latent import LatentVariableModel
 from bench.models.observation import observation_model
-from bench.options import option, whole_number
+from bench.numerals import whole_number
+from bench.options import option
 from bench.plugins import Plugin
 from bench.texts import quoted
 from bench.training.fitting import FitMixin

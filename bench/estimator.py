@@ -17,7 +17,7 @@ from bench.errors import OptionError, PluginError
 from bench.likelihood.estimate import Estimate, flaw, missing
 from bench.models.frozen import frozen
 from bench.models.latent import LatentVariableModel
-from bench.options import whole_number
+from bench.numerals import whole_number
 from bench.plugins import Plugin
 from bench.texts import quoted
 

@@ -11,15 +11,13 @@ import math
 import types
 import typing
 from collections.abc import Mapping
-from numbers import Real
-from typing import Any, Literal, TypeGuard, TypeVar, Union, cast, get_args, get_origin
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
 from bench.errors import OptionError, did_you_mean
+from bench.numerals import LARGEST_INTEGER, plain_scalar, read_number, read_whole_number, whole_number
 from bench.texts import is_plain, quoted
 
 OptionsT = TypeVar("OptionsT")
-
-LARGEST_INTEGER = 2**63 - 1  # that tensors and tables hold
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,50 +131,9 @@ def build(cls: type[OptionsT], settings: Mapping[str, object], owner: str) -> Op
     return cls(**values)
 
 
-def whole_number(value: object) -> int | None:
-    """The integer that a value is: of Python, NumPy or PyTorch, also 1e6; None if it is none, such as True or "1".
-
-    >>> whole_number(3), whole_number(1e6), whole_number(2.5), whole_number("3")
-    (3, 1000000, None, None)
-    """
-    value = _plain(value)
-    if isinstance(value, float):
-        return int(value) if value.is_integer() else None
-    return None if isinstance(value, bool) or not isinstance(value, int) else value
-
-
-def is_number(value: object) -> TypeGuard[float]:
-    """Whether a value is a real number, of Python or NumPy; True and False are none.
-
-    >>> is_number(0.5), is_number("0.5"), is_number(True)
-    (True, False, False)
-    """
-    return isinstance(value, Real) and not isinstance(value, bool)
-
-
-def read_whole_number(text: str) -> int | None:
-    """The integer that a text is, such as "1000" or "1e6"; None if it is none.
-
-    >>> read_whole_number("1e3"), read_whole_number("many")
-    (1000, None)
-    """
-    try:
-        return int(text)
-    except ValueError:
-        number = _converted(text, float)
-        return whole_number(number) if isinstance(number, float) else None
-
-
-def _plain(value: object) -> object:
-    """A scalar of NumPy or PyTorch as one of Python; anything else as it is."""
-    if hasattr(value, "dtype") and hasattr(value, "item") and getattr(value, "ndim", None) == 0:
-        return cast(Any, value).item()
-    return value
-
-
 def _checked(given: object, hint: Any, metadata: Mapping[str, Any], name: str) -> object:
     """Convert ``given`` to the annotated type and check its range; ``name`` is used in messages."""
-    given = _plain(given)
+    given = plain_scalar(given)
     for kind in get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,):
         value = _converted(given, kind)
         if value is not None:
@@ -213,12 +170,7 @@ def _converted(given: object, kind: Any) -> object:
         return words.get(str(given).lower()) if isinstance(given, (str, int)) else None
     if kind is int:
         return read_whole_number(given) if isinstance(given, str) else whole_number(given)
-    if kind is not float or isinstance(given, bool) or not isinstance(given, (str, int, float)):
-        return None
-    try:
-        return float(given)
-    except (ValueError, OverflowError):
-        return None
+    return read_number(given) if kind is float else None
 
 
 def _allowed(hint: Any, metadata: Mapping[str, Any]) -> str:

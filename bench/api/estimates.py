@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from bench.api import arguments
 from bench.errors import OptionError
 from bench.execution.execution import Execution
-from bench.options import whole_number
+from bench.numerals import whole_number
 from bench.paths import user_path
 from bench.store import study_folder
 from bench.texts import quoted

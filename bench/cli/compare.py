@@ -60,8 +60,8 @@ def command(
 ) -> int:
     """Compare the run NEW with the run BASE, cell by cell: what got better or worse, and how surely.
 
-    Exit code 1 if something got worse (significantly, and by more than the least size), else 0; 2 if nothing could be
-    compared.
+    Exit code 1 if something got worse (significantly, and by more than the least size), and for no other reason; else
+    0, or 2 if nothing could be compared.
     """
     from bench.api.comparisons import compare
 

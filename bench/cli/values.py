@@ -12,7 +12,8 @@ from collections.abc import Callable
 import click
 
 from bench.errors import OptionError
-from bench.options import LARGEST_INTEGER, read_whole_number, split_list
+from bench.numerals import LARGEST_INTEGER, read_whole_number
+from bench.options import split_list
 from bench.texts import MOST_QUOTED, printable, quoted
 
 

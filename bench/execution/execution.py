@@ -12,7 +12,7 @@ from bench import plugins
 from bench.errors import OptionError
 from bench.execution.backend import Backend, Workers
 from bench.execution.warm_up import warm_up
-from bench.options import is_number, whole_number
+from bench.numerals import is_number, whole_number
 from bench.texts import quoted
 
 MOST_WORKERS = 1024  # and threads of each; no machine has use for more, and most fail to start them

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from bench.options import is_number, whole_number
+from bench.numerals import is_number, whole_number
 from bench.texts import printable, quoted
 
 # Where the mean over many runs would lie relative to log p(x): below it, above it, approaching it as the work grows, or

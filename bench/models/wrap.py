@@ -16,7 +16,7 @@ from bench.models.frozen import frozen
 from bench.models.latent import LatentVariableModel
 from bench.models.observation import ObservationModel
 from bench.models.observation import observation_model as make_observation_model
-from bench.options import whole_number
+from bench.numerals import whole_number
 from bench.texts import quoted
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from bench.errors import OptionError
-from bench.options import LARGEST_INTEGER, read_whole_number, split_list, whole_number
+from bench.numerals import LARGEST_INTEGER, read_whole_number, whole_number
+from bench.options import split_list
 from bench.texts import is_plain, quoted
 
 MOST_TRIALS = 100_000

@@ -15,7 +15,7 @@ from bench.data.values import as_values
 from bench.errors import OptionError, UsageError
 from bench.estimator import Estimate, estimate_log_likelihood
 from bench.models.observation import ObservationModel
-from bench.options import LARGEST_INTEGER, whole_number
+from bench.numerals import LARGEST_INTEGER, whole_number
 from bench.texts import quoted
 from bench.training.clocks import Clocks
 from bench.training.minibatches import Minibatches

@@ -14,7 +14,7 @@ from bench.architecture import Architecture, Shape
 from bench.errors import PluginError
 from bench.models.latent import LatentVariableModel
 from bench.models.observation import ObservationModel, observation_model
-from bench.options import is_number, whole_number
+from bench.numerals import is_number, whole_number
 from bench.texts import quoted
 
 

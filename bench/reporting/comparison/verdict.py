@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from bench.errors import OptionError
-from bench.options import is_number
+from bench.numerals import is_number
 from bench.reporting.comparison.measures import Measure
 from bench.results.grid import Cell
 from bench.texts import quoted
