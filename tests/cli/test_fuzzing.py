@@ -1,6 +1,7 @@
 """Whatever is typed ends with a documented exit code and one message, never with a traceback.
 
-CI tries ``CASES`` of each kind, enough to notice a gap in the checks; BENCH_FUZZ_CASES=2000 tries more.
+CI tries ``CASES`` of each kind, always the same ones and enough to notice a gap in the checks; BENCH_FUZZ_CASES=1500
+tries others, 10,500 of them in two minutes.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ DOCUMENTED = (0, 2, 3)
 many = settings(
     max_examples=CASES,
     deadline=None,
-    derandomize=True,
+    derandomize="BENCH_FUZZ_CASES" not in os.environ,  # CI always tries the same
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much],
 )
 
