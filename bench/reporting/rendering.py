@@ -186,7 +186,7 @@ def _written(folder: Path, selected: Selected, made: Made | None) -> Made:
         return Made(selected.name, selected.report)
     files = {each: made.contents[each] for each in selected.formats if each in made.contents}
     try:
-        paths = write(folder / selected.report.place, selected.name, files)
+        paths = write(folder, selected.report.place, selected.name, files)
     except OSError as error:
         raise StoreError(f"The report folder {str(folder)!r} cannot be written ({error.strerror}).") from error
     return replace(made, name=selected.name, contents=files, paths=tuple(paths))

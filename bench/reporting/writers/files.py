@@ -36,13 +36,15 @@ def contents(rendered: Rendered, name: str, formats: Sequence[str]) -> dict[str,
     return {format_: _TABLES[format_](rendered, name).encode(errors=ESCAPED) for format_ in formats}
 
 
-def write(folder: Path, name: str, files: Mapping[str, bytes]) -> list[Path]:
-    """Write ``folder/name.FORMAT`` for each format, each to a temporary name that is then changed.
+def write(folder: Path, place: str, name: str, files: Mapping[str, bytes]) -> list[Path]:
+    """Write ``folder/place/name.FORMAT`` for each format, each to a temporary name that is then changed.
 
     Raises StoreError if this would be outside of ``folder``.
     """
-    if any(Path(part).name != part for part in (name, *files)):
-        raise StoreError(f"A report must have a name that is no path (got {quoted(name)}).")
+    parts = (*Path(place).parts, name, *files)
+    if any(part == ".." or Path(part).name != part for part in parts):
+        raise StoreError(f"A report must be written inside of its folder (got {quoted(place)} and {quoted(name)}).")
+    folder = folder / place
     if files:
         folder.mkdir(parents=True, exist_ok=True)
     paths = []
