@@ -17,8 +17,8 @@ EXIT_REGRESSION = 1
 
 
 @click.command("compare")
-@click.argument("base", type=click.Path(path_type=Path))
-@click.argument("new", type=click.Path(path_type=Path))
+@click.argument("base", type=Path)
+@click.argument("new", type=Path)
 @click.option("--min-nats", type=float, default=0.1, show_default=True, help="Smaller differences in nats do not count")
 @click.option(
     "--min-ratio", type=float, default=1.1, show_default=True, help="Nor do smaller ratios of times and speeds"

@@ -14,7 +14,7 @@ from bench.execution.execution import Execution
 
 
 @click.command("estimate")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=Path)
 @click.option(
     "--likelihood",
     type=names,

@@ -11,7 +11,7 @@ from bench.api import exports
 
 
 @click.command("export")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=Path)
 @click.option(
     "--what", type=click.Choice(get_args(exports.What)), default="trials", show_default=True, help="Which table"
 )
@@ -24,7 +24,7 @@ from bench.api import exports
 @click.option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path),
+    type=Path,
     help="File to write, .csv, .csv.gz, .json or .parquet  [default: standard output]",
 )
 def command(run: Path, what: exports.What, format_: exports.Format | None, out: Path | None) -> None:

@@ -15,14 +15,14 @@ PAGE = "index"
 
 
 @click.command("report")
-@click.argument("run", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("run", nargs=-1, required=True, type=Path)
 @click.option(
     "--only", type=names, default=None, help="Reports to make: log_likelihood,convergence_samples  [default: all]"
 )
 @click.option(
     "--format", "formats", type=names, default=None, help="csv, md, tex, html; png, svg, pdf  [default: all of them]"
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Folder to write to  [default: RUN/report]")
+@click.option("--out", type=Path, help="Folder to write to  [default: RUN/report]")
 @click.option("--open", "open_page", is_flag=True, help="Make the page too, and open it in a browser")
 def command(
     run: tuple[Path, ...],

@@ -53,7 +53,7 @@ from bench.store.records import Status
 @execution_options("trial")
 @click.option("--timeout", type=duration, help="Longest time for a trial: 90s, 30m, 2h")
 @click.option("--rerun-stale", is_flag=True, help="Run finished trials again if their code or data have changed")
-@click.option("--out", type=click.Path(path_type=Path), help="Run folder  [default: runs/NAME, named after the study]")
+@click.option("--out", type=Path, help="Run folder  [default: runs/NAME, named after the study]")
 def command(
     study: str | None,
     size: str | None,
