@@ -10,6 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.store import study_file
+from bench.store.run_folder import FILE, LOCK
+from bench.studies.study import Study
+
 PLUGINS = Path(__file__).parent.parent / "plugins"
 BLOBS = str(PLUGINS / "blobs.py")
 
@@ -17,8 +21,15 @@ Bench = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def written(folder: Path) -> list[str]:
-    """All files except Python's cache of a plugin file."""
-    return sorted(path.name for path in folder.rglob("*") if "__pycache__" not in path.parts)
+    """All files except Python's cache of a plugin file, and the lock of a run folder, which stays."""
+    paths = [path for path in folder.rglob("*") if "__pycache__" not in path.parts]
+    return sorted(path.name for path in paths if path.name != LOCK)
+
+
+def another_study(folder: Path) -> None:
+    """A run folder none of whose trials has begun."""
+    folder.mkdir()
+    study_file.write(folder / FILE, Study(z=(7,)))
 
 
 @pytest.mark.parametrize(
@@ -117,8 +128,7 @@ def test_run_refuses(bench: Bench, tmp_path: Path, arguments: list[str], words: 
     (tmp_path / "outside.toml").write_text('[parts."../outside"]\nz = [3]')
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.tex").write_text("")
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "study.toml").write_text("z = [7]\n")
+    another_study(tmp_path / "other")
     np.save(tmp_path / "nan.npy", np.full((30, 4), np.nan, dtype=np.float32))
     np.save(tmp_path / "cube.npy", np.zeros((3, 4, 5, 6), dtype=np.float32))
     np.save(tmp_path / "whole.npy", np.zeros((30, 400), dtype=np.float32))
@@ -162,8 +172,7 @@ def test_run_refuses(bench: Bench, tmp_path: Path, arguments: list[str], words: 
     ],
 )
 def test_other_commands_refuse(bench: Bench, tmp_path: Path, arguments: list[str], words: str) -> None:
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "study.toml").write_text("z = [7]\n")
+    another_study(tmp_path / "other")
     assert words in bench(*arguments, code=2).stderr
 
 

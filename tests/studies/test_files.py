@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import OptionError, StoreError, UnknownName
-from bench.store import study_folder
+from bench.store import study_file, study_folder
 from bench.studies import files as study_files
 from bench.studies.study import Study
 
@@ -142,7 +142,7 @@ def test_a_run_folder_from_elsewhere_names_no_part_outside(tmp_path: Path) -> No
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "study.toml").write_text("z = [3]")
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "parts.toml").write_text('format = 2\nparts = ["../outside"]')
+    study_file.write_toml(tmp_path / "run" / "parts.toml", "A seal is no proof.", 'parts = ["../outside"]')
     with pytest.raises(OptionError, match="must be named"):
         study_folder.find(tmp_path / "run")
 
