@@ -22,6 +22,8 @@ from bench.training.fitting import FitMixin
 from bench.training.optimiser import make_optimiser
 from bench.training.problem import Batch, Problem, StepInfo
 from bench.training.state import StateMixin
+from bench.values.numerals import whole_number
+from bench.values.texts import quoted
 
 
 @dataclass(frozen=True)
@@ -88,13 +90,16 @@ class Algorithm(FitMixin, StateMixin, Plugin, ABC):
         p(x|z): one of `bench list decoders`, or the path of a file that holds another one.
         Raises OptionError for an unknown, ill-typed or out-of-range argument, UnknownName or PluginError for a plugin.
         """
-        if isinstance(latent_size, bool) or not isinstance(latent_size, int) or latent_size < 1:
-            raise OptionError(f"`latent_size` must be an integer of at least 1 (got {latent_size!r}).")
+        size, number = whole_number(latent_size), whole_number(seed)
+        if size is None or size < 1:
+            raise OptionError(f"`latent_size` must be an integer of at least 1 (got {quoted(latent_size)}).")
+        if number is None:
+            raise OptionError(f"`seed` must be an integer (got {quoted(seed)}).")
         super().__init__(**hyperparameters)
-        self.latent_size = latent_size
+        self.latent_size = size
         self.architecture: Architecture = plugins.create("model", model)
         self.observation_model = observation_model(decoder)
-        self.seed = seed
+        self.seed = number
         self.device = choose_device(device)
         self.history: list[dict[str, float]] = []
         self._configuration = frozenset({*vars(self), "_configuration"})

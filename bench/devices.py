@@ -9,6 +9,7 @@ from functools import partial
 import torch
 
 from bench.errors import OptionError
+from bench.values.texts import quoted
 
 
 def choose_device(name: str) -> torch.device:
@@ -26,10 +27,16 @@ def choose_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        available = ["cpu"] + ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()
-        raise OptionError(f"`device` must be auto or one of {', '.join(available)} here (got {name!r}).") from error
+    except (RuntimeError, AssertionError, TypeError) as error:
+        raise _refusal(name) from error
+    if device.type not in ("cpu", "cuda", "mps") or str(device).startswith("cpu:"):  # meta's tensors hold no values
+        raise _refusal(name)
     return device
+
+
+def _refusal(name: object) -> OptionError:
+    here = ["cpu"] + ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()
+    return OptionError(f"`device` must be auto or one of {', '.join(here)} here (got {quoted(name)}).")
 
 
 def device_names(name: str) -> list[str]:

@@ -6,7 +6,7 @@
     ├── UsageError (also a ValueError)   the request was wrong: exit code 2, nothing is lost
     │   ├── OptionError                  an option is unknown, has the wrong type or is out of range
     │   ├── UnknownName                  there is no plugin of that name
-    │   ├── PluginError                  a plugin's file is missing, broken or defines no plugin
+    │   ├── PluginError                  a plugin's file is missing or broken, or it breaks its contract
     │   ├── DataError                    data are missing, truncated, not finite or have the wrong shape
     │   └── StoreError                   a run folder cannot be read or written
     │       ├── Damaged                  a stored file is missing, or is not as it was written
@@ -37,7 +37,7 @@ class UnknownName(UsageError):
 
 
 class PluginError(UsageError):
-    """A plugin's file is missing, fails on import or defines no plugin."""
+    """A plugin's file is missing, fails on import or defines no plugin, or what it returns breaks its contract."""
 
 
 class DataError(UsageError):

@@ -13,11 +13,13 @@ from torch import Tensor
 
 from bench import options, plugins, seeds
 from bench.data.values import as_values
-from bench.errors import OptionError
-from bench.likelihood.estimate import Estimate, missing
+from bench.errors import OptionError, PluginError
+from bench.likelihood.estimate import Estimate, flaw, missing
 from bench.models.frozen import frozen
 from bench.models.latent import LatentVariableModel
 from bench.plugins import Plugin
+from bench.values.numerals import whole_number
+from bench.values.texts import quoted
 
 __all__ = ["Estimate", "Estimator", "estimate_log_likelihood"]
 
@@ -65,7 +67,8 @@ class Estimator(Plugin, ABC):
     def estimate(self, model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Estimate:
         """`log_likelihood` with its seconds, settings and seed; the model is left unchanged.
 
-        Raises OptionError if the estimator cannot evaluate such a model.
+        Raises OptionError if the estimator cannot evaluate such a model, PluginError if it returns something else than
+        an estimate of each datapoint.
         """
         refusal = self.refusal(model)
         if refusal:
@@ -73,11 +76,20 @@ class Estimator(Plugin, ABC):
         seed, started = generator.initial_seed(), time.perf_counter()
         with frozen(model):
             result = self.log_likelihood(model, x, generator)
+        if broken := flaw(result, None if self.simulates else len(x)):
+            raise PluginError(f"The estimator {self.plugin_name()} breaks its contract: {broken}.")
         if x.device.type == "cuda":
             torch.cuda.synchronize(x.device)
         seconds = time.perf_counter() - started
-        warnings = (*missing(result), *result.warnings)
-        return replace(result, seconds=seconds, settings=options.as_dict(self.options), seed=seed, warnings=warnings)
+        return replace(
+            result,
+            model_evaluations=int(result.model_evaluations),
+            summary={name: float(value) for name, value in result.summary.items()},
+            seconds=seconds,
+            settings=options.as_dict(self.options),
+            seed=seed,
+            warnings=(*missing(result), *result.warnings),
+        )
 
 
 def estimate_log_likelihood(
@@ -97,6 +109,14 @@ def estimate_log_likelihood(
     >>> estimate_log_likelihood(model, x, "exact").standard_error
     0.0
     """
+    number = whole_number(seed)
+    if number is None:
+        raise OptionError(f"`seed` must be an integer (got {quoted(seed)}).")
+    if not isinstance(model, LatentVariableModel):
+        raise OptionError(
+            f"`model` must be a LatentVariableModel, such as `model` of a trained algorithm, or what `wrap_model` "
+            f"returns (got {quoted(model)})."
+        )
     made: Estimator = plugins.create("estimator", estimator)
     values = as_values(x, model.decoder.observation_model, model.dtype).to(model.device)
     num_pixels = _num_pixels(model)
@@ -105,7 +125,7 @@ def estimate_log_likelihood(
             f"`x` must have {num_pixels} values per row, as many as the model's decoder outputs (got shape "
             f"{tuple(values.shape)}): give x [N, {num_pixels}], or images of {num_pixels} pixels."
         )
-    return made.estimate(model, values, seeds.generator("likelihood", estimator, seed, device=model.device))
+    return made.estimate(model, values, seeds.generator("likelihood", estimator, number, device=model.device))
 
 
 @torch.no_grad()

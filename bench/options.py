@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
 from bench.errors import OptionError, did_you_mean
+from bench.values.numerals import LARGEST_INTEGER, plain_scalar, read_number, read_whole_number, whole_number
+from bench.values.texts import is_plain, quoted
 
 OptionsT = TypeVar("OptionsT")
 
@@ -92,10 +94,10 @@ def split_list(text: str) -> list[str]:
     parts.append(text[start:].strip())
     if depth != 0 or quote:
         raise OptionError(
-            f"{'A quote is left open' if quote else 'Brackets do not match'} in {text!r}: {HOW_TO_QUOTE}."
+            f"{'A quote is left open' if quote else 'Brackets do not match'} in {quoted(text)}: {HOW_TO_QUOTE}."
         )
     if not all(parts):
-        raise OptionError(f"The list {text!r} has an empty entry: separate entries by single commas.")
+        raise OptionError(f"The list {quoted(text)} has an empty entry: separate entries by single commas.")
     return parts
 
 
@@ -106,16 +108,18 @@ def parse_call(text: str) -> tuple[str, dict[str, str]]:
         >>> parse_call("file[path='one, two.npy',rows=8]")
         ('file', {'path': 'one, two.npy', 'rows': '8'})
     """
+    if not isinstance(text, str) or not is_plain(text):
+        raise OptionError(f"Cannot read {quoted(text)}: write name or name[key=value,...], in one line of text.")
     name, bracket, rest = text.strip().partition("[")
     if not name or (bracket and not rest.endswith("]")):
-        raise OptionError(f"Cannot read {text!r}: write name or name[key=value,...].")
+        raise OptionError(f"Cannot read {quoted(text)}: write name or name[key=value,...].")
     settings: dict[str, str] = {}
     for part in split_list(rest[:-1]) if bracket and rest != "]" else []:
         key, equals, value = part.partition("=")
         if not equals or not key.strip() or not value.strip():
-            raise OptionError(f"Cannot read {part!r} in {text!r}: {HOW_TO_QUOTE}.")
+            raise OptionError(f"Cannot read {quoted(part)} in {quoted(text)}: {HOW_TO_QUOTE}.")
         if key.strip() in settings:
-            raise OptionError(f"{key.strip()!r} is set twice in {text!r}.")
+            raise OptionError(f"{quoted(key.strip())} is set twice in {quoted(text)}.")
         settings[key.strip()] = _unquoted(value.strip())
     return name.strip(), settings
 
@@ -145,7 +149,7 @@ def build(cls: type[OptionsT], settings: Mapping[str, object], owner: str) -> Op
     values: dict[str, object] = {}
     for key, given in settings.items():
         if key not in fields:
-            raise OptionError(f"{owner} has no option {key!r}.{did_you_mean(key, fields)}")
+            raise OptionError(f"{owner} has no option {quoted(key)}.{did_you_mean(key, fields)}")
         values[key] = _checked(given, hints[key], fields[key].metadata, f"`{key}` of {owner}")
     missing = [
         name
@@ -159,46 +163,44 @@ def build(cls: type[OptionsT], settings: Mapping[str, object], owner: str) -> Op
 
 def _checked(given: object, hint: Any, metadata: Mapping[str, Any], name: str) -> object:
     """Convert ``given`` to the annotated type and check its range; ``name`` is used in messages."""
+    given = plain_scalar(given)
     for kind in get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,):
         value = _converted(given, kind)
         if value is not None:
             break
     else:
-        raise OptionError(f"{name} must be {_allowed(hint, metadata)} (got {_quoted(given)}).")
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        low, above, high = metadata.get("minimum"), metadata.get("above"), metadata.get("maximum")
-        outside = (
-            not math.isfinite(value)
-            or (low is not None and value < low)
-            or (above is not None and value <= above)
-            or (high is not None and value > high)
-        )
-        if outside:
-            raise OptionError(f"{name} must be {_allowed(hint, metadata)} (got {_quoted(given)}).")
+        raise OptionError(f"{name} must be {_allowed(hint, metadata)} (got {quoted(given)}).")
+    if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+        metadata = {"maximum": LARGEST_INTEGER, **{key: each for key, each in metadata.items() if each is not None}}
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and _is_outside(value, metadata):
+        raise OptionError(f"{name} must be {_allowed(hint, metadata)} (got {quoted(given)}).")
     return value
+
+
+def _is_outside(value: float, metadata: Mapping[str, Any]) -> bool:
+    low, above, high = metadata.get("minimum"), metadata.get("above"), metadata.get("maximum")
+    return (
+        (isinstance(value, float) and not math.isfinite(value))
+        or (low is not None and value < low)
+        or (above is not None and value <= above)
+        or (high is not None and value > high)
+    )
 
 
 def _converted(given: object, kind: Any) -> object:
     """Convert ``given`` to the type ``kind``; None if that is impossible."""
     if get_origin(kind) is Literal:
-        return given if given in get_args(kind) else None
+        return given if isinstance(given, (str, int, float)) and given in get_args(kind) else None
     if kind is str:
-        return given if isinstance(given, str) else None
+        return given if isinstance(given, str) and is_plain(given) else None
     if kind is bool:
         if isinstance(given, bool):
             return given
-        return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(str(given).lower())
-    if isinstance(given, bool):
-        return None
-    try:
-        number = float(cast(Any, given))
-    except (TypeError, ValueError):
-        return None
+        words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+        return words.get(str(given).lower()) if isinstance(given, (str, int)) else None
     if kind is int:
-        if not number.is_integer():
-            return None
-        return int(given) if isinstance(given, (int, str)) and str(given).lstrip("+-").isdigit() else int(number)
-    return number if kind is float else None
+        return read_whole_number(given) if isinstance(given, str) else whole_number(given)
+    return read_number(given) if kind is float else None
 
 
 def _allowed(hint: Any, metadata: Mapping[str, Any]) -> str:
@@ -216,10 +218,6 @@ def _allowed(hint: Any, metadata: Mapping[str, Any]) -> str:
         if metadata.get("maximum") is not None:
             words += f" and at most {metadata['maximum']:g}"
     return words
-
-
-def _quoted(given: object) -> str:
-    return repr(given) if not isinstance(given, str) else f"'{given}'"
 
 
 def as_dict(options: object) -> dict[str, object]:

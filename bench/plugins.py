@@ -22,6 +22,8 @@ from bench import options
 from bench.errors import PluginError, UnknownName, did_you_mean
 from bench.options import parse_call
 from bench.process.state import preserved
+from bench.values.paths import user_path
+from bench.values.texts import quoted
 
 
 class Plugin:
@@ -164,19 +166,17 @@ def resolve(kind: str, text: str) -> tuple[PluginRef, dict[str, str]]:
         (PluginRef(kind='dataset', name='file', source='shipped'), {'path': 'data/x.npy', 'rows': '8'})
     """
     opener, known = KINDS[kind].opener, find(kind)
-    if opener and text.strip() not in known and _exists(text) and not text.endswith(".py"):
+    if opener and isinstance(text, str) and text.strip() not in known and _exists(text) and not text.endswith(".py"):
         return known[opener], {"path": text}
     name, settings = parse_call(text)
     is_path = any(mark in name for mark in "/\\.") or _exists(name)
     if opener and name not in known and is_path and not name.endswith(".py"):
         return known[opener], {"path": name, **settings}
     if is_file(text):
-        path = Path(name).expanduser()
-        if not path.is_file():
-            raise PluginError(f"The {kind} file {name!r} does not exist: give the path of a Python file.")
-        return PluginRef(kind, path.stem, str(path.resolve())), settings
+        path = _file(kind, name)
+        return PluginRef(kind, path.stem, str(path)), settings
     if name not in known:
-        raise UnknownName(f"Unknown {kind} {name!r}.{did_you_mean(name, known)}")
+        raise UnknownName(f"Unknown {kind} {quoted(name)}.{did_you_mean(name, known)}")
     return known[name], settings
 
 
@@ -202,10 +202,7 @@ def kind_of(text: str) -> str:
 
     Raises PluginError if the file is missing, fails on import or defines no plugin.
     """
-    path = Path(parse_call(text)[0]).expanduser()
-    if not path.is_file():
-        raise PluginError(f"The plugin file {str(path)!r} does not exist: give the path of a Python file.")
-    path = path.resolve()
+    path = _file("plugin", parse_call(text)[0])
     module = _from_file(path, "plugin", _edition(path))
     contracts = {kind.name: kind.contract_class() for kind in KINDS.values()}
     for name, contract in contracts.items():
@@ -213,6 +210,14 @@ def kind_of(text: str) -> str:
             return name
     known = ", ".join(contract.__name__ for contract in contracts.values())
     raise PluginError(f"{path} must define a plugin, a class derived from one of these: {known} (found: none).")
+
+
+def _file(kind: str, name: str) -> Path:
+    """The absolute path of a user's file; raises PluginError if there is none."""
+    path = user_path(kind, name, PluginError)
+    if not path.is_file():
+        raise PluginError(f"The {kind} file {quoted(name)} does not exist: give the path of a Python file.")
+    return path.resolve()
 
 
 def create(kind: str, text: str) -> Any:

@@ -19,7 +19,8 @@ from bench import plugins
 PAGE = Path(__file__).parent.parent / "CONTRIBUTING.md"
 BEGIN, END = "<!-- rooms: made by `make rooms` -->\n", "<!-- end of rooms -->"
 PLUGIN_FOLDERS = ("algorithms", "datasets", "reports")  # beside `bench` in a checkout, inside it if installed
-EVERYWHERE = {"errors", "options", "plugins", "seeds"}  # imported by most rooms: their arrows would hide the others
+# Imported by most rooms: their arrows would hide the others.
+EVERYWHERE = {"errors", "options", "plugins", "seeds", "values"}
 
 Rooms = dict[str, set[str]]  # the rooms that each room imports
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from bench.reporting.tables.formatting import quantity
+from bench.values.texts import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -56,7 +57,7 @@ def show_estimates(result: Estimated, place: str, console: Console) -> None:
         f"{each.estimator} {each.log_likelihood:.3f} ± {each.log_likelihood_se:.3f} ({each.bias}, {each.split})"
         for each in result.estimates
     ]
-    for line in lines or [f"failed: {result.failure}"]:
+    for line in lines or [f"failed: {printable(result.failure)}"]:
         console.print(f"{place} {result.spec}: {line}", markup=False, highlight=False, soft_wrap=True)
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from bench.api import arguments
+from bench.errors import OptionError
 from bench.execution.execution import Execution
-from bench.options import split_list
 from bench.process.state import preserved
 from bench.store import study_folder
+from bench.values.numerals import whole_number
+from bench.values.paths import user_path
+from bench.values.texts import quoted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -53,19 +56,26 @@ def estimate(
     ...     bench.load(f"{folder}/run").likelihoods["estimator"].tolist()
     ['importance[num_samples=10]', 'importance[num_samples=20]']
     """
-    execution = execution or Execution()
-    folders = study_folder.find(Path(run))
-    names = split_list(likelihood) if isinstance(likelihood, str) else likelihood
+    execution = arguments.where(execution)
+    folders = study_folder.find(user_path("run", run))
+    names = arguments.names("likelihood", likelihood) if likelihood else ()
+    num_points = whole_number(points)
+    if num_points is None or num_points < 0:
+        raise OptionError(
+            f"`points` must be an integer of at least 1, or 0 for those of the run (got {quoted(points)})."
+        )
+    arguments.one_of("split", split, ("test", "train"))
     count = sum(1 for folder in folders for _ in folder.glob("trials/*/model.safetensors"))
     with preserved(), execution.start(count) as backend:
-        from rich.console import Console
-
+        from bench.api.console import Notes
         from bench.execution import estimation
 
-        plans = [estimation.plan(folder, execution, backend, names, points, split, trust=trust) for folder in folders]
+        plans = [
+            estimation.plan(folder, execution, backend, names, num_points, split, trust=trust) for folder in folders
+        ]
         if not any(plan.todo for plan in plans):
             backend.stop()
-        console = Console(stderr=True, quiet=quiet)
+        console = Notes(quiet=quiet)
         results = [result for plan in plans for result in _estimate(plan, execution, backend, console)]
         if not any(plan.todo for plan in plans):
             console.print("Nothing to do: all estimates exist already.")

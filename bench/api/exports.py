@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
+from bench.api import arguments
 from bench.api.loading import load
 from bench.errors import OptionError, StoreError
+from bench.values.paths import user_path
+from bench.values.texts import quoted
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
     from bench.results.frames import Results
@@ -28,8 +33,9 @@ def export(
     """One tidy table of a run: one row per trial, evaluation, estimate or model, depending on ``what``.
 
     ``run`` is a run folder, or results from `bench.load`.  Writes the table to the file ``out``, or returns it as text
-    if there is none.  ``format`` is by default that of the file's ending, else CSV; Parquet needs a file.  In CSV a
-    text that a spreadsheet would take for a formula begins with an apostrophe.
+    if there is none.  ``format`` is by default that of the file's ending (.csv, .json, .parquet), else CSV; Parquet
+    needs a file, and one that ends in .gz is compressed.  In CSV a text that a spreadsheet would take for a formula
+    begins with an apostrophe.
 
     Returns the text, or nothing (``""``) if it was written to a file.  Raises OptionError for another ``what`` or
     ``format``, StoreError if there is no run or the file cannot be written.
@@ -47,29 +53,38 @@ def export(
     """
     from bench.results.frames import Results
 
-    target = Path(out) if out is not None else None
-    chosen = format or _format(target)
-    for name, value, known in (("what", what, get_args(What)), ("format", chosen, get_args(Format))):
-        if value not in known:
-            raise OptionError(f"`{name}` must be {', '.join(known[:-1])} or {known[-1]} (got {value!r}).")
+    arguments.one_of("what", what, get_args(What))
+    target = user_path("out", out) if out is not None else None
+    chosen = arguments.one_of("format", format or _format(target), get_args(Format))
     table: pd.DataFrame = getattr(run if isinstance(run, Results) else load(run), what)
     if target is None:
         if chosen == "parquet":
             raise StoreError("Parquet is not text: name a file with -o FILE.")
         return _text(table, chosen)
+    content = (
+        table.to_parquet(index=False) if chosen == "parquet" else _text(table, chosen).encode(errors="backslashreplace")
+    )
     try:
-        if chosen == "parquet":
-            table.to_parquet(target, index=False)
-        else:
-            target.write_text(_text(table, chosen), encoding="utf-8")
+        target.write_bytes(gzip.compress(content, mtime=0) if target.suffix.lower() == ".gz" else content)
     except OSError as error:
-        raise StoreError(f"`out` {str(out)!r} cannot be written ({error.strerror}): choose another file.") from error
+        raise StoreError(
+            f"`out` {quoted(str(target))} cannot be written ({error.strerror}): choose another file."
+        ) from error
     return ""
 
 
 def _format(target: Path | None) -> str:
-    ending = target.suffix[1:] if target is not None else ""
-    return ending if ending in get_args(Format) else "csv"
+    """The format that a file's ending stands for, below the .gz of a compressed one; CSV if it has none."""
+    endings = [suffix.lower() for suffix in target.suffixes[-2:]] if target is not None else []
+    ending = (endings[:-1] if endings[-1:] == [".gz"] else endings)[-1:]
+    if not ending:
+        return "csv"
+    if ending[0][1:] not in get_args(Format) or endings[-2:] == [".parquet", ".gz"]:
+        raise OptionError(
+            f"`out` must end in .csv, .csv.gz, .json, .json.gz or .parquet (got {quoted(str(target))}): choose such a "
+            "name, or say --format too."
+        )
+    return ending[0][1:]
 
 
 def _text(table: pd.DataFrame, form: str) -> str:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.errors import StoreError
 from bench.store import study_folder
+from bench.values.paths import user_path
+from bench.values.texts import quoted
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bench.results.frames import Results
 
 
@@ -29,6 +34,18 @@ def load(path: str | PathLike[str], *others: str | PathLike[str], trust: bool = 
     """
     from bench.results.frames import Results
 
-    requested = tuple({Path(each).resolve(): Path(each) for each in (path, *others)}.values())  # each run once
+    paths = [user_path("run", each) for each in (path, *others)]
+    requested = tuple({each.resolve(): each for each in paths}.values())  # each run once
     first, *more = (folder for each in requested for folder in study_folder.find(each))
+    for folder in (first, *more):
+        _check_access(folder)
     return Results(first, tuple(more), requested, trust)
+
+
+def _check_access(folder: Path) -> None:
+    """Raise StoreError for a folder that this user may not read: its trials would be left out without a word."""
+    trials = folder / "trials"
+    folders = [trials, *trials.iterdir()] if trials.is_dir() and os.access(trials, os.R_OK | os.X_OK) else [trials]
+    for each in folders:
+        if each.is_dir() and not os.access(each, os.R_OK | os.X_OK):
+            raise StoreError(f"{quoted(str(each))} may not be read by this user: ask its owner for permission.")

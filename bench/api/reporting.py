@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 def report(
     run: Results | str | PathLike[str],
-    names: Sequence[str] = (),
-    formats: Sequence[str] = (),
-    folder: Path | None = None,
+    names: str | Sequence[str] = (),
+    formats: str | Sequence[str] = (),
+    folder: str | PathLike[str] | None = None,
     failed: Callable[[str, Exception], object] | None = None,
     *,
     quiet: bool = False,
@@ -61,16 +61,21 @@ def report(
 
 def make(
     results: Results,
-    names: Sequence[str] = (),
-    formats: Sequence[str] = (),
-    folder: Path | None = None,
+    names: str | Sequence[str] = (),
+    formats: str | Sequence[str] = (),
+    folder: str | PathLike[str] | None = None,
     *,
     quiet: bool = False,
 ) -> list[Made]:
     """What `report` makes, with the tables that were rendered, and the error of each report that failed."""
+    from bench.api import arguments
     from bench.reporting.processes import safe_number
     from bench.reporting.rendering import make_reports
+    from bench.values.paths import user_path
 
+    names = arguments.names("names", names) if names else ()
+    formats = arguments.names("formats", formats) if formats else ()
+    folder = user_path("out", folder) if folder is not None else None
     processes = safe_number()  # before the bar begins: no process may be forked beside a thread
     with _bar(quiet) as progress:
         return make_reports(results, names, formats, folder, processes=processes, progress=progress)
@@ -82,10 +87,11 @@ def _bar(quiet: bool) -> Iterator[Progress]:
 
     It is drawn when a report is done and has no thread, beside which no process may be forked.
     """
-    from rich.console import Console
     from rich.progress import Progress as Bar
 
-    console = Console(stderr=True, quiet=quiet)
+    from bench.api.console import Notes
+
+    console = Notes(quiet=quiet)
     with Bar(console=console, transient=True, auto_refresh=False, disable=not console.is_terminal) as bar:
         task = bar.add_task("Making reports", total=None)
 

@@ -7,23 +7,25 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
+from bench.api import arguments
 from bench.api.loading import load
 from bench.errors import OptionError, did_you_mean
 from bench.execution.execution import Execution
-from bench.options import split_list
 from bench.process.state import preserved
 from bench.store import study_folder
 from bench.studies import files as study_files
 from bench.studies.study import Study
+from bench.values.paths import user_path
+from bench.values.texts import quoted
 
 if TYPE_CHECKING:
     from bench.results.frames import Results
 
 
 def run(
-    study: Study | str | None = None,
+    study: Study | str | PathLike[str] | None = None,
     *,
     size: str | None = None,
     out: str | PathLike[str] | None = None,
@@ -52,15 +54,14 @@ def run(
     [['aevb[learning_rate=0.02]', 'done', 200]]
     """
     request = _Request.parse(study, size, fields)
-    execution = execution or Execution()
+    execution = arguments.where(execution)
+    folder = user_path("out", out) if out is not None else request.folder
     with ExitStack() as stack, preserved(), execution.start(request.num_trials()) as backend:
-        from rich.console import Console
-
         from bench.api import announcements
+        from bench.api.console import Notes
         from bench.execution import planning, runner
         from bench.execution.progress import progress
 
-        folder = Path(out) if out is not None else request.folder
         homes = study_folder.create(folder, request.title, request.parts)
         plans = []
         for name, part in request.parts.items():
@@ -68,7 +69,7 @@ def run(
             stack.callback(plans[-1].store.leave)
         if not any(plan.todo for plan in plans):
             backend.stop()
-        console = Console(stderr=True, quiet=quiet)
+        console = Notes(quiet=quiet)
         for plan in plans:
             announcements.announce(plan, execution, console)
             with progress(plan, console) as shown:
@@ -85,17 +86,23 @@ class _Request:
     title: str = ""
 
     @classmethod
-    def parse(cls, study: Study | str | None, size: str | None, fields: Mapping[str, object]) -> _Request:
+    def parse(
+        cls, study: Study | str | PathLike[str] | None, size: str | None, fields: Mapping[str, object]
+    ) -> _Request:
         """Read the study, and change ``fields`` of it in all its parts."""
-        changes = _typed(fields)
-        if isinstance(study, str):
-            file = study_files.read(study)
+        changes = _known(fields)
+        if isinstance(study, (str, PathLike)):
+            file = study_files.read(str(study))
             chosen, parts = file.parts(size)
             changed = {name: dataclasses.replace(part, **changes) for name, part in parts.items()}
             folder = Path("runs", f"{file.name}-{chosen}") if chosen else _folder(next(iter(changed.values())))
             return cls(changed, folder, file.title)
         if size is not None:
-            raise OptionError(f"`size` {size!r} needs the name of a study: bench run aevb-fig2 --size {size}.")
+            raise OptionError(
+                f"`size` {quoted(size)} needs the name of a study, such as bench run aevb-fig2 --size smoke."
+            )
+        if not isinstance(study or Study(), Study):
+            raise OptionError(f"`study` must be a name, a path or a bench Study (got {quoted(study)}).")
         changed_study = dataclasses.replace(study or Study(), **changes)
         return cls({"": changed_study}, _folder(changed_study))
 
@@ -109,19 +116,10 @@ def _folder(study: Study) -> Path:
     return Path("runs") / study.folder_name()
 
 
-def _typed(fields: Mapping[str, object]) -> Mapping[str, Any]:
-    """As on the command line, names may be one text, 3 stands for three seeds, and 1e6 is an integer."""
+def _known(fields: Mapping[str, object]) -> Mapping[str, Any]:
+    """The fields, all of which a study has."""
     known = [field.name for field in dataclasses.fields(Study)]
     for name in fields:
         if name not in known:
             raise OptionError(f"`run` has no argument {name!r}.{did_you_mean(name, known)}")
-    typed = dict(fields)
-    for name in ("algos", "likelihood"):
-        if isinstance(typed.get(name), str):
-            typed[name] = tuple(split_list(str(typed[name])))
-    if isinstance(typed.get("seeds"), int):
-        typed["seeds"] = tuple(range(cast(int, typed["seeds"])))
-    budget = typed.get("budget")
-    if isinstance(budget, float) and budget.is_integer():
-        typed["budget"] = int(budget)
-    return typed
+    return fields

@@ -9,10 +9,14 @@ from contextlib import suppress
 from importlib import import_module
 
 import click
+from click.shell_completion import shell_complete
 
 from bench import __version__
 from bench.cli import signals
-from bench.errors import UsageError
+from bench.cli.characters import replace_what_streams_lack
+from bench.cli.endings import code_of
+
+COMPLETION = "_BENCH_COMPLETE"  # what shells set to ask for completions, by click's convention
 
 COMMANDS = {
     "run": "Train algorithms on a data set, over seeds and latent sizes, and compare them.",
@@ -75,20 +79,17 @@ def cli() -> None:
 
 
 def main() -> None:
-    """The `bench` command: a wrong request is one message and exit code 2, a signal exit code 130, 143 or 129."""
+    """The `bench` command; how it ends is decided in `bench.cli.endings`."""
     signals.listen()
-    try:
-        code = cli.main(standalone_mode=False)
-    except UsageError as error:
-        click.echo(f"Error: {error}", err=True)
-        code = 2
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    except click.Abort as abort:  # a signal that came before the command had begun
-        code = getattr(abort.__cause__, "exit_code", 130)
-    except BrokenPipeError:  # the reader of our output (head, less) has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+    replace_what_streams_lack()
+    code = code_of(_command)
     gc.freeze()  # at its exit Python would search all that torch has made for garbage, most of a second
-    sys.exit(code if isinstance(code, int) else 0)
+    sys.exit(code)
+
+
+def _command() -> object:
+    """What the command returns.  Not `cli.main`, which ends a closed pipe with exit code 1."""
+    if instruction := os.environ.get(COMPLETION):
+        return shell_complete(cli, {}, "bench", COMPLETION, instruction)
+    with cli.make_context("bench", sys.argv[1:]) as context:
+        return cli.invoke(context)

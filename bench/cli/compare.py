@@ -18,8 +18,8 @@ EXIT_REGRESSION = 1
 
 
 @click.command("compare")
-@click.argument("base", type=click.Path(path_type=Path))
-@click.argument("new", type=click.Path(path_type=Path))
+@click.argument("base", type=Path)
+@click.argument("new", type=Path)
 @click.option("--min-nats", type=float, default=0.1, show_default=True, help="Smaller differences in nats do not count")
 @click.option(
     "--min-ratio", type=float, default=1.1, show_default=True, help="Nor do smaller ratios of times and speeds"
@@ -61,8 +61,8 @@ def command(
 ) -> int:
     """Compare the run NEW with the run BASE, cell by cell: what got better or worse, and how surely.
 
-    Exit code 1 if something got worse (significantly, and by more than the least size), else 0; 2 if nothing could be
-    compared.
+    Exit code 1 if something got worse (significantly, and by more than the least size), and for no other reason; else
+    0, or 2 if nothing could be compared.
     """
     from bench.api.comparisons import compare
     from bench.api.loading import load
@@ -88,12 +88,11 @@ def command(
 
 
 def _print_text(comparison: Comparison, title: str, *, everything: bool) -> None:
-    from rich.console import Console
-
+    from bench.cli.console import Output
     from bench.reporting.comparison import words
     from bench.reporting.tables.terminal import render_table
 
-    console = Console()
+    console = Output()
     if everything and comparison.rows:
         console.print(render_table(words.frame(comparison), title))
         console.print()

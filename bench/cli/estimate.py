@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Literal
 
 import click
 
+from bench.cli import endings
 from bench.cli.execution_options import execution_options
 from bench.cli.values import count, names
 from bench.execution.execution import Execution
 
-EXIT_SOME_FAILED = 3
-
 
 @click.command("estimate")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=Path)
 @click.option(
     "--likelihood",
     type=names,
@@ -37,7 +35,7 @@ def command(
     split: Literal["test", "train"],
     trust: bool,
     execution: Execution,
-) -> None:
+) -> int:
     """Estimate log p(x) of the models that a run has trained, with other estimators or on more datapoints.
 
     RUN is a run folder.  The new estimates are kept beside the old ones; one of the same name replaces the old one.
@@ -49,11 +47,9 @@ def command(
 
     estimated = estimate(run, likelihood or (), points=points or 0, split=split, execution=execution, trust=trust)
 
-    from rich.console import Console
-
     from bench.api.loading import load
+    from bench.cli.console import Output
     from bench.cli.terminal import summarise
 
-    summarise(load(run, trust=trust), Console())
-    if not all(result.ended_well for result in estimated):
-        sys.exit(EXIT_SOME_FAILED)
+    summarise(load(run, trust=trust), Output())
+    return 0 if all(result.ended_well for result in estimated) else endings.SOME_FAILED

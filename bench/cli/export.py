@@ -13,7 +13,7 @@ from bench.cli.damage import warn_of_damage
 
 
 @click.command("export")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=Path)
 @click.option(
     "--what", type=click.Choice(get_args(exports.What)), default="trials", show_default=True, help="Which table"
 )
@@ -23,7 +23,12 @@ from bench.cli.damage import warn_of_damage
     type=click.Choice(get_args(exports.Format)),
     help="[default: the file's ending, or csv]",
 )
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="File to write  [default: standard output]")
+@click.option(
+    "-o",
+    "--out",
+    type=Path,
+    help="File to write, .csv, .csv.gz, .json or .parquet  [default: standard output]",
+)
 def command(run: Path, what: exports.What, format_: exports.Format | None, out: Path | None) -> None:
     """Write a run's results as one tidy table: one row per trial, evaluation, estimate or model.
 

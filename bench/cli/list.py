@@ -19,9 +19,9 @@ def command(kind: str | None) -> None:
 
     KIND is algorithms, datasets, models, decoders, estimators, reports, backends or studies  [default: all of them]
     """
-    from rich.console import Console
     from rich.table import Table
 
+    from bench.cli.console import Output
     from bench.plugins import KINDS
 
     plurals = {**{f"{name}s": name for name in KINDS}, "studies": "study"}
@@ -32,7 +32,7 @@ def command(kind: str | None) -> None:
     table.add_column()
     for name in [plurals.get(kind, kind)] if kind else plurals.values():
         _add_studies(table) if name == "study" else _add_plugins(table, name)
-    Console().print(table, highlight=False)
+    Output().print(table, highlight=False)
 
 
 def _add_plugins(table: Table, kind: str) -> None:

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bench.cli import endings
 from bench.perf import words
 
 if TYPE_CHECKING:
     from bench.statistics.timings import Row, Rules
 
 EXIT_SLOWER = 1
-EXIT_SOME_FAILED = 3
-EXIT_INTERRUPTED = 130
 
 
 @click.command("perf")
@@ -58,14 +57,14 @@ def command(against: str, rounds: int, min_ratio: float, alpha: float, only: str
         measured = measure.measure(against, rules, only, lambda number, side: _ended(number, side, rounds))
     except KeyboardInterrupt:
         click.echo("Interrupted: there is no result, and nothing is left behind.", err=True)
-        return EXIT_INTERRUPTED
+        return endings.INTERRUPTED
     rows = timings.compare(*measured.seconds(), rules)
     rows = timings.with_failures(rows, *([side.failures for side in sides] for sides in (measured.base, measured.new)))
     rows.sort(key=lambda row: words.ORDER.index(row.verdict))
     title = f"The working tree against {against} ({measured.commit[:10]}), {rounds} rounds"
     {"text": _print_text, "markdown": _print_markdown, "json": _print_json}[form](rows, rules, title)
     verdicts = {row.verdict for row in rows}
-    return EXIT_SLOWER if "slower" in verdicts else EXIT_SOME_FAILED if "fails" in verdicts else 0
+    return EXIT_SLOWER if "slower" in verdicts else endings.SOME_FAILED if "fails" in verdicts else 0
 
 
 def _ended(number: int, side: str, rounds: int) -> None:
@@ -73,14 +72,13 @@ def _ended(number: int, side: str, rounds: int) -> None:
 
 
 def _print_text(rows: Sequence[Row], rules: Rules, title: str) -> None:
-    from rich.console import Console
-
+    from bench.cli.console import Output
     from bench.reporting.tables.terminal import render_table
 
-    console, shown = Console(), words.frame(rows)
+    console, shown = Output(), words.frame(rows)
     widest = sum(max(map(len, [name, *shown[name]])) + 2 for name in shown.columns) - 1
     width = max(console.width, widest)  # a name that is broken over lines can be neither read nor searched for
-    Console(width=width).print(render_table(shown, title, width))
+    Output(width=width).print(render_table(shown, title, width))
     console.print()
     for line in words.sentences(rows, rules):
         console.print(line, markup=False, highlight=False)

@@ -8,22 +8,22 @@ from pathlib import Path
 
 import click
 
+from bench.cli import endings
 from bench.cli.damage import warn_of_damage
 from bench.cli.values import names
 
-EXIT_SOME_FAILED = 3
 PAGE = "index"
 
 
 @click.command("report")
-@click.argument("run", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("run", nargs=-1, required=True, type=Path)
 @click.option(
     "--only", type=names, default=None, help="Reports to make: log_likelihood,convergence_samples  [default: all]"
 )
 @click.option(
     "--format", "formats", type=names, default=None, help="csv, md, tex, html; png, svg, pdf  [default: all of them]"
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Folder to write to  [default: RUN/report]")
+@click.option("--out", type=Path, help="Folder to write to  [default: RUN/report]")
 @click.option("--trust", is_flag=True, help="Run the plugin files that the run folder names, for figures of models")
 @click.option("--open", "open_page", is_flag=True, help="Make the page too, and open it in a browser")
 def command(
@@ -40,12 +40,11 @@ def command(
     """
     gc.disable()  # imports and figures make many objects that stay until the end: searching them takes a tenth
 
-    from rich.console import Console
-
     from bench import api
+    from bench.cli.console import Output
     from bench.cli.terminal import show_reports
 
-    console = Console()
+    console = Output()
     results = api.load(*run, trust=trust)
     warn_of_damage(results)
     made = show_reports(results, console, only or (), formats or (), out, whole=only is not None)
@@ -55,7 +54,7 @@ def command(
         made += pages
     if open_page:
         _open([path for page in pages for path in page.paths])
-    return EXIT_SOME_FAILED if any(each.error for each in made) else 0
+    return endings.SOME_FAILED if any(each.error for each in made) else 0
 
 
 def _open(pages: list[Path]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,11 @@ from typing import Any
 import click
 
 from bench import plugins
+from bench.cli import endings
 from bench.cli.execution_options import execution_options
 from bench.cli.values import count, counts, duration, names, seeds
 from bench.execution.execution import Execution
 from bench.store.records import Status
-
-EXIT_SOME_FAILED = 3
 
 
 @click.command("run")
@@ -55,7 +53,7 @@ EXIT_SOME_FAILED = 3
 @execution_options("trial")
 @click.option("--checkpoint", type=duration, default="15s", show_default=True, help="Time between two checkpoints")
 @click.option("--rerun-stale", is_flag=True, help="Run finished trials again if their code or data have changed")
-@click.option("--out", type=click.Path(path_type=Path), help="Run folder  [default: runs/NAME, named after the study]")
+@click.option("--out", type=Path, help="Run folder  [default: runs/NAME, named after the study]")
 def command(
     study: str | None,
     size: str | None,
@@ -64,7 +62,7 @@ def command(
     rerun_stale: bool,
     out: Path | None,
     **fields: Any,
-) -> None:
+) -> int:
     """Train algorithms on a data set, over seeds and latent sizes, and compare them.
 
     STUDY is one of `bench list studies`, such as aevb-fig2, with --size for the time you have; or a TOML file such as
@@ -79,10 +77,8 @@ def command(
     execution = replace(execution, rerun_stale=rerun_stale, checkpoint=checkpoint)
     results = run(study, size=size, out=out, execution=execution, **changes)
 
-    from rich.console import Console
-
+    from bench.cli.console import Output
     from bench.cli.terminal import summarise
 
-    summarise(results, Console())
-    if (results.trials["status"] != Status.DONE).any():
-        sys.exit(EXIT_SOME_FAILED)
+    summarise(results, Output())
+    return endings.SOME_FAILED if (results.trials["status"] != Status.DONE).any() else 0

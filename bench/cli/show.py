@@ -22,11 +22,10 @@ def command(name: str) -> None:
 
     NAME is a name from `bench list`, or the file of a plugin of your own.  A study is shown with its parts and sizes.
     """
-    from rich.console import Console
-
+    from bench.cli.console import Output
     from bench.studies import files as study_files
 
-    console = Console()
+    console = Output()
     if name in study_files.shipped_names():
         _show_study(study_files.read(name), console)
         return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench.api.reporting import make
 from bench.cli.damage import warn_of_damage
-from bench.report import Table
+from bench.report import Figure, Table
 from bench.reporting.captions import caveats
 from bench.reporting.rendering import Made, failure
 from bench.reporting.selection import select
@@ -49,11 +49,11 @@ def show_reports(
             console.print(render_table(each.table.shown, title))
     for each in made:
         if each.error is None and (each.paths or empty):
-            _print(console, f"{each.name}: {_place(each, formats)}")
+            _print(console, f"{each.name}: {_place(each, formats, results)}")
     return made
 
 
-def _place(made: Made, formats: Sequence[str]) -> str:
+def _place(made: Made, formats: Sequence[str], results: Results) -> str:
     """Where its files are, or why it has none."""
     if made.paths:
         endings = ", ".join(path.suffix[1:] for path in made.paths[1:])
@@ -61,7 +61,8 @@ def _place(made: Made, formats: Sequence[str]) -> str:
     known = made.report.formats if made.report is not None else ()
     if formats and not {*formats} & {*known}:
         return f"is made as {', '.join(known)} alone"
-    return "nothing to show yet"
+    reasons = results.models[1].values() if isinstance(made.report, Figure) and made.report.shows_models else ()
+    return f"nothing to show yet{''.join(f'; {reason}' for reason in dict.fromkeys(reasons))}"
 
 
 def summarise(results: Results, console: Console) -> None:

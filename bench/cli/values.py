@@ -5,6 +5,7 @@ Each is a function of text, as click takes them for ``type``; a refusal says wha
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 
@@ -12,6 +13,8 @@ import click
 
 from bench.errors import OptionError
 from bench.options import split_list
+from bench.values.numerals import LARGEST_INTEGER, read_whole_number
+from bench.values.texts import MOST_QUOTED, printable, quoted
 
 
 def count(least: int) -> Callable[[str], int]:
@@ -19,15 +22,13 @@ def count(least: int) -> Callable[[str], int]:
 
     def count(text: object) -> int:
         digits = str(text).strip()
-        try:
-            number = int(digits) if digits.lstrip("+-").isdigit() else float(digits)
-        except ValueError:
-            number = float("nan")
-        if not float(number).is_integer():
-            raise click.BadParameter(f"must be a whole number such as 1000 or 1e6 (got {digits!r}).")
-        if number < least:
-            raise click.BadParameter(f"must be at least {least} (got {digits}).")
-        return int(number)
+        number = read_whole_number(digits)
+        if number is None:
+            raise click.BadParameter(f"must be a whole number such as 1000 or 1e6 (got {quoted(digits)}).")
+        if not least <= number <= LARGEST_INTEGER:
+            bound = f"at least {least}" if number < least else f"at most {LARGEST_INTEGER}"
+            raise click.BadParameter(f"must be {bound} (got {printable(digits, MOST_QUOTED)}).")
+        return number
 
     return count
 
@@ -42,11 +43,11 @@ def counts(least: int) -> Callable[[str], tuple[int, ...]]:
     return counts
 
 
-def seeds(text: str) -> tuple[int, ...]:
-    """``5`` is seeds 0 to 4; ``3,7`` is those two; ``3,`` is that one."""
+def seeds(text: str) -> int | tuple[int, ...]:
+    """``5`` is five seeds, 0 to 4; ``3,7`` is those two; ``3,`` is that one."""
     if "," in text:
         return counts(0)(text.rstrip(","))
-    return tuple(range(count(1)(text)))
+    return count(1)(text)
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -61,6 +62,6 @@ def duration(text: str) -> float:
     """``90``, ``90s``, ``30m`` or ``2h``, in seconds."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
     seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]] if match else 0.0
-    if seconds <= 0:
-        raise click.BadParameter(f"must be a time above 0 such as 90s, 30m or 2h (got {text!r}).")
+    if not 0 < seconds < math.inf:
+        raise click.BadParameter(f"must be a time above 0 such as 90s, 30m or 2h (got {quoted(text)}).")
     return seconds

@@ -50,7 +50,7 @@ class Data:
             if not (math.isfinite(low) and math.isfinite(high)):
                 raise DataError(f"{name} holds {int((~torch.isfinite(x)).sum())} values that are NaN or infinite.")
             if self.bounded and (low < 0 or high > 1):
-                raise DataError(f"{name} must lie in [0, 1] (got {low:.3g} to {high:.3g}).")
+                raise DataError(f"{name} must lie in [0, 1] (got {low:.9g} to {high:.9g}).")
 
     def fingerprint(self) -> str:
         """SHA-256 of the training and test values: shows whether two trials had the same data."""

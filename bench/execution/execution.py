@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +12,10 @@ from bench import plugins
 from bench.errors import OptionError
 from bench.execution.backend import Backend, Workers
 from bench.execution.warm_up import warm_up
+from bench.values.numerals import is_number, whole_number
+from bench.values.texts import quoted
 
+MOST_WORKERS = 1024  # and threads of each; no machine has use for more, and most fail to start them
 NVIDIA_DRIVER = Path("/proc/driver/nvidia")
 GRACE = 10.0  # seconds beyond the time limit, after which a worker is killed: it may be in the middle of an update
 
@@ -41,12 +45,16 @@ class Execution:
     def __post_init__(self) -> None:
         """Refuse impossible values, naming the option."""
         for name, least in (("jobs", 0), ("threads", 1)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise OptionError(f"`{name}` must be an integer of at least {least} (got {value!r}).")
+            number = whole_number(getattr(self, name))
+            if number is None or not least <= number <= MOST_WORKERS:
+                given = quoted(getattr(self, name))
+                raise OptionError(f"`{name}` must be an integer from {least} to {MOST_WORKERS} (got {given}).")
+            object.__setattr__(self, name, number)
         for name, seconds in (("timeout", self.timeout), ("checkpoint", self.checkpoint)):
-            if seconds is not None and not seconds > 0:
-                raise OptionError(f"`{name}` must be above 0 seconds (got {seconds!r}).")
+            if seconds is not None and not (is_number(seconds) and 0 < seconds < math.inf):
+                raise OptionError(f"`{name}` must be a number above 0, in seconds (got {quoted(seconds)}).")
+        if not isinstance(self.device, str):
+            raise OptionError(f"`device` must be text such as auto or cpu (got {quoted(self.device)}).")
         plugins.resolve("backend", self.backend)
 
     def start(self, num_tasks: int) -> Backend:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
+
+from bench.values.numerals import is_number, whole_number
+from bench.values.texts import printable, quoted
 
 # Where the mean over many runs would lie relative to log p(x): below it, above it, approaching it as the work grows, or
 # above it by an unknown amount.
@@ -58,6 +61,40 @@ class Estimate:
         """Monte Carlo standard error of the mean, nats per datapoint (datapoints have independent draws)."""
         errors = self.standard_errors[self.finite].double()
         return float(errors.square().sum().sqrt() / len(errors)) if len(errors) else float("nan")
+
+
+def flaw(estimate: object, num_points: int | None) -> str:
+    """What is wrong with the result of an estimator, in words; empty if nothing is.
+
+    ``num_points`` is N, None if the estimator draws as many datapoints as it likes.
+
+    >>> flaw(Estimate(torch.zeros(3), torch.zeros(3), "lower", model_evaluations=3), 2)
+    '`log_likelihoods` must be [2] real numbers (got shape (3,) and torch.float32)'
+    """
+    if not isinstance(estimate, Estimate):
+        return f"it must return an Estimate (got {quoted(estimate)})"
+    if num_points is None and isinstance(estimate.log_likelihoods, Tensor):
+        num_points = estimate.log_likelihoods.numel()
+    named = {"log_likelihoods": estimate.log_likelihoods, "standard_errors": estimate.standard_errors}
+    for name, values in {**named, **estimate.diagnostics}.items():
+        if not isinstance(values, Tensor) or values.shape != (num_points,) or values.is_complex():
+            given = f"shape {tuple(values.shape)} and {values.dtype}" if isinstance(values, Tensor) else quoted(values)
+            return f"`{printable(str(name))}` must be [{num_points}] real numbers (got {given})"
+        if "/" in str(name):
+            return f"`diagnostics` must have names without slashes (got {quoted(name)})"
+    if (estimate.standard_errors < 0).any():
+        return f"`standard_errors` must not be negative (got {float(estimate.standard_errors.min()):g})"
+    if estimate.bias not in get_args(Bias):
+        return f"`bias` must be {', '.join(filter(None, get_args(Bias)))} (got {quoted(estimate.bias)})"
+    evaluations = whole_number(estimate.model_evaluations)
+    if evaluations is None or evaluations < 0:
+        return f"`model_evaluations` must be an integer of at least 0 (got {quoted(estimate.model_evaluations)})"
+    for name, value in estimate.summary.items():
+        if not is_number(value):
+            return f"`summary[{quoted(name)}]` must be a number (got {quoted(value)})"
+    if isinstance(estimate.warnings, str) or not all(isinstance(warning, str) for warning in estimate.warnings):
+        return f"`warnings` must be a tuple of texts (got {quoted(estimate.warnings)})"
+    return ""
 
 
 def missing(estimate: Estimate) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,8 @@ from bench.models.frozen import frozen
 from bench.models.latent import LatentVariableModel
 from bench.models.observation import ObservationModel
 from bench.models.observation import observation_model as make_observation_model
+from bench.values.numerals import whole_number
+from bench.values.texts import quoted
 
 
 def wrap_model(
@@ -53,7 +56,10 @@ def wrap_model(
     torch.Size([5])
     """
     observed = make_observation_model(observation_model)
-    _check_arguments(decoder, encoder, latent_size, decoder_scale, encoder_scale)
+    _check_arguments(decoder, encoder, decoder_scale, encoder_scale)
+    size = whole_number(latent_size)
+    if size is None or size < 1:
+        raise OptionError(f"`latent_size` must be an integer of at least 1 (got {quoted(latent_size)}).")
     if probabilities and observed.location_is != "logit":
         raise OptionError(
             "`probabilities` is for observation models whose location is a logit, such as bernoulli (got "
@@ -61,32 +67,36 @@ def wrap_model(
         )
     scale = decoder_scale if observed.has_log_variance else None
     adapted = Decoder(AdaptedDecoder(decoder, probabilities=probabilities, scale=scale), observed)
-    model = LatentVariableModel(latent_size, adapted)
+    model = LatentVariableModel(size, adapted)
     num_pixels = _try_decoder(model, decoder, probabilities=probabilities)
     if encoder is None:
         return model
-    shape = (num_pixels,) if image_shape is None else tuple(image_shape)
+    shape = (num_pixels,) if image_shape is None else _shape(image_shape)
     if math.prod(shape) != num_pixels:
         raise OptionError(
             f"`image_shape` must have {num_pixels} values, as many as `decoder` outputs (got {shape}, which has "
             f"{math.prod(shape)})."
         )
-    model = LatentVariableModel(latent_size, adapted, Encoder(AdaptedEncoder(encoder, shape, scale=encoder_scale)))
+    model = LatentVariableModel(size, adapted, Encoder(AdaptedEncoder(encoder, shape, scale=encoder_scale)))
     _try_encoder(model, encoder, shape)
     return model
 
 
-def _check_arguments(
-    decoder: object, encoder: object, latent_size: object, decoder_scale: object, encoder_scale: object
-) -> None:
+def _check_arguments(decoder: object, encoder: object, decoder_scale: object, encoder_scale: object) -> None:
     for name, network in (("decoder", decoder), ("encoder", encoder)):
         if not isinstance(network, nn.Module) and (name == "decoder" or network is not None):
             raise OptionError(f"`{name}` must be a torch.nn.Module (got {type(network).__name__}).")
-    if isinstance(latent_size, bool) or not isinstance(latent_size, int) or latent_size < 1:
-        raise OptionError(f"`latent_size` must be an integer of at least 1 (got {latent_size!r}).")
     for name, scale in (("decoder_scale", decoder_scale), ("encoder_scale", encoder_scale)):
         if scale not in SCALES:
-            raise OptionError(f"`{name}` must be one of {', '.join(SCALES)} (got {scale!r}).")
+            raise OptionError(f"`{name}` must be one of {', '.join(SCALES)} (got {quoted(scale)}).")
+
+
+def _shape(given: object) -> tuple[int, ...]:
+    sizes = [whole_number(size) for size in given] if isinstance(given, Iterable) else []
+    shape = tuple(size for size in sizes if size is not None and size > 0)
+    if not shape or len(shape) != len(sizes):
+        raise OptionError(f"`image_shape` must be integers above 0, such as (1, 28, 28) (got {quoted(given)}).")
+    return shape
 
 
 def _try_decoder(model: LatentVariableModel, decoder: nn.Module, *, probabilities: bool) -> int:
@@ -111,8 +121,8 @@ def _try_decoder(model: LatentVariableModel, decoder: nn.Module, *, probabilitie
         raise OptionError("`decoder` must be differentiable in z: do without torch.no_grad(), detach() and data in it.")
     if probabilities and not (location.min() >= 0 and location.max() <= 1):
         raise OptionError(
-            f"`decoder` must return values in [0, 1] if `probabilities` is True (got {location.min():.3g} to "
-            f"{location.max():.3g}): leave `probabilities` out if they are logits."
+            f"`decoder` must return values in [0, 1] if `probabilities` is True (got {location.min():.9g} to "
+            f"{location.max():.9g}): leave `probabilities` out if they are logits."
         )
     return location[0].numel()
 

@@ -14,6 +14,7 @@ from bench.report import Figure, Page, PageContents, PageEntry, RenderedTable, R
 from bench.reporting.processes import run_in_processes
 from bench.reporting.selection import Selected, select
 from bench.reporting.writers.files import contents, write
+from bench.values.texts import printable
 
 if TYPE_CHECKING:
     from bench.results.frames import Results
@@ -80,7 +81,7 @@ def _all_entries() -> tuple[list[Selected], list[str]]:
         for each in sorted(installed, key=lambda each: not each.report.ends_run)
         if not isinstance(each.report, Page)
     ]
-    return entries, [f"{name} could not be loaded: {error}" for name, error in unloaded.items()]
+    return entries, [printable(f"{name} could not be loaded: {error}") for name, error in unloaded.items()]
 
 
 def _merged(selected: Iterable[Selected]) -> dict[Hashable, Selected]:
@@ -176,7 +177,7 @@ def _page_contents(
 
 def failure(name: str, error: Exception) -> str:
     """The message about a report that could not be made."""
-    return f"{name} could not be made: {in_words(error)}"
+    return printable(f"{name} could not be made: {in_words(error)}")
 
 
 def _written(folder: Path, selected: Selected, made: Made | None) -> Made:
@@ -185,7 +186,7 @@ def _written(folder: Path, selected: Selected, made: Made | None) -> Made:
         return Made(selected.name, selected.report)
     files = {each: made.contents[each] for each in selected.formats if each in made.contents}
     try:
-        paths = write(folder / selected.report.place, selected.name, files)
+        paths = write(folder, selected.report.place, selected.name, files)
     except OSError as error:
         raise StoreError(f"The report folder {str(folder)!r} cannot be written ({error.strerror}).") from error
     return replace(made, name=selected.name, contents=files, paths=tuple(paths))

@@ -6,9 +6,11 @@ import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from bench import options, plugins
+from bench import options, plugins, seeds
 from bench.errors import PluginError, StoreError
 from bench.report import Report
+
+MOST_CHARACTERS = 60  # of the name of a file
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,11 @@ def _load(names: Sequence[str]) -> tuple[dict[str, Report], dict[str, PluginErro
                 raise
             unloaded[reference.name] = error
         else:
-            changed = options.call_name(reference.name, report.options).removeprefix(reference.name)
-            reports[reference.name + re.sub(r"[^\w.]+", "-", changed).rstrip("-")] = report
+            reports[_file_name(options.call_name(reference.name, report.options))] = report
     return reports, unloaded
+
+
+def _file_name(call: str) -> str:
+    """The name of a report with its options as that of its files, without separators of folders."""
+    name = re.sub(r"[^\w.]+", "-", call).strip("-").lstrip(".")
+    return name if len(name) <= MOST_CHARACTERS else f"{name[:MOST_CHARACTERS]}-{seeds.digest(call)[:6]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,6 +117,8 @@ def _reason(error: Exception, folder: TrialFolder) -> str:
         return f"its file of weights is damaged ({error.why})"
     if not folder.has_model():
         return "its file of weights does not exist"
+    if not os.access(folder.path / "model.safetensors", os.R_OK):
+        return "this user may not read its weights"
     return f"its weights cannot be loaded ({type(error).__name__})"
 
 

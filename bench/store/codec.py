@@ -9,11 +9,16 @@ from enum import Enum
 from functools import cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+from bench.values.texts import printable, quoted
+
 RecordT = TypeVar("RecordT")
 
 
 def to_plain(value: object) -> object:
     """A record as dicts, lists, texts and numbers; fields that are None are left out.
+
+    This is where texts enter the store, some of which plugins have written: they become `printable`.  `from_plain` does
+    the same for what others have stored.
 
     >>> from bench.store.records import TraceRow
     >>> to_plain(TraceRow(100, 1, 200, 0.5, 0.25, objective=-28.0, elbo_test=-27.5))  # doctest: +NORMALIZE_WHITESPACE
@@ -24,10 +29,12 @@ def to_plain(value: object) -> object:
         fields = ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
         return {name: to_plain(content) for name, content in fields if content is not None}
     if isinstance(value, Mapping):
-        return {key: to_plain(content) for key, content in value.items()}
+        return {printable(key): to_plain(content) for key, content in value.items()}
     if isinstance(value, (list, tuple)):
         return [to_plain(content) for content in value]
-    return value.value if isinstance(value, Enum) else value
+    if isinstance(value, Enum):
+        return value.value
+    return printable(value) if isinstance(value, str) else value
 
 
 def from_plain(kind: type[RecordT], data: object) -> RecordT:
@@ -54,15 +61,15 @@ def _filled(kind: Any, data: object) -> object:
     if origin is tuple and isinstance(data, list):
         return tuple(_filled(get_args(kind)[0], content) for content in data)
     if origin is not None and issubclass(origin, Mapping) and isinstance(data, dict):
-        return {key: _filled(get_args(kind)[1], content) for key, content in data.items()}
+        return {printable(key): _filled(get_args(kind)[1], content) for key, content in data.items()}
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind(data)
     if kind is float and type(data) is int:
         return float(data)
     if type(data) is not kind:
         wanted = "list" if origin is tuple else getattr(kind, "__name__", kind)
-        raise TypeError(f"{data!r} is not of type {wanted}")
-    return data
+        raise TypeError(f"{quoted(data)} is not of type {wanted}")
+    return printable(data) if isinstance(data, str) else data
 
 
 @cache

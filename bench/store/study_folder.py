@@ -11,7 +11,9 @@ import tomli_w
 from bench.errors import Damaged, StoreError, WriteFailed
 from bench.store.run_folder import Store
 from bench.store.study_file import check_toml, write_toml
+from bench.studies.names import check_folder_name
 from bench.studies.study import Study
+from bench.values.texts import quoted
 
 FILE = "parts.toml"
 REPORT = "report"  # of all parts
@@ -71,4 +73,6 @@ def _names(path: Path) -> list[str]:
     """The names of the parts; raises Damaged if the file is, StoreError for another format."""
     check_toml(path / FILE)
     names = tomllib.loads((path / FILE).read_text(encoding="utf-8")).get("parts", [])
+    for name in names:
+        check_folder_name(str(name), f"A part in {quoted(str(path / FILE))}")
     return [str(name) for name in names]

@@ -9,14 +9,17 @@ tables override earlier ones.
 from __future__ import annotations
 
 import dataclasses
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.errors import OptionError, StoreError, UnknownName, did_you_mean
+from bench.studies.names import check_folder_name
 from bench.studies.study import Study
+from bench.studies.toml import read_toml
+from bench.values.paths import user_path
+from bench.values.texts import printable, quoted
 
 SHIPPED = Path(__file__).parent
 SIZES = ("smoke", "laptop", "full")  # seconds; under an hour on two cores; the paper's budget
@@ -42,11 +45,11 @@ class StudyFile:
         known = [known for known in self.sizes if known]
         if not known:
             if size is not None:
-                raise OptionError(f"`size` {size!r} cannot be chosen: the study {self.name!r} has no sizes.")
+                raise OptionError(f"`size` {quoted(size)} cannot be chosen: the study {self.name!r} has no sizes.")
             return "", self.sizes[""]
         chosen = size or (DEFAULT_SIZE if DEFAULT_SIZE in known else known[0])
         if chosen not in known:
-            raise OptionError(f"`size` of {self.name} must be {' or '.join(known)} (got {chosen!r}).")
+            raise OptionError(f"`size` of {self.name} must be {' or '.join(known)} (got {quoted(chosen)}).")
         return chosen, self.sizes[chosen]
 
 
@@ -62,13 +65,14 @@ def read(name: str) -> StudyFile:
         >>> size, [part.z for part in parts.values()]
         ('smoke', [(2, 5, 10, 20)])
     """
-    path = Path(name)
+    path = user_path("study", name)
     if path.is_file() or path.suffix == ".toml" or len(path.parts) > 1:
         return _read(path)
     known = shipped_names()
     if name not in known:
         raise UnknownName(
-            f"Unknown study {name!r}.{did_you_mean(name, known)} To run your own file, give its path: {name}.toml."
+            f"Unknown study {quoted(name)}.{did_you_mean(name, known)} To run your own file, give its path, such as "
+            "./mine.toml."
         )
     return _read(SHIPPED / f"{name}.toml")
 
@@ -79,15 +83,14 @@ def shipped_names() -> list[str]:
 
 
 def _read(path: Path) -> StudyFile:
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
-        content = {}  # `Study.from_toml` raises the error
+    content = read_toml(path)
     if not any(table in content for table in TABLES):
         return StudyFile(path.stem, "", "", "", {"": {"": Study.from_toml(path)}})
-    words = {key: str(content.pop(key, "")).strip() for key in ("title", "about", "source")}
+    words = {key: printable(str(content.pop(key, ""))).strip() for key in ("title", "about", "source")}
     _refuse_unknown(path, content, TABLES)
     common, parts, sizes = (_table(path, content, table) for table in TABLES)
+    for name in (*parts, *sizes):
+        check_folder_name(name, f"`[parts.NAME]` and `[sizes.NAME]` in {quoted(str(path))}")
     studies = {}
     for size, settings in (sizes or {"": {}}).items():
         of_size = dict(_table(path, sizes, size)) if sizes else dict(settings)
@@ -110,11 +113,15 @@ def _table(path: Path, content: Mapping[str, Any], name: str) -> Mapping[str, An
     """Return a table of the file, empty if it is missing."""
     table = content.get(name, {})
     if not isinstance(table, Mapping):
-        raise StoreError(f"`{name}` of the study file {str(path)!r} must be a table (got {table!r}).")
+        raise StoreError(
+            f"`{printable(name)}` of the study file {quoted(str(path))} must be a table (got {quoted(table)})."
+        )
     return table
 
 
 def _refuse_unknown(path: Path, content: Mapping[str, Any], known: Any) -> None:
     for key in content:
         if key not in known:
-            raise OptionError(f"The study file {str(path)!r} has an unknown key {key!r}.{did_you_mean(key, known)}")
+            raise OptionError(
+                f"The study file {quoted(str(path))} has an unknown key {quoted(key)}.{did_you_mean(key, known)}"
+            )

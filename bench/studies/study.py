@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import dataclasses
-import tomllib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +15,10 @@ import tomli_w
 
 from bench import options, plugins, seeds
 from bench.errors import DataError, OptionError, StoreError, UsageError, did_you_mean
+from bench.studies import fields
 from bench.studies.spec import Choice, TrialSpec, load_data
+from bench.studies.toml import read_toml
+from bench.values.texts import quoted
 
 if TYPE_CHECKING:
     from bench.dataset import Data
@@ -36,6 +37,8 @@ class Study:
     split, and log p(x) is estimated on the first ``likelihood_points`` of the test data; the defaults keep evaluation
     below a quarter of a trial's time. ``likelihood_marks`` are numbers of training samples after which log p(x) is
     also estimated during training, on both splits (at the first evaluation mark that reaches each of them).
+
+    Numbers and lists may be written as on the command line ("3,10", "1e6"), and ``seeds`` 3 stands for 0, 1 and 2.
 
     Example:
         >>> study = Study(algos=("aevb", "mcem"), z=(3, 10), seeds=(0, 1))
@@ -59,24 +62,8 @@ class Study:
 
     def __post_init__(self) -> None:
         """Convert lists to tuples, and raise OptionError for values that no trial could use."""
-        for name in ("algos", "z", "n_train", "seeds", "likelihood", "likelihood_marks"):
-            value = getattr(self, name)
-            entries = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
-            if not entries and name != "likelihood_marks":
-                raise OptionError(f"`{name}` is empty: give at least one value.")
-            if len(set(entries)) != len(entries):
-                raise OptionError(f"`{name}` must not repeat a value (got {', '.join(map(str, entries))}).")
-            object.__setattr__(self, name, entries)
-        for name in ("algos", "likelihood", "dataset", "model", "decoder"):
-            value = getattr(self, name)
-            for entry in value if isinstance(value, tuple) else (value,):
-                if not isinstance(entry, str):
-                    raise OptionError(f"`{name}` must be text such as 'name[key=value]' (got {entry!r}).")
-        for name, least in (("z", 1), ("n_train", 0), ("seeds", 0), ("likelihood_marks", 1)):
-            for entry in getattr(self, name):
-                _check_count(name, entry, least)
-        for name, least in (("hidden", 0), ("budget", 1), ("eval_points", 1), ("likelihood_points", 1)):
-            _check_count(name, getattr(self, name), least)
+        for name, value in fields.checked(vars(self)).items():
+            object.__setattr__(self, name, value)
 
     # -- derived values --------------------------------------------------------------------------------------------
 
@@ -149,23 +136,19 @@ class Study:
     @classmethod
     def from_toml(cls, path: Path) -> Study:
         """Read a study file; raises StoreError if it is missing or not TOML, OptionError if it has unknown keys."""
-        try:
-            content = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise StoreError(f"The study file {str(path)!r} cannot be read ({error.strerror}).") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise StoreError(f"The study file {str(path)!r} is not valid TOML: {error}.") from error
+        content = read_toml(path)
         content.pop("sha256", None)  # of a run folder's file, which may be edited and run
         version = content.pop("format", FORMAT)
         if version not in READABLE:
             raise StoreError(
-                f"{str(path)!r} is of format {version!r}, and this version of bench reads format {FORMAT}: use the "
-                "version of bench that wrote it."
+                f"{quoted(str(path))} is of format {quoted(version)}, and this version of bench reads format {FORMAT}: "
+                "use the version of bench that wrote it."
             )
         known = [field.name for field in dataclasses.fields(cls)]
         for key in content:
             if key not in known:
-                raise OptionError(f"The study file {str(path)!r} has an unknown key {key!r}.{did_you_mean(key, known)}")
+                what = f"The study file {quoted(str(path))} has an unknown key"
+                raise OptionError(f"{what} {quoted(key)}.{did_you_mean(key, known)}")
         return cls(**content)
 
     def differs_from(self, other: Study) -> list[str]:
@@ -199,11 +182,6 @@ class Study:
         identity = {k: v for k, v in dataclasses.asdict(self).items() if k not in ("budget", "seeds", "likelihood")}
         readable = "-".join(text.partition("[")[0].replace("/", "_") for text in (self.dataset, *self.algos))
         return f"{readable[:60]}-{seeds.digest(identity)[:6]}"
-
-
-def _check_count(name: str, value: object, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise OptionError(f"`{name}` must be an integer of at least {least} (got {value!r}).")
 
 
 def _listed(value: object) -> str:

@@ -19,6 +19,8 @@ from bench.training.clocks import Clocks
 from bench.training.minibatches import Minibatches
 from bench.training.problem import Problem, Trainable
 from bench.training.session import Followed, Session
+from bench.values.numerals import LARGEST_INTEGER, whole_number
+from bench.values.texts import quoted
 
 NUM_FOLLOWED = 1000  # datapoints, at most, that `fit` follows the bound on
 
@@ -47,7 +49,7 @@ class FitMixin:
     def fit(
         self: FittableT,
         x: ArrayLike | Tensor,
-        budget: int = 200_000,
+        budget: float = 200_000,
         *,
         progress: Callable[[Clocks], None] | None = None,
     ) -> FittableT:
@@ -64,12 +66,13 @@ class FitMixin:
         [-14, -4]
         """
         data = as_values(x, self.observation_model)
-        if isinstance(budget, bool) or not budget >= 1:
-            raise OptionError(f"`budget` must be at least 1 training sample (got {budget!r}).")
+        samples = whole_number(budget)
+        if samples is None or not 1 <= samples <= LARGEST_INTEGER:
+            raise OptionError(f"`budget` must be a number of training samples, at least 1 (got {quoted(budget)}).")
         session = _session(self, data)
         self.history = []
         session.begin()
-        for look in session.run(int(budget)):
+        for look in session.run(samples):
             row = {**look.diagnostics, "samples": session.clocks.samples, "train_seconds": session.clocks.train_seconds}
             row |= {"objective": look.objective}
             self.history.append(row | {f"elbo_{name}": bound for name, bound in look.bounds.items()})

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from bench.training.clocks import Clocks
 from bench.training.means import RunningMeans
 from bench.training.minibatches import Minibatches
-from bench.training.problem import Learner, StepInfo
+from bench.training.problem import Learner, StepInfo, update
 
 MARKS_PER_DECADE = 5
 
@@ -65,7 +65,7 @@ def train(
     recent: list[StepInfo] = []
     started = now()
     while clocks.samples < budget:
-        info = learner.step(minibatches[clocks.updates])
+        info = update(learner, minibatches[clocks.updates])
         recent.append(info)
         clocks.updates += 1
         clocks.samples += minibatches.size

@@ -11,8 +11,11 @@ from torch import Tensor
 
 from bench import seeds
 from bench.architecture import Architecture, Shape
+from bench.errors import PluginError
 from bench.models.latent import LatentVariableModel
 from bench.models.observation import ObservationModel, observation_model
+from bench.values.numerals import is_number, whole_number
+from bench.values.texts import quoted
 
 
 @dataclass(frozen=True)
@@ -75,12 +78,37 @@ class StepInfo:
     ``objective`` is a detached scalar in nats per datapoint, higher is better: the algorithm's estimate of what it
     ascends, by which a step size is chosen and divergence is noticed.  ``model_evaluations`` counts datapoints through
     the decoder, forward and backward one each.  ``diagnostics`` are further detached scalars (an acceptance rate);
-    their means between evaluation marks are kept.
+    their means between evaluation marks are kept.  Raises PluginError for what is none of these.
     """
 
     objective: Tensor
     model_evaluations: int
     diagnostics: Mapping[str, Tensor | float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what breaks the contract; values stay on their device, and are looked at when they are fetched."""
+        evaluations = self.model_evaluations
+        if type(evaluations) is not int or evaluations < 0:
+            number = whole_number(evaluations)
+            if number is None or number < 0:
+                raise _broken("model_evaluations", "an integer of at least 0", evaluations)
+            object.__setattr__(self, "model_evaluations", number)
+        if not _is_scalar(self.objective):
+            raise _broken("objective", "one real number", self.objective)
+        for name, value in self.diagnostics.items():
+            if not isinstance(name, str) or not _is_scalar(value):
+                raise _broken(f"diagnostics[{quoted(name)}]", "one real number", value)
+
+
+def _is_scalar(value: object) -> bool:
+    if isinstance(value, Tensor):
+        return value.numel() == 1 and not value.is_complex()
+    return is_number(value)
+
+
+def _broken(field: str, wanted: str, value: object) -> PluginError:
+    shown = f"a tensor of shape {tuple(value.shape)} and {value.dtype}" if isinstance(value, Tensor) else quoted(value)
+    return PluginError(f"`{field}` of the StepInfo that `step` returns must be {wanted} (got {shown}).")
 
 
 class Learner(Protocol):
@@ -88,6 +116,14 @@ class Learner(Protocol):
 
     def step(self, batch: Batch) -> StepInfo:
         """One update."""
+
+
+def update(learner: Learner, batch: Batch) -> StepInfo:
+    """One update; raises PluginError if the algorithm reports something else than a `StepInfo`."""
+    info: object = learner.step(batch)
+    if not isinstance(info, StepInfo):
+        raise PluginError(f"`step` must return a StepInfo (got {quoted(info)}).")
+    return info
 
 
 class Trainable(Learner, Protocol):

@@ -122,6 +122,8 @@ class Session:
                 self._levels = levels
             yield look
             _check_divergence(levels)
+            if pause.at_mark and self.clocks.updates and math.isnan(pause.objective):
+                raise Diverged(f"The objective is nan after {self.clocks.samples} training samples.")
         _check_divergence(levels, ended=True)
 
     def _bounds(self) -> dict[str, float]:

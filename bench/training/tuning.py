@@ -13,7 +13,7 @@ import torch
 from bench.errors import OptionError
 from bench.training.clocks import Tried, Tuning
 from bench.training.minibatches import Minibatches
-from bench.training.problem import Learner
+from bench.training.problem import Learner, update
 
 AUTO = "auto"  # the value of a hyperparameter `learning_rate` that is still to be chosen
 TUNING_SAMPLES = 5_000  # training samples that each candidate step size is tried on
@@ -86,8 +86,8 @@ def _name(rate: float) -> str:
 def _try(learner: Learner, minibatches: Minibatches, updates: int, started: float, now: Callable[[], float]) -> Tried:
     objectives = []
     evaluations = 0
-    for update in range(updates):
-        info = learner.step(minibatches[update])
+    for number in range(updates):
+        info = update(learner, minibatches[number])
         objectives.append(info.objective)
         evaluations += info.model_evaluations
     value = float(torch.stack(objectives[updates // 2 :]).cpu().double().mean())

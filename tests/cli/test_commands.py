@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
@@ -145,6 +146,13 @@ def test_export_gives_the_same_table_in_every_format(bench: Bench, run: Path, tm
     assert len(traces) == len(library.load(run).trace)
     bench("export", "run", "--what", "likelihoods", "-o", "l.csv")
     assert len(pd.read_csv(tmp_path / "l.csv")) == 2
+
+
+@pytest.mark.parametrize("name", ["trials.csv", "trials.CSV", "trials.json"])
+def test_a_file_that_ends_in_gz_is_compressed(bench: Bench, run: Path, tmp_path: Path, name: str) -> None:
+    bench("export", "run", "-o", name)
+    bench("export", "run", "-o", f"{name}.gz")
+    assert gzip.decompress((tmp_path / f"{name}.gz").read_bytes()) == (tmp_path / name).read_bytes()
 
 
 def test_promised_columns_are_there(run: Path) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from bench.store import study_file
+from bench.store.run_folder import FILE, LOCK
+from bench.studies.study import Study
 
 PLUGINS = Path(__file__).parent.parent / "plugins"
 BLOBS = str(PLUGINS / "blobs.py")
@@ -16,8 +21,15 @@ Bench = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def written(folder: Path) -> list[str]:
-    """All files except Python's cache of a plugin file."""
-    return sorted(path.name for path in folder.rglob("*") if "__pycache__" not in path.parts)
+    """All files except Python's cache of a plugin file, and the lock of a run folder, which stays."""
+    paths = [path for path in folder.rglob("*") if "__pycache__" not in path.parts]
+    return sorted(path.name for path in paths if path.name != LOCK)
+
+
+def another_study(folder: Path) -> None:
+    """A run folder none of whose trials has begun."""
+    folder.mkdir()
+    study_file.write(folder / FILE, Study(z=(7,)))
 
 
 @pytest.mark.parametrize(
@@ -77,6 +89,30 @@ def written(folder: Path) -> list[str]:
         (["texts.toml"], "`algos` must be text"),
         (["--algos", "leaves.py"], "fails on import, line 1: SystemExit(3)"),
         (["--model", "linear", "--hidden", "7"], "linear has no option 'hidden'"),
+        (["--seeds", "1e9"], "`seeds` must be an integer of at most 100,000"),
+        (["--seeds", "9" * 400], "'--seeds': must be at most 9223372036854775807"),
+        (["--seeds", "9" * 5000], "4840 characters left out"),
+        (["--z", "1e12"], "`z` must be an integer of at most 100,000"),
+        (["--z", "1e400"], "must be a whole number"),
+        (["--seeds", "1e5"], "at most 100,000 trials"),
+        (["--budget", "inf"], "must be a whole number"),
+        (["--algos", f"aevb[num_samples={'9' * 400}]"], "`num_samples` of aevb must be an integer"),
+        (["--algos", f"aevb[learning_rate={'9' * 400}]"], "`learning_rate` of aevb must be a number"),
+        (["--threads", "100000"], "`threads` must be an integer from 1 to 1024 (got 100000)"),
+        (["--jobs", "10000"], "`jobs` must be an integer from 0 to 1024 (got 10000)"),
+        (["--timeout", "9" * 400], "30m"),
+        (["--device", "meta"], "`device` must be auto or one of cpu"),
+        (["--device", "cpu:7"], "`device` must be auto or one of cpu"),
+        (["--algos", "a" * 256], "Unknown algorithm"),
+        (["--algos", f"./{'a' * 256}.py"], "File name too long"),
+        (["--algos", "~nouser/mine.py"], "home directory"),
+        (["--out", "b" * 256], "File name too long"),
+        (["--out", "new/" + "b" * 256], "File name too long"),
+        (["--out", "~nouser/run"], "home directory"),
+        (["--out", "a_file/run"], "cannot be written (Not a directory)"),
+        (["deep.toml"], "nested too deeply"),
+        (["nested.toml"], "`seeds` must be an integer of at least 0 (got [0])"),
+        (["outside.toml"], "must be named with at most 60 letters"),
     ],
 )
 def test_run_refuses(bench: Bench, tmp_path: Path, arguments: list[str], words: str) -> None:
@@ -87,10 +123,12 @@ def test_run_refuses(bench: Bench, tmp_path: Path, arguments: list[str], words: 
     (tmp_path / "typed.toml").write_text("budget = 'many'")
     (tmp_path / "texts.toml").write_text("algos = [1]")
     (tmp_path / "leaves.py").write_text("raise SystemExit(3)\n")
+    (tmp_path / "deep.toml").write_text("z = " + "[" * 3000)
+    (tmp_path / "nested.toml").write_text("seeds = [[0]]")
+    (tmp_path / "outside.toml").write_text('[parts."../outside"]\nz = [3]')
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.tex").write_text("")
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "study.toml").write_text("z = [7]\n")
+    another_study(tmp_path / "other")
     np.save(tmp_path / "nan.npy", np.full((30, 4), np.nan, dtype=np.float32))
     np.save(tmp_path / "cube.npy", np.zeros((3, 4, 5, 6), dtype=np.float32))
     np.save(tmp_path / "whole.npy", np.zeros((30, 400), dtype=np.float32))
@@ -123,11 +161,18 @@ def test_run_refuses(bench: Bench, tmp_path: Path, arguments: list[str], words: 
         (["export", "other", "--format", "parquet"], "-o FILE"),
         (["export", "other", "-o", "/proc/nothing/x.csv"], "cannot be written"),
         (["export", "other", "--what", "weights"], "weights"),
+        (["export", "other", "-o", "x.xlsx"], "must end in .csv, .csv.gz, .json, .json.gz or .parquet (got 'x.xlsx')"),
+        (["export", "other", "-o", "x.parquet.gz"], "must end in .csv"),
+        (["export", "other", "-o", "x" * 256], "File name too long"),
+        (["compare", "other", "x" * 256], "File name too long"),
+        (["report", "~nouser/run"], "home directory"),
+        (["report", "other", "--out", "x" * 256], "File name too long"),
+        (["estimate", "other", "--points", "1e30"], "must be at most"),
+        (["show", "x" * 300], "Unknown plugin or study"),
     ],
 )
 def test_other_commands_refuse(bench: Bench, tmp_path: Path, arguments: list[str], words: str) -> None:
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "study.toml").write_text("z = [7]\n")
+    another_study(tmp_path / "other")
     assert words in bench(*arguments, code=2).stderr
 
 
@@ -135,3 +180,39 @@ def test_a_refusal_shows_no_traceback(process: Bench) -> None:
     finished = process("run", "--algos", "wakeslep", "--dataset", BLOBS, code=2)
     assert finished.stdout == ""
     assert finished.stderr.startswith("Error: Unknown algorithm 'wakeslep'. Did you mean 'wakesleep'?")
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> Iterator[Path]:
+    """A folder that this user may not look into."""
+    folder = tmp_path / "locked"
+    (folder / "run" / "trials").mkdir(parents=True)
+    (folder / "run" / "study.toml").write_text("z = [7]\n")
+    folder.chmod(0)
+    if os.access(folder, os.R_OK):
+        pytest.skip("this user may look into every folder")
+    yield folder
+    folder.chmod(0o700)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", "--dataset", BLOBS, "--backend", "sequential", "--out", "locked/new"],
+        ["run", "locked/study.toml"],
+        ["run", "--algos", "locked/mine.py"],
+        ["report", "locked/run"],
+        ["compare", "locked/run", "locked/run"],
+        ["export", "locked/run"],
+        ["estimate", "locked/run"],
+    ],
+)
+def test_a_folder_without_permission_is_one_message(bench: Bench, locked: Path, arguments: list[str]) -> None:
+    assert "Permission denied" in bench(*arguments, code=2).stderr
+
+
+def test_trials_without_permission_are_not_left_out_silently(bench: Bench, locked: Path) -> None:
+    locked.chmod(0o700)
+    (locked / "run" / "trials").chmod(0)
+    assert "may not be read by this user" in bench("compare", "locked/run", "locked/run", code=2).stderr
+    (locked / "run" / "trials").chmod(0o700)

@@ -70,7 +70,7 @@ def test_parts_lie_side_by_side_and_are_read_together(bench: Bench, tmp_path: Pa
     assert run.trials["n_train"].tolist()[0] == 20  # the order of the file, not of the alphabet
     assert len(run.trials) == 2
     assert (run.trials["samples"] >= 600).all()
-    bench("estimate", home, "--likelihood", "hmc[num_samples=10,num_warmup=10]")
+    bench("estimate", home, "--trust", "--likelihood", "hmc[num_samples=10,num_warmup=10]")
     assert set(library.load(home).likelihoods["estimator"]) == {
         "importance[num_samples=20]",
         "hmc[num_samples=10,num_warmup=10]",

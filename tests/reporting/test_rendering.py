@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from rich.console import Console
 
+from bench.errors import StoreError
 from bench.reporting.tables import formatting
 from bench.reporting.tables.terminal import render_table
+from bench.reporting.writers.files import write
 
 
 def printed(frame: pd.DataFrame, width: int = 100) -> str:
@@ -106,3 +109,14 @@ def test_numbers_of_a_raw_frame() -> None:
     assert "0.5" in text
     assert "–" in text
     assert "nan" not in text
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "format_"),
+    [("t", "../x", "csv"), ("../outside", "x", "csv"), ("/outside", "x", "csv"), ("", "x", "../y"), ("", "/x", "csv")],
+)
+def test_nothing_is_written_outside_of_the_report_folder(tmp_path: Path, place: str, name: str, format_: str) -> None:
+    with pytest.raises(StoreError, match="inside of its folder"):
+        write(tmp_path / "report", place, name, {format_: b""})
+    assert list(tmp_path.iterdir()) == []
+    assert write(tmp_path / "report", "tables", "x", {"csv": b""}) == [tmp_path / "report" / "tables" / "x.csv"]

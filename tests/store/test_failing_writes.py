@@ -48,9 +48,9 @@ def run(folder: Path, *more: str) -> tuple[int, str]:
     result = CliRunner().invoke(cli, ["run", *STUDY, *more, "--out", str(folder)], standalone_mode=False)
     if isinstance(result.exception, UsageError):
         return 2, f"{result.output}{result.exception}"
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
+    if result.exception is not None:
         raise result.exception
-    return result.exit_code, result.output
+    return result.return_value, result.output
 
 
 def numbers(folder: Path) -> list[pd.DataFrame]:

@@ -46,4 +46,4 @@ class Bernoulli(ObservationModel):
     def refusal(self, x: Tensor) -> str:
         """See `ObservationModel.refusal`: x must lie in [0, 1]."""
         low, high = (float(end) for end in torch.aminmax(x))
-        return "" if low >= 0 and high <= 1 else f"needs data in [0, 1] (got {low:.3g} to {high:.3g})"
+        return "" if low >= 0 and high <= 1 else f"needs data in [0, 1] (got {low:.9g} to {high:.9g})"

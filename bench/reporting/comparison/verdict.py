@@ -9,6 +9,8 @@ from typing import Literal
 from bench.errors import OptionError
 from bench.reporting.comparison.measures import Measure
 from bench.results.grid import Cell
+from bench.values.numerals import is_number
+from bench.values.texts import quoted
 
 Verdict = Literal["better", "worse", "no evidence", "not comparable", "missing"]
 
@@ -23,7 +25,11 @@ class Rules:
     timings: str = "auto"  # "auto": compared if machine, workers and load were alike; "always"; "never"
 
     def __post_init__(self) -> None:
-        """Check the ranges."""
+        """Check types and ranges."""
+        for name in ("min_nats", "min_ratio", "false_alarms"):
+            value = getattr(self, name)
+            if not is_number(value):
+                raise OptionError(f"`{name}` must be a number (got {quoted(value)}).")
         if not 0 <= self.min_nats < math.inf:
             raise OptionError(f"`min_nats` must be at least 0 (got {self.min_nats:g}).")
         if not 1 <= self.min_ratio < math.inf:
@@ -31,7 +37,7 @@ class Rules:
         if not 0 < self.false_alarms < 1:
             raise OptionError(f"`false_alarms` must lie between 0 and 1 (got {self.false_alarms:g}).")
         if self.timings not in ("auto", "always", "never"):
-            raise OptionError(f"`timings` must be auto, always or never (got {self.timings!r}).")
+            raise OptionError(f"`timings` must be auto, always or never (got {quoted(self.timings)}).")
 
     def least(self, unit: str) -> str:
         """The size that counts, in words."""

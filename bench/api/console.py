@@ -1,0 +1,16 @@
+"""The console that the API tells its progress on."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+
+class Notes(Console):
+    """The standard error stream, unless ``quiet``; once its reader has gone, work goes on without it."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        super().__init__(stderr=True, quiet=quiet)
+
+    def on_broken_pipe(self) -> None:
+        """Rich would end the process."""
+        self.quiet = True

@@ -1,0 +1,104 @@
+"""How a command ends: with which exit code, and with which message if not well.
+
+Exit code 1 belongs to `bench compare` and `bench perf` alone: something got worse.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import TextIO
+
+import click
+
+from bench.errors import UsageError
+from bench.values.texts import printable, quoted
+
+WRONG = 2  # the command was wrong, or a file or folder that it needs cannot be used
+SOME_FAILED = 3
+CRASHED = 70  # a bug: EX_SOFTWARE of sysexits.h
+INTERRUPTED = 130  # 128 + SIGINT
+OUTPUT_CLOSED = 141  # 128 + SIGPIPE: the reader of the output (head, less) has gone
+
+
+def code_of(command: Callable[[], object]) -> int:
+    """Call a command and return its exit code; whatever it raises becomes one message on the error stream."""
+    code = _called(command)
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        code = _without_output(error)
+    _forget_if_closed(sys.stderr)
+    return code
+
+
+def _called(command: Callable[[], object]) -> int:
+    try:
+        code = command()
+    except click.exceptions.Exit as left:
+        return left.exit_code
+    except UsageError as error:
+        return _failed(f"Error: {error}", WRONG)
+    except click.ClickException as error:
+        _say(error.show)
+        return WRONG
+    except (KeyboardInterrupt, click.Abort) as stop:
+        return _failed("Interrupted. What has ended is kept; the same command does the rest.", _code_of_signal(stop))
+    except OSError as error:
+        return _without_output(error) if error.filename is None else _failed(_about_file(error), WRONG)
+    except BaseException as error:  # noqa: BLE001  # also SystemExit: no command raises it, so a plugin did
+        _say(traceback.print_exception, error)
+        return _failed(
+            f"Error: bench has crashed ({type(error).__name__}): please report it, with the lines above.", CRASHED
+        )
+    return code if isinstance(code, int) else 0
+
+
+def _code_of_signal(stop: BaseException) -> int:
+    """That of the signal which has arrived, see `bench.cli.signals.Stopped`; click's own exception has it as cause."""
+    signal = stop.__cause__ if isinstance(stop, click.Abort) else stop
+    return int(getattr(signal, "exit_code", INTERRUPTED))
+
+
+def _without_output(error: OSError) -> int:
+    """After an error that names no file: the output has gone, or cannot be written."""
+    if isinstance(error, BrokenPipeError):
+        _forget(sys.stdout)
+        return OUTPUT_CLOSED
+    _forget_if_closed(sys.stdout)
+    return _failed(f"Error: the output cannot be written ({error.strerror or error}).", WRONG)
+
+
+def _about_file(error: OSError) -> str:
+    name = error.filename.decode(errors="replace") if isinstance(error.filename, bytes) else str(error.filename)
+    return f"Error: {quoted(name)} cannot be read or written ({error.strerror})."
+
+
+def _failed(message: str, code: int) -> int:
+    _say(click.echo, printable(message), err=True)
+    return code
+
+
+def _say(show: Callable[..., object], *arguments: object, **keywords: object) -> None:
+    """Show something on the error stream, if anybody reads it."""
+    try:
+        show(*arguments, **keywords)
+    except OSError:
+        _forget_if_closed(sys.stderr)
+
+
+def _forget_if_closed(stream: TextIO | None) -> None:
+    try:
+        if stream is not None:
+            stream.flush()
+    except OSError:
+        _forget(stream)
+
+
+def _forget(stream: TextIO | None) -> None:
+    """Send what is left in a stream to nowhere: failing to write it, Python would choose the exit code itself."""
+    if stream is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -1,0 +1,1 @@
+"""Values that people give: numbers, paths, texts."""
