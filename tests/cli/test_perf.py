@@ -106,7 +106,7 @@ def test_what_one_side_does_not_have_or_cannot_run_is_told(process: Bench, repos
     append(repository / "bench" / "errors.py", "\n\nclass Newer(BenchError):\n    pass\n")
     (repository / "tests" / "perf" / "test_newer.py").write_text(NEWER, encoding="utf-8")
     append(repository / "tests" / "perf" / "test_results.py", FAILING)
-    only = "newer or trouble or newcomer-digits or append"
+    only = "newer or trouble or newcomer-digits or write_trace"
     found = rows(
         process("perf", "--against", "HEAD", "--only", only, "--rounds", "2", "--format", "json", code=3).stdout
     )
@@ -114,7 +114,7 @@ def test_what_one_side_does_not_have_or_cannot_run_is_told(process: Bench, repos
         "test_results.test_trouble": "fails",
         "test_newer.test_newer": "fails on base",
         "test_hot_paths.test_update[newcomer-digits]": "not in base",
-        "test_results.test_append_to_trace": "no evidence",
+        "test_results.test_write_trace": "no evidence",
     }
     assert "ZeroDivisionError: planted" in str(found["test_results.test_trouble"]["why"])
     assert "ImportError" in str(found["test_newer.test_newer"]["why"])
