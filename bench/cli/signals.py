@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from types import FrameType
 from typing import NoReturn
 
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+PATIENCE = 10  # seconds for putting things in order; then the process ends, and its workers with it
 
 
 class Stopped(KeyboardInterrupt):
@@ -31,4 +33,8 @@ def listen() -> None:
 def _stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001  # the signature of a handler
     for each in SIGNALS:
         signal.signal(each, signal.SIG_IGN)
-    raise Stopped(number)
+    stopped = Stopped(number)
+    if hasattr(signal, "SIGALRM"):  # a destructor, for instance, may swallow the exception
+        signal.signal(signal.SIGALRM, lambda *_: os._exit(stopped.exit_code))
+        signal.alarm(PATIENCE)
+    raise stopped

@@ -63,7 +63,7 @@ class Store:
         store = cls(path)
         if path.exists() and not path.is_dir():
             raise StoreError(f"`out` must be a folder, and {str(path)!r} is a file: choose another --out.")
-        if not cls.is_at(path) and path.exists() and any(each.name != LOCK for each in path.iterdir()):
+        if not cls.is_at(path) and path.exists() and any(not each.name.startswith(".") for each in path.iterdir()):
             raise StoreError(f"{str(path)!r} is not empty and holds no study: choose another --out.")
         store._enter()
         try:

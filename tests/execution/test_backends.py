@@ -256,7 +256,7 @@ def test_a_trial_that_has_ended_is_left_as_it_is(tmp_path: Path) -> None:
 def test_how_to_run_is_checked_when_it_is_said() -> None:
     with pytest.raises(UnknownName, match=r"Unknown backend 'locky'\. Did you mean 'loky'"):
         Execution(backend="locky")
-    with pytest.raises(OptionError, match="`jobs` must be an integer of at least 0"):
+    with pytest.raises(OptionError, match="`jobs` must be an integer from 0 to"):
         Execution(jobs=-1)
     assert Execution(jobs=5, backend="sequential").workers.count == 1
     assert Execution(jobs=5).workers.count == 5
