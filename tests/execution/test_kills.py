@@ -125,7 +125,9 @@ def assert_equal(one: bench.Results, other: bench.Results) -> None:
         frames = [getattr(results, name) for results in (one, other)]
         kept = [column for column in frames[0] if not is_of_this_run(column)]
         assert_frame_equal(*(frame[kept].reset_index(drop=True) for frame in frames), check_exact=True)
-    weights = [{spec.id: folder.read_model() for spec, folder in Store(r.path).trials()} for r in (one, other)]
+    weights = [
+        {each.folder.path.name: each.folder.read_model() for each in Store(r.path).read().trials} for r in (one, other)
+    ]
     assert weights[0].keys() == weights[1].keys()
     for trial, tensors in weights[0].items():
         assert all(torch.equal(tensor, weights[1][trial][name]) for name, tensor in tensors.items())

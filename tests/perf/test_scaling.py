@@ -38,7 +38,10 @@ def test_two_workers_take_at_most_0_6_of_the_time_of_one(benchmark: Any, tmp_pat
     benchmark.extra_info.update(one_worker_seconds=one, two_workers_seconds=two, ratio=two / one)
     print(f"one worker {one:.1f} s, two workers {two:.1f} s, ratio {two / one:.2f}")  # noqa: T201  # shown by pytest -rP
     bounds = [
-        {spec.id: [row.elbo_test for row in folder.read_trace()] for spec, folder in Store(tmp_path / name).trials()}
+        {
+            each.folder.path.name: [row.elbo_test for row in each.contents.trace]
+            for each in Store(tmp_path / name).read().trials
+        }
         for name in ("one", "two")
     ]
     assert bounds[0] == bounds[1]
