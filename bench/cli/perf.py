@@ -55,9 +55,9 @@ def command(against: str, rounds: int, min_ratio: float, alpha: float, only: str
     rules = timings.Rules(rounds, min_ratio, alpha)
     try:
         measured = measure.measure(against, rules, only, lambda number, side: _ended(number, side, rounds))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
         click.echo("Interrupted: there is no result, and nothing is left behind.", err=True)
-        return endings.INTERRUPTED
+        return getattr(stopped, "exit_code", endings.INTERRUPTED)
     rows = timings.compare(*measured.seconds(), rules)
     rows = timings.with_failures(rows, *([side.failures for side in sides] for sides in (measured.base, measured.new)))
     rows.sort(key=lambda row: words.ORDER.index(row.verdict))

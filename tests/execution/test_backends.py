@@ -116,6 +116,18 @@ def test_a_dead_worker_is_the_outcome_of_its_task_alone(loky: Backend, tmp_path:
     assert calls(tmp_path) == {"a": 1, "b": 1, "c": 1, "first": 1, "hang": 1, "kill": 2}
 
 
+def test_workers_that_die_without_a_task_are_replaced(loky: Backend) -> None:
+    for outcome in run(loky, lambda _: os.getpid(), [0, 1]):
+        os.kill(outcome.result, signal.SIGKILL)
+    time.sleep(1)  # until that is noticed
+    outcomes = run(loky, operator.neg, [1, 2, 3])
+    assert {outcome.task: (outcome.result, outcome.died) for outcome in outcomes} == {
+        1: (-1, ""),
+        2: (-2, ""),
+        3: (-3, ""),
+    }
+
+
 def test_if_every_worker_dies_there_is_an_end(loky: Backend, tmp_path: Path) -> None:
     outcomes = run(loky, noting(tmp_path), ["die-a", "die-b", "die-c"])
     assert [bool(outcome.died) for outcome in outcomes] == [True] * 3

@@ -50,8 +50,13 @@ class Loky(Backend):
         under_way: dict[Future[ResultT], tuple[WorkerProcess, _Attempt[TaskT]]] = {}
         while waiting or under_way:
             while waiting and idle:
-                process, attempt = idle.pop(), waiting.popleft()
-                under_way[process.submit(function, attempt.task)] = process, attempt
+                process = idle.pop()
+                try:
+                    call = process.submit(function, waiting[0].task)
+                except BrokenProcessPool:  # it has died without a task
+                    idle.append(self._replace(process, workers))
+                else:
+                    under_way[call] = process, waiting.popleft()
             for call in _next_ended(under_way, [process for process, _ in under_way.values()], workers.time_limit):
                 process, attempt = under_way.pop(call)
                 if call.done() and not isinstance(call.exception(), BrokenProcessPool):
