@@ -27,20 +27,20 @@ def chosen(drop: str, names: Sequence[str], width: int, path: Path) -> list[int]
     """The columns, from 0, that ``drop`` names; raises DataError if one is not there, or if none would be left."""
     if drop in ("auto", "none"):
         return []
-    found = []
+    dropped = []
     for name in (part.strip() for part in drop.split(",")):
         if names.count(name) == 1:
-            found.append(names.index(name))
+            dropped.append(names.index(name))
         elif name.isascii() and name.isdigit() and 1 <= int(name[:9]) <= width:
-            found.append(int(name) - 1)
+            dropped.append(int(name) - 1)
         else:
             known = did_you_mean(name, [each for each in names if each]) if names else ""
             raise DataError(
                 f"`drop` must name columns of {path}, or give their numbers from 1 to {width} (got '{name}').{known}"
             )
-    if len(set(found)) == width:
+    if len(set(dropped)) == width:
         raise DataError(f"`drop` must leave a column of {path} (got {drop}).")
-    return sorted(set(found))
+    return sorted(set(dropped))
 
 
 def described(column: int, names: Sequence[str]) -> str:
@@ -88,12 +88,12 @@ def _indices(values: Array) -> list[tuple[int, str]]:
     if count < 4 or width < 2:
         return []
     spans = np.flatnonzero(np.ptp(values, axis=0) == count - 1)
-    found = []
+    indices = []
     for i in spans.tolist():
         column = values[:, i] if count < NUM_SORTED else np.sort(values[:, i])
         if (np.diff(column) == 1).all():
-            found.append((i, "an index (consecutive whole numbers)"))
-    return found
+            indices.append((i, "an index (consecutive whole numbers)"))
+    return indices
 
 
 def _labels(values: Array) -> list[tuple[int, str]]:
