@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,9 +18,9 @@ from bench.models.gaussian import Gaussian
 class FullVBHyperparameters(Hyperparameters):
     """Options of full variational Bayes."""
 
-    prior: bool = option(
-        True,
-        "N(0, I) prior on the encoder's parameters: a weight decay of 1/N (the decoder's prior is part of the bound)",
+    prior: Literal["decoder", "all"] = option(
+        "decoder",
+        "parameters with the prior N(0, I): the decoder's, whose prior is part of the bound, or the encoder's as well",
     )
     num_samples: int = option(1, "draws of theta per minibatch, each with one z per datapoint (L)", minimum=1)
     initial_scale: float = option(0.01, "initial standard deviation of q(theta)", above=0)
@@ -58,9 +59,8 @@ class FullVB(Algorithm):
             torch.full_like(mean, settings.initial_scale).log().mul(2) for mean in self.model.decoder.parameters()
         )
         theta = [*self.model.decoder.parameters(), *self.log_variances]
-        phi = [weight for name, weight in self.model.named_parameters() if name.startswith("encoder.")]
         self.optimiser = self.make_optimiser(theta, problem, prior=False)  # the prior of theta is part of the bound
-        self.encoder_optimiser = self.make_optimiser(phi, problem)
+        self.encoder_optimiser = self.make_optimiser(self.model.phi, problem)
 
     def step(self, batch: Batch) -> StepInfo:
         """Update mu, sigma and phi together by the gradient of the full bound."""

@@ -77,7 +77,11 @@ class VQVAE(Algorithm):
         others = [weight for weight in self.model.parameters() if all(weight is not parameter for parameter in prior)]
         self.optimiser = self.make_optimiser(others, problem)
         self.prior_optimiser = make_optimiser(
-            "adagrad", prior, settings.prior_rate, num_data=problem.num_data, prior=settings.prior
+            "adagrad",
+            prior if settings.prior != "none" else [],
+            settings.prior_rate,
+            num_data=problem.num_data,
+            phi=prior if settings.prior == "none" else [],
         )
 
     def step(self, batch: Batch) -> StepInfo:

@@ -40,7 +40,9 @@ class Hyperparameters:
         "adagrad", "what turns gradients into updates; the paper's is adagrad"
     )
     batch_size: int | Literal["all"] = option(100, "datapoints in a minibatch (M)", unit="datapoints", minimum=1)
-    prior: bool = option(True, "N(0, I) prior on the parameters, which is a weight decay of 1/N")
+    prior: Literal["decoder", "all", "none"] = option(
+        "decoder", "parameters with the prior N(0, I), which is a weight decay of 1/N; the paper's are the decoder's"
+    )
 
 
 class Algorithm(FitMixin, StateMixin, Plugin, ABC):
@@ -136,9 +138,10 @@ class Algorithm(FitMixin, StateMixin, Plugin, ABC):
     ) -> torch.optim.Optimizer:
         """The optimiser that the hyperparameters name, for a loss in nats per datapoint; for use in `setup`.
 
-        ``prior=False`` leaves out the N(0, I) prior on these parameters, whatever the hyperparameters say;
+        The hyperparameter ``prior`` says which of them have the prior N(0, I): ``decoder`` means all but those of the
+        encoder of ``self.model``.  ``prior=False`` leaves it out on all of these, whatever the hyperparameter says;
         ``annealing`` a makes the step of update t ``learning_rate / (1 + a t)``.  Without the hyperparameters
-        ``optimiser`` and ``prior`` it is Adagrad, with the prior.
+        ``optimiser`` and ``prior`` it is Adagrad, with the decoder's prior.
         Raises OptionError if there is no ``learning_rate``.
         """
         chosen = self.hyperparameters
@@ -147,11 +150,25 @@ class Algorithm(FitMixin, StateMixin, Plugin, ABC):
                 f"`make_optimiser` needs a hyperparameter `learning_rate`, and {type(chosen).__name__} has none: "
                 "declare one, or build an optimiser of torch.optim in `setup`."
             )
+        parameters = [*parameters]
+        without_prior = {id(each) for each in self._without_prior(parameters)} if prior else {*map(id, parameters)}
         return make_optimiser(
             getattr(chosen, "optimiser", Hyperparameters.optimiser),
-            parameters,
+            [each for each in parameters if id(each) not in without_prior],
             float(chosen.learning_rate),
             num_data=problem.num_data,
-            prior=prior and getattr(chosen, "prior", Hyperparameters.prior),
+            phi=[each for each in parameters if id(each) in without_prior],
             annealing=annealing,
+        )
+
+    def _without_prior(self, parameters: list[nn.Parameter]) -> list[nn.Parameter]:
+        """Those without the prior N(0, I), as the hyperparameter ``prior`` says."""
+        which = getattr(self.hyperparameters, "prior", Hyperparameters.prior)
+        if which == "decoder":
+            return self.model.phi if hasattr(self, "model") else []
+        if which in ("all", "none"):
+            return parameters if which == "none" else []
+        raise OptionError(
+            f"`prior` of {type(self.hyperparameters).__name__} must be decoder, all or none for `make_optimiser` (got "
+            f"{quoted(which)})."
         )

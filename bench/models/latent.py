@@ -45,6 +45,17 @@ class LatentVariableModel(nn.Module):
         self.encoder = encoder
 
     @property
+    def theta(self) -> list[nn.Parameter]:
+        """The parameters of p(z) p(x|z): all but the encoder's."""
+        phi = {id(parameter) for parameter in self.phi}
+        return [parameter for parameter in self.parameters() if id(parameter) not in phi]
+
+    @property
+    def phi(self) -> list[nn.Parameter]:
+        """The parameters of the encoder q(z|x); empty without one."""
+        return [] if self.encoder is None else [*self.encoder.parameters()]
+
+    @property
     def device(self) -> torch.device:
         """The device of the parameters."""
         return self._number().device

@@ -27,14 +27,14 @@ class Adam(_Eager, optim.Adam):
 
 def make_optimiser(
     name: str,
-    parameters: Iterable[nn.Parameter],
+    theta: Iterable[nn.Parameter],
     learning_rate: float,
     *,
     num_data: int,
-    prior: bool = True,
+    phi: Iterable[nn.Parameter] = (),
     annealing: float = 0.0,
 ) -> Optimizer:
-    """``adagrad`` or ``adam`` for a loss in nats per datapoint; with ``prior``, the parameters have the prior N(0, I).
+    """``adagrad`` or ``adam`` for a loss in nats per datapoint; ``theta`` have the prior N(0, I), ``phi`` have none.
 
     Maximising ``N mean L(x) + log p(theta)`` is minimising ``-mean L(x) + |theta|^2 / 2N``: a weight decay of 1/N.
     That term is part of the objective, so both optimisers scale its gradient like the rest (a decay that is decoupled
@@ -50,18 +50,15 @@ def make_optimiser(
     >>> theta.detach()
     tensor([0.5000, 0.5000])
     """
-    parameters = list(parameters)
-    on_cpu = all(parameter.device.type == "cpu" for parameter in parameters)
-    decay = 1.0 / num_data if prior else 0.0
+    theta, phi = [*theta], [*phi]
+    on_cpu = all(parameter.device.type == "cpu" for parameter in [*theta, *phi])
+    decays = ((theta, 1.0 / num_data), (phi, 0.0))
+    groups = [{"params": parameters, "weight_decay": decay} for parameters, decay in decays if parameters]
     fused, foreach = on_cpu, not on_cpu  # fused: one pass over memory, a third to a sixth of the time of the others
     if name == "adagrad":
-        return Adagrad(
-            parameters, lr=learning_rate, lr_decay=annealing, weight_decay=decay, fused=fused, foreach=foreach
-        )
+        return Adagrad(groups, lr=learning_rate, lr_decay=annealing, fused=fused, foreach=foreach)
     if name == "adam":
-        return _annealed(
-            Adam(parameters, lr=learning_rate, weight_decay=decay, fused=fused, foreach=foreach), annealing
-        )
+        return _annealed(Adam(groups, lr=learning_rate, fused=fused, foreach=foreach), annealing)
     raise ValueError(f"`name` of an optimiser must be 'adagrad' or 'adam' (got {name!r}).")
 
 

@@ -84,7 +84,7 @@ def test_the_aggregate_posterior_comes_to_the_prior_and_the_model_to_the_data() 
             "linear[init_scale=0.3]",
             "gaussian",
             learning_rate=0.1,
-            prior=False,
+            prior="none",
             adversarial_weight=weight,
         )
         assert p_value(algorithm, x) <= FALSE_ALARM_RATE

@@ -85,7 +85,7 @@ def test_chains_come_to_the_posterior_and_with_candidates_at_their_first_visit(n
     stream = seeds.generator("first visit")
     weights, noise = torch.linalg.qr(torch.randn(D, Z, generator=stream))[0] * 2, 0.2
     x = torch.randn(N, Z, generator=stream) @ weights.T + noise * torch.randn(N, D, generator=stream)
-    mcem, minibatches = begun(x, batch_size=40, learning_rate=1e-9, prior=False, num_candidates=num_candidates)
+    mcem, minibatches = begun(x, batch_size=40, learning_rate=1e-9, prior="none", num_candidates=num_candidates)
     network = mcem.model.decoder.network
     with torch.no_grad():
         network.mean.weight.copy_(weights)

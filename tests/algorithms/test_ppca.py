@@ -17,13 +17,13 @@ from bench.training.problem import Problem
 
 SETTINGS = {
     # budget in training samples; the prior is off, since maximum likelihood has none
-    "aevb[learning_rate=0.1,prior=false]": 100_000,
-    "wakesleep[learning_rate=0.1,prior=false]": 100_000,
-    "mcem[learning_rate=0.1,prior=false]": 100_000,
-    "mcem[learning_rate=0.1,prior=false,batch_size=100]": 50_000,
-    "mcem[learning_rate=0.1,prior=false,batch_size=100,num_candidates=0]": 50_000,
+    "aevb[learning_rate=0.1,prior=none]": 100_000,
+    "wakesleep[learning_rate=0.1,prior=none]": 100_000,
+    "mcem[learning_rate=0.1,prior=none]": 100_000,
+    "mcem[learning_rate=0.1,prior=none,batch_size=100]": 50_000,
+    "mcem[learning_rate=0.1,prior=none,batch_size=100,num_candidates=0]": 50_000,
     # the N(0, I) prior on its decoder is in its bound, but 2000 datapoints outweigh it
-    "fullvb[learning_rate=0.1,prior=false]": 50_000,
+    "fullvb[learning_rate=0.1]": 50_000,
 }
 
 

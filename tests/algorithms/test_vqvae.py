@@ -165,7 +165,7 @@ def test_codes_recover_a_mixture(settings: dict[str, Any], latent_size: int) -> 
         device="cpu",
         learning_rate=0.1,
         num_codes=codes,
-        prior=False,
+        prior="none",
         **settings,
     )
     problem = Problem(x, latent_size, algorithm.architecture, "bernoulli")

@@ -47,7 +47,9 @@ def test_update_is_the_published_one(name: str, prior: bool, annealing: float) -
     stream = torch.Generator().manual_seed(0)
     parameter = nn.Parameter(torch.randn(7, generator=stream))
     expected = WrittenOut(parameter)
-    optimiser = make_optimiser(name, [parameter], 0.1, num_data=50, prior=prior, annealing=annealing)
+    optimiser = make_optimiser(
+        name, [parameter] if prior else [], 0.1, num_data=50, phi=[] if prior else [parameter], annealing=annealing
+    )
     for t in range(4):
         gradient = torch.randn(7, generator=stream)
         parameter.grad = gradient.clone()

@@ -93,7 +93,7 @@ def test_marks_know_the_bounds_and_the_mark_before() -> None:
 
 
 def test_the_noise_of_a_bound_is_the_same_at_every_mark() -> None:
-    one = session(aevb(learning_rate=1e-12, prior=False))
+    one = session(aevb(learning_rate=1e-12, prior="none"))
     one.begin()
     first, *others = [row["bounds"]["train"] for row in seen(one, 600)]
     assert others == pytest.approx([first] * len(others), abs=1e-4)
