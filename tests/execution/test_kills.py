@@ -30,13 +30,13 @@ STUDY: dict[str, Any] = {
     "z": 2,
     "seeds": 2,
     "hidden": 20,
-    "budget": 400_000,
+    "budget": 150_000,
     "likelihood": "importance[num_samples=20]",
     "likelihood_points": 20,
 }
 COMMAND = [
     sys.executable, "-m", "bench", "run", "--algos", STUDY["algos"], "--dataset", BLOBS, "--z", "2", "--seeds", "2",
-    "--hidden", "20", "--budget", "400000", "--likelihood", STUDY["likelihood"], "--likelihood-points", "20",
+    "--hidden", "20", "--budget", "150000", "--likelihood", STUDY["likelihood"], "--likelihood-points", "20",
     "--checkpoint", "1s", "--device", "cpu", "--jobs", "2",
 ]  # fmt: skip
 
