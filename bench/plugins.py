@@ -80,6 +80,12 @@ class Kind:
         folders = importlib.import_module(self.package).__path__
         return tuple(sorted(p.stem for folder in folders for p in Path(folder).glob("*.py") if p.stem[0] != "_"))
 
+    def shipped_file(self, name: str) -> Path:
+        """The file of a shipped plugin, whether or not there is one."""
+        folders = importlib.import_module(self.package).__path__
+        paths = [Path(folder, f"{name}.py") for folder in folders]
+        return next((path for path in paths if path.is_file()), paths[0])
+
     def contract_class(self) -> type[Plugin]:
         """Return the base class of all plugins of this kind."""
         module, _, name = self.contract.partition(":")
@@ -130,13 +136,13 @@ class PluginRef:
     def source_hash(self) -> str:
         """Return the SHA-256 of the file that defines the plugin, which shows whether its code has changed.
 
-        A user's file is not run for it. Raises PluginError if it is missing.
+        The file is not run for it. Raises PluginError if it is missing.
         """
-        if not self.file:
+        if self.source == "entry point" or self.kind not in KINDS:
             return str(self.load().source_hash())
-        edition = _edition(Path(self.file))
+        edition = _edition(Path(self.file or KINDS[self.kind].shipped_file(self.name)))
         if not edition:
-            raise PluginError(f"The {self.kind} file {self.file!r} does not exist.")
+            raise PluginError(f"The {self.kind} file {self.file or self.name!r} does not exist.")
         return edition
 
 

@@ -37,8 +37,8 @@ class Differences(Table):
 
     The interval is a bootstrap over seeds from 5 seeds on, Student's t below (docs/statistics.md says how often each
     covers).  P(better) is the probability that a seed of the one ends above a seed of the other.  The rows for all
-    places are means over them.  Intervals are not adjusted for multiple comparisons.
-    Seeds that did not end well are counted, but excluded from the pairs.
+    places are means over them, without those of older data or code.  Intervals are not adjusted for multiple
+    comparisons.  Seeds that did not end well are counted, but excluded from the pairs.
     """
 
     Options = DifferencesOptions
@@ -53,9 +53,10 @@ class Differences(Table):
         for one, other in _pairs(names, self.options.reference):
             places = list(_places(trials, one, other))
             rows += [{**place._asdict(), **_row(one, other, [seeds], why)} for place, seeds, why in places]
-            if len(places) > 1:
-                obstacles = "; ".join(dict.fromkeys(why for *_, why in places if why))
-                whole = _row(one, other, [seeds for _, seeds, _ in places], obstacles)
+            newest = [each for each in places if each[0].dataset not in results.older_datasets]
+            if len(newest) > 1:
+                obstacles = "; ".join(dict.fromkeys(why for *_, why in newest if why))
+                whole = _row(one, other, [seeds for _, seeds, _ in newest], obstacles)
                 rows.append({**dict.fromkeys(Place._fields, ALL), **whole})
         return pd.DataFrame(rows)
 

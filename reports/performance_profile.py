@@ -37,6 +37,7 @@ class PerformanceProfile(Figure):
     def figure(self, results: Results) -> MatplotlibFigure | None:
         """See `Figure.figure`: a step line for each algorithm that has a bound."""
         times = curves.times(results, self.options.clock).dropna(subset=["time", "target"])
+        times = times[~times["dataset"].isin(results.older_datasets)]
         if times.empty:
             return None
         import numpy as np
@@ -68,7 +69,9 @@ class PerformanceProfile(Figure):
             ax.set_xlabel(f"{self.options.clock.replace('_', ' ')} to target, over the best algorithm's median")
             ax.set_ylabel("share of runs")
             label_logarithmic(ax)
+            older = f"Not counted: {', '.join(sorted(results.older_datasets))}." if results.older_datasets else ""
             caption = [
+                *filter(None, [older]),
                 f"All seeds of all places. {curves.TARGET}",
                 *absentees.without_bound(results.trials, chosen),
                 *absentees.not_done(results.trials[results.trials["algorithm"].isin(chosen)], "which count as never"),

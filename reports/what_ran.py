@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 COLUMNS = [
     *("dataset", "n_train", "z", "algorithm", "seed", "status", "reason", "samples", "train_seconds", "eval_seconds"),
     *("learning_rate", "model", "decoder", "pixels", "device", "threads", "jobs", "cpu_share", "machine", "processor"),
-    *("python", "torch", "trial"),
+    *("python", "torch", "data_version", "trial"),
 ]
 HEADINGS = {
     "dataset": "data set",
@@ -28,12 +28,15 @@ HEADINGS = {
 
 
 class WhatRan(Table):
-    """Every trial with how it ended, on which machine and versions, and whether the code has changed since."""
+    """Every trial with how it ended, on which machine and versions, and what has changed since: its data, its code."""
 
     printed = False
 
     def table(self, results: Results) -> pd.DataFrame:
-        """One row per trial, regardless of status; ``changed_since`` says what has changed since it ran."""
+        """One row per trial, regardless of status; ``changed_since`` says what has changed since it ran.
+
+        Trials with the same ``data_version`` had the same data set, apart from what depends on the seed.
+        """
         trials = results.trials
         if trials.empty:
             return pd.DataFrame()
@@ -47,5 +50,7 @@ class WhatRan(Table):
             shown[name] = shown[name].map(lambda value: formatting.number(float(value)))
         for name in shown.columns.intersection(["samples"]):
             shown[name] = shown[name].map(lambda value: formatting.count(float(value)))
+        for name in shown.columns.intersection(["data_version"]):
+            shown[name] = shown[name].str[:8]
         shown = shown.rename(columns={**{name: name.replace("_", " ") for name in shown.columns}, **HEADINGS})
         return shown.astype(object).where(shown.notna(), formatting.MISSING).map(str)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
+from bench.execution.staleness import in_words
 from bench.reporting.tables.formatting import quantity
 from bench.values.texts import printable
 
@@ -35,18 +37,22 @@ def announce(plan: Plan, execution: Execution, console: Console) -> None:
         _say(console, f"{len(plan.specs) - todo} finished trials are kept, {todo} to do.")
     _warn(console, plan.damage)
     _warn(console, plan.estimators.notes)
-    if plan.stale:
-        _say(
-            console,
-            f"[yellow]{len(plan.stale)} trials are stale:[/] their code or data have changed since. They are kept; "
-            "--rerun-stale runs them again.",
-        )
+    again = {spec: changed for spec, changed in plan.stale.items() if spec in plan.todo}
+    kept = {spec: changed for spec, changed in plan.stale.items() if spec not in again}
+    if kept:
+        how = "kept as they are, apart from newer ones in every table; --on-stale rerun runs them again"
+        _warn(console, [f"{in_words(kept)}: {how}."])
+    if again:
+        _warn(console, [f"{in_words(again)}: run again from the beginning."])
 
 
 def announce_estimates(plan: EstimationPlan, console: Console) -> None:
     """Say which estimators are not used, and which trials have no model."""
     _warn(console, plan.notes)
-    _warn(console, [f"{each.spec} is left out: {each.failure}" for each in plan.damaged])
+    for failure, group in groupby(plan.left_out, key=lambda each: each.failure):
+        first, *others = (str(each.spec) for each in group)
+        who = f"{first} and {quantity(len(others), 'other trial')} are" if others else f"{first} is"
+        _warn(console, [f"{who} left out: {failure}"])
     if plan.untrained:
         _warn(console, [f"{quantity(len(plan.untrained), 'trial')} without weights cannot be evaluated."])
 

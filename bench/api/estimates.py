@@ -79,7 +79,7 @@ def estimate(
         results = [result for plan in plans for result in _estimate(plan, execution, backend, console)]
         if not any(plan.todo for plan in plans):
             console.print("Nothing to do: all estimates exist already.")
-    return results + [each for plan in plans for each in plan.damaged]
+    return results + [each for plan in plans for each in plan.left_out]
 
 
 def _estimate(plan: EstimationPlan, execution: Execution, backend: Backend, console: Console) -> list[Estimated]:

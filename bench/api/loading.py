@@ -17,13 +17,19 @@ if TYPE_CHECKING:
     from bench.results.frames import Results
 
 
-def load(path: str | PathLike[str], *others: str | PathLike[str], trust: bool = False) -> Results:
+def load(
+    path: str | PathLike[str], *others: str | PathLike[str], trust: bool = False, mix_stale: bool = False
+) -> Results:
     """The results in a run folder, or in several together, as pandas frames.
 
     The folder of a study with several parts holds one run per part, and all of them are loaded.  A trial with a damaged
     file has the status ``damaged``, and no numbers: see ``Results.damage``.  Trained models that need a plugin's file
-    are rebuilt only if you ``trust`` the files that the folder names, because that runs them.  Raises StoreError if
-    there is no run.
+    are rebuilt only if you ``trust`` the files that the folder names, because that runs them.
+
+    Trials that older data or code have made than other trials of the same cell are set apart from them, by names such
+    as ``x (older data)``, so that no mean is over both, unless you ``mix_stale`` ones with the others.
+
+    Raises StoreError if there is no run.
 
     >>> import bench, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -39,7 +45,7 @@ def load(path: str | PathLike[str], *others: str | PathLike[str], trust: bool = 
     first, *more = (folder for each in requested for folder in study_folder.find(each))
     for folder in (first, *more):
         _check_access(folder)
-    return Results(first, tuple(more), requested, trust)
+    return Results(first, tuple(more), requested, trust, mix_stale)
 
 
 def _check_access(folder: Path) -> None:

@@ -21,6 +21,7 @@ from bench.values.paths import user_path
 from bench.values.texts import quoted
 
 if TYPE_CHECKING:
+    from bench.execution.staleness import OnStale
     from bench.results.frames import Results
 
 
@@ -30,6 +31,7 @@ def run(
     size: str | None = None,
     out: str | PathLike[str] | None = None,
     execution: Execution | None = None,
+    on_stale: OnStale = "keep",
     quiet: bool = False,
     **fields: object,
 ) -> Results:
@@ -39,6 +41,10 @@ def run(
     ``fields`` override what it says, and are written as on the command line or as lists.  ``out`` is the run folder,
     by default ``runs/NAME``; what it already holds is not run again.  Unless ``quiet``, the standard error stream shows
     what is run and how far it has come.
+
+    ``on_stale`` says what becomes of trials there that other code or other data have made than the present ones:
+    ``keep`` keeps those that are finished, and tables and figures set them apart from the others; ``rerun`` runs all of
+    them again; ``error`` raises StoreError.
 
     Every trial is a row of ``Results.trials``, with the reason if it did not end well.  Raises UsageError if the
     request is wrong; then nothing is written.
@@ -53,6 +59,7 @@ def run(
     ...     results.trials[["algorithm", "status", "samples"]].values.tolist()
     [['aevb[learning_rate=0.02]', 'done', 200]]
     """
+    arguments.one_of("on_stale", on_stale, ("keep", "rerun", "error"))
     request = _Request.parse(study, size, fields)
     execution = arguments.where(execution)
     folder = user_path("out", out) if out is not None else request.folder
@@ -65,7 +72,7 @@ def run(
         homes = study_folder.create(folder, request.title, request.parts)
         plans = []
         for name, part in request.parts.items():
-            plans.append(planning.plan(part, homes[name], execution, backend))
+            plans.append(planning.plan(part, homes[name], execution, backend, on_stale))
             stack.callback(plans[-1].store.leave)
         if not any(plan.todo for plan in plans):
             backend.stop()

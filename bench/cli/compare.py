@@ -38,6 +38,7 @@ EXIT_REGRESSION = 1
     show_default=True,
     help="Compare seconds: auto does if machine, workers and load were alike",
 )
+@click.option("--mix-stale", is_flag=True, help="Average trials of older data or code with newer ones of a run")
 @click.option("--strict", is_flag=True, help="Exit code 1 for cells that are missing or not comparable too")
 @click.option("--all", "everything", is_flag=True, help="Print the table of all comparisons too")
 @click.option(
@@ -58,6 +59,7 @@ def command(
     strict: bool,
     everything: bool,
     form: str,
+    mix_stale: bool,
 ) -> int:
     """Compare the run NEW with the run BASE, cell by cell: what got better or worse, and how surely.
 
@@ -67,7 +69,7 @@ def command(
     from bench.api.comparisons import compare
     from bench.api.loading import load
 
-    runs = load(base), load(new)
+    runs = load(base, mix_stale=mix_stale), load(new, mix_stale=mix_stale)
     warn_of_damage(*runs)
     comparison = compare(*runs, min_nats=min_nats, min_ratio=min_ratio, false_alarms=false_alarms, timings=timings)
     if form == "json":

@@ -1,4 +1,4 @@
-"""Damaged files are named on the error stream by whatever reads them."""
+"""What is wrong with the trials that are read is said on the error stream: damaged files, stale trials."""
 
 from __future__ import annotations
 
@@ -15,3 +15,11 @@ def warn_of_damage(*runs: Results) -> None:
     for results in runs:
         for text in results.damage:
             click.echo(f"Warning: {text}", err=True)
+
+
+def warn_of_stale(results: Results) -> None:
+    """Say which trials other code or other data have made than the present or later ones."""
+    from bench.reporting.captions import caveats
+
+    for text in caveats.stale(results):
+        click.echo(f"Warning: {text}", err=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from bench.cli import endings
-from bench.cli.damage import warn_of_damage
+from bench.cli.damage import warn_of_damage, warn_of_stale
 from bench.cli.values import names
 
 PAGE = "index"
@@ -25,6 +25,7 @@ PAGE = "index"
 )
 @click.option("--out", type=Path, help="Folder to write to  [default: RUN/report]")
 @click.option("--trust", is_flag=True, help="Run the plugin files that the run folder names, for figures of models")
+@click.option("--mix-stale", is_flag=True, help="Average trials of older data or code with newer ones")
 @click.option("--open", "open_page", is_flag=True, help="Make the page too, and open it in a browser")
 def command(
     run: tuple[Path, ...],
@@ -32,6 +33,7 @@ def command(
     formats: tuple[str, ...] | None,
     out: Path | None,
     trust: bool,
+    mix_stale: bool,
     open_page: bool,
 ) -> int:
     """Make tables, figures and the page from the run folder RUN, finished or not.
@@ -45,8 +47,9 @@ def command(
     from bench.cli.terminal import show_reports
 
     console = Output()
-    results = api.load(*run, trust=trust)
+    results = api.load(*run, trust=trust, mix_stale=mix_stale)
     warn_of_damage(results)
+    warn_of_stale(results)
     made = show_reports(results, console, only or (), formats or (), out, whole=only is not None)
     pages = [each for each in made if each.name == PAGE]
     if open_page and not any(page.paths or page.error for page in pages):  # --only or --format have left it out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -52,14 +52,20 @@ from bench.store.records import Status
 )
 @execution_options("trial")
 @click.option("--checkpoint", type=duration, default="15s", show_default=True, help="Time between two checkpoints")
-@click.option("--rerun-stale", is_flag=True, help="Run finished trials again if their code or data have changed")
+@click.option(
+    "--on-stale",
+    type=click.Choice(["keep", "rerun", "error"]),
+    default="keep",
+    show_default=True,
+    help="What to do with finished trials if their code or data have changed; keep sets them apart in all tables",
+)
 @click.option("--out", type=Path, help="Run folder  [default: runs/NAME, named after the study]")
 def command(
     study: str | None,
     size: str | None,
     execution: Execution,
     checkpoint: float,
-    rerun_stale: bool,
+    on_stale: Literal["keep", "rerun", "error"],
     out: Path | None,
     **fields: Any,
 ) -> int:
@@ -74,8 +80,8 @@ def command(
     from bench.api.runs import run
 
     changes = {name: value for name, value in fields.items() if value is not None}
-    execution = replace(execution, rerun_stale=rerun_stale, checkpoint=checkpoint)
-    results = run(study, size=size, out=out, execution=execution, **changes)
+    execution = replace(execution, checkpoint=checkpoint)
+    results = run(study, size=size, out=out, execution=execution, on_stale=on_stale, **changes)
 
     from bench.cli.console import Output
     from bench.cli.terminal import summarise

@@ -12,13 +12,14 @@ import torch
 
 from bench import devices, plugins
 from bench.errors import StoreError, in_words
-from bench.execution import interruption, standing
+from bench.execution import interruption, staleness, standing
 from bench.execution.backend import Backend
 from bench.execution.estimates import Estimates
 from bench.execution.evaluation import SIMULATED
 from bench.execution.execution import Execution
-from bench.execution.provenance import is_edited
+from bench.execution.provenance import data_version
 from bench.execution.setup import trained_model
+from bench.execution.sources import is_edited
 from bench.execution.suitability import check_suitability
 from bench.process import state as process_state
 from bench.store import contents
@@ -29,14 +30,19 @@ from bench.studies.study import Study
 
 Split = Literal["test", "train"]
 
+CHANGED = (
+    "the data of {} have changed since training, and old weights say nothing about new values. Bring the data back, or "
+    "train again: bench run --on-stale rerun."
+)
+
 
 @dataclass(frozen=True)
 class EstimationPlan:
     """What is to be estimated in a run folder.
 
     ``todo`` are the trained trials, each with the estimators that still have to be applied; ``untrained`` the trials
-    without weights; ``damaged`` those that cannot be evaluated, with the reason; ``notes`` say which estimators cannot
-    be used where, and what else is left out.
+    without weights; ``left_out`` those that are damaged or whose data have changed, with the reason; ``notes`` say
+    which estimators cannot be used where, and what else is left out.
     """
 
     store: Store
@@ -45,7 +51,7 @@ class EstimationPlan:
     todo: list[tuple[TrialSpec, list[Choice]]]
     untrained: list[TrialSpec]
     notes: list[str]
-    damaged: list[Estimated]
+    left_out: list[Estimated]
 
 
 @dataclass(frozen=True)
@@ -89,8 +95,8 @@ def plan(
 
     ``likelihood`` names the estimators, and ``points`` is the number of datapoints, from the first on; both are the
     study's by default.  Users' plugin files that the folder names are run only if the user wants to ``trust`` them.
-    Raises UsageError if there is no such run, no trained model, or an estimator that cannot be
-    used on any of them.
+    Raises UsageError if there is no such run, no trained model, an estimator that cannot be used on any of them, or if
+    the data of all of them have changed.
     """
     store = Store.open(path)
     stored = store.read()
@@ -98,10 +104,10 @@ def plan(
     points = points or stored.study.likelihood_points
     whole = [(each.contents.spec, each) for each in stored.trials if each.contents.spec and not each.contents.damage]
     trained = [(spec, each) for spec, each in whole if each.folder.has_model()]
-    damaged = [
+    left_out = [
         Estimated(each.labels, [], each.contents.record.reason) for each in stored.trials if each.contents.damage
     ]
-    if not trained and not damaged:
+    if not trained and not left_out:
         raise StoreError(f"{str(path)!r} holds no trained model: `bench run` trains, and keeps the weights.")
     files = sorted({file for spec, _ in trained for file in spec.files})
     if files and not trust:
@@ -112,6 +118,13 @@ def plan(
     todo: list[tuple[TrialSpec, list[Choice]]] = []
     if trained and choices:
         data = load_data(trained[0][0].dataset, stored.study.seeds[0])
+        version = data_version(trained[0][0].dataset, stored.study.seeds[0], data.fingerprint())
+        changed = [each for _, each in trained if staleness.has_other_data(each.contents, version)]
+        if len(changed) == len(trained):
+            raise StoreError(f"Nothing in {str(path)!r} can be evaluated: {CHANGED.format(trained[0][0].dataset.name)}")
+        left_out += [Estimated(each.labels, [], CHANGED.format(each.labels.dataset)) for each in changed]
+        trained = [(spec, each) for spec, each in trained if each not in changed]
+        notes += staleness.edits({spec: each.contents for spec, each in trained})
         estimators = check_suitability(choices, [spec for spec, _ in trained], backend, execution.workers)
         notes += estimators.notes
         for spec, each in trained:
@@ -123,7 +136,7 @@ def plan(
             if missing:
                 todo.append((spec, missing))
     untrained = [spec for spec, each in whole if not each.folder.has_model()]
-    return EstimationPlan(store, points, split, todo, untrained, notes, damaged)
+    return EstimationPlan(store, points, split, todo, untrained, notes, left_out)
 
 
 def _choices(likelihood: Sequence[str], study: Study, *, trust: bool) -> tuple[list[Choice], list[str]]:
@@ -168,6 +181,8 @@ def _estimates(task: Task) -> list[EstimateRecord]:
         raise StoreError(found.record.reason)
     reached = standing.reached(found.record)
     data = load_data(task.spec.dataset, task.spec.seed)
+    if found.record.provenance is None or found.record.provenance.data != data.fingerprint():
+        raise StoreError(CHANGED.format(task.spec.dataset.name))
     x = data.x_test if task.split == "test" else data.x_train[: task.spec.n_train]
     x = x[: task.points].to(task.device)
     model = trained_model(task.spec, folder, data, torch.device(task.device))

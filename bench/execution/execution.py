@@ -39,7 +39,6 @@ class Execution:
     device: str = "auto"
     backend: str = "loky"
     timeout: float | None = None
-    rerun_stale: bool = False
     checkpoint: float = 15.0
 
     def __post_init__(self) -> None:

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench import devices
-from bench.execution import standing
+from bench.execution import staleness, standing
 from bench.execution.backend import Backend
 from bench.execution.execution import Execution
-from bench.execution.provenance import code_changes
+from bench.execution.provenance import data_version
+from bench.execution.staleness import Changes, OnStale
 from bench.execution.suitability import Suitability, check_suitability
 from bench.store import contents
-from bench.store.contents import Contents
 from bench.store.records import Status
 from bench.store.run_folder import Store
 from bench.store.trial_folder import CHECKPOINT, STATUS
@@ -22,9 +22,11 @@ from bench.studies.study import Study
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done in a run folder: ``todo``, out of all ``specs``; ``stale`` ones were finished by other code.
+    """What is to be done in a run folder: ``todo``, out of all ``specs``.
 
-    ``estimators`` are those that can be used on each trial's model; ``understood`` is what a user's file was read as.
+    ``stale`` says of trials that other code or data have made what has changed; those of them in ``todo`` are run
+    again.  ``estimators`` are those that can be used on each trial's model; ``understood`` is what a user's file was
+    read as.
     """
 
     store: Store
@@ -32,35 +34,38 @@ class Plan:
     specs: list[TrialSpec]
     todo: list[TrialSpec]
     estimators: Suitability
-    stale: list[TrialSpec] = field(default_factory=list)
+    stale: Changes = field(default_factory=dict)
     damage: list[str] = field(default_factory=list)  # what was found damaged, in words
     understood: str = ""
 
 
-def plan(study: Study, out: Path, execution: Execution, backend: Backend) -> Plan:
+def plan(study: Study, out: Path, execution: Execution, backend: Backend, on_stale: OnStale = "keep") -> Plan:
     """Check everything that can be checked before training, create the run folder, and find out what it lacks.
 
-    Raises UsageError if the request is wrong; nothing is written then.
+    Raises UsageError if the request is wrong, or if there are stale trials and ``on_stale`` is "error"; nothing is
+    written then.
     """
     seed = study.seeds[0]
     data = study.load_data(seed)
     estimators = check_suitability(study.estimators, study.expand(data), backend, execution.workers)
     devices.choose_device(execution.device)
+    version = data_version(study.dataset_choice, seed, data.fingerprint())
+    if on_stale == "error":
+        staleness.refuse(Store(out), study.expand(data), version)
     store = Store.create(out, study, specs=study.expand(data))
     study = store.read_study()  # with the seeds and the budget of earlier commands on this folder
     specs = study.expand(data)
     damage = [text for spec in specs for text in _heal(store, spec)]
     found = {spec: contents.read(store.trial(spec.id)) for spec in specs}
-    stale = _stale(found, data.fingerprint(), seed)
-    for spec in stale if execution.rerun_stale else []:
-        store.trial(spec.id).clear()
-        found[spec] = contents.read(store.trial(spec.id))
+    stale = staleness.changes(found, version)
+    kept = staleness.settle(store, found, stale, on_stale)
     todo = [
         spec
         for spec, each in found.items()
-        if not standing.is_finished(each, study.budget, [e.name for e in estimators.of(spec)])
+        if spec not in kept
+        and (spec in stale or not standing.is_finished(each, study.budget, [e.name for e in estimators.of(spec)]))
     ]
-    return Plan(store, study, specs, todo, estimators, [] if execution.rerun_stale else stale, damage, data.understood)
+    return Plan(store, study, specs, todo, estimators, stale, damage, data.understood)
 
 
 def _heal(store: Store, spec: TrialSpec) -> list[str]:
@@ -77,15 +82,3 @@ def _heal(store: Store, spec: TrialSpec) -> list[str]:
     if {*damage} != {CHECKPOINT} and folder.has(STATUS):
         standing.mark(folder, Status.WAITING)
     return [f"{spec}: {text}" for text in damage.values()]
-
-
-def _stale(found: dict[TrialSpec, Contents], data: str, seed: int) -> list[TrialSpec]:
-    """The trials that were run, or begun, with other code or other data than the present ones.
-
-    ``data`` is the fingerprint of the present data of ``seed``: if it has changed, the data of all seeds have.
-    """
-    made_by = {spec: each.record.provenance for spec, each in found.items()}
-    provenances = {spec: provenance for spec, provenance in made_by.items() if provenance is not None}
-    if any(provenance.data != data for spec, provenance in provenances.items() if spec.seed == seed):
-        return list(provenances)
-    return [spec for spec in provenances if code_changes(spec, provenances[spec], found[spec].estimates)]

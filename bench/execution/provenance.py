@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
-import re
-from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -14,59 +12,21 @@ from pathlib import Path
 import torch
 
 from bench.dataset import Data
-from bench.errors import PluginError
-from bench.store.records import EstimateRecord, Provenance
-from bench.studies.spec import TrialSpec
+from bench.execution.sources import code_hashes
+from bench.store.records import Provenance
+from bench.studies.spec import Choice, TrialSpec, load_data
 
-ROOT = "bench.execution.trial"  # runs a trial: what this module imports is the code that makes the numbers
-BENCH = Path(__file__).parents[1]  # the folder of the package
-
-_IMPORT = re.compile(r"^ *(?:from (bench[\w.]*) import (?:\(([^)]*)\)|(.*))|import (bench[\w.]*))", re.MULTILINE)
-_FOR_TYPES_ALONE = re.compile(r"^if TYPE_CHECKING:\n(?: +.*\n|\n)+", re.MULTILINE)
-
-
-@cache
-def harness_hash(package: Path = BENCH) -> str:
-    """SHA-256 over the source of `ROOT` and of every `bench` module that it imports, directly or not.
-
-    Plugins are loaded by name, not imported, and have hashes of their own.  Code that only reads results is imported by
-    no trial, so editing it makes no trial stale.
-    """
-    content = hashlib.sha256()
-    for name, path in sorted(_imported_sources(ROOT, package).items()):
-        content.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return content.hexdigest()
-
-
-def _imported_sources(name: str, package: Path = BENCH) -> dict[str, Path]:
-    """The source files of a `bench` module and of all `bench` modules that its imports lead to, by name."""
-    sources: dict[str, Path] = {}
-    waiting = [name]
-    while waiting:
-        module = waiting.pop()
-        path = _source(module, package)
-        if module in sources or path is None:
-            continue
-        sources[module] = path
-        waiting.append(module.rpartition(".")[0])  # importing a module runs its package's `__init__` too
-        text = _FOR_TYPES_ALONE.sub("", path.read_text(encoding="utf-8"))
-        for parent, block, line, plain in _IMPORT.findall(text):
-            names = [each.split()[0] for each in (block or line).partition("#")[0].split(",") if each.split()]
-            waiting += [plain or parent, *(f"{parent}.{name}" for name in names)]
-    return sources
-
-
-def _source(module: str, package: Path) -> Path | None:
-    """The file of a module of the package `bench`; None for a name that is no module, such as a class."""
-    stem = package.joinpath(*module.split(".")[1:])
-    return next((path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file()), None)
+REFERENCE_SEED = 0  # whose data tell one version of a data set from another
 
 
 def provenance(spec: TrialSpec, data: Data) -> Provenance:
     """What makes the numbers of a trial that runs here and now."""
+    fingerprint = data.fingerprint()
     return Provenance(
         code=code_hashes(spec),
-        data=data.fingerprint(),
+        data=fingerprint,
+        data_version=data_version(spec.dataset, spec.seed, fingerprint),
+        began=datetime.now(UTC).isoformat(),
         machine=platform.node(),
         system=platform.platform(),
         processor=_processor(),
@@ -80,6 +40,16 @@ def provenance(spec: TrialSpec, data: Data) -> Provenance:
 
 
 @cache
+def data_version(dataset: Choice, seed: int, fingerprint: str) -> str:
+    """The version of a data set whose values of ``seed`` have this ``fingerprint``: its fingerprint at REFERENCE_SEED.
+
+    Splits and binarisations differ from seed to seed, so that the fingerprints of two seeds cannot be compared.  Costs
+    loading the data once more, unless ``seed`` is that seed or this process has seen the fingerprint before.
+    """
+    return fingerprint if seed == REFERENCE_SEED else load_data(dataset, REFERENCE_SEED).fingerprint()
+
+
+@cache
 def _processor() -> str:
     info = Path("/proc/cpuinfo")
     if info.is_file():
@@ -87,33 +57,3 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
-
-
-def code_hashes(spec: TrialSpec) -> dict[str, str]:
-    """Hashes of the code that a trial would use today: of each of its plugins, by kind, and of the harness."""
-    choices = {name: getattr(spec, name) for name in ("algorithm", "dataset", "model", "decoder")}
-    return {**{name: choice.plugin.source_hash() for name, choice in choices.items()}, "harness": harness_hash()}
-
-
-def code_changes(spec: TrialSpec, made_by: Provenance | None, estimates: Sequence[EstimateRecord] = ()) -> list[str]:
-    """What has been edited since a trial ran, in words: its plugins, the harness, the estimators of its ``estimates``.
-
-    Empty for a trial that has not begun.  Results that other code has made are stale.
-    """
-    if made_by is None:
-        return []
-    edited = [f"estimator {record.estimator}" for record in estimates if is_edited(record)]
-    try:
-        return [name for name, code in code_hashes(spec).items() if made_by.code.get(name) != code] + edited
-    except PluginError:
-        return ["a plugin's file is gone"]
-
-
-def is_edited(record: EstimateRecord) -> bool:
-    """Whether the estimator's file has been edited since, or is gone."""
-    if record.source is None:
-        return False
-    try:
-        return record.source.plugin.source_hash() != record.source.code
-    except PluginError:
-        return True

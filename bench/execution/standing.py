@@ -27,6 +27,11 @@ def is_finished(contents: Contents, budget: int, estimators: Sequence[str]) -> b
     return seen >= budget and known.issuperset(estimators)
 
 
+def note_data(folder: TrialFolder, *, changed: bool) -> None:
+    """Keep with the trial whether its data have changed since it ran: a reader does not load them."""
+    folder.write_status(replace(folder.read_status(), data_changed=changed))
+
+
 def mark(folder: TrialFolder, status: Status, reason: str = "") -> None:
     """Give the trial another status with its reason; the rest of its record stays."""
     folder.write_status(replace(folder.read_status(), status=status, reason=reason))

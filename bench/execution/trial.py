@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from bench.errors import BenchError, Diverged, WriteFailed, in_words
+from bench.errors import BenchError, DataError, Diverged, WriteFailed, in_words
 from bench.execution import interruption, setup
 from bench.execution.estimates import complete
 from bench.execution.evaluation import Evaluation
@@ -98,6 +98,8 @@ class Trial:
         self.record = replace(self.record, labels=spec.labels(), provenance=made_by)
         self.report(Status.RUNNING)
         data = load_data(spec.dataset, spec.seed)
+        if made_by is not None and made_by.data != data.fingerprint():
+            raise DataError("Its data have changed since it began: the same command begins it again.")
         self.record = replace(self.record, pixels=data.pixels, provenance=made_by or provenance(spec, data))
         session, evaluation = setup.prepare(spec, data, self.settings)
         self.train(session, evaluation, checkpoint)

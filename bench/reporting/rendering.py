@@ -13,6 +13,7 @@ from bench.errors import StoreError, UsageError, in_words
 from bench.report import Figure, Page, PageContents, PageEntry, RenderedTable, Report
 from bench.reporting.processes import run_in_processes
 from bench.reporting.selection import Selected, select
+from bench.reporting.tables.stale import marked
 from bench.reporting.writers.files import contents, write
 from bench.values.texts import printable
 
@@ -157,6 +158,8 @@ def _make(results: Results, selected: Selected, on_page: PageContents | None = N
         rendered = report.render(results, on_page) if isinstance(report, Page) else report.render(results)
         if rendered is None:
             return made
+        if isinstance(rendered, RenderedTable):
+            rendered = marked(rendered, results)
         files = contents(rendered, selected.name, selected.formats)
     except Exception as error:  # noqa: BLE001  # reports are plugins: one that fails leaves the others
         return replace(made, error=error)

@@ -43,7 +43,7 @@ TRIAL_COLUMNS = (
     *(*LABELS, "status", "reason"),
     *(*columns(Clocks), "elbo_train", "elbo_test", "log_likelihood_test", "log_likelihood_test_se", "estimator"),
     *("samples_per_second", "learning_rate", "tuning_samples", "model", "decoder", "pixels", "jobs", "threads"),
-    *("device", "cpu_share", "budget", "machine", "processor", "python", "torch", "data"),
+    *("device", "cpu_share", "budget", "machine", "processor", "python", "torch", "data", "data_version", "stale"),
 )
 TRACE_COLUMNS = columns(Labels, TraceRow)
 DIAGNOSTIC_COLUMNS = (*LABELS, "samples", "updates", "name", "value")
@@ -55,4 +55,10 @@ LIKELIHOOD_TRACE_COLUMNS = (
 DIAGNOSIS_COLUMNS = columns(Labels, DiagnosisRecord)
 LATENT_COLUMNS = (*LABELS, "dimension", *columns(LatentRecord))
 
-TEXTS = texts(Labels, TrialRecord, Provenance, EstimateRecord, DiagnosisRecord) | {"status", "model", "decoder", "name"}
+TEXTS = texts(Labels, TrialRecord, Provenance, EstimateRecord, DiagnosisRecord) | {
+    "status",
+    "model",
+    "decoder",
+    "name",
+    "stale",
+}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
+from bench.execution.sources import code_changes
 from bench.results.columns import (
     DIAGNOSIS_COLUMNS,
     DIAGNOSTIC_COLUMNS,
@@ -24,6 +25,7 @@ from bench.results.columns import (
 )
 from bench.results.grid import Cell
 from bench.results.rows import labels_of, likelihood_trace_row, trial_row
+from bench.results.versions import DATA, Version, versions
 from bench.store.contents import Contents
 from bench.store.records import DiagnosisRecord, TraceRow
 from bench.store.run_folder import Store, StoredRun
@@ -36,11 +38,12 @@ if TYPE_CHECKING:
 
 
 class Entry(NamedTuple):
-    """A trial in its folder, what is in there, and the columns that its rows begin with."""
+    """A trial in its folder, what is in there, the columns that its rows begin with, and what of it is older."""
 
     folder: TrialFolder
     contents: Contents
     labels: Labels
+    older: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,13 +54,15 @@ class Results:
     reports at an evaluation, ``likelihoods`` one per estimate of log p(x), ``likelihood_trace`` one per estimate made
     during training, ``diagnosis`` one per diagnosed model, ``latents`` one per latent dimension of those.  All
     log-quantities are in nats per datapoint.  If two runs hold the same cell, the run's name follows that algorithm's
-    everywhere.
+    everywhere.  Trials that older data or code have made than others of their cell are set apart by the name of their
+    data set or algorithm, unless ``mix_stale``.
     """
 
     path: Path
     others: tuple[Path, ...] = ()
     requested: tuple[Path, ...] = ()  # what the user named: these folders, or those that they are parts of
     trust: bool = False  # whether `models` may run the users' plugin files that the folders name
+    mix_stale: bool = False  # whether trials of older data or code belong to the same cells as the others
 
     @cached_property
     def study(self) -> Study:
@@ -75,26 +80,49 @@ class Results:
         return {path: Store(path).read() for path in (self.path, *self.others)}
 
     @cached_property
+    def older_datasets(self) -> frozenset[str]:
+        """The names under which data sets are set apart that other trials had in a newer version, or with newer code.
+
+        No mean over several places may be over these and others.
+        """
+        return frozenset(
+            each.labels.dataset for each in self._versions if each.is_of_older_place and not self.mix_stale
+        )
+
+    @cached_property
+    def _versions(self) -> list[Version]:
+        return versions([(path, trial) for path, run in self._runs.items() for trial in run.trials])
+
+    @cached_property
     def _entries(self) -> list[Entry]:
         trials = [(path, trial) for path, run in self._runs.items() for trial in run.trials]
+        apart = self._versions
+        labels = [
+            trial.labels if self.mix_stale else each.labels for (_, trial), each in zip(trials, apart, strict=True)
+        ]
         homes: dict[Cell, set[Path]] = {}
-        for path, trial in trials:
-            homes.setdefault(_cell(trial.labels), set()).add(path)
+        for (path, _), each in zip(trials, labels, strict=True):
+            homes.setdefault(_cell(each), set()).add(path)
         shared = {cell.algorithm for cell, paths in homes.items() if len(paths) > 1}
         names = folder_names((self.path, *self.others))
         return [
             Entry(
                 trial.folder,
                 trial.contents,
-                labels_of(trial.labels, names[path] if trial.labels.algorithm in shared else ""),
+                labels_of(each, names[path] if each.algorithm in shared else ""),
+                version.older,
             )
-            for path, trial in trials
+            for (path, trial), each, version in zip(trials, labels, apart, strict=True)
         ]
 
     @cached_property
     def trials(self) -> pd.DataFrame:
-        """One row per trial, regardless of its status."""
-        return frame_of((trial_row(entry.labels, entry.contents) for entry in self._entries), TRIAL_COLUMNS)
+        """One row per trial, regardless of its status; ``stale`` says what has changed since it ran."""
+        rows = (
+            {**trial_row(entry.labels, entry.contents), "stale": self.changed_since.get(entry.labels.trial, "")}
+            for entry in self._entries
+        )
+        return frame_of(rows, TRIAL_COLUMNS)
 
     @cached_property
     def trace(self) -> pd.DataFrame:
@@ -152,19 +180,16 @@ class Results:
         """A trained model for each cell, of its first seed that is done; and why the other cells have none."""
         from bench.results.models import load_models
 
-        trials = [(vars(labels), contents, folder) for folder, contents, labels in self._entries]
+        trials = [(vars(labels), contents, folder) for folder, contents, labels, _ in self._entries]
         return load_models(trials, trust=self.trust)
 
     @cached_property
     def changed_since(self) -> dict[str, str]:
-        """What has been edited since a trial ran, in words, by trial; trials whose code is as it was are left out."""
-        from bench.execution.provenance import code_changes
+        """What has changed since a trial ran, in words, by trial: ``data, algorithm``; the others are left out.
 
-        changes = {
-            labels.trial: code_changes(contents.spec, contents.record.provenance, contents.estimates)
-            for _, contents, labels in self._entries
-            if contents.spec is not None
-        }
+        Data are not loaded: they have changed if other trials had newer ones, or if the last `bench run` saw that.
+        """
+        changes = {entry.labels.trial: _changes(entry) for entry in self._entries}
         return {trial: ", ".join(changed) for trial, changed in changes.items() if changed}
 
     @cached_property
@@ -181,6 +206,13 @@ def folder_names(paths: Sequence[Path]) -> dict[Path, str]:
     """The name of each folder, or its path if two have the same name."""
     counts = Counter(path.resolve().name for path in paths)
     return {path: path.resolve().name if counts[path.resolve().name] == 1 else str(path) for path in paths}
+
+
+def _changes(entry: Entry) -> list[str]:
+    record, spec = entry.contents.record, entry.contents.spec
+    data = [DATA] if record.data_changed else []
+    code = [] if spec is None else code_changes(spec, record.provenance, entry.contents.estimates)
+    return list(dict.fromkeys([*data, *entry.older, *code]))
 
 
 def _cell(labels: Labels) -> Cell:

@@ -88,6 +88,7 @@ def load_models(
         cell, spec = Cell._make(labels[name] for name in Cell._fields), contents.spec
         if cell in models:
             continue
+        made_by = contents.record.provenance
         if contents.record.status is not Status.DONE or spec is None:
             missing.setdefault(cell, "no seed is done")
             continue
@@ -98,6 +99,9 @@ def load_models(
             key = (spec.dataset, spec.seed)
             if key not in data:
                 data[key] = load_data(*key)
+            if made_by is None or data[key].fingerprint() != made_by.data:
+                missing[cell] = "its data have changed since it was trained"
+                continue
             model = trained_model(spec, folder, data[key], torch.device("cpu"))
         except Exception as error:  # noqa: BLE001  # plugins run here
             missing[cell] = _reason(error, folder)

@@ -52,7 +52,7 @@ class Provenance:
     """What made the numbers, apart from the trial's identity: code, data, machine and versions."""
 
     code: Mapping[str, str]  # hashes of source code, by component: algorithm, dataset, model, decoder, harness
-    data: str  # fingerprint of the training and test values
+    data: str  # fingerprint of the training and test values of its seed
     machine: str
     system: str
     processor: str
@@ -62,6 +62,8 @@ class Provenance:
     numpy: str
     scipy: str
     cuda: str | None = None
+    data_version: str = ""  # fingerprint of the same data set for one fixed seed: equal for all seeds of unchanged data
+    began: str = ""  # when the first update of these numbers was about to be made, in UTC: tells which of two is older
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ class TrialRecord:
     files: Mapping[str, str] = field(default_factory=dict)  # checksums of what was there when it ended, by name
     shown: Mapping[str, float] = field(default_factory=dict)  # what progress shows: the bound or objective, by name
     provenance: Provenance | None = None
+    data_changed: bool = False  # since it ran, as the last `bench run` has seen
     traceback: str = ""
 
 

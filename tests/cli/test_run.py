@@ -310,9 +310,9 @@ def test_changed_code_is_told_and_run_again_when_asked(bench: Bench, tmp_path: P
     before = weights(tmp_path / "run")
     assert "2 trials are stale" in bench(*asked).stderr
     assert same(before, weights(tmp_path / "run"))
-    bench(*asked, "--rerun-stale")
+    bench(*asked, "--on-stale", "rerun")
     assert not same(before, weights(tmp_path / "run"))
-    assert "stale" not in bench(*asked).stderr
+    assert "are stale" not in bench(*asked).stderr
 
 
 def test_a_study_file_asks_the_same(bench: Bench, tmp_path: Path) -> None:
@@ -350,7 +350,7 @@ def test_changed_data_are_told(bench: Bench, tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.random.default_rng(0).random((60, 12), dtype=np.float32))
     asked = ("run", "--dataset", "file[path=x.npy]", "--algos", "aevb", *HERE[2:], "--hidden", "8", "--out", "run")
     bench(*asked)
-    assert "stale" not in bench(*asked).stderr
+    assert "are stale" not in bench(*asked).stderr
     np.save(tmp_path / "x.npy", np.random.default_rng(1).random((60, 12), dtype=np.float32))
     assert "2 trials are stale" in bench(*asked).stderr
 

@@ -11,7 +11,7 @@ import pytest
 
 import bench
 from bench.execution import estimation
-from bench.execution.provenance import BENCH, ROOT, _imported_sources, harness_hash
+from bench.execution.sources import BENCH, ROOT, _imported_sources, harness_hash
 
 
 @pytest.fixture

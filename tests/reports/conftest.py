@@ -83,6 +83,8 @@ class Rows:
             likelihoods=frame_of(self.likelihoods, LIKELIHOOD_COLUMNS),
             likelihood_trace=frame_of(self.likelihood_trace, LIKELIHOOD_TRACE_COLUMNS),
             changed_since=self.changed_since,
+            mix_stale=False,
+            older_datasets=frozenset(),
             damage=[],
         )
 

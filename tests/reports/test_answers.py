@@ -103,15 +103,15 @@ def test_what_a_sample_costs_is_told_where_it_differs(rows: Any) -> None:
     [
         (
             ["a"],
-            "1 trial was run with an earlier version of the code (see what ran): bench run --rerun-stale runs it again",
+            "1 trial is stale (see what ran): since it ran, there have been changes of algorithm. bench run --on-stale",
         ),
-        (["a", "b"], "2 trials were run with an earlier version of the code"),
+        (["a", "b"], "2 trials are stale (see what ran): since they ran"),
     ],
 )
-def test_trials_of_earlier_code_are_a_warning_on_the_page(rows: Any, stale: list[str], words: str) -> None:
+def test_stale_trials_are_a_warning_on_the_page(rows: Any, stale: list[str], words: str) -> None:
     add(rows, "good", FIVE)
     results = rows.results()
-    results.changed_since = dict.fromkeys(stale, "the algorithm's file")
+    results.changed_since = dict.fromkeys(stale, "algorithm")
     results.diagnosis = pd.DataFrame(columns=["algorithm", "z", "collapse"])
     results.trials["device"] = "cpu"
     (warning,) = page_warnings(results)

@@ -27,6 +27,21 @@ def warnings(results: Results) -> list[str]:
     ]
 
 
+def stale(results: Results) -> list[str]:
+    """A sentence about the trials that other code or data have made than the present or later ones; nothing if none."""
+    count = len(results.changed_since)
+    if not count:
+        return []
+    components = dict.fromkeys(name for each in results.changed_since.values() for name in each.split(", "))
+    mixed = "They are averaged with the others. " if results.mix_stale else ""
+    sentences = (
+        f"{formatting.quantity(count, 'trial')} {'is' if count == 1 else 'are'} stale (see what ran): since "
+        f"{'it' if count == 1 else 'they'} ran, there have been changes of {', '.join(components)}. {mixed}"
+        f"bench run --on-stale rerun runs {'it' if count == 1 else 'them'} again."
+    )
+    return [sentences]
+
+
 def _warnings(frame: pd.DataFrame, column: str, keys: list[str]) -> Iterator[str]:
     warned = frame[frame[column].fillna("") != ""]
     for (algorithm, z, *estimator), group in warned.groupby(keys, sort=False):

@@ -33,6 +33,9 @@ def in_training(base: pd.DataFrame, new: pd.DataFrame) -> str:
     if len(changed):
         seeds = f"seed{'s' if len(changed) > 1 else ''} {', '.join(map(str, changed))}"
         return f"different data: the data of {seeds} differ"
+    versions = [set(done(trials)["data_version"].dropna()) for trials in (base, new)]
+    if versions[0] and versions[1] and versions[0] != versions[1]:  # of different seeds, perhaps
+        return "different data: the data set of this name is not the same in both runs"
     return ""
 
 

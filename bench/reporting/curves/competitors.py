@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -126,10 +127,15 @@ def plain(name: str) -> str:
 
 def under_plain_names(competitors: list[Competitor]) -> list[Competitor]:
     """The same without options in the names, unless two of one panel would then have the same name."""
-    counts = Counter((c.group, c.panel, plain(c.algorithm)) for c in competitors)
+    counts = Counter((c.group, c.panel, _without_options(c.algorithm)) for c in competitors)
     if max(counts.values(), default=0) > 1:
         return competitors
-    return [dataclasses.replace(c, algorithm=plain(c.algorithm)) for c in competitors]
+    return [dataclasses.replace(c, algorithm=_without_options(c.algorithm)) for c in competitors]
+
+
+def _without_options(name: str) -> str:
+    """``mine[size=3] (older code)`` -> ``mine (older code)``."""
+    return re.sub(r"\[.*\]", "", name)
 
 
 def first_estimator(results: Results) -> str:

@@ -135,13 +135,7 @@ def _warnings(results: Results) -> list[str]:
     devices = [str(value) for value in results.trials["device"].dropna().unique()]
     if len(devices) > 1:
         warnings.append(f"Several devices, whose seconds are not comparable: {', '.join(devices)}.")
-    if results.changed_since:
-        count = len(results.changed_since)
-        warnings.append(
-            f"{formatting.quantity(count, 'trial')} {'was' if count == 1 else 'were'} run with an earlier version of "
-            f"the code (see what ran): bench run --rerun-stale runs {'it' if count == 1 else 'them'} again."
-        )
-    return warnings
+    return [*warnings, *caveats.stale(results)]
 
 
 def _table(heading: Heading, table: RenderedTable) -> TableOnPage:

@@ -1,0 +1,94 @@
+"""Stale trials: those that other code or other data than the present ones have made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
+
+from bench.errors import StoreError
+from bench.execution import standing
+from bench.execution.sources import code_changes
+from bench.store.contents import Contents
+from bench.store.run_folder import Store
+from bench.studies.spec import TrialSpec
+
+OnStale = Literal["keep", "rerun", "error"]
+Changes = Mapping[TrialSpec, Sequence[str]]  # what has changed since each of these trials ran, in words
+
+DATA = "data"
+
+
+def changes(found: Mapping[TrialSpec, Contents], version: str) -> dict[TrialSpec, list[str]]:
+    """What has changed since each trial ran or began: the data, whose present ``version`` is given, or code.
+
+    Trials that have not begun, and those that would be made by the same today, are left out.
+    """
+    changed = {spec: _changes(spec, each, version) for spec, each in found.items()}
+    return {spec: each for spec, each in changed.items() if each}
+
+
+def _changes(spec: TrialSpec, contents: Contents, version: str) -> list[str]:
+    made_by = contents.record.provenance
+    if made_by is None:
+        return []
+    data = [DATA] if has_other_data(contents, version) else []
+    return [*data, *code_changes(spec, made_by, contents.estimates)]
+
+
+def has_other_data(contents: Contents, version: str) -> bool:
+    """Whether a trial was trained on another version of its data."""
+    made_by = contents.record.provenance
+    return made_by is None or made_by.data_version != version
+
+
+def edits(found: Mapping[TrialSpec, Contents]) -> list[str]:
+    """A note if the code that builds the models of these trials has been edited since they were trained."""
+    changed = {spec: code_changes(spec, each.record.provenance) for spec, each in found.items()}
+    stale = {spec: own for spec, each in changed.items() if (own := [name for name in each if name != "harness"])}
+    return [f"{in_words(stale)}: estimates are of the model that the present code builds."] if stale else []
+
+
+def refuse(store: Store, specs: Iterable[TrialSpec], version: str) -> None:
+    """Raise StoreError if any trial of a run folder is stale; ``specs`` are those of one seed, or of several."""
+    kinds = {replace(spec, seed=0).id: spec for spec in specs}
+    found = {}
+    for trial in store.read().trials if Store.is_at(store.path) else ():
+        stored = trial.contents.spec
+        if stored is not None and (kind := kinds.get(replace(stored, seed=0).id)) is not None:
+            found[replace(kind, seed=stored.seed)] = trial.contents  # its plugins may have been somewhere else then
+    stale = changes(found, version)
+    if stale:
+        raise StoreError(
+            f"{in_words(stale)}, in {str(store.path)!r}. --on-stale rerun runs them again, --on-stale keep keeps those "
+            "that are finished, apart from what is run now; another --out leaves them alone."
+        )
+
+
+def settle(store: Store, found: Mapping[TrialSpec, Contents], stale: Changes, on_stale: OnStale) -> list[TrialSpec]:
+    """Clear the stale trials that are to be run again, and return those that are kept, as they are.
+
+    One that is not finished is begun again in any case: no trial goes on with other code or data than it began with.
+    """
+    kept = [spec for spec in stale if on_stale == "keep" and found[spec].record.status.is_finished]
+    for spec, each in found.items():
+        if spec in stale and spec not in kept:
+            store.trial(spec.id).clear()
+        elif each.record.data_changed != (DATA in stale.get(spec, ())):
+            standing.note_data(store.trial(spec.id), changed=not each.record.data_changed)
+    return kept
+
+
+def in_words(stale: Changes) -> str:
+    """``2 trials are stale (changed since they ran: data of x, algorithm ./mine.py)``."""
+    what = ", ".join(dict.fromkeys(_named(spec, change) for spec, each in stale.items() for change in each))
+    who, they = ("1 trial is", "it") if len(stale) == 1 else (f"{len(stale)} trials are", "they")
+    return f"{who} stale (changed since {they} ran: {what})"
+
+
+def _named(spec: TrialSpec, change: str) -> str:
+    """A change with the name of what has changed."""
+    if change == DATA:
+        return f"data of {spec.dataset.name}"
+    choice = getattr(spec, change, None)
+    return change if choice is None else f"{change} {choice.plugin.file or choice.plugin.name}"
