@@ -1,6 +1,6 @@
 """The `bench` command, as `python -m bench`."""
 
-from bench.cli import main
+from bench.cli import program
 
 if __name__ == "__main__":
-    main()
+    program()

@@ -7,6 +7,7 @@ import os
 import sys
 from contextlib import suppress
 from importlib import import_module
+from typing import NoReturn
 
 import click
 from click.shell_completion import shell_complete
@@ -15,6 +16,7 @@ from bench import __version__
 from bench.cli import signals
 from bench.cli.characters import replace_what_streams_lack
 from bench.cli.endings import code_of
+from bench.cli.leaving import leave
 
 COMPLETION = "_BENCH_COMPLETE"  # what shells set to ask for completions, by click's convention
 
@@ -78,13 +80,21 @@ def cli() -> None:
     """
 
 
-def main() -> None:
+def main() -> NoReturn:
     """The `bench` command; how it ends is decided in `bench.cli.endings`."""
     signals.listen()
     replace_what_streams_lack()
     code = code_of(_command)
     gc.freeze()  # at its exit Python would search all that torch has made for garbage, most of a second
     sys.exit(code)
+
+
+def program() -> NoReturn:
+    """The process of the `bench` command: it ends with `main`, whatever plugins have left running in it."""
+    try:
+        main()
+    except SystemExit as ended:
+        leave(ended.code if isinstance(ended.code, int) else 0)
 
 
 def _command() -> object:

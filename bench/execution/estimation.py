@@ -12,12 +12,11 @@ import torch
 
 from bench import devices, plugins
 from bench.errors import StoreError, in_words
-from bench.execution import interruption, staleness, standing
+from bench.execution import interruption, staleness, standing, survey
 from bench.execution.backend import Backend
 from bench.execution.estimates import Estimates
 from bench.execution.evaluation import SIMULATED
 from bench.execution.execution import Execution
-from bench.execution.provenance import data_version
 from bench.execution.setup import trained_model
 from bench.execution.sources import is_edited
 from bench.execution.suitability import check_suitability
@@ -100,7 +99,8 @@ def plan(
     """
     store = Store.open(path)
     stored = store.read()
-    choices, notes = _choices(likelihood, stored.study, trust=trust)
+    names, notes = _names(likelihood, stored.study, trust=trust)
+    choices = survey.estimators(names, backend, execution.workers)
     points = points or stored.study.likelihood_points
     whole = [(each.contents.spec, each) for each in stored.trials if each.contents.spec and not each.contents.damage]
     trained = [(spec, each) for spec, each in whole if each.folder.has_model()]
@@ -117,9 +117,8 @@ def plan(
         raise StoreError(f"Nothing in {str(path)!r} can be evaluated: {' '.join(notes)}")
     todo: list[tuple[TrialSpec, list[Choice]]] = []
     if trained and choices:
-        data = load_data(trained[0][0].dataset, stored.study.seeds[0])
-        version = data_version(trained[0][0].dataset, stored.study.seeds[0], data.fingerprint())
-        changed = [each for _, each in trained if staleness.has_other_data(each.contents, version)]
+        facts = survey.data_facts(trained[0][0].dataset, stored.study.seeds[0], backend, execution.workers)
+        changed = [each for _, each in trained if staleness.has_other_data(each.contents, facts.version)]
         if len(changed) == len(trained):
             raise StoreError(f"Nothing in {str(path)!r} can be evaluated: {CHANGED.format(trained[0][0].dataset.name)}")
         left_out += [Estimated(each.labels, [], CHANGED.format(each.labels.dataset)) for each in changed]
@@ -128,7 +127,7 @@ def plan(
         estimators = check_suitability(choices, [spec for spec, _ in trained], backend, execution.workers)
         notes += estimators.notes
         for spec, each in trained:
-            available = len(data.x_test) if split == "test" else spec.n_train
+            available = facts.num_test if split == "test" else spec.n_train
             known, reached = each.contents.estimates, standing.reached(each.contents.record)
             missing = [
                 c for c in estimators.of(spec) if _known(known, reached, c, split, min(points, available)) is None
@@ -139,12 +138,12 @@ def plan(
     return EstimationPlan(store, points, split, todo, untrained, notes, left_out)
 
 
-def _choices(likelihood: Sequence[str], study: Study, *, trust: bool) -> tuple[list[Choice], list[str]]:
+def _names(likelihood: Sequence[str], study: Study, *, trust: bool) -> tuple[list[str], list[str]]:
     """The estimators, and a note if those of the study are left out because they are untrusted files."""
     names = likelihood or [name for name in study.likelihood if trust or not plugins.is_file(name)]
     left = [] if likelihood else [name for name in study.likelihood if name not in names]
     note = f"The estimators {', '.join(left)} of the study are left out: --trust runs these files."
-    return [Choice.parse("estimator", text) for text in names], [note] if left else []
+    return list(names), [note] if left else []
 
 
 def run(plan: EstimationPlan, execution: Execution, backend: Backend) -> Iterator[Estimated]:

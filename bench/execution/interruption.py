@@ -24,8 +24,10 @@ def is_requested() -> bool:
 
 
 def forget() -> None:
-    """Forget a request to stop an earlier task."""
+    """Forget a request to stop an earlier task, and what that has done to the signals of a worker."""
     _requested.clear()
+    if _is_worker.is_set():
+        listen()
 
 
 def is_by_user(error: BaseException) -> bool:

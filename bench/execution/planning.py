@@ -9,9 +9,9 @@ from bench import devices
 from bench.execution import staleness, standing
 from bench.execution.backend import Backend
 from bench.execution.execution import Execution
-from bench.execution.provenance import data_version
 from bench.execution.staleness import Changes, OnStale
 from bench.execution.suitability import Suitability, check_suitability
+from bench.execution.survey import survey
 from bench.store import contents
 from bench.store.records import Status
 from bench.store.run_folder import Store
@@ -45,19 +45,18 @@ def plan(study: Study, out: Path, execution: Execution, backend: Backend, on_sta
     Raises UsageError if the request is wrong, or if there are stale trials and ``on_stale`` is "error"; nothing is
     written then.
     """
-    seed = study.seeds[0]
-    data = study.load_data(seed)
-    estimators = check_suitability(study.estimators, study.expand(data), backend, execution.workers)
+    surveyed = survey(study, backend, execution.workers)
+    specs = surveyed.specs(study.seeds)
+    estimators = check_suitability(surveyed.estimators, specs, backend, execution.workers)
     devices.choose_device(execution.device)
-    version = data_version(study.dataset_choice, seed, data.fingerprint())
     if on_stale == "error":
-        staleness.refuse(Store(out), study.expand(data), version)
-    store = Store.create(out, study, specs=study.expand(data))
+        staleness.refuse(Store(out), specs, surveyed.version)
+    store = Store.create(out, study, specs=specs)
     study = store.read_study()  # with the seeds and the budget of earlier commands on this folder
-    specs = study.expand(data)
+    specs = surveyed.specs(study.seeds)
     damage = [text for spec in specs for text in _heal(store, spec)]
     found = {spec: contents.read(store.trial(spec.id)) for spec in specs}
-    stale = staleness.changes(found, version)
+    stale = staleness.changes(found, surveyed.version)
     kept = staleness.settle(store, found, stale, on_stale)
     todo = [
         spec
@@ -65,7 +64,7 @@ def plan(study: Study, out: Path, execution: Execution, backend: Backend, on_sta
         if spec not in kept
         and (spec in stale or not standing.is_finished(each, study.budget, [e.name for e in estimators.of(spec)]))
     ]
-    return Plan(store, study, specs, todo, estimators, stale, damage, data.understood)
+    return Plan(store, study, specs, todo, estimators, stale, damage, surveyed.understood)
 
 
 def _heal(store: Store, spec: TrialSpec) -> list[str]:

@@ -139,7 +139,8 @@ def outcome(plan: Plan, spec: TrialSpec) -> str:
     found = contents.read(plan.store.trial(spec.id))
     record = found.record
     if record.status is not Status.DONE or record.clocks is None:
-        unknown = "" if record.status.has_ended else "How it ended could not be written: is the disk full or read-only?"
+        lost = "How it ended could not be written: is the disk full or read-only, or its folder gone?"
+        unknown = "" if record.status.has_ended else lost
         return f"{record.status:<9} {spec}: {record.reason or unknown}"
     seconds = record.clocks.train_seconds + record.clocks.eval_seconds
     return f"{record.status:<9} {spec}: {'; '.join([*_numbers(found), duration(seconds)])}"

@@ -35,12 +35,14 @@ def run(plan: Plan, execution: Execution, backend: Backend, ended: Callable[[Tri
 
     A trial that raises, diverges or runs out of time gets a row like any other, and so does one whose worker dies.  On
     KeyboardInterrupt the workers are stopped, the trials under way are marked as interrupted, and the exception is
-    raised again.
+    raised again.  Raises StoreError as soon as a trial ends and the run folder is not there any more.
     """
+    plan.store.check_presence()
     for spec in plan.todo:
         _reset(plan, spec)
     try:
         for outcome in backend.run(_execute, list(_tasks(plan, execution)), execution.workers):
+            plan.store.check_presence()
             folder = plan.store.trial(outcome.task.spec.id)
             if outcome.died:
                 standing.mark(folder, Status.CRASHED, outcome.died)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import torch
 
 from bench.errors import OptionError
-from bench.execution import interruption
+from bench.execution import foreign, interruption
 from bench.execution.backend import Backend, Workers
+from bench.execution.foreign import Code
 from bench.execution.setup import untrained_model
 from bench.process import state as process_state
 from bench.studies.spec import Choice, TrialSpec, load_data
@@ -43,7 +44,8 @@ def check_suitability(
     Raises OptionError if an estimator cannot be used on any algorithm.
     """
     kinds = list(dict.fromkeys(map(_kind, specs)))
-    choosy = [choice for choice in estimators if choice.create().may_refuse]
+    code = [Code(choice.plugin, choice.plugin.source != "shipped") for choice in estimators]
+    choosy = foreign.call(_choosy, estimators, code, backend, workers, doing="create the estimators")
     offers = [_Offer(kind, choosy) for kind in kinds] if choosy else []
     outcomes = backend.run(_answer, offers, replace(workers, time_limit=PATIENCE))
     answers = {outcome.task.kind: outcome.result for outcome in outcomes if outcome.result is not None}
@@ -59,6 +61,11 @@ def check_suitability(
         by_kind[kind] = sorted(able, key=lambda choice: kind.z in {refused.z for refused in refusals[choice]})
     notes = [note for choice, refused in refusals.items() for note in _notes(choice, refused, models)]
     return Suitability(by_kind, notes)
+
+
+def _choosy(estimators: Sequence[Choice]) -> list[Choice]:
+    """Those that may refuse a model."""
+    return [choice for choice in estimators if choice.create().may_refuse]
 
 
 def _kind(spec: TrialSpec) -> TrialSpec:

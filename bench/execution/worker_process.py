@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
@@ -19,6 +20,7 @@ from joblib.externals.loky import ProcessPoolExecutor
 
 from bench.execution import interruption
 from bench.execution.backend import Workers
+from bench.process import offspring
 
 ResultT = TypeVar("ResultT")
 
@@ -41,12 +43,13 @@ class WorkerProcess:
     def __init__(self, workers: Workers) -> None:
         """Start the process, and return at once."""
         self.beginning = _beginning(workers)
+        self._mark = uuid.uuid4().hex
         self._executor = ProcessPoolExecutor(
             max_workers=1,
             timeout=None,
             initializer=_begin,
             initargs=(Path.cwd(), os.getpid(), workers.setup),
-            env={**dict.fromkeys(THREAD_LIMITS, str(workers.threads)), **SHARED_CORES},
+            env={**dict.fromkeys(THREAD_LIMITS, str(workers.threads)), **SHARED_CORES, offspring.MARK: self._mark},
         )
         self._calls: set[Future[Any]] = set()  # that may not have returned
         self.ready = self.submit(os.getpid)
@@ -80,12 +83,21 @@ class WorkerProcess:
                 os.kill(self.ready.result(), signal.SIGTERM)
         return under_way
 
+    def notice_death(self) -> None:
+        """Let the call under way fail if the process has died: those that it has forked keep its pipes open."""
+        if not hasattr(os, "waitid") or not self.ready.done() or self.ready.exception() is not None:
+            return
+        with suppress(ChildProcessError):  # noticed already
+            if os.waitid(os.P_PID, self.ready.result(), os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+                offspring.kill_marked(self._mark)
+
     def kill(self) -> None:
         """End the process now, with those that it has started."""
         deadline = time.monotonic() + 1
         while any(not call.running() and not call.done() for call in self._calls) and time.monotonic() < deadline:
             time.sleep(0.001)  # at a call that has only just been submitted loky's thread would fail, loudly
         self._executor.shutdown(wait=True, kill_workers=True)
+        offspring.kill_marked(self._mark)
 
 
 def kill_all(processes: list[WorkerProcess], patience: float) -> None:

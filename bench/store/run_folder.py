@@ -16,6 +16,7 @@ from bench.store.contents import Contents
 from bench.store.trial_folder import TrialFolder
 from bench.studies.spec import Labels, TrialSpec
 from bench.studies.study import Study
+from bench.values.texts import quoted
 
 FILE = "study.toml"
 TRIALS = "trials"
@@ -51,6 +52,7 @@ class Store:
         """``path`` need not exist yet."""
         self.path = path
         self._lock = FileLock(path / LOCK, blocking=False)
+        self._identity: tuple[int, int] | None = None  # of the folder that is locked
 
     @classmethod
     def create(cls, path: Path, study: Study, specs: Sequence[TrialSpec] = ()) -> Store:
@@ -89,6 +91,7 @@ class Store:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock.acquire()
+            self._identity = _identity(self.path)
         except Timeout as error:
             raise StoreError(
                 f"Another `bench run` works in {str(self.path)!r}: wait until it has ended, then the same command does "
@@ -98,6 +101,14 @@ class Store:
             raise StoreError(
                 f"`out` {str(self.path)!r} cannot be written ({error.strerror}): choose another --out."
             ) from error
+
+    def check_presence(self) -> None:
+        """Raise StoreError if the folder that this process has locked is not there any more: nothing can be kept."""
+        if _identity(self.path) != self._identity:
+            raise StoreError(
+                f"The run folder {quoted(str(self.path))} was moved, deleted or replaced while trials ran in it, which "
+                "stops the run: move it back, and the same command does what is left."
+            )
 
     def leave(self) -> None:
         """Let other processes run trials here."""
@@ -142,7 +153,7 @@ class Store:
             study = told
             damage.append(f"{error} Until then, what was asked for is told from the trials.")
         expected = len(study.algos) * len(study.z) * len(study.n_train) * len(study.seeds)
-        if 0 < len(read) < expected:
+        if len(read) < expected:
             damage.append(
                 f"{expected - len(read)} of {expected} trials of {FILE} have no folder: `bench run` runs them."
             )
@@ -182,6 +193,15 @@ class Store:
                 "Only the budget, the seeds and the estimators may change within a folder."
             )
         return earlier
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells a folder from any other of the same name; None if there is none."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino
 
 
 def _kind(spec: TrialSpec) -> str:

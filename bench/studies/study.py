@@ -167,9 +167,11 @@ class Study:
     def _has_dataset_of(self, other: Study) -> bool:
         """Whether the data set is the same under another spelling: ``x.npy``, ``./x.npy`` and ``file[path=x.npy]``."""
         try:
-            return self.dataset_choice.identity == other.dataset_choice.identity
+            plugin, others = (plugins.resolve("dataset", study.dataset)[0] for study in (self, other))
+            same = plugin == others and self.dataset_choice.identity == other.dataset_choice.identity
         except UsageError:  # the other's plugin may be gone
             return False
+        return same
 
     def merged_with(self, earlier: Study) -> Study:
         """Return this study, extended by the seeds and the budget that its folder already has."""

@@ -15,6 +15,7 @@ from bench.execution.worker_process import WorkerProcess, kill_all
 
 DIED = "The worker process died (killed, out of memory, or a crash in native code)."
 ATTEMPTS = 2  # at a task whose worker dies: it may not have been the cause
+SECONDS_BETWEEN_LOOKS = 1.0  # for workers whose death loky does not see
 STOP_SECONDS = 3.0  # that tasks have for stopping by themselves
 
 
@@ -102,4 +103,6 @@ def _next_ended(
         if ended:
             return ended
         starting: list[Future[Any]] = [process.ready for process in processes if not process.ready.done()]
-        wait([*calls, *starting], timeout=min(left, default=None), return_when=FIRST_COMPLETED)
+        wait([*calls, *starting], timeout=min([*left, SECONDS_BETWEEN_LOOKS]), return_when=FIRST_COMPLETED)
+        for process in processes:
+            process.notice_death()

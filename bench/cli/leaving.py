@@ -1,0 +1,27 @@
+"""Leaving the process: threads and exit handlers that plugins have left in it do not keep it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from contextlib import suppress
+from typing import NoReturn
+
+import click
+
+PATIENCE = 5.0  # seconds
+
+
+def leave(code: int) -> NoReturn:
+    """End the process with this exit code, as Python does; but if that takes longer than PATIENCE, at once."""
+    threading.Thread(target=_insist, args=(code,), daemon=True).start()
+    sys.exit(code)
+
+
+def _insist(code: int) -> None:
+    time.sleep(PATIENCE)
+    with suppress(Exception):  # nobody may read it
+        click.echo(f"A plugin's threads or exit handlers have not ended after {PATIENCE:g} s: left behind.", err=True)
+    os._exit(code)

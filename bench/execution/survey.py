@@ -1,0 +1,86 @@
+"""What planning must know of plugins and data: found by a worker if that runs foreign code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bench.dataset import Data
+from bench.errors import PluginError
+from bench.execution import foreign
+from bench.execution.backend import Backend, Workers
+from bench.execution.foreign import Code
+from bench.execution.provenance import data_version
+from bench.studies.spec import Choice, TrialSpec, load_data
+from bench.studies.study import Study
+from bench.values.texts import quoted
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A study's plugins and data, as plain facts; ``grid`` are the trials of its first seed."""
+
+    grid: list[TrialSpec]
+    estimators: list[Choice]
+    version: str  # of the data
+    understood: str
+
+    def specs(self, seeds: Sequence[int]) -> list[TrialSpec]:
+        """The trials of all these seeds, in the order of `Study.expand`."""
+        return [replace(spec, seed=seed) for seed in seeds for spec in self.grid]
+
+
+def survey(study: Study, backend: Backend, workers: Workers) -> Survey:
+    """Import the study's plugins and load the data of its first seed; raises UsageError if that is not possible."""
+    texts = [*(("algorithm", text) for text in study.algos), ("model", study.model), ("dataset", study.dataset)]
+    texts += [("decoder", study.decoder)] if study.decoder != "auto" else []
+    texts += [("estimator", text) for text in study.likelihood]
+    code = [Code.parse(kind, text) for kind, text in texts]
+    return foreign.call(_survey, study, code, backend, workers, doing=f"load the data set {quoted(study.dataset)}")
+
+
+def _survey(study: Study) -> Survey:
+    estimators = study.estimators
+    data = study.load_data(study.seeds[0])
+    _check(data, study.dataset)
+    grid = replace(study, seeds=study.seeds[:1]).expand(data)
+    version = data_version(study.dataset_choice, study.seeds[0], data.fingerprint())
+    return Survey(grid, estimators, version, str(data.understood))
+
+
+def estimators(names: Sequence[str], backend: Backend, workers: Workers) -> list[Choice]:
+    """The estimators of these names with their options; raises UsageError for what is none."""
+    code = [Code.parse("estimator", name) for name in names]
+    return foreign.call(_estimators, names, code, backend, workers, doing="read the options of estimators")
+
+
+def _estimators(names: Sequence[str]) -> list[Choice]:
+    return [Choice.parse("estimator", name) for name in names]
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """What estimation must know of data: how many test points there are, and which version this is."""
+
+    num_test: int
+    version: str
+
+
+def data_facts(dataset: Choice, seed: int, backend: Backend, workers: Workers) -> DataFacts:
+    """The facts of the data of a seed; raises UsageError if they cannot be loaded."""
+    texts = [str(value) for _, value in dataset.settings]
+    code = Code(dataset.plugin, dataset.plugin.source != "shipped" or any(".py" in text for text in texts))
+    doing = f"load the data set {quoted(dataset.name)}"
+    return foreign.call(_data_facts, (dataset, seed), [code], backend, workers, doing=doing)
+
+
+def _data_facts(task: tuple[Choice, int]) -> DataFacts:
+    dataset, seed = task
+    data = load_data(dataset, seed)
+    _check(data, dataset.name)
+    return DataFacts(len(data.x_test), data_version(dataset, seed, data.fingerprint()))
+
+
+def _check(data: object, name: str) -> None:
+    if not isinstance(data, Data):
+        raise PluginError(f"`load` of the data set {quoted(name)} must return a Data (got {quoted(data)}).")
