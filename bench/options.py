@@ -161,6 +161,11 @@ def build(cls: type[OptionsT], settings: Mapping[str, object], owner: str) -> Op
     return cls(**values)
 
 
+def changed(options: OptionsT, settings: Mapping[str, object]) -> OptionsT:
+    """A copy with other values, given as text or typed.  Raises OptionError as `build` does."""
+    return build(type(options), {**as_dict(options), **settings}, type(options).__name__)
+
+
 def _checked(given: object, hint: Any, metadata: Mapping[str, Any], name: str) -> object:
     """Convert ``given`` to the annotated type and check its range; ``name`` is used in messages."""
     given = plain_scalar(given)
@@ -261,12 +266,19 @@ def _last_part(path: str) -> str:
 
 def call_name(name: str, options: object) -> str:
     """Return ``name`` with the options that differ from their defaults, such as ``aevb[num_samples=5]``."""
-    changed = [
-        f"{f.name}={_quoted_if_needed(text(getattr(options, f.name)))}"
-        for f in dataclasses.fields(cast(Any, options))
-        if getattr(options, f.name) != f.default
-    ]
-    return f"{name}[{','.join(changed)}]" if changed else name
+    fields = dataclasses.fields(cast(Any, options))
+    return call(name, {f.name: text(getattr(options, f.name)) for f in fields if getattr(options, f.name) != f.default})
+
+
+def call(name: str, settings: Mapping[str, str]) -> str:
+    """The inverse of `parse_call`.
+
+    Example:
+        >>> call("aevb", {"num_samples": "5"}), call("aevb", {})
+        ('aevb[num_samples=5]', 'aevb')
+    """
+    written = [f"{key}={_quoted_if_needed(value)}" for key, value in settings.items()]
+    return f"{name}[{','.join(written)}]" if written else name
 
 
 def text(value: object) -> str:

@@ -6,7 +6,7 @@ from bench.reporting.curves.figure import LearningCurves
 
 
 class ConvergenceSeconds(LearningCurves):
-    """The lower bound against training seconds (evaluations not counted, tuning counted), test and training data."""
+    """The lower bound against training seconds (evaluations and tuning not counted), test and training data."""
 
     clock = "train_seconds"
     label = "training time (seconds)"

@@ -66,13 +66,13 @@ class Cost(Figure):
                 axes[place].plot(x_front, y_front, drawstyle="steps-post", color=GREY, linewidth=1, zorder=1)
             for row, trials_of_row in trials.groupby(["dataset", "n_train"], sort=False):  # whose axes are shared
                 set_logarithmic(next(ax for place, ax in axes.items() if place[:2] == row), trials_of_row["x"])
-            tuning = "" if clock == "samples" else ", the choice of the learning rate included"
             about = (
                 "Large marks: means over seeds, small ones: seeds. Line: the Pareto front of the means. Log-likelihood "
-                f"of test data ({first_estimator(results)}). The cost is of training alone, without evaluations"
+                f"of test data ({first_estimator(results)}). The cost is of training alone, without evaluations "
+                "and without the choice of hyperparameters."
             )
             caption = [
-                f"{about}{tuning}.",
+                about,
                 *absentees.not_done(results.trials, "which have no mark"),
             ]
             add_legends_and_caption(figure, [legend_entries(chosen, line=False)], caption)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from bench.execution.estimation import Estimated, EstimationPlan
     from bench.execution.execution import Execution
     from bench.execution.planning import Plan
+    from bench.execution.tuning.chooser import Chosen
 
 
 def announce(plan: Plan, execution: Execution, console: Console) -> None:
@@ -44,6 +47,26 @@ def announce(plan: Plan, execution: Execution, console: Console) -> None:
         _warn(console, [f"{in_words(kept)}: {how}."])
     if again:
         _warn(console, [f"{in_words(again)}: run again from the beginning."])
+
+
+@contextlib.contextmanager
+def tuning(console: Console) -> Iterator[Callable[[int, int], None]]:
+    """While hyperparameters are chosen: what is called with how many of how many trials have ended."""
+    with console.status("") as status:
+
+        def tried(ended: int, count: int) -> None:
+            status.update(f"Choosing hyperparameters: {ended} of {quantity(count, 'trial')}")
+
+        yield tried
+
+
+def announce_choices(chosen: Chosen, console: Console) -> None:
+    """A line for each cell whose hyperparameters were chosen now."""
+    for cell, choice in chosen.new:
+        best = ",".join(f"{key}={value}" for key, value in choice.chosen.items())
+        others = ", ".join(f"{name} {score:.2f}" for name, score in choice.objectives.items() if name != best)
+        text = f"{cell}: {best} by {cell.protocol.name} ({choice.objectives[best]:.2f}; {others})"
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def announce_estimates(plan: EstimationPlan, console: Console) -> None:

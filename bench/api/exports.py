@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from bench.results.frames import Results
 
-What = Literal["trials", "trace", "diagnostics", "likelihoods", "likelihood_trace", "diagnosis", "latents"]
+What = Literal["trials", "trace", "diagnostics", "likelihoods", "likelihood_trace", "diagnosis", "latents", "tuning"]
 Format = Literal["csv", "parquet", "json"]
 
 

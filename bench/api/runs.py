@@ -68,6 +68,7 @@ def run(
         from bench.api.console import Notes
         from bench.execution import planning, runner
         from bench.execution.progress import progress
+        from bench.execution.tuning.chooser import choose
 
         homes = study_folder.create(folder, request.title, request.parts)
         plans = []
@@ -79,8 +80,11 @@ def run(
         console = Notes(quiet=quiet)
         for plan in plans:
             announcements.announce(plan, execution, console)
+            with announcements.tuning(console) as tried:
+                chosen = choose(plan, execution, backend, tried)
+            announcements.announce_choices(chosen, console)
             with progress(plan, console) as shown:
-                runner.run(plan, execution, backend, shown.ended)
+                runner.run(plan, execution, backend, shown.ended, chosen.by_cell)
     return load(folder, trust=True)  # whoever runs a study has named its plugins' files
 
 

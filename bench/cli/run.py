@@ -50,6 +50,10 @@ from bench.store.records import Status
     type=counts(1),
     help="Training samples at which log p(x) is estimated during training, for both splits: 1e4,1e5  [default: none]",
 )
+@click.option(
+    "--tune",
+    help="How open hyperparameters are chosen: paper, halving[samples=2e5], fixed (not at all)  [default: paper]",
+)
 @execution_options("trial")
 @click.option("--checkpoint", type=duration, default="15s", show_default=True, help="Time between two checkpoints")
 @click.option(

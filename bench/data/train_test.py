@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import math
 from collections.abc import Mapping
@@ -51,6 +52,30 @@ class Data:
                 raise DataError(f"{name} holds {int((~torch.isfinite(x)).sum())} values that are NaN or infinite.")
             if self.bounded and (low < 0 or high > 1):
                 raise DataError(f"{name} must lie in [0, 1] (got {low:.9g} to {high:.9g}).")
+
+    def validation(self, n_train: int, held_out: int, generator: torch.Generator) -> Data:
+        """The first ``n_train`` training points, of which the last ``held_out`` become the test data.
+
+        ``generator`` draws the pixels of the latter if those of the training data are drawn anew for every minibatch.
+        Raises DataError if no training point would be left.
+
+        >>> data = Data(torch.rand(8, 6), torch.ones(2, 6), (2, 3), "bernoulli", pixels="grey")
+        >>> held_out = data.validation(6, 2, torch.Generator())
+        >>> len(held_out.x_train), torch.equal(held_out.x_test, data.x_train[4:6])
+        (4, True)
+        """
+        kept = n_train - held_out
+        if kept < 1:
+            raise DataError(f"Of {n_train} training points {held_out} cannot be held out: too few are left.")
+        x = self.x_train[kept:n_train]
+        labels = self.labels_train
+        return dataclasses.replace(
+            self,
+            x_train=self.x_train[:kept],
+            x_test=torch.bernoulli(x, generator=generator) if self.resample else x,
+            labels_train=None if labels is None else labels[:kept],
+            labels_test=None if labels is None else labels[kept:n_train],
+        )
 
     def fingerprint(self) -> str:
         """SHA-256 of the training and test values: shows whether two trials had the same data."""

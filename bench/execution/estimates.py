@@ -52,8 +52,8 @@ class Estimates:
         return None
 
 
-def complete(folder: TrialFolder, session: Session, evaluation: Evaluation) -> None:
-    """Write the missing estimates of log p(x) of test data, and the diagnosis; their seconds count as evaluation."""
+def complete(folder: TrialFolder, session: Session, evaluation: Evaluation, *, diagnose: bool) -> None:
+    """Write the missing estimates of log p(x) of test data, and a diagnosis; their seconds count as evaluation."""
     started = time.perf_counter()
     model, samples, x = session.learner.model, session.clocks.samples, evaluation.points["test"]
     folder.forget_estimates(samples)  # of a shorter training
@@ -63,7 +63,7 @@ def complete(folder: TrialFolder, session: Session, evaluation: Evaluation) -> N
             estimates.make(choice, model, x, "test", evaluation.task)
     names = [choice.name for choice in evaluation.estimators]
     first, earlier = estimates.first("test", names), folder.read_diagnosis()
-    if first is not None and (earlier is None or earlier.samples != samples):
+    if diagnose and first is not None and (earlier is None or earlier.samples != samples):
         diagnosis = diagnosed(model, x, first, seeds.derive("diagnosis", evaluation.task))
         folder.write_diagnosis(diagnosis)
     session.clocks.eval_seconds += time.perf_counter() - started

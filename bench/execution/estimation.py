@@ -24,7 +24,7 @@ from bench.process import state as process_state
 from bench.store import contents
 from bench.store.records import EstimateRecord
 from bench.store.run_folder import Store
-from bench.studies.spec import Choice, Labels, TrialSpec, load_data
+from bench.studies.spec import Choice, Labels, TrialSpec
 from bench.studies.study import Study
 
 Split = Literal["test", "train"]
@@ -179,7 +179,7 @@ def _estimates(task: Task) -> list[EstimateRecord]:
     if found.damage:
         raise StoreError(found.record.reason)
     reached = standing.reached(found.record)
-    data = load_data(task.spec.dataset, task.spec.seed)
+    data = task.spec.load_data()
     if found.record.provenance is None or found.record.provenance.data != data.fingerprint():
         raise StoreError(CHANGED.format(task.spec.dataset.name))
     x = data.x_test if task.split == "test" else data.x_train[: task.spec.n_train]

@@ -34,6 +34,7 @@ class Plan:
     specs: list[TrialSpec]
     todo: list[TrialSpec]
     estimators: Suitability
+    data_version: str
     stale: Changes = field(default_factory=dict)
     damage: list[str] = field(default_factory=list)  # what was found damaged, in words
     understood: str = ""
@@ -64,7 +65,7 @@ def plan(study: Study, out: Path, execution: Execution, backend: Backend, on_sta
         if spec not in kept
         and (spec in stale or not standing.is_finished(each, study.budget, [e.name for e in estimators.of(spec)]))
     ]
-    return Plan(store, study, specs, todo, estimators, stale, damage, surveyed.understood)
+    return Plan(store, study, specs, todo, estimators, surveyed.version, stale, damage, surveyed.understood)
 
 
 def _heal(store: Store, spec: TrialSpec) -> list[str]:

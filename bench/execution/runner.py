@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import cycle
 from pathlib import Path
 
@@ -16,8 +16,11 @@ from bench.execution.settings import Settings
 from bench.execution.trial import INTERRUPTED, execute
 from bench.store.records import Status
 from bench.store.run_folder import Store
+from bench.store.trial_folder import TrialFolder
 from bench.studies.spec import TrialSpec
+from bench.training.clocks import Tuning
 
+NOT_CHOSEN = "Stopped while its hyperparameters were chosen; the same command resumes it."
 HUNG = "Its worker was killed after {:.0f} s: an update, an estimator or the loading of data took too long."
 
 
@@ -29,63 +32,89 @@ class Task:
     spec: TrialSpec
     settings: Settings
 
+    @property
+    def folder(self) -> TrialFolder:
+        """Its files."""
+        return Store(self.run_folder).trial(self.spec.id)
 
-def run(plan: Plan, execution: Execution, backend: Backend, ended: Callable[[TrialSpec], object]) -> None:
+
+def run(
+    plan: Plan,
+    execution: Execution,
+    backend: Backend,
+    ended: Callable[[TrialSpec], object],
+    tunings: Mapping[str, Tuning],
+) -> None:
     """Run the trials in ``plan.todo``; ``ended`` is called in this process after each.
+
+    ``tunings`` holds the chosen hyperparameters of each cell that leaves some open; the trials of one without a choice
+    are marked as cut short.  See `run_tasks` for what is raised.
+    """
+    tasks = []
+    for spec in plan.todo:
+        task = Task(plan.store.path, spec, replace(settings_of(plan, spec, execution), tuning=tunings.get(spec.cell)))
+        if spec.search is None or spec.cell in tunings:
+            tasks.append(task)
+        else:
+            _reset(task)
+            standing.mark(task.folder, Status.TIMEOUT, NOT_CHOSEN)
+            ended(spec)
+    run_tasks(plan.store, tasks, execution, backend, ended)
+
+
+def run_tasks(
+    store: Store, tasks: Sequence[Task], execution: Execution, backend: Backend, ended: Callable[[TrialSpec], object]
+) -> None:
+    """Run trials, in ``store`` or a folder within it.
 
     A trial that raises, diverges or runs out of time gets a row like any other, and so does one whose worker dies.  On
     KeyboardInterrupt the workers are stopped, the trials under way are marked as interrupted, and the exception is
     raised again.  Raises StoreError as soon as a trial ends and the run folder is not there any more.
     """
-    plan.store.check_presence()
-    for spec in plan.todo:
-        _reset(plan, spec)
+    store.check_presence()
+    for task in tasks:
+        _reset(task)
+    names = cycle(devices.device_names(execution.device))  # CUDA devices are assigned in turn
+    placed = [replace(task, settings=replace(task.settings, device=next(names))) for task in tasks]
     try:
-        for outcome in backend.run(_execute, list(_tasks(plan, execution)), execution.workers):
-            plan.store.check_presence()
-            folder = plan.store.trial(outcome.task.spec.id)
+        for outcome in backend.run(_execute, placed, execution.workers):
+            store.check_presence()
             if outcome.died:
-                standing.mark(folder, Status.CRASHED, outcome.died)
+                standing.mark(outcome.task.folder, Status.CRASHED, outcome.died)
             elif outcome.timed_out:
-                standing.mark(folder, Status.TIMEOUT, HUNG.format(execution.workers.time_limit))
+                standing.mark(outcome.task.folder, Status.TIMEOUT, HUNG.format(execution.workers.time_limit))
             ended(outcome.task.spec)
     except KeyboardInterrupt:
         backend.stop()
-        for spec in plan.todo:
-            folder = plan.store.trial(spec.id)
-            if folder.read_status().status is Status.RUNNING:
-                standing.mark(folder, Status.INTERRUPTED, INTERRUPTED)
+        for task in tasks:
+            if task.folder.read_status().status is Status.RUNNING:
+                standing.mark(task.folder, Status.INTERRUPTED, INTERRUPTED)
         raise
 
 
-def _reset(plan: Plan, spec: TrialSpec) -> None:
+def settings_of(plan: Plan, spec: TrialSpec, execution: Execution) -> Settings:
+    """How a trial of a plan is run."""
+    return Settings(
+        budget=plan.study.budget,
+        estimators=tuple(plan.estimators.of(spec)),
+        eval_points=plan.study.eval_points,
+        likelihood_points=plan.study.likelihood_points,
+        likelihood_marks=plan.study.likelihood_marks,
+        timeout=execution.timeout,
+        checkpoint=execution.checkpoint,
+        threads=execution.threads,
+        jobs=execution.workers.count,
+    )
+
+
+def _reset(task: Task) -> None:
     """Make the trial wait.  A failed one starts afresh: its code may have been fixed since."""
-    folder = plan.store.trial(spec.id)
-    if folder.read_status().status is Status.FAILED:
-        folder.clear()
-    folder.write_spec(spec)
-    if folder.read_status().status is not Status.WAITING:
-        standing.mark(folder, Status.WAITING)
-
-
-def _tasks(plan: Plan, execution: Execution) -> Iterator[Task]:
-    """One task per trial to do; CUDA devices are assigned in turn."""
-    names = cycle(devices.device_names(execution.device))
-    for spec in plan.todo:
-        settings = Settings(
-            budget=plan.study.budget,
-            estimators=tuple(plan.estimators.of(spec)),
-            eval_points=plan.study.eval_points,
-            likelihood_points=plan.study.likelihood_points,
-            likelihood_marks=plan.study.likelihood_marks,
-            timeout=execution.timeout,
-            checkpoint=execution.checkpoint,
-            device=next(names),
-            threads=execution.threads,
-            jobs=execution.workers.count,
-        )
-        yield Task(plan.store.path, spec, settings)
+    if task.folder.read_status().status is Status.FAILED:
+        task.folder.clear()
+    task.folder.write_spec(task.spec)
+    if task.folder.read_status().status is not Status.WAITING:
+        standing.mark(task.folder, Status.WAITING)
 
 
 def _execute(task: Task) -> None:
-    execute(Store(task.run_folder).trial(task.spec.id), task.spec, task.settings)
+    execute(task.folder, task.spec, task.settings)

@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bench.studies.spec import Choice
+from bench.training.clocks import Tuning
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to run a trial: nothing in here changes its mathematics."""
+    """How to run a trial: nothing in here changes its mathematics, except the choice of what its spec leaves open.
+
+    ``tuning`` is that choice.  If ``try_samples`` is not 0 the trial makes a choice by itself, by so many training
+    samples per candidate, and ends there.
+    """
 
     budget: int  # training samples
     estimators: tuple[Choice, ...]
@@ -21,3 +26,6 @@ class Settings:
     device: str = "cpu"
     threads: int = 1
     jobs: int = 1
+    tuning: Tuning | None = None
+    try_samples: int = 0
+    diagnose: bool = True  # where the trained model loses

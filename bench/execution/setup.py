@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -23,7 +25,8 @@ from bench.training.session import Followed, Session
 def prepare(spec: TrialSpec, data: Data, settings: Settings) -> tuple[Session, Evaluation]:
     """The training of a trial, not yet begun, and how its model is evaluated; all its random streams are named here."""
     device = torch.device(settings.device)
-    algorithm, problem = _algorithm(spec, device), _problem(spec, data, device)
+    chosen = settings.tuning.chosen if settings.tuning else None
+    algorithm, problem = _algorithm(spec, device, chosen), _problem(spec, data, device)
     order = seeds.derive("order", {**spec.task, "z": None, "model": None, "decoder": None})
     minibatches = Minibatches(problem.x, algorithm.batch_size, order, resample=data.resample)
     followed = {
@@ -48,21 +51,21 @@ def _first_points(spec: TrialSpec, data: Data, device: torch.device, count: int)
 
 
 def untrained_model(
-    spec: TrialSpec, data: Data, device: torch.device, learning_rate: float | None
+    spec: TrialSpec, data: Data, device: torch.device, chosen: Mapping[str, object] | None
 ) -> LatentVariableModel:
-    """The model that a trial starts from; ``learning_rate`` stands for ``auto``, so that none is chosen.
+    """The model that a trial starts from, with its open hyperparameters as ``chosen``.
 
     Raises whatever the algorithm's `setup` raises.
     """
-    algorithm = _algorithm(spec, device)
-    set_up(algorithm, _problem(spec, data, device), seeds.derive("noise", spec.identity), learning_rate)
+    algorithm = _algorithm(spec, device, chosen)
+    set_up(algorithm, _problem(spec, data, device), seeds.derive("noise", spec.identity))
     return algorithm.model
 
 
 def trained_model(spec: TrialSpec, folder: TrialFolder, data: Data, device: torch.device) -> LatentVariableModel:
     """The model of a trial that has ended; raises StoreError if its weights are missing or do not fit."""
-    weights, learning_rate = folder.read_model(), folder.read_status().learning_rate
-    model = untrained_model(spec, data, device, learning_rate)
+    weights, tuning = folder.read_model(), folder.read_status().tuning
+    model = untrained_model(spec, data, device, tuning.chosen if tuning else None)
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
@@ -70,8 +73,9 @@ def trained_model(spec: TrialSpec, folder: TrialFolder, data: Data, device: torc
     return model.eval()
 
 
-def _algorithm(spec: TrialSpec, device: torch.device) -> Algorithm:
-    algorithm: Algorithm = spec.algorithm.create(spec.z, device=str(device))
+def _algorithm(spec: TrialSpec, device: torch.device, chosen: Mapping[str, object] | None) -> Algorithm:
+    settings = {**dict(spec.algorithm.settings), **(chosen or {})}
+    algorithm: Algorithm = spec.algorithm.plugin.load()(spec.z, device=str(device), **settings)
     return algorithm
 
 

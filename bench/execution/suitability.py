@@ -13,11 +13,10 @@ from bench.execution.backend import Backend, Workers
 from bench.execution.foreign import Code
 from bench.execution.setup import untrained_model
 from bench.process import state as process_state
-from bench.studies.spec import Choice, TrialSpec, load_data
+from bench.studies.spec import Choice, TrialSpec
 
 NUM_POINTS = 2  # that a model is built for
 PATIENCE = 60.0  # seconds
-LEARNING_RATE = 0.01  # of an algorithm that only has to build its model
 
 
 @dataclass(frozen=True)
@@ -85,8 +84,9 @@ def _answer(offer: _Offer) -> list[str] | None:
     """For each estimator the reason why it refuses the model, empty if it does not; None if there is no model."""
     try:
         with process_state.preserved():
-            data = load_data(offer.kind.dataset, offer.kind.seed)
-            model = untrained_model(offer.kind, data, torch.device("cpu"), LEARNING_RATE)
+            search = offer.kind.search
+            chosen = dict(search.candidates[0]) if search is not None else None
+            model = untrained_model(offer.kind, offer.kind.load_data(), torch.device("cpu"), chosen)
             return [choice.create().refusal(model) or "" for choice in offer.choices]
     except BaseException as error:  # algorithms are plugins
         if interruption.is_by_user(error):

@@ -20,7 +20,8 @@ from bench.process import state as process_state
 from bench.store.codec import from_plain, to_plain
 from bench.store.records import Provenance, Status, TraceRow, TrialRecord
 from bench.store.trial_folder import TrialFolder
-from bench.studies.spec import TrialSpec, load_data
+from bench.studies.spec import TrialSpec
+from bench.training.candidates import AUTO
 from bench.training.clocks import Clocks
 from bench.training.session import Session
 
@@ -92,12 +93,11 @@ class Trial:
         earlier, checkpoint = self.folder.read_status(), self.folder.read_checkpoint()
         if earlier.status.has_ended:
             return earlier.status
-        rate = dict(spec.algorithm.settings).get("learning_rate")
-        self.record = replace(self.record, learning_rate=rate if isinstance(rate, float) else None)
+        self.record = replace(self.record, tuning=self.settings.tuning, learning_rate=self.learning_rate(spec))
         made_by = from_plain(Provenance, checkpoint["made_by"]) if checkpoint is not None else None  # so it stays stale
         self.record = replace(self.record, labels=spec.labels(), provenance=made_by)
         self.report(Status.RUNNING)
-        data = load_data(spec.dataset, spec.seed)
+        data = spec.load_data()
         if made_by is not None and made_by.data != data.fingerprint():
             raise DataError("Its data have changed since it began: the same command begins it again.")
         self.record = replace(self.record, pixels=data.pixels, provenance=made_by or provenance(spec, data))
@@ -109,8 +109,12 @@ class Trial:
         """From the first update, or the checkpoint, to the estimates."""
         self.session = session
         session.begin(
-            checkpoint["session"] if checkpoint is not None else None, keep=lambda: self.write_checkpoint(session)
+            checkpoint["session"] if checkpoint is not None else None,
+            keep=lambda: self.write_checkpoint(session),
+            try_samples=self.settings.try_samples,
         )
+        if self.settings.try_samples:
+            return
         self.updates_before = session.clocks.updates
         if checkpoint is not None:
             self.rows = [from_plain(TraceRow, row) for row in checkpoint["trace"]]
@@ -126,7 +130,13 @@ class Trial:
             self.keep(session)
         self.write_checkpoint(session)
         self.folder.write_model(session.learner.model.state_dict())
-        complete(self.folder, session, evaluation)
+        complete(self.folder, session, evaluation, diagnose=self.settings.diagnose)
+
+    def learning_rate(self, spec: TrialSpec) -> float | None:
+        """As given or chosen; None for an algorithm without one."""
+        chosen = self.settings.tuning.chosen if self.settings.tuning else {}
+        rate = chosen.get("learning_rate", dict(spec.algorithm.settings).get("learning_rate"))
+        return None if rate is None or rate == AUTO else float(rate)
 
     def keep(self, session: Session) -> None:
         """Between two updates: obey the time limit, save a checkpoint now and then, and report progress.
@@ -164,9 +174,7 @@ class Trial:
         """Write how the trial stands; returns ``status``."""
         now = replace(self.record, status=status, reason=reason, traceback=traceback, cpu_share=self.cpu_share())
         if self.session is not None:
-            now = replace(now, clocks=self.session.clocks, tuning=self.session.tuning)
-        if now.tuning is not None:
-            now = replace(now, learning_rate=now.tuning.learning_rate)
+            now = replace(now, clocks=self.session.clocks, tuning=self.session.tuning or now.tuning)
         if status.has_ended:
             now = replace(now, files=self.folder.checksums())
         self.folder.write_status(now)

@@ -42,8 +42,9 @@ LABELS = columns(Labels)  # what every row begins with
 TRIAL_COLUMNS = (
     *(*LABELS, "status", "reason"),
     *(*columns(Clocks), "elbo_train", "elbo_test", "log_likelihood_test", "log_likelihood_test_se", "estimator"),
-    *("samples_per_second", "learning_rate", "tuning_samples", "model", "decoder", "pixels", "jobs", "threads"),
-    *("device", "cpu_share", "budget", "machine", "processor", "python", "torch", "data", "data_version", "stale"),
+    *("samples_per_second", "learning_rate", "tune", "chosen", "tuning_samples", "model", "decoder", "pixels"),
+    *("jobs", "threads", "device", "cpu_share", "budget", "machine", "processor", "python", "torch", "data"),
+    *("data_version", "stale"),
 )
 TRACE_COLUMNS = columns(Labels, TraceRow)
 DIAGNOSTIC_COLUMNS = (*LABELS, "samples", "updates", "name", "value")
@@ -53,12 +54,12 @@ LIKELIHOOD_TRACE_COLUMNS = (
     *("log_likelihood", "log_likelihood_se", "bias", "warnings", "seconds"),
 )
 DIAGNOSIS_COLUMNS = columns(Labels, DiagnosisRecord)
+TUNING_COLUMNS = (
+    *(*LABELS, "tune", "candidate", "score", "score_samples", "chosen"),
+    *("tuning_samples", "tuning_model_evaluations", "tuning_seconds"),
+)
 LATENT_COLUMNS = (*LABELS, "dimension", *columns(LatentRecord))
 
 TEXTS = texts(Labels, TrialRecord, Provenance, EstimateRecord, DiagnosisRecord) | {
-    "status",
-    "model",
-    "decoder",
-    "name",
-    "stale",
+    *("status", "model", "decoder", "name", "stale", "tune", "chosen", "candidate")
 }

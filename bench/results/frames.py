@@ -21,10 +21,11 @@ from bench.results.columns import (
     TEXTS,
     TRACE_COLUMNS,
     TRIAL_COLUMNS,
+    TUNING_COLUMNS,
     values,
 )
 from bench.results.grid import Cell
-from bench.results.rows import labels_of, likelihood_trace_row, trial_row
+from bench.results.rows import labels_of, likelihood_trace_row, trial_row, tuning_rows
 from bench.results.versions import DATA, Version, versions
 from bench.store.contents import Contents
 from bench.store.records import DiagnosisRecord, TraceRow
@@ -52,10 +53,10 @@ class Results:
 
     ``trials`` has one row per trial, ``trace`` one per evaluation, ``diagnostics`` one per quantity that an algorithm
     reports at an evaluation, ``likelihoods`` one per estimate of log p(x), ``likelihood_trace`` one per estimate made
-    during training, ``diagnosis`` one per diagnosed model, ``latents`` one per latent dimension of those.  All
-    log-quantities are in nats per datapoint.  If two runs hold the same cell, the run's name follows that algorithm's
-    everywhere.  Trials that older data or code have made than others of their cell are set apart by the name of their
-    data set or algorithm, unless ``mix_stale``.
+    during training, ``diagnosis`` one per diagnosed model, ``latents`` one per latent dimension of those, ``tuning``
+    one per trial and candidate for its hyperparameters.  All log-quantities are in nats per datapoint.  If two runs
+    hold the same cell, the run's name follows that algorithm's everywhere.  Trials that older data or code have made
+    than others of their cell are set apart by the name of their data set or algorithm, unless ``mix_stale``.
     """
 
     path: Path
@@ -123,6 +124,12 @@ class Results:
             for entry in self._entries
         )
         return frame_of(rows, TRIAL_COLUMNS)
+
+    @cached_property
+    def tuning(self) -> pd.DataFrame:
+        """One row per trial and candidate for its open hyperparameters; the same for all seeds of a cell."""
+        rows = (row for entry in self._entries for row in tuning_rows(entry.labels, entry.contents))
+        return frame_of(rows, TUNING_COLUMNS)
 
     @cached_property
     def trace(self) -> pd.DataFrame:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from bench.results.columns import LIKELIHOOD_TRACE_COLUMNS, TRIAL_COLUMNS, values
 from bench.store.contents import Contents
 from bench.store.records import EstimateRecord, TraceRow
 from bench.studies.spec import Labels
+from bench.training.candidates import name
 
 
 def labels_of(labels: Labels, run: str) -> Labels:
@@ -20,30 +21,51 @@ def labels_of(labels: Labels, run: str) -> Labels:
 
 def likelihood_trace_row(labels: Labels, row: TraceRow, estimate: EstimateRecord) -> dict[str, object]:
     """An estimate that was made during training, with the training's clocks."""
-    clocks = {name: getattr(row, name) for name in ("samples", "model_evaluations", "train_seconds")}
+    clocks = {clock: getattr(row, clock) for clock in ("samples", "model_evaluations", "train_seconds")}
     known = {**vars(labels), **values(estimate), **clocks}
-    return {name: known[name] for name in LIKELIHOOD_TRACE_COLUMNS}
+    return {column: known[column] for column in LIKELIHOOD_TRACE_COLUMNS}
+
+
+def tuning_rows(labels: Labels, contents: Contents) -> Iterator[dict[str, object]]:
+    """The candidates for the open hyperparameters of a trial, with their scores; none if all were given."""
+    spec, tuning = contents.spec, contents.record.tuning
+    if spec is None or spec.search is None or tuning is None:
+        return
+    best = name(tuning.chosen)
+    for candidate, score in tuning.objectives.items():
+        yield {
+            **vars(labels),
+            "tune": spec.search.protocol,
+            "candidate": candidate,
+            "score": score,
+            "score_samples": tuning.seen.get(candidate),
+            "chosen": candidate == best,
+            "tuning_samples": tuning.samples,
+            "tuning_model_evaluations": tuning.model_evaluations,
+            "tuning_seconds": tuning.seconds,
+        }
 
 
 def trial_row(labels: Labels, contents: Contents) -> dict[str, object]:
     """What is known of a trial: by its record, the last row of its trace, and the first estimate on test data."""
     record, trace, spec = contents.record, contents.trace, contents.spec
     last = trace[-1] if trace else None
-    tuning_seconds = record.tuning.seconds if record.tuning else 0.0
-    seconds = record.clocks.train_seconds - tuning_seconds if record.clocks else 0.0
+    seconds = record.clocks.train_seconds if record.clocks else 0.0
     known = {
         **vars(labels),
-        **{name: value for part in (record, record.clocks, record.provenance) for name, value in values(part).items()},
+        **{key: value for part in (record, record.clocks, record.provenance) for key, value in values(part).items()},
         **_first_estimate(contents.estimates),
         "elbo_train": last.elbo_train if last else None,
         "elbo_test": last.elbo_test if last else None,
         "samples_per_second": record.clocks.samples / seconds if record.clocks and seconds > 0 else None,
+        "tune": spec.search.protocol if spec and spec.search else "given",
+        "chosen": name(record.tuning.chosen) if record.tuning else "",
         "tuning_samples": record.tuning.samples if record.tuning else 0,
         "model": spec.model.name if spec else None,
         "decoder": spec.decoder.name if spec else None,
         "status": record.status.value,
     }
-    return {name: known.get(name) for name in TRIAL_COLUMNS}
+    return {column: known.get(column) for column in TRIAL_COLUMNS}
 
 
 def _first_estimate(estimates: Sequence[EstimateRecord]) -> dict[str, object]:

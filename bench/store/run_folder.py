@@ -20,6 +20,7 @@ from bench.values.texts import quoted
 
 FILE = "study.toml"
 TRIALS = "trials"
+TUNING = "tuning"  # trials by which hyperparameters were chosen
 LOCK = ".lock"
 _TRIAL_ID = re.compile("[0-9a-f]{16}")
 
@@ -131,6 +132,11 @@ class Store:
     def read_study(self) -> Study:
         """The study that this folder was made for; raises Damaged if its file is, StoreError for another format."""
         return study_file.read(self.path / FILE)
+
+    @property
+    def tuning(self) -> Store:
+        """The folder of the trials by which hyperparameters were chosen; it has no study of its own."""
+        return Store(self.path / TUNING)
 
     def trial(self, trial_id: str) -> TrialFolder:
         """The files of a trial."""

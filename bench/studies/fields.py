@@ -11,7 +11,7 @@ from bench.values.texts import is_plain, quoted
 
 MOST_TRIALS = 100_000
 
-TEXTS = ("dataset", "model", "decoder")
+TEXTS = ("dataset", "model", "decoder", "tune")
 LISTS_OF_TEXTS = ("algos", "likelihood")
 # The least and the largest value; wider networks than these do not fit into any memory.
 LISTS_OF_NUMBERS = {

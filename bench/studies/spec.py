@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench import options, plugins, seeds
 from bench.plugins import PluginRef
+from bench.studies.tuning import Search
 
 if TYPE_CHECKING:
     from bench.dataset import Data
@@ -51,6 +52,18 @@ class Choice:
         """Create an instance of the plugin."""
         return self.plugin.load()(*arguments, **keywords, **dict(self.settings))
 
+    def options(self) -> Any:
+        """The options as the plugin's own dataclass."""
+        return options.build(self.plugin.load().Options, dict(self.settings), self.plugin.name)
+
+    def with_values(self, values: Mapping[str, object]) -> Choice:
+        """The plugin with other values of these options; it is not imported."""
+        settings = {**dict(self.settings), **values}
+        keyword, named = options.parse_call(self.name)
+        named = {key: text for key, text in named.items() if key not in values}
+        named |= {key: options.text(value) for key, value in values.items()}
+        return dataclasses.replace(self, settings=tuple(settings.items()), name=options.call(keyword, named))
+
 
 @dataclass(frozen=True)
 class Labels:
@@ -70,7 +83,11 @@ class Labels:
 
 @dataclass(frozen=True)
 class TrialSpec:
-    """One training of one algorithm: everything that determines its result, and nothing else."""
+    """One training of one algorithm: everything that determines its result, and nothing else.
+
+    ``search`` says how the hyperparameters of the algorithm that are open are chosen, None if none is.  If ``held_out``
+    is not 0, that many of the ``n_train`` training points are the test data instead.
+    """
 
     algorithm: Choice
     model: Choice
@@ -79,11 +96,14 @@ class TrialSpec:
     z: int
     n_train: int
     seed: int
+    search: Search | None = None
+    held_out: int = 0
 
     @cached_property
     def identity(self) -> dict[str, object]:
         """The data whose hash is the trial's id."""
-        return {**self.task, "algorithm": self.algorithm.identity}
+        search = {"search": self.search.identity} if self.search is not None else {}
+        return {**self.task, "algorithm": self.algorithm.identity, **search}
 
     @cached_property
     def task(self) -> dict[str, object]:
@@ -95,7 +115,22 @@ class TrialSpec:
             "z": self.z,
             "n_train": self.n_train,
             "seed": self.seed,
+            **({"held_out": self.held_out} if self.held_out else {}),
         }
+
+    @cached_property
+    def cell(self) -> str:
+        """The id of all trials that differ in their seed alone."""
+        return dataclasses.replace(self, seed=0).id
+
+    def load_data(self) -> Data:
+        """The data that it is trained and evaluated on; raises DataError if they cannot be loaded."""
+        data = load_data(self.dataset, self.seed)
+        if not self.held_out:
+            return data
+        return data.validation(
+            self.n_train, self.held_out, seeds.generator("validation", self.dataset.identity, self.seed)
+        )
 
     @cached_property
     def id(self) -> str:
@@ -130,7 +165,8 @@ class TrialSpec:
             return Choice(PluginRef(**entry["plugin"]), settings, entry["name"], located)
 
         chosen = {name: choice(data[name]) for name in ("algorithm", "model", "decoder", "dataset")}
-        return cls(**{**data, **chosen})
+        search = Search.from_dict(data["search"]) if data.get("search") is not None else None
+        return cls(**{**data, **chosen, "search": search})
 
 
 def load_data(dataset: Choice, seed: int) -> Data:

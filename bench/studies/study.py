@@ -18,6 +18,8 @@ from bench.errors import DataError, OptionError, StoreError, UsageError, did_you
 from bench.studies import fields
 from bench.studies.spec import Choice, TrialSpec, load_data
 from bench.studies.toml import read_toml
+from bench.studies.tuning import Fixed, Protocol, Search
+from bench.training.candidates import candidates, is_open
 from bench.values.texts import quoted
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ class Study:
     split, and log p(x) is estimated on the first ``likelihood_points`` of the test data; the defaults keep evaluation
     below a quarter of a trial's time. ``likelihood_marks`` are numbers of training samples after which log p(x) is
     also estimated during training, on both splits (at the first evaluation mark that reaches each of them).
+    ``tune`` says how hyperparameters that are ``auto`` are chosen, once for all seeds of a cell: ``paper``, ``halving``
+    or ``fixed`` (not at all), with options in brackets (`bench.studies.tuning`).
 
     Numbers and lists may be written as on the command line ("3,10", "1e6"), and ``seeds`` 3 stands for 0, 1 and 2.
 
@@ -59,11 +63,13 @@ class Study:
     eval_points: int = 1000
     likelihood_points: int = 300
     likelihood_marks: tuple[int, ...] = ()
+    tune: str = "paper"
 
     def __post_init__(self) -> None:
         """Convert lists to tuples, and raise OptionError for values that no trial could use."""
         for name, value in fields.checked(vars(self)).items():
             object.__setattr__(self, name, value)
+        object.__setattr__(self, "tune", Protocol.parse(self.tune).name)
 
     # -- derived values --------------------------------------------------------------------------------------------
 
@@ -92,6 +98,7 @@ class Study:
         names = [choice.name for choice in algorithms]
         if len(set(names)) != len(names):
             raise OptionError(f"`algos` has two algorithms of the same name and options (got {', '.join(names)}).")
+        searches = [self._search(choice) for choice in algorithms]
         decoder = self._decoder(data)
         for n in self.n_train:
             if n > len(data.x_train):
@@ -99,12 +106,25 @@ class Study:
                     f"`n_train` must be at most {len(data.x_train)}, the training points of {self.dataset} (got {n})."
                 )
         return [
-            TrialSpec(algorithm, model, decoder, self.dataset_choice, z, n or len(data.x_train), seed)
+            TrialSpec(algorithm, model, decoder, self.dataset_choice, z, n or len(data.x_train), seed, search)
             for seed in self.seeds
             for n in self.n_train
             for z in self.z
-            for algorithm in algorithms
+            for algorithm, search in zip(algorithms, searches, strict=True)
         ]
+
+    def _search(self, algorithm: Choice) -> Search | None:
+        """How the open hyperparameters of an algorithm are chosen; raises OptionError if they cannot be."""
+        hyperparameters = algorithm.options()
+        if not is_open(hyperparameters):
+            return None
+        grid = candidates(hyperparameters)
+        if self.tune == Fixed.keyword:
+            raise OptionError(
+                f"`tune` is fixed, and {algorithm.name} leaves {', '.join(grid[0])} open: give "
+                f"{algorithm.plugin.name}[{','.join(f'{key}=...' for key in grid[0])}], or another --tune."
+            )
+        return Search(self.tune, tuple(tuple(candidate.items()) for candidate in grid))
 
     def _decoder(self, data: Data) -> Choice:
         """The observation model that was chosen or, by default, suits the data; refused if it cannot model them."""

@@ -1,4 +1,4 @@
-"""What a training costs: its clocks, and the choice of its step size.  Plain data, kept with every trial."""
+"""What a training costs: its clocks, and the choice of its hyperparameters.  Plain data, kept with every trial."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ class Clocks:
     """How far a training has come, on every clock.
 
     ``model_evaluations`` counts datapoints through the decoder, forward and backward one each.  ``train_seconds`` are
-    wall-clock seconds of updates alone (the choice of a step size included); ``eval_seconds`` are those of evaluation.
+    wall-clock seconds of updates alone (a choice of hyperparameters by `fit` included); ``eval_seconds`` are those of
+    evaluation.
     """
 
     samples: int = 0
@@ -23,7 +24,7 @@ class Clocks:
 
 @dataclass(frozen=True)
 class Tried:
-    """A candidate step size after its training samples: its objective in nats per datapoint, and what it cost."""
+    """A candidate after its training samples: its objective in nats per datapoint, and what it cost."""
 
     objective: float
     model_evaluations: int
@@ -32,10 +33,11 @@ class Tried:
 
 @dataclass(frozen=True)
 class Tuning:
-    """The chosen step size, and what choosing it cost: on the clocks, but not counted as training samples."""
+    """The chosen hyperparameters, and what choosing them cost: not counted as training samples."""
 
-    learning_rate: float
-    objectives: Mapping[str, float] = field(default_factory=dict)  # nats per datapoint, by candidate
+    chosen: Mapping[str, str]  # by name, as written on the command line
+    objectives: Mapping[str, float] = field(default_factory=dict)  # nats per datapoint, by candidate; -inf if it failed
+    seen: Mapping[str, int] = field(default_factory=dict)  # training samples after which that was, by candidate
     samples: int = 0  # of all candidates together
     model_evaluations: int = 0
     seconds: float = 0.0

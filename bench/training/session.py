@@ -16,6 +16,7 @@ from bench.devices import synchronised_clock
 from bench.errors import Diverged
 from bench.models.frozen import frozen
 from bench.training.beginning import begin
+from bench.training.candidates import TUNING_SAMPLES
 from bench.training.clocks import Clocks, Tried, Tuning
 from bench.training.divergence import divergence
 from bench.training.loop import Pause, train
@@ -67,21 +68,34 @@ class Session:
         self._now = synchronised_clock(problem.x.device)
         self._means = RunningMeans()
         self._levels: dict[int, float] = {}  # by samples: what divergence is noticed by
-        self._tried: dict[str, Tried] = {}  # candidates for the step size, until one is chosen
+        self._tried: dict[str, Tried] = {}  # candidates, until one is chosen
         self._has_begun = False
 
-    def begin(self, saved: Mapping[str, Any] | None = None, keep: Callable[[], object] = lambda: None) -> None:
-        """Set the learner up, with its step size chosen; or as it was when ``saved`` was the `state_dict`.
+    def begin(
+        self,
+        saved: Mapping[str, Any] | None = None,
+        keep: Callable[[], object] = lambda: None,
+        try_samples: int = TUNING_SAMPLES,
+    ) -> None:
+        """Set the learner up, with its open hyperparameters chosen; or as it was when ``saved`` was the `state_dict`.
 
-        ``keep`` is called whenever a part of the choice has been made, and may save the `state_dict`.
+        ``keep`` is called whenever a part of the choice has been made, and may save the `state_dict`.  Each candidate
+        is tried on ``try_samples`` training samples.
         """
         warm_up(self.problem.x.device)
         if saved is not None and saved["learner"] is not None:
             self._resume(saved)
         else:
-            self._tried = {rate: Tried(**each) for rate, each in (saved or {"tried": {}})["tried"].items()}
+            self._tried = {name: Tried(**each) for name, each in (saved or {"tried": {}})["tried"].items()}
             self.tuning = begin(
-                self.learner, self.problem, self.minibatches, self.noise, now=self._now, tried=self._tried, keep=keep
+                self.learner,
+                self.problem,
+                self.minibatches,
+                self.noise,
+                now=self._now,
+                tried=self._tried,
+                keep=keep,
+                num_samples=try_samples,
             )
             if self.tuning is not None:
                 self.clocks.model_evaluations = self.tuning.model_evaluations
@@ -91,15 +105,14 @@ class Session:
     def _resume(self, saved: Mapping[str, Any]) -> None:
         self.clocks, self._means = Clocks(**saved["clocks"]), RunningMeans(saved["means"])
         self.tuning, self._levels = Tuning(**saved["tuning"]) if saved["tuning"] else None, saved["levels"]
-        learning_rate = self.tuning.learning_rate if self.tuning else None
-        begin(self.learner, self.problem, self.minibatches, self.noise, learning_rate)
+        begin(self.learner, self.problem, self.minibatches, self.noise, self.tuning.chosen if self.tuning else None)
         self.learner.load_state_dict(saved["learner"])
 
     def state_dict(self) -> dict[str, object]:
         """All that going on needs, as a copy: nested dicts of tensors, numbers and texts."""
         return {
             "learner": self.learner.state_dict() if self._has_begun else None,
-            "tried": {} if self._has_begun else {rate: dataclasses.asdict(each) for rate, each in self._tried.items()},
+            "tried": {} if self._has_begun else {name: dataclasses.asdict(each) for name, each in self._tried.items()},
             "clocks": dataclasses.asdict(self.clocks),
             "tuning": dataclasses.asdict(self.tuning) if self.tuning else None,
             "means": dict(self._means.sums),

@@ -136,7 +136,7 @@ def test_workers_backends_and_order_do_not_change_a_result(
 
 def test_workers_are_where_the_caller_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In one process, as in a notebook, where joblib keeps the workers of the previous call."""
-    asked: dict[str, Any] = {"algos": "aevb[learning_rate=0.1]", "z": 2, "seeds": 1, "budget": 200}
+    asked: dict[str, Any] = {"algos": "aevb[learning_rate=0.02]", "z": 2, "seeds": 1, "budget": 200}
     asked |= {"dataset": "file[path=x.npy]", "likelihood": "importance[num_samples=5]", "likelihood_points": 5}
     for name in ("one", "two"):
         (tmp_path / name).mkdir()

@@ -42,7 +42,12 @@ TRIAL = TrialRecord(
     budget=20_000,
     clocks=Clocks(100, 1, 200, 0.5, 1.5),
     learning_rate=0.1,
-    tuning=Tuning(0.1, {"0.01": -20.0, "0.1": -math.inf}, 15_000, 30_000, 0.25),
+    tuning=Tuning(
+        {"learning_rate": "0.1"},
+        {"learning_rate=0.01": -20.0, "learning_rate=0.1": -math.inf},
+        {"learning_rate=0.01": 5000, "learning_rate=0.1": 5000},
+        *(15_000, 30_000, 0.25),
+    ),
     device="cpu",
     threads=1,
     jobs=2,
@@ -105,7 +110,7 @@ def test_a_folder_without_files_is_that_of_a_waiting_trial(folder: TrialFolder) 
         ({"status": "done", "threads": "2"}, "'2' is not of type int"),
         ({"status": "done", "threads": True}, "True is not of type int"),
         ({"status": "done", "thread": 2}, "unknown field 'thread'"),
-        ({"status": "done", "tuning": {}}, "missing 1 required positional argument: 'learning_rate'"),
+        ({"status": "done", "tuning": {}}, "missing 1 required positional argument: 'chosen'"),
     ],
 )
 def test_a_file_that_does_not_fit_is_one_message(folder: TrialFolder, content: dict[str, object], reason: str) -> None:

@@ -14,7 +14,7 @@ from bench.training.clocks import Clocks
 from bench.training.loop import next_mark, train
 from bench.training.minibatches import Minibatches
 from bench.training.problem import Batch, StepInfo
-from bench.training.tuning import choose_learning_rate
+from bench.training.tuning import try_candidates
 
 
 @dataclass
@@ -151,11 +151,14 @@ def test_pauses_come_in_between_when_patience_ends() -> None:
 @pytest.mark.parametrize("broken", [math.nan, math.inf, -1e9])
 def test_a_step_size_that_blows_up_is_not_chosen(broken: float) -> None:
     values = {0.01: -100.0, 0.02: -90.0, 0.1: broken}
-    tuning = choose_learning_rate(
-        tuple(values), lambda rate: Recorder(values[rate]), Minibatches(rows(1000), 100, 0), num_samples=1000
+    tuning = try_candidates(
+        [{"learning_rate": rate} for rate in values],
+        lambda candidate: Recorder(values[candidate["learning_rate"]]),
+        Minibatches(rows(1000), 100, 0),
+        num_samples=1000,
     )
-    assert tuning.learning_rate == 0.02
+    assert tuning.chosen == {"learning_rate": "0.02"}
     assert tuning.samples == 3000
     assert tuning.model_evaluations == 6000
-    assert tuning.objectives["0.02"] == pytest.approx(-90 + 8)  # mean of updates 6 to 10
+    assert tuning.objectives["learning_rate=0.02"] == pytest.approx(-90 + 8)  # mean of updates 6 to 10
     assert tuning.seconds > 0

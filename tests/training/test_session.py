@@ -14,9 +14,9 @@ from bench.algorithms.aevb import AEVB
 from bench.errors import Diverged, OptionError
 from bench.options import NoOptions
 from bench.training.beginning import begin
+from bench.training.candidates import candidates
 from bench.training.minibatches import Minibatches
 from bench.training.session import Followed, Session
-from bench.training.tuning import candidates
 
 
 def blobs(count: int = 60) -> Tensor:
@@ -173,7 +173,7 @@ def test_tuning_is_off_if_the_step_size_is_given() -> None:
 def test_a_step_size_without_candidates_is_one_message() -> None:
     with pytest.raises(OptionError, match="`learning_rate` of Undeclared is auto, but declares no candidates: declare"):
         WithUndeclared(2, model="mlp[hidden=5]", device="cpu").fit(blobs(), budget=100)
-    assert candidates(Rate()) == (0.05, 0.2)
+    assert candidates(Rate()) == [{"learning_rate": 0.05}, {"learning_rate": 0.2}]
 
 
 def test_an_optimiser_without_a_step_size_is_one_message() -> None:

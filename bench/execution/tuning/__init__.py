@@ -1,0 +1,1 @@
+"""The choice of open hyperparameters: once per cell, for all its seeds, by trials in a folder of their own."""

@@ -1,0 +1,74 @@
+"""Cells whose hyperparameters are open, and choices among their candidates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any, NamedTuple
+
+from bench.store.records import Status
+from bench.studies.spec import TrialSpec
+from bench.studies.tuning import Protocol
+from bench.training import candidates
+from bench.training.clocks import Tuning
+
+CUT_SHORT = (Status.TIMEOUT, Status.INTERRUPTED, Status.RUNNING, Status.WAITING)
+
+Candidate = dict[str, Any]  # values of the open hyperparameters, by name
+
+
+class Spent(NamedTuple):
+    """What a trial has cost, on the three clocks."""
+
+    samples: int
+    model_evaluations: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Cell:
+    """All trials of a study that differ in their seed alone, and among what there is to choose for them."""
+
+    trials: tuple[TrialSpec, ...]
+    protocol: Protocol
+    candidates: tuple[Candidate, ...]
+
+    @property
+    def id(self) -> str:
+        """See `TrialSpec.cell`."""
+        return self.trials[0].cell
+
+    def __str__(self) -> str:
+        """The cell's name in messages."""
+        spec = self.trials[0]
+        return f"{spec.algorithm.name} z={spec.z} n={spec.n_train}"
+
+    def choice(self, best: int, scores: Sequence[float], seen: Sequence[int], spent: Sequence[Spent]) -> Tuning:
+        """The choice of a candidate, with the score of each after the training samples that it has ``seen``."""
+        names = [candidates.name(candidate) for candidate in self.candidates]
+        return Tuning(
+            chosen=candidates.as_text(self.candidates[best]),
+            objectives=dict(zip(names, scores, strict=True)),
+            seen=dict(zip(names, seen, strict=True)),
+            samples=sum(each.samples for each in spent),
+            model_evaluations=sum(each.model_evaluations for each in spent),
+            seconds=sum(each.seconds for each in spent),
+        )
+
+
+def open_cells(specs: Sequence[TrialSpec], todo: Sequence[TrialSpec]) -> list[Cell]:
+    """The cells of ``specs`` whose hyperparameters are open and that have trials to do."""
+    cells = []
+    for due in dict.fromkeys(spec.cell for spec in todo):
+        trials = tuple(spec for spec in specs if spec.cell == due)
+        search = trials[0].search
+        if search is not None:
+            cells.append(Cell(trials, Protocol.parse(search.protocol), tuple(map(dict, search.candidates))))
+    return cells
+
+
+def mean_score(scores: Sequence[float]) -> float:
+    """Their mean; -inf if there is none, or a candidate failed with one of the seeds."""
+    return fmean(scores) if scores else -math.inf

@@ -1,0 +1,147 @@
+"""Runs the trials by which hyperparameters are chosen, those of all cells at once so that all workers are busy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from bench.execution import runner, staleness, standing
+from bench.execution.backend import Backend
+from bench.execution.execution import Execution
+from bench.execution.planning import Plan
+from bench.execution.tuning.cells import CUT_SHORT, Cell, Spent, mean_score, open_cells
+from bench.execution.tuning.halving import Race
+from bench.store import contents
+from bench.store.run_folder import Store
+from bench.studies.spec import TrialSpec
+from bench.studies.tuning import Halving, Paper
+from bench.training import candidates
+from bench.training.clocks import Tuning
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The choice for each cell that has trials to do and leaves hyperparameters open, by the cell's id.
+
+    ``new`` are those that were made now, with what the cell is called; ``cut_short`` are cells without a choice.
+    """
+
+    by_cell: dict[str, Tuning] = field(default_factory=dict)
+    new: list[tuple[Cell, Tuning]] = field(default_factory=list)
+    cut_short: list[Cell] = field(default_factory=list)
+
+
+def choose(plan: Plan, execution: Execution, backend: Backend, tried: Callable[[int, int], object]) -> Chosen:
+    """Make the choices that trials of their cell were not begun with yet; those stand, also for seeds added later.
+
+    ``tried`` is called as trials end, with how many of how many have; raises what `runner.run_tasks` does.
+    """
+    chosen, chooser = Chosen(), _Chooser(plan, execution, backend, tried)
+    missing = []
+    for cell in open_cells(plan.specs, plan.todo):
+        records = (contents.read(plan.store.trial(s.id)).record for s in cell.trials if s not in plan.stale)
+        earlier = next((record.tuning for record in records if record.tuning is not None), None)
+        if earlier is None:
+            missing.append(cell)
+        else:
+            chosen.by_cell[cell.id] = earlier
+    for cell, choice in chooser.choices(missing):
+        if choice is None:
+            chosen.cut_short.append(cell)
+        else:
+            chosen.by_cell[cell.id] = choice
+            chosen.new.append((cell, choice))
+    return chosen
+
+
+class _Chooser:
+    def __init__(self, plan: Plan, execution: Execution, backend: Backend, tried: Callable[[int, int], object]) -> None:
+        self.plan = plan
+        self.execution = execution
+        self.backend = backend
+        self.tried = tried
+        self.store: Store = plan.store.tuning
+
+    def choices(self, cells: Sequence[Cell]) -> Iterator[tuple[Cell, Tuning | None]]:
+        """The choice of each cell, None if it was cut short."""
+        yield from self.by_first_samples([(cell, cell.protocol) for cell in cells if isinstance(cell.protocol, Paper)])
+        yield from self.by_halving([Race(cell, cell.protocol) for cell in cells if isinstance(cell.protocol, Halving)])
+
+    def by_first_samples(self, cells: Sequence[tuple[Cell, Paper]]) -> Iterator[tuple[Cell, Tuning | None]]:
+        """By the mean objective over the seeds; one that fails has no say, since its trial will fail too."""
+        self.run(
+            [
+                self.task(spec, spec, try_samples=protocol.samples, estimators=())
+                for cell, protocol in cells
+                for spec in cell.trials
+            ]
+        )
+        for cell, protocol in cells:
+            records = [contents.read(self.store.trial(spec.id)).record for spec in cell.trials]
+            if any(record.status in CUT_SHORT for record in records):
+                yield cell, None
+                continue
+            made = [record.tuning for record in records if record.tuning is not None]
+            names = [candidates.name(candidate) for candidate in cell.candidates]
+            scores = [mean_score([each.objectives.get(name, -math.inf) for each in made]) for name in names]
+            best = max(range(len(scores)), key=lambda i: scores[i])
+            spent = [Spent(each.samples, each.model_evaluations, each.seconds) for each in made]
+            yield cell, cell.choice(best, scores, [protocol.samples] * len(scores), spent)
+
+    def by_halving(self, races: Sequence[Race]) -> Iterator[tuple[Cell, Tuning | None]]:
+        """Round by round."""
+        while any(race.is_on for race in races):
+            running = [race for race in races if race.is_on]
+            self.run([self.entry(race, spec) for race in running for spec in race.trials()])
+            for race in running:
+                race.end_round({spec: contents.read(self.store.trial(spec.id)) for spec in race.trials()})
+        for race in races:
+            yield race.cell, None if race.was_cut_short else race.choice()
+
+    def entry(self, race: Race, spec: TrialSpec) -> runner.Task:
+        """A trial of a race: only what its score needs is evaluated."""
+        like = race.cell.trials[0]
+        return self.task(
+            spec,
+            like,
+            budget=race.budget,
+            estimators=tuple(self.plan.estimators.of(like)[:1]),
+            likelihood_points=race.held_out,
+            eval_points=min(race.held_out, self.plan.study.eval_points),
+            likelihood_marks=(),
+            diagnose=False,
+        )
+
+    def task(self, spec: TrialSpec, like: TrialSpec, **changes: Any) -> runner.Task:
+        """A trial in the folder of the choices, run as the trial ``like`` of the plan but for these settings."""
+        settings = replace(runner.settings_of(self.plan, like, self.execution), **changes)
+        return runner.Task(self.store.path, spec, settings)
+
+    def run(self, tasks: Sequence[runner.Task]) -> None:
+        """Run what is not finished yet, or was made by other code or other data."""
+        todo = []
+        for task in tasks:
+            found = contents.read(task.folder, tensors=True)
+            if found.damage or staleness.changes({task.spec: found}, self.plan.data_version):
+                task.folder.clear()
+                todo.append(task)
+            elif not _is_finished(found, task):
+                todo.append(task)
+        ended: list[TrialSpec] = []
+
+        def count(spec: TrialSpec) -> None:
+            ended.append(spec)
+            self.tried(len(ended), len(todo))
+
+        if todo:
+            self.tried(0, len(todo))
+            runner.run_tasks(self.plan.store, todo, self.execution, self.backend, count)
+
+
+def _is_finished(found: contents.Contents, task: runner.Task) -> bool:
+    if task.settings.try_samples:
+        return found.record.status.is_finished
+    names = [estimator.name for estimator in task.settings.estimators]
+    return standing.is_finished(found, task.settings.budget, names)

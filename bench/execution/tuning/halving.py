@@ -1,0 +1,87 @@
+"""Successive halving among the candidates of a cell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+from bench.execution.tuning.cells import CUT_SHORT, Cell, Spent, mean_score
+from bench.store.contents import Contents
+from bench.store.records import Status
+from bench.studies.spec import TrialSpec
+from bench.studies.tuning import Halving
+from bench.training.clocks import Tuning
+
+SEED = 1_000_000_000  # the first tuning seed: far from those that people choose
+HELD_OUT = 5  # at most one in so many training points
+
+
+class Race:
+    """The candidates of a cell: all of them train, the better half goes on from its checkpoints, until two are left."""
+
+    def __init__(self, cell: Cell, protocol: Halving) -> None:
+        """Nothing is run yet."""
+        self.cell = cell
+        self.seeds = range(SEED, SEED + protocol.seeds)
+        self.rounds = protocol.rounds(len(cell.candidates))
+        self.held_out = max(1, min(protocol.points, cell.trials[0].n_train // HELD_OUT))
+        self.left = list(range(len(cell.candidates)))
+        self.scores = [-math.inf] * len(cell.candidates)
+        self.seen = [0] * len(cell.candidates)
+        self.spent: dict[TrialSpec, Spent] = {}
+        self.round = 0
+        self.was_cut_short = False
+
+    @property
+    def is_on(self) -> bool:
+        """Whether there is a round to run."""
+        return self.round < len(self.rounds) and not self.was_cut_short
+
+    @property
+    def budget(self) -> int:
+        """How many training samples a candidate has seen at the end of this round."""
+        return self.rounds[self.round][1]
+
+    def trials(self) -> list[TrialSpec]:
+        """Those of this round: each candidate that is left, with each tuning seed."""
+        return [self.trial(candidate, seed) for candidate in self.left for seed in self.seeds]
+
+    def trial(self, candidate: int, seed: int) -> TrialSpec:
+        """An ordinary trial, but that a part of its training data is held out."""
+        spec = self.cell.trials[0]
+        algorithm = spec.algorithm.with_values(self.cell.candidates[candidate])
+        return replace(spec, algorithm=algorithm, seed=seed, search=None, held_out=self.held_out)
+
+    def end_round(self, found: Mapping[TrialSpec, Contents]) -> None:
+        """Score the candidates by what the trials of this round hold, and keep the better half for the next."""
+        self.was_cut_short = any(each.record.status in CUT_SHORT for each in found.values())
+        for candidate in self.left:
+            ended = {spec: found[spec] for spec in (self.trial(candidate, seed) for seed in self.seeds)}
+            self.scores[candidate] = mean_score([_score(each) for each in ended.values()])
+            self.seen[candidate] = self.budget
+            self.spent |= {spec: _spent(each) for spec, each in ended.items()}
+        self.round += 1
+        if self.round < len(self.rounds):
+            best = sorted(self.left, key=lambda candidate: -self.scores[candidate])
+            self.left = sorted(best[: self.rounds[self.round][0]])
+
+    def choice(self) -> Tuning:
+        """The best of the last round."""
+        best = max(self.left, key=lambda candidate: self.scores[candidate])
+        return self.cell.choice(best, self.scores, self.seen, list(self.spent.values()))
+
+
+def _score(found: Contents) -> float:
+    """log p(x) of the held-out points or, without an estimate, its bound: nats per datapoint, -inf if it failed."""
+    if found.record.status is not Status.DONE:
+        return -math.inf
+    estimates = [each.log_likelihood for each in found.estimates if not each.num_failed]
+    bounds = [row.elbo_test for row in found.trace if row.elbo_test is not None]
+    score = next(iter([*estimates, *bounds[::-1]]), -math.inf)
+    return score if math.isfinite(score) else -math.inf
+
+
+def _spent(found: Contents) -> Spent:
+    clocks = found.record.clocks
+    return Spent(clocks.samples, clocks.model_evaluations, clocks.train_seconds) if clocks else Spent(0, 0, 0.0)

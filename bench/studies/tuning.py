@@ -1,0 +1,117 @@
+"""How the hyperparameters that a study leaves open (``auto``) are chosen: once per cell, for all its seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from bench import options
+from bench.errors import OptionError, did_you_mean
+from bench.options import option
+from bench.training.candidates import TUNING_SAMPLES
+from bench.values.texts import quoted
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A way to choose; its fields are its options."""
+
+    keyword: ClassVar[str]
+
+    @classmethod
+    def parse(cls, text: str) -> Protocol:
+        """Read ``paper``, ``fixed`` or ``halving[samples=2e5]``; raises OptionError for anything else.
+
+        >>> Protocol.parse("halving[seeds=3]")
+        Halving(samples=200000, seeds=3, points=200)
+        """
+        keyword, settings = options.parse_call(text)
+        kinds = {kind.keyword: kind for kind in (Paper, Halving, Fixed)}
+        if keyword not in kinds:
+            raise OptionError(
+                f"`tune` is the name of a protocol, with its options in brackets (got {quoted(text)})."
+                f"{did_you_mean(keyword, kinds)}"
+            )
+        return options.build(kinds[keyword], settings, keyword)
+
+    @property
+    def name(self) -> str:
+        """As it is written on the command line, with the options that differ from their defaults."""
+        return options.call_name(self.keyword, self)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """All that determines what is chosen, besides the candidates."""
+        return {"name": self.keyword, "options": options.as_dict(self)}
+
+
+@dataclass(frozen=True)
+class Paper(Protocol):
+    """The candidate with the best objective on the first training samples, averaged over the seeds of the cell.
+
+    Source: Kingma & Welling 2014, section 5.
+    """
+
+    keyword = "paper"
+    samples: int = option(TUNING_SAMPLES, "training samples per candidate and seed", unit="samples", minimum=1)
+
+
+@dataclass(frozen=True)
+class Halving(Protocol):
+    """Successive halving: train all candidates, keep the better half, train these on; on held-out training data.
+
+    Candidates are compared by log p(x) of training points that they are not trained on, with seeds of their own.
+    Every algorithm has the same number of training samples for all its candidates together.
+    Source: Jamieson & Talwalkar 2016, algorithm 1.
+    """
+
+    keyword = "halving"
+    samples: int = option(
+        200_000, "training samples of all candidates together, per tuning seed", unit="samples", minimum=100
+    )
+    seeds: int = option(2, "tuning seeds, none of which is a trial's", unit="seeds", minimum=1, maximum=100)
+    points: int = option(200, "held-out training points that candidates are scored on", unit="datapoints", minimum=2)
+
+    def rounds(self, num_candidates: int) -> list[tuple[int, int]]:
+        """How many candidates are left in each round, and how many training samples each has seen at its end.
+
+        A round doubles the samples of those that are left; all together use `samples` at most.
+
+        >>> Halving(samples=200_000).rounds(3), Halving(samples=200_000).rounds(8)
+        ([(3, 40000), (2, 80000)], [(8, 12500), (4, 25000), (2, 50000)])
+        """
+        left = [num_candidates]
+        while left[-1] > 2:
+            left.append((left[-1] + 1) // 2)
+        cost = left[0] + sum(count * 2 ** (i - 1) for i, count in enumerate(left) if i > 0)  # in units of the first
+        return [(count, max(1, self.samples // cost) * 2**i) for i, count in enumerate(left)]
+
+
+@dataclass(frozen=True)
+class Fixed(Protocol):
+    """Nothing is chosen: every hyperparameter has to be given."""
+
+    keyword = "fixed"
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is still to be chosen for a trial: how, and among which ``candidates``, each as names and values."""
+
+    protocol: str
+    candidates: tuple[tuple[tuple[str, Any], ...], ...]
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Everything that determines what is chosen, besides the trial's own identity."""
+        return {
+            "protocol": Protocol.parse(self.protocol).identity,
+            "candidates": [dict(each) for each in self.candidates],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Search:
+        """The inverse of `dataclasses.asdict`, after JSON."""
+        candidates = tuple(tuple((str(key), value) for key, value in each) for each in data["candidates"])
+        return cls(str(data["protocol"]), candidates)

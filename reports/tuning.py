@@ -1,0 +1,51 @@
+"""How the hyperparameters of each algorithm were chosen, and what that cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from bench.report import Table
+from bench.reporting.tables import formatting
+
+if TYPE_CHECKING:
+    from bench.results.frames import Results
+
+CELL = ["dataset", "n_train", "z", "algorithm"]
+
+
+class Tuning(Table):
+    """The candidates for each algorithm's open hyperparameters, with the score by which one was chosen.
+
+    One row per algorithm, latent size and candidate.  A score is after ``score_samples`` training samples.
+    """
+
+    printed = False
+
+    def table(self, results: Results) -> pd.DataFrame:
+        """Scores are in nats per datapoint, -inf for one that failed; costs are those of all together."""
+        rows = results.tuning.drop_duplicates([*CELL, "candidate"])
+        return rows.drop(columns=["trial", "seed"]).reset_index(drop=True)
+
+    def display(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Rounded."""
+        return pd.DataFrame(
+            [
+                {
+                    "data set": row["dataset"],
+                    "training points": str(row["n_train"]),
+                    "z": str(row["z"]),
+                    "algorithm": row["algorithm"],
+                    "tuned by": row["tune"],
+                    "candidate": row["candidate"],
+                    "score (nats)": formatting.number(row["score"]),
+                    "after samples": formatting.count(row["score_samples"]),
+                    "chosen": "yes" if row["chosen"] else "",
+                    "samples of all": formatting.count(row["tuning_samples"]),
+                    "model evaluations of all": formatting.count(row["tuning_model_evaluations"]),
+                    "seconds of all": formatting.number(row["tuning_seconds"]),
+                }
+                for _, row in table.iterrows()
+            ]
+        )

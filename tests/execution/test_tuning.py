@@ -1,0 +1,187 @@
+"""Open hyperparameters are chosen once per cell, for all its seeds, and never by test data."""
+
+from __future__ import annotations
+
+import json
+import math
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import bench
+from bench.execution.execution import Execution
+from bench.results.frames import Results
+from bench.store import contents
+from bench.store.contents import Contents
+from bench.store.run_folder import Store
+from bench.studies.tuning import Halving, Protocol
+
+PLUGINS = Path(__file__).parent.parent / "plugins"
+UNDECIDED, BLOBS = str(PLUGINS / "undecided.py"), str(PLUGINS / "blobs.py")
+HERE = Execution(backend="sequential", device="cpu")
+QUICK: dict[str, Any] = {
+    "dataset": BLOBS,
+    "z": 2,
+    "hidden": 8,
+    "budget": 400,
+    "likelihood": "importance[num_samples=20]",
+    "likelihood_points": 20,
+}
+
+
+def run(out: Path, **asked: object) -> Results:
+    return bench.run(out=out, execution=HERE, quiet=True, **{**QUICK, **asked})
+
+
+def tuning_trials(results: Results) -> list[Contents]:
+    folders = Store(results.path).tuning.path.joinpath("trials").iterdir()
+    return [contents.read(Store(results.path).tuning.trial(folder.name)) for folder in sorted(folders)]
+
+
+def test_the_paper_s_choice_is_that_of_all_seeds_together(tmp_path: Path) -> None:
+    """A level of 2 costs every seed 1; one that is right for a half of the seeds costs the others 4."""
+    results = run(tmp_path / "run", algos=UNDECIDED, seeds=6)
+    alone = [each.record.tuning for each in tuning_trials(results)]
+    assert {each.chosen["level"] for each in alone if each is not None} == {"1", "3"}, "otherwise nothing is shown"
+    assert results.trials["chosen"].tolist() == ["level=2"] * 6
+    assert results.trials["tune"].tolist() == ["paper"] * 6
+    assert results.trials["tuning_samples"].tolist() == [6 * 3 * 5000] * 6
+    objectives = bench.load(results.path).trace.groupby("seed")["objective"].last()
+    assert set(objectives) == {-1.0}
+
+
+def test_a_choice_stands_for_seeds_that_are_added_later(tmp_path: Path) -> None:
+    first = run(tmp_path / "run", algos=UNDECIDED, seeds=[0])
+    (level,) = first.trials["chosen"]
+    before = sorted(folder.name for folder in (first.path / "tuning" / "trials").iterdir())
+    later = run(tmp_path / "run", algos=UNDECIDED, seeds=6)
+    assert later.trials["chosen"].tolist() == [level] * 6
+    assert sorted(folder.name for folder in (first.path / "tuning" / "trials").iterdir()) == before
+
+
+@pytest.mark.parametrize("num_candidates", range(2, 20))
+def test_halving_spends_what_it_may_and_no_more(num_candidates: int) -> None:
+    rounds = Halving(samples=100_000).rounds(num_candidates)
+    counts, samples = zip(*rounds, strict=True)
+    assert counts[0] == num_candidates
+    assert counts[-1] == 2
+    for (more, earlier), (fewer, later) in pairwise(rounds):
+        assert (fewer, later) == (math.ceil(more / 2), 2 * earlier)
+    spent = sum(count * (now - before) for (count, now), before in zip(rounds, (0, *samples), strict=False))
+    assert 0.9 * 100_000 < spent <= 100_000
+
+
+@pytest.fixture(scope="module")
+def halved(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """Two algorithms whose best step size is the largest candidate: after so few samples, more is better."""
+    algos = ["aevb[batch_size=20]", "wakesleep[batch_size=20,optimiser=adam]"]
+    asked = {"algos": algos, "seeds": 3, "tune": "halving[samples=6000,points=30]", "z": [1, 2]}
+    return run(tmp_path_factory.mktemp("halved") / "run", **asked)
+
+
+def test_halving_chooses_for_a_cell_what_trained_best_on_held_out_data(halved: Results) -> None:
+    assert (halved.trials["status"] == "done").all()
+    assert halved.trials.groupby(["algorithm", "z"])["chosen"].nunique().tolist() == [1] * 4
+    assert set(halved.trials["chosen"]) == {"learning_rate=0.1", "learning_rate=0.003"}
+    assert (halved.trials["learning_rate"] == [float(text.partition("=")[2]) for text in halved.trials["chosen"]]).all()
+    assert set(halved.trials["tune"]) == {"halving[samples=6000,points=30]"}
+
+
+def test_halving_gives_every_algorithm_the_same_samples(halved: Results) -> None:
+    """Two seeds: three candidates for 1200 samples each, two of them for 1200 more."""
+    assert set(halved.trials["tuning_samples"]) == {2 * (3 * 1200 + 2 * 1200)}
+    for each in (Store(halved.path).trial(trial).read_status().tuning for trial in halved.trials["trial"]):
+        assert each is not None
+        assert sorted(each.seen.values()) == [1200, 2400, 2400]
+        best, *_ = sorted(each.objectives, key=lambda name: -each.objectives[name])
+        assert best == f"learning_rate={each.chosen['learning_rate']}"
+        (least,) = [name for name, seen in each.seen.items() if seen == 1200]
+        assert each.objectives[least] == min(each.objectives.values())
+
+
+def test_halving_scores_are_estimates_on_training_points_that_were_held_out(halved: Results) -> None:
+    """The mean over the tuning seeds of what the trials of a candidate estimated; no test point is seen."""
+    trials = tuning_trials(halved)
+    seeds = {each.spec.seed for each in trials if each.spec is not None}
+    assert seeds.isdisjoint(halved.trials["seed"])
+    assert len(seeds) == 2
+    for each in trials:
+        assert each.spec is not None
+        data, whole = each.spec.load_data(), bench.Study(dataset=BLOBS).load_data(each.spec.seed)
+        assert (len(data.x_train), len(data.x_test)) == (170, 30)
+        assert torch.equal(torch.cat([data.x_train, data.x_test]), whole.x_train)
+        assert [(e.split, e.num_points) for e in each.estimates] == [("test", 30)]
+    first = Store(halved.path).trial(halved.trials["trial"].iloc[0])
+    spec, tuning = first.read_spec(), first.read_status().tuning
+    assert tuning is not None
+    estimates: dict[float, list[float]] = {}
+    for each in trials:
+        assert each.spec is not None
+        if (each.spec.algorithm.plugin, each.spec.z) == (spec.algorithm.plugin, spec.z):
+            rate = dict(each.spec.algorithm.settings)["learning_rate"]
+            estimates.setdefault(rate, []).append(each.estimates[0].log_likelihood)
+    expected = {f"learning_rate={rate:g}": sum(values) / 2 for rate, values in estimates.items()}
+    assert tuning.objectives == pytest.approx(expected)
+
+
+def test_a_second_time_there_is_nothing_to_choose(halved: Results) -> None:
+    folder = halved.path / "tuning" / "trials"
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.json")}
+    asked = {"algos": ["aevb[batch_size=20]", "wakesleep[batch_size=20,optimiser=adam]"], "seeds": 3, "z": [1, 2]}
+    again = run(halved.path, **asked, tune="halving[samples=6000,points=30]")
+    assert again.trials["chosen"].tolist() == halved.trials["chosen"].tolist()
+    assert before == {path: path.stat().st_mtime_ns for path in folder.rglob("*.json")}
+
+
+def test_a_candidate_that_diverges_is_not_chosen(tmp_path: Path) -> None:
+    """An algorithm whose largest candidate blows up at once, and whose smallest learns nothing."""
+    plugin = tmp_path / "extreme.py"
+    plugin.write_text(
+        "from dataclasses import dataclass\nfrom typing import Literal\n"
+        "from bench import option\nfrom bench.algorithms.aevb import AEVB, AEVBHyperparameters\n\n"
+        "@dataclass(frozen=True)\nclass Options(AEVBHyperparameters):\n"
+        "    learning_rate: float | Literal['auto'] = option('auto', 'step', candidates=(1e6, 1e-6, 0.1))\n\n"
+        "class Extreme(AEVB):\n    '''AEVB.'''\n\n    Options = Options\n"
+    )
+    results = run(tmp_path / "run", algos=str(plugin), seeds=1, tune="halving[samples=5000,seeds=1]")
+    (tuning,) = [Store(results.path).trial(trial).read_status().tuning for trial in results.trials["trial"]]
+    assert tuning is not None
+    assert tuning.chosen == {"learning_rate": "0.1"}
+    assert tuning.objectives["learning_rate=1e+06"] == -math.inf
+    assert results.trials["status"].tolist() == ["done"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "halfing",
+            "`tune` is the name of a protocol, with its options in brackets (got 'halfing'). Did you mean",
+        ),
+        ("halving[samples=1]", "`samples` of halving must be an integer of at least 100 (got '1')"),
+        ("paper[seeds=2]", "paper has no option 'seeds'"),
+    ],
+)
+def test_protocols_that_are_none_are_one_message(text: str, words: str) -> None:
+    with pytest.raises(bench.errors.OptionError) as refused:
+        Protocol.parse(text)
+    assert words in str(refused.value)
+
+
+def test_fixed_chooses_nothing(tmp_path: Path) -> None:
+    with pytest.raises(
+        bench.errors.OptionError, match=r"`tune` is fixed, and aevb leaves learning_rate open: give aevb\["
+    ):
+        run(tmp_path / "run", algos="aevb", tune="fixed")
+    assert not (tmp_path / "run").exists()
+    results = run(tmp_path / "run", algos="aevb[learning_rate=0.1]", tune="fixed", seeds=1)
+    assert results.trials["tune"].tolist() == ["given"]
+    assert not (tmp_path / "run" / "tuning").exists()
+
+
+def test_what_is_kept_of_a_choice_can_be_read_as_json(halved: Results) -> None:
+    status = json.loads((halved.path / "trials" / halved.trials["trial"].iloc[0] / "status.json").read_text())
+    assert set(status["tuning"]) == {"chosen", "objectives", "seen", "samples", "model_evaluations", "seconds"}
