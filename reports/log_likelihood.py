@@ -77,6 +77,8 @@ def _row(seeds: pd.DataFrame, estimates: pd.DataFrame) -> dict[str, object]:
         "samples_max": float(ended_well["samples"].max()),
         "num_points": float(rows["num_points"].max()),
         "pixels": _texts(seeds["pixels"]),
+        "tune": _texts(seeds["tune"]),
+        "chosen": _texts(seeds["chosen"]),
         "warnings": formatting.warnings(rows["warnings"]),
     }
 
@@ -117,5 +119,6 @@ def _shown(row: pd.Series) -> dict[str, str]:
         "train bound (nats)": formatting.number(row["elbo_train"]),
         "samples": samples[0] if samples[0] == samples[1] else " to ".join(samples),
         "pixels": row["pixels"] or formatting.MISSING,
+        "tuned by": row["tune"] or formatting.MISSING,
         "warnings": row["warnings"],
     }

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 COLUMNS = [
     *("dataset", "n_train", "z", "algorithm", "seed", "status", "reason", "samples", "train_seconds", "eval_seconds"),
-    *("learning_rate", "model", "decoder", "pixels", "device", "threads", "jobs", "cpu_share", "machine", "processor"),
-    *("python", "torch", "data_version", "trial"),
+    *("learning_rate", "tune", "chosen", "model", "decoder", "pixels", "device", "threads", "jobs", "cpu_share"),
+    *("machine", "processor", "python", "torch", "data_version", "trial"),
 ]
 HEADINGS = {
     "dataset": "data set",

@@ -74,7 +74,7 @@ def summarise(results: Results, console: Console) -> None:
     for _, trial in trials[trials["status"] != Status.DONE].iterrows():
         label = f"{trial['algorithm']} z={trial['z']} n={trial['n_train']} seed={trial['seed']}"
         _print(console, f"{trial['status']}: {label}: {trial['reason']}", style="yellow")
-    for text in [*caveats.warnings(results), *caveats.stale(results)]:
+    for text in [*caveats.warnings(results), *caveats.tuning(results), *caveats.stale(results)]:
         _print(console, f"Warning: {text}", style="yellow")
 
 

@@ -42,6 +42,16 @@ def stale(results: Results) -> list[str]:
     return [sentences]
 
 
+def tuning(results: Results) -> list[str]:
+    """A sentence if algorithms were not tuned in the same way; nothing if they were."""
+    ways = results.trials.groupby("algorithm", sort=False)["tune"].unique().map(lambda each: ", ".join(sorted(each)))
+    if ways.nunique() <= 1:
+        return []
+    names = {way: ", ".join(group.index) for way, group in ways.groupby(ways, sort=False)}
+    listed = "; ".join(f"{who}: {way}" for way, who in names.items())
+    return [f"Algorithms were tuned in different ways ({listed}), and a difference may be due to that."]
+
+
 def _warnings(frame: pd.DataFrame, column: str, keys: list[str]) -> Iterator[str]:
     warned = frame[frame[column].fillna("") != ""]
     for (algorithm, z, *estimator), group in warned.groupby(keys, sort=False):
