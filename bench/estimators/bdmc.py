@@ -19,7 +19,7 @@ from bench.options import option
 
 # Transitions by which the chains of a datapoint separate from the one exact draw of its posterior.  They leave the
 # posterior invariant, so that every chain still begins at an exact draw.
-NUM_SEPARATING = 10
+NUM_SEPARATING = 20
 
 
 @dataclass(frozen=True)
@@ -91,20 +91,27 @@ def simulate(model: LatentVariableModel, num_points: int, generator: torch.Gener
         return z, torch.where(sound.unsqueeze(-1), x, torch.nan)
 
 
-def _with_upper(lower: Estimate, upper: Tensor, standard_errors: Tensor) -> Estimate:
-    """The lower bounds, with the upper bounds [N] and the gaps.
+def error_of_upper(gap: Tensor, lower_errors: Tensor, upper_errors: Tensor) -> float:
+    """The standard error of the mean upper bound, from the gaps and the errors of both bounds, each [N] and finite.
 
-    ``upper_se`` is the Monte Carlo error of the reverse chains, ``gap_se`` the standard error of a mean over
-    datapoints.
+    The chains of a datapoint begin at one exact draw, so that the spread of their weights shows only part of the error.
+    All of it is in the spread of the gap over datapoints, together with the error of the lower bound.
     """
+    count = len(gap)
+    own, of_lower = (float(errors.square().sum()) / count**2 for errors in (upper_errors, lower_errors))
+    of_gap = float(gap.var()) / count if count > 1 else 0.0
+    return math.hypot(math.sqrt(max(own, of_gap - of_lower)), 0.5 * own * count)
+
+
+def _with_upper(lower: Estimate, upper: Tensor, standard_errors: Tensor) -> Estimate:
+    """The lower bounds, with the upper bounds [N] and the gaps; ``gap_se`` is the error of a mean over datapoints."""
     gap = upper - lower.log_likelihoods
     both = torch.isfinite(gap)
-    count = max(1, int(both.sum()))
     summary = {
         "upper": float(upper[both].mean()),
-        "upper_se": float(standard_errors[both].square().sum().sqrt()) / count,
+        "upper_se": error_of_upper(gap[both], lower.standard_errors[both], standard_errors[both]),
         "gap": float(gap[both].mean()),
-        "gap_se": float(gap[both].std()) / math.sqrt(count),
+        "gap_se": float(gap[both].std()) / math.sqrt(max(1, int(both.sum()))),
     }
     return Estimate(
         log_likelihoods=lower.log_likelihoods,

@@ -13,12 +13,13 @@ from bench.likelihood.blocks import blocks
 from bench.likelihood.bridge import stuck_warnings
 from bench.likelihood.full_gaussian import fit_moments
 from bench.likelihood.weights import LOOSE_ERRORS, LOOSE_NATS
+from bench.mcmc.mixing import mixing
 from bench.mcmc.posterior import Samples, sample_posterior
 from bench.models.latent import LatentVariableModel
 from bench.options import option
 
-# Batches of successive values for the standard error: few and long, since a chain's values are correlated.
-NUM_BATCHES = 5
+# Chains of one datapoint that have a larger R-hat are in different places.
+LARGEST_R_HAT = 1.2
 
 # The paper's own limit (appendix D).
 LARGEST_LATENT_SIZE = 5
@@ -32,8 +33,12 @@ class HMCOptions:
     """Options of the `hmc` estimator."""
 
     num_samples: int = option(
-        50, "draws that the density is fitted to, and as many again that are averaged", unit="samples", minimum=10
+        50,
+        "draws per chain that the density is fitted to, and as many again that are averaged",
+        unit="samples",
+        minimum=10,
     )
+    num_chains: int = option(4, "chains per datapoint", unit="chains", minimum=1)
     num_warmup: int = option(50, "steps that adapt the step size and are discarded", unit="steps", minimum=1)
     num_leapfrog: int = option(4, "leapfrog steps from one draw to the next", unit="steps", minimum=1)
 
@@ -55,17 +60,17 @@ class HMC(Estimator):
 
     def log_likelihood(self, model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Estimate:
         """See `Estimator.log_likelihood`."""
-        runs = [self._run(model, block, generator) for block in blocks(x)]
-        estimates = [_reciprocal(run, self.options.num_samples) for run in runs]
-        log_likelihoods, standard_errors = (torch.cat(parts) for parts in zip(*estimates, strict=True))
-        acceptance = torch.cat([run.acceptance for run in runs])
-        divergences = torch.cat([run.divergences for run in runs])
+        runs = [self._run(model, block, generator) for block in blocks(x, self.options.num_chains)]
+        results = [_reciprocal(run, self.options) for run in runs]
+        log_likelihoods, standard_errors, r_hat = (torch.cat(parts) for parts in zip(*results, strict=True))
+        acceptance = torch.cat([run.acceptance.view(self.options.num_chains, -1).mean(0) for run in runs])
+        divergences = torch.cat([run.divergences.view(self.options.num_chains, -1).sum(0) for run in runs])
         return Estimate(
             log_likelihoods=log_likelihoods,
             standard_errors=standard_errors,
             bias="upward",
             model_evaluations=sum(run.model_evaluations for run in runs),
-            diagnostics={"acceptance": acceptance, "divergences": divergences},
+            diagnostics={"acceptance": acceptance, "divergences": divergences, "r_hat": r_hat},
             summary={
                 "acceptance": float(acceptance.mean()),
                 "divergences": float(divergences.sum()),
@@ -73,18 +78,19 @@ class HMC(Estimator):
             },
             warnings=(
                 *_unsuited(model.latent_size),
-                *_few(self.options.num_samples, model.latent_size),
+                *_few(self.options.num_samples * self.options.num_chains, model.latent_size),
                 *_high(standard_errors),
                 *_diverged(divergences),
+                *_apart(r_hat),
                 *stuck_warnings(acceptance),
             ),
         )
 
     def _run(self, model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Samples:
-        """One chain, whose first half the density will be fitted to and whose second half is averaged."""
+        """Chains [S, C N, d]: the density will be fitted to their first halves, and averaged over their second ones."""
         return sample_posterior(
             model,
-            x,
+            x.repeat(self.options.num_chains, 1),
             generator,
             num_warmup=self.options.num_warmup,
             num_samples=2 * self.options.num_samples,
@@ -92,26 +98,29 @@ class HMC(Estimator):
         )
 
 
-def _reciprocal(run: Samples, num_samples: int) -> tuple[Tensor, Tensor]:
-    """log p(x) and its standard error, each [N], from a chain of ``2 * num_samples`` states."""
-    q = fit_moments(run.z[:num_samples])
-    log_ratio = q.log_prob(run.z[num_samples:].double()) - run.log_joint[num_samples:].double()  # [L, N]
-    return math.log(num_samples) - log_ratio.logsumexp(0), batch_jackknife(log_ratio)
+def _reciprocal(run: Samples, options: HMCOptions) -> tuple[Tensor, Tensor, Tensor]:
+    """log p(x), its standard error and the largest R-hat, each [N], from chains of ``2 * num_samples`` states."""
+    z, log_joint = (part.unflatten(1, (options.num_chains, -1)) for part in (run.z.double(), run.log_joint.double()))
+    z_fit, z_new = z.split(options.num_samples)  # [L, C, N, d] each
+    q = fit_moments(z_fit.flatten(0, 1))
+    log_ratio = q.log_prob(z_new) - log_joint[options.num_samples :]  # [L, C, N]
+    log_likelihoods = -(log_ratio.flatten(0, 1).logsumexp(0) - math.log(log_ratio[..., 0].numel()))
+    ratio = mixing((log_ratio + log_likelihoods).exp())  # of mean 1, so that the error is that of the logarithm
+    variance = ratio.variance * ratio.autocorrelation_time / log_ratio[..., 0].numel()
+    return log_likelihoods, variance.sqrt(), mixing(z_new).r_hat.amax(-1)
 
 
-def batch_jackknife(log_values: Tensor) -> Tensor:
-    """The standard error of ``log mean exp(log_values)`` over the first axis, an autocorrelated chain: [L, N] -> [N].
-
-    The mean is recomputed without each of NUM_BATCHES batches of successive values.  About 10 % too small at L = 50,
-    right at L = 200 (measured against repeated runs).  Source: Kuensch 1989, "The jackknife and the bootstrap for
-    general stationary observations".
-    """
-    length = len(log_values) // NUM_BATCHES
-    batches = log_values[len(log_values) - NUM_BATCHES * length :].unflatten(0, (NUM_BATCHES, length)).logsumexp(1)
-    others = ~torch.eye(NUM_BATCHES, dtype=torch.bool, device=batches.device)
-    without = torch.stack([batches[kept].logsumexp(0) for kept in others])
-    deviations: Tensor = without.std(0)
-    return deviations * ((NUM_BATCHES - 1) / math.sqrt(NUM_BATCHES))
+def _apart(r_hat: Tensor) -> tuple[str, ...]:
+    """The warning about chains that stay in different places."""
+    apart = int((r_hat > LARGEST_R_HAT).sum())
+    if not apart:
+        return ()
+    warning = (
+        f"The chains of {apart} of {len(r_hat)} datapoints stay in different places (R-hat above {LARGEST_R_HAT}), "
+        "probably modes of p(z|x), and those of other datapoints may have missed some: trust neither the estimates nor "
+        "their standard errors. Use importance or ais."
+    )
+    return (warning,)
 
 
 def _unsuited(latent_size: int) -> tuple[str, ...]:

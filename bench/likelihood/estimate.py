@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
@@ -58,9 +59,15 @@ class Estimate:
 
     @property
     def standard_error(self) -> float:
-        """Monte Carlo standard error of the mean, nats per datapoint (datapoints have independent draws)."""
+        """Monte Carlo standard error of the mean, nats per datapoint (datapoints have independent draws).
+
+        It includes the distance that the estimator expects between its mean and log p(x), ``summary["looseness"]``:
+        with many datapoints, that of a bound exceeds the noise.
+        """
         errors = self.standard_errors[self.finite].double()
-        return float(errors.square().sum().sqrt() / len(errors)) if len(errors) else float("nan")
+        if not len(errors):
+            return math.nan
+        return math.hypot(float(errors.square().sum().sqrt() / len(errors)), self.summary.get("looseness", 0.0))
 
 
 def flaw(estimate: object, num_points: int | None) -> str:

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+
+from bench.likelihood.jackknife import log_mean_error
 
 # A datapoint with fewer effective samples cannot be trusted; if more than this share are, there is a warning.
 FEW_SAMPLES = 10
 FEW_SHARE = 0.01
 
-# With a larger shape of the generalised Pareto tail, the mean of the weights converges too slowly to be trusted
-# (Vehtari et al. 2024).  The estimate of the shape is noisy (about 0.15), so a few datapoints beyond it mean nothing.
+# Beyond this shape of the generalised Pareto tail, no number of samples makes the mean of the weights trustworthy; see
+# `highest_pareto_k` for few samples.  The estimate of the shape is noisy (about 0.15), so a few datapoints beyond it
+# mean nothing.
 HIGH_PARETO_K = 0.7
 HEAVY_SHARE = 0.05
 
 # Fewer weights in the tail say nothing about its shape.
 SHORTEST_TAIL = 20
+
+# With fewer weights per datapoint, the standard error of a single datapoint is itself too uncertain: a t distribution
+# with 6 degrees of freedom has a root mean square of 1.22.
+FEWEST_WEIGHTS = 8
 
 # A bound is called loose if it lies lower by more than this many of its standard errors and this many nats.
 LOOSE_ERRORS, LOOSE_NATS = 2.0, 0.01
@@ -30,7 +37,7 @@ class Weighed:
     """The result of K importance weights for each of N datapoints."""
 
     log_mean: Tensor  # [N] log (1/K) sum_k w_k, nats
-    standard_error: Tensor  # [N] of log_mean, by the delta method
+    standard_error: Tensor  # [N] of log_mean, by the delta method, or by the jackknife if there are few
     effective: Tensor  # [N] effective sample size, (sum w)^2 / sum w^2
     pareto_k: Tensor  # [N] shape of the tail of the weights; NaN if there are too few
     num_samples: int
@@ -47,6 +54,11 @@ class Weighed:
         )
 
     @property
+    def highest_pareto_k(self) -> float:
+        """The shape of the tail up to which this many weights can be trusted."""
+        return highest_pareto_k(self.num_samples)
+
+    @property
     def looseness(self) -> float:
         """How far below log p(x) the mean over datapoints is expected to lie, in nats.
 
@@ -61,7 +73,7 @@ class Weighed:
         finite = torch.isfinite(self.log_mean)
         summary = {"effective_sample_size": float(self.effective[finite].median()) if finite.any() else math.nan}
         if not self.pareto_k[finite].isnan().all():
-            summary["heavy_tails"] = float((self.pareto_k[finite] > HIGH_PARETO_K).double().mean())
+            summary["heavy_tails"] = float((self.pareto_k[finite] > self.highest_pareto_k).double().mean())
         return {**summary, "looseness": self.looseness}
 
     def warnings(self, remedy: str) -> tuple[str, ...]:
@@ -71,7 +83,7 @@ class Weighed:
         least = max(2.0, min(FEW_SAMPLES, 0.5 * self.num_samples))  # 2 samples are never enough
         few, heavy = (
             int((self.effective[finite] <= least * (1 - 1e-9)).sum()),
-            int((self.pareto_k[finite] > HIGH_PARETO_K).sum()),
+            int((self.pareto_k[finite] > self.highest_pareto_k).sum()),
         )
         if few > FEW_SHARE * count:
             warnings.append(
@@ -81,7 +93,12 @@ class Weighed:
         if heavy > HEAVY_SHARE * count:
             warnings.append(
                 f"{heavy} of {count} datapoints ({heavy / count:.0%}) have weights with a heavy tail (Pareto k above "
-                f"{HIGH_PARETO_K}): their estimates may be too low. {remedy}"
+                f"{self.highest_pareto_k:.2g}): their estimates may be too low. {remedy}"
+            )
+        if self.num_samples < FEWEST_WEIGHTS:
+            warnings.append(
+                f"{self.num_samples} weights per datapoint are too few to know their spread: do not trust the standard "
+                f"errors of single datapoints. Use at least {FEWEST_WEIGHTS}."
             )
         error = float(self.standard_error[finite].square().sum().sqrt()) / max(count, 1)
         if not warnings and self.looseness > max(LOOSE_NATS, LOOSE_ERRORS * error):
@@ -128,6 +145,28 @@ class Weights:
             pareto_k=pareto_k(self.longest),
             num_samples=self.num_samples,
         )
+
+
+def weighed_chains(log_weights: Tensor, num_first: int = 0) -> Weighed:
+    """The result of the log weights [K, N] of few chains, whose errors are the jackknife's.
+
+    The first ``num_first`` chains are a stratum of their own: see `log_mean_error`.
+    """
+    weights = Weights(*log_weights.shape[:1], log_weights[0])
+    weights.add(log_weights)
+    return replace(weights.weighed(), standard_error=log_mean_error(log_weights, num_first))
+
+
+def highest_pareto_k(num_samples: int) -> float:
+    """The largest Pareto k at which the mean of S weights can be trusted, ``min(1 - 1 / log10 S, 0.7)``.
+
+    At a larger k, S is too small for the central limit theorem; 0.7 is reached with 2155 samples.
+    Source: Vehtari et al. 2024, "Pareto smoothed importance sampling", section 3.2.4.
+
+    >>> highest_pareto_k(100), round(highest_pareto_k(500), 3), highest_pareto_k(5000)
+    (0.5, 0.629, 0.7)
+    """
+    return min(1 - 1 / math.log10(num_samples), HIGH_PARETO_K) if num_samples > 1 else HIGH_PARETO_K
 
 
 def pareto_k(log_weights: Tensor) -> Tensor:

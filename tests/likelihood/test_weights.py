@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from bench import seeds
-from bench.likelihood.weights import Weights, pareto_k
+from bench.likelihood.weights import Weights, highest_pareto_k, pareto_k
 
 
 def weighed(log_weights: torch.Tensor, chunk: int = 10_000) -> Weights:
@@ -70,7 +70,7 @@ def test_a_loose_bound_says_how_loose() -> None:
     assert found.looseness == pytest.approx(off, rel=0.3)
     error = float(found.standard_error.square().sum().sqrt()) / 5000
     assert off > 3 * error
-    assert not found.warnings("")  # 0.004 nats do not matter
+    assert not any("nats too low" in text for text in found.warnings(""))  # 0.004 nats do not matter
     few = weighed(1.5 * log_w[:20]).weighed()
     assert any("nats too low" in text or "effective sample size" in text for text in few.warnings(""))
 
@@ -87,3 +87,30 @@ def test_two_samples_are_never_enough_to_believe() -> None:
     draws = torch.randn(2, 50, generator=seeds.generator("test-two-weights"), dtype=torch.float64)
     weights = weighed(draws * 5).weighed()
     assert any("effective sample size below 2" in text for text in weights.warnings("Raise num_samples."))
+
+
+@pytest.mark.parametrize(
+    ("num_samples", "limit"),
+    # the formula by hand, for S a power of 10; and `good_k` of arviz-stats 0.8.0 for the others
+    [(10, 0.0), (100, 1 / 2), (1000, 2 / 3), (10_000, 0.7), (500, 0.6294882868674145), (2154, 0.69999), (2155, 0.7)],
+)
+def test_few_samples_are_held_to_a_lower_shape_of_the_tail(num_samples: int, limit: float) -> None:
+    assert highest_pareto_k(num_samples) == pytest.approx(limit, abs=1e-5)
+
+
+def test_the_same_tail_is_too_heavy_for_few_samples_only() -> None:
+    """A Pareto tail of shape 0.62: above the limit of 200 samples, 0.57, and below that of 5000, 0.7."""
+    for num_samples, few in ((200, True), (5000, False)):
+        uniform = torch.rand(num_samples, 300, generator=seeds.generator("test-limit"), dtype=torch.float64)
+        found = weighed(-0.62 * uniform.log()).weighed()
+        expected = float((found.pareto_k > (0.5654 if few else 0.7)).double().mean())
+        assert found.summary()["heavy_tails"] == pytest.approx(expected)
+        assert (expected > 0.5) == few
+    warned = weighed(-0.62 * torch.rand(200, 300, generator=seeds.generator("test-limit")).log()).weighed().warnings("")
+    assert any("Pareto k above 0.57" in text for text in warned)
+
+
+def test_fewer_than_eight_weights_are_too_few_for_an_error_of_a_datapoint() -> None:
+    draws = 0.1 * torch.randn(8, 50, generator=seeds.generator("test-eight"), dtype=torch.float64)
+    assert weighed(draws).weighed().warnings("") == ()
+    assert any("too few to know their spread" in text for text in weighed(draws[:7]).weighed().warnings(""))

@@ -1,0 +1,217 @@
+"""Measures whether standard errors are what repeated runs vary by: prints docs/standard_errors.md (`make validation`).
+
+Every estimator is applied 200 times to the same datapoints of a model whose log p(x) is known. The exit code is 1 if a
+standard error is too small or too large and the estimate does not warn of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from bench import seeds
+from bench.estimators.bdmc import error_of_upper, simulate
+from bench.likelihood.estimate import Estimate
+from bench.models.latent import LatentVariableModel
+from bench.studies.spec import Choice, load_data
+
+LOWEST, HIGHEST = 0.9, 1.2  # root mean square of standardised errors that is called right
+NOISE = 2.0  # by how many standard deviations of the measurement itself it may lie outside
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much work to do, and with which estimators."""
+
+    repeats: int
+    points: int
+    budget: int
+    latent_sizes: tuple[int, ...]
+    algorithms: tuple[str, ...]
+    estimators: tuple[str, ...]
+
+
+SIZES = {
+    "full": Size(
+        200,
+        20,
+        200_000,
+        (2, 5, 20),
+        ("aevb[learning_rate=0.1]", "mcem[learning_rate=0.1]"),
+        (
+            "importance",
+            "importance[proposal=variational]",
+            "importance[proposal=encoder]",
+            "hmc",
+            "ais",
+            "ais[start=encoder]",
+            "ais[start=prior,num_steps=300]",
+            "bdmc",
+        ),
+    ),
+    "smoke": Size(200, 5, 20_000, (2,), (), ("importance", "hmc", "ais[num_steps=50]", "bdmc[num_steps=50]")),
+}
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Root mean squares of standardised errors: 1 if the standard errors are right."""
+
+    of_mean: float  # of the mean over datapoints
+    of_points: float  # of single datapoints
+    spread: float  # standard deviation of the mean between runs, nats
+    error: float  # the standard error that a run states, nats
+    warnings: tuple[str, ...]
+
+    def is_broken(self, repeats: int) -> bool:
+        """Whether it is wrong by more than the noise of the measurement."""
+        noise = NOISE / math.sqrt(2 * repeats)
+        within = LOWEST * (1 - noise) <= self.of_mean <= HIGHEST * (1 + noise)
+        return not (self.warnings or within)
+
+
+def coverage(estimate: Estimate, truth: Tensor, repeats: int) -> Coverage:
+    """The coverage of ``repeats`` runs on N datapoints, given as one estimate of ``repeats * N`` rows."""
+    off = (estimate.log_likelihoods.double() - truth).view(repeats, -1)
+    errors = estimate.standard_errors.double().view(repeats, -1)
+    sign = -1 if estimate.bias == "upward" else 1
+    runs = [
+        Estimate(row, error, estimate.bias, 0, summary={"looseness": sign * float(0.5 * error.square().mean())})
+        for row, error in zip(off, errors, strict=True)
+    ]
+    return covered(off, errors, torch.tensor([run.standard_error for run in runs]), estimate.warnings)
+
+
+def coverage_of_upper(estimate: Estimate, truth: Tensor, repeats: int) -> Coverage:
+    """The same for the upper bounds of bidirectional Monte Carlo."""
+    upper, errors, gap = (
+        estimate.diagnostics[name].double().view(repeats, -1) for name in ("upper", "upper_standard_error", "gap")
+    )
+    lower_errors = estimate.standard_errors.double().view(repeats, -1)
+    stated = [error_of_upper(*run) for run in zip(gap, lower_errors, errors, strict=True)]
+    return covered(upper - truth.view(repeats, -1), errors, torch.tensor(stated), estimate.warnings)
+
+
+def covered(off: Tensor, errors: Tensor, stated: Tensor, warnings: tuple[str, ...]) -> Coverage:
+    """From the distances from the truth [R, N], the errors of datapoints [R, N] and of the mean [R]."""
+    means = off.mean(1)
+    return Coverage(
+        of_mean=float((means / stated).square().mean().sqrt()),
+        of_points=float((off / errors).square().mean().sqrt()),
+        spread=float(means.std()),
+        error=float(stated.square().mean().sqrt()),
+        warnings=warnings,
+    )
+
+
+def measured(
+    text: str, model: LatentVariableModel, x: Tensor, exactly: Callable[[Tensor], Tensor], repeats: int
+) -> dict[str, Coverage]:
+    """The coverage of the estimator that ``text`` names; `bdmc` draws its own datapoints, and has two bounds."""
+    choice = Choice.parse("estimator", text)
+    generator = seeds.generator("standard-errors", text)
+    if not text.startswith("bdmc"):
+        estimate: Estimate = choice.create().estimate(model, x.repeat(repeats, 1), generator)
+        return {text: coverage(estimate, exactly(x).repeat(repeats), repeats)}
+    settings = {**dict(choice.settings), "num_points": repeats * len(x)}
+    simulating = Choice.parse("estimator", f"bdmc[{','.join(f'{key}={value}' for key, value in settings.items())}]")
+    estimate = simulating.create().estimate(model, x, generator)
+    drawn = simulate(model, repeats * len(x), torch.Generator().manual_seed(estimate.seed))[1]  # it draws them first
+    truth = exactly(drawn)
+    return {
+        f"{text}, lower": coverage(estimate, truth, repeats),
+        f"{text}, upper": coverage_of_upper(estimate, truth, repeats),
+    }
+
+
+def models(size: Size) -> list[tuple[str, LatentVariableModel, Tensor, str]]:
+    """Names of models, the models, their test points, and the estimator that gives the truth."""
+    made = []
+    for z in size.latent_sizes:
+        data = Choice.parse("dataset", f"ppca[rank={z},pixels=40]")
+        drawn = data.create().load(seeds.generator("data", data.identity, 0))
+        choice = Choice.parse("algorithm", "aevb[learning_rate=0.02]")
+        trained = choice.create(z, model="linear", decoder="gaussian", device="cpu").fit(drawn.x_train, size.budget)
+        made.append((f"`ppca`, z = {z}, exact", trained.model, drawn.x_test[: size.points], "exact"))
+    for algorithm in size.algorithms:
+        digits = load_data(Choice.parse("dataset", "digits"), 0)
+        choice = Choice.parse("algorithm", algorithm)
+        trained = choice.create(2, model="mlp[hidden=100]", decoder="bernoulli", device="cpu").fit(
+            digits.x_train, size.budget
+        )
+        title = f"`digits`, z = 2, `{algorithm}`, quadrature"
+        made.append((title, trained.model, digits.x_test[: size.points], "quadrature"))
+    return made
+
+
+def table(size: Size, title: str, model: LatentVariableModel, x: Tensor, truth: str) -> tuple[list[str], list[str]]:
+    """The lines of a table, and the claims that did not hold."""
+
+    def exactly(points: Tensor) -> Tensor:
+        estimator = Choice.parse("estimator", truth).create()
+        values: Tensor = estimator.estimate(model, points, seeds.generator("truth")).log_likelihoods
+        return values.double()
+
+    rows, broken = [], []
+    for text in size.estimators:
+        if model.encoder is None and "encoder" in text:
+            continue
+        for name, each in measured(text, model, x, exactly, size.repeats).items():
+            rows.append(
+                {
+                    "estimator": f"`{name}`",
+                    "rms of the mean's z": f"{each.of_mean:.2f}",
+                    "rms of datapoints' z": f"{each.of_points:.2f}",
+                    "spread of the mean": f"{each.spread:.4f}",
+                    "its stated error": f"{each.error:.4f}",
+                    "warnings": " ".join(each.warnings),
+                }
+            )
+            if each.is_broken(size.repeats):
+                broken.append(f"{title}: {name}: {each.of_mean:.2f}")
+        print(f"{title}: {text}", file=sys.stderr)  # noqa: T201
+    lines = [f"## {title}", "", pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True), ""]
+    return lines, broken
+
+
+def introduction(size: Size) -> str:
+    """What the numbers are."""
+    return (
+        f"Printed by `make validation`. Each estimator is applied {size.repeats} times to the same {size.points} "
+        "datapoints (`bdmc` draws new ones each time). z is the distance from the truth in standard errors; its root "
+        "mean square (rms) is 1 if they are right. *The mean's z* is that of the mean over datapoints, with the error "
+        "stated beside it, which includes the expected bias. The command fails if it is not between "
+        f"{LOWEST} and {HIGHEST}, give or take {NOISE:g} standard deviations of the measurement, without a warning. "
+        "*Datapoints' z* is that of single datapoints: each of their standard errors comes from few skewed weights and "
+        "varies, so that theirs is somewhat above 1."
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the page; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", choices=SIZES, default="full")
+    size, started = SIZES[parser.parse_args(arguments).size], time.perf_counter()
+    lines = ["# Coverage of the standard errors", "", introduction(size), ""]
+    broken = []
+    for title, model, x, truth in models(size):
+        more, wrong = table(size, title, model, x, truth)
+        lines += more
+        broken += wrong
+    lines.append(f"Made in {(time.perf_counter() - started) / 60:.0f} minutes.")
+    print("\n".join(lines))  # noqa: T201
+    for claim in broken:
+        print(f"FAILED {claim}", file=sys.stderr)  # noqa: T201
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
