@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from bench import seeds
-from bench.estimators.bdmc import error_of_upper, simulate
+from bench.likelihood.bidirectional import error_of_upper, simulate
 from bench.likelihood.estimate import Estimate
 from bench.models.latent import LatentVariableModel
 from bench.studies.spec import Choice, load_data

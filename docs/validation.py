@@ -19,7 +19,7 @@ import torch
 
 from bench import plugins, seeds
 from bench.algorithm import Algorithm
-from bench.estimators.bdmc import simulate
+from bench.likelihood.bidirectional import simulate
 from bench.likelihood.estimate import Estimate
 from bench.models.latent import LatentVariableModel
 from bench.studies.spec import Choice, load_data

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from bench.estimator import Estimate, Estimator
-from bench.likelihood.blocks import blocks
-from bench.likelihood.bridge import Bridge, BridgeOptions, estimate, start_refusal
-from bench.likelihood.weights import Weighed
-from bench.mcmc import hmc
+from bench.likelihood import steps
+from bench.likelihood.bidirectional import Sandwich, sandwich, simulate
+from bench.likelihood.bridge import BridgeOptions, estimate, start_refusal
 from bench.models.latent import LatentVariableModel
 from bench.options import option
-
-# Transitions by which the chains of a datapoint separate from the one exact draw of its posterior.  They leave the
-# posterior invariant, so that every chain still begins at an exact draw.
-NUM_SEPARATING = 20
 
 
 @dataclass(frozen=True)
@@ -34,8 +29,10 @@ class BDMC(Estimator):
 
     Forward chains give a lower bound; chains run back from the z that each x was drawn with, an exact draw of its
     posterior, give an upper bound.  Their gap bounds the error of both, and shows how far `ais` with the same options
-    can be trusted on this model.  It says nothing about x, since the data are drawn from the model.
-    Cost: twice that of `ais`.  Source: Grosse et al. 2015; Wu et al. 2017, section 3.2.
+    can be trusted on this model; datapoints with a wide gap are counted in a warning.  It says nothing about x, since
+    the data are drawn from the model.  With ``num_steps=auto`` it is doubled from 50 until the mean gap is within
+    ``tolerance``.  Cost: twice that of `ais`; with auto, of all numbers of steps tried together.
+    Source: Grosse et al. 2015; Wu et al. 2017, section 3.2.
 
     >>> BDMC(num_points=20).options.num_points
     20
@@ -51,74 +48,39 @@ class BDMC(Estimator):
 
     def log_likelihood(self, model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Estimate:
         """See `Estimator.log_likelihood`; x is not used: the data are drawn from the model."""
-        truth, simulated = simulate(model, self.options.num_points, generator)
-        parts = blocks(simulated, self.options.num_chains)
-        lower, upper, runs, cost = [], [], [], 0
-        for block, z in zip(parts, truth.split(len(parts[0])), strict=True):
-            bridge = Bridge(self.options, model, block, generator)
-            weighed, run = bridge.forward()
-            lower.append(weighed)
-            runs.append(run)
-            upper.append(bridge.reverse(self._separated(bridge, z))[0])
-            cost += bridge.model_evaluations
-        above = Weighed.cat(upper)
-        result = estimate(Weighed.cat(lower), tuple(runs), cost)
-        return _with_upper(result, -above.log_mean, above.standard_error)
-
-    def _separated(self, bridge: Bridge, z: Tensor) -> Tensor:
-        """C exact draws from each posterior [C, N, d], given one [N, d]."""
-        num_chains, num_leapfrog = self.options.num_chains, self.options.num_leapfrog
-        state = hmc.init(bridge.path.log_joint, z.expand(num_chains, *z.shape).contiguous())
-        step_size = bridge.step_sizes[-1].expand(state.log_density.shape)
-        for _ in range(NUM_SEPARATING):
-            varied = hmc.jittered(step_size, 0.5, bridge.generator)
-            state, _ = hmc.step(bridge.path.log_joint, state, varied, num_leapfrog, bridge.generator)
-        bridge.model_evaluations += (2 + 2 * num_leapfrog * NUM_SEPARATING) * num_chains * len(z)
-        return state.z
+        drawn = simulate(model, self.options.num_points, generator)
+        if isinstance(self.options.num_steps, int):
+            return _estimate(sandwich(self.options, self.options.num_steps, model, drawn, generator))
+        spent = 0
+        for num_steps in steps.candidates(self.options):
+            found = sandwich(self.options, num_steps, model, drawn, generator)
+            spent += found.model_evaluations
+            if enough := steps.is_enough(self.options, found):
+                break
+        result = _estimate(found)
+        return replace(
+            result,
+            model_evaluations=spent,
+            summary={**result.summary, "num_steps": float(num_steps)},
+            warnings=(*result.warnings, *(() if enough else steps.shortfall(self.options, num_steps, found))),
+        )
 
 
-def simulate(model: LatentVariableModel, num_points: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Draws (z, x) ~ p(z) p(x|z), [num_points, d] and [num_points, D]: z is an exact draw of the posterior of its x.
-
-    x is NaN if the decoder outputs no finite number for z.  Raises ValueError if it does for none.
-    """
-    with torch.no_grad():
-        z = model.sample_prior(num_points, generator)
-        sound = torch.isfinite(model.decoder.mean(z)).all(-1)
-        if not sound.any():
-            raise ValueError("the model's decoder gives no finite E[x|z] for any draw from its prior.")
-        x = model.decoder.sample(torch.where(sound.unsqueeze(-1), z, z[sound][:1]), generator)
-        return z, torch.where(sound.unsqueeze(-1), x, torch.nan)
-
-
-def error_of_upper(gap: Tensor, lower_errors: Tensor, upper_errors: Tensor) -> float:
-    """The standard error of the mean upper bound, from the gaps and the errors of both bounds, each [N] and finite.
-
-    The chains of a datapoint begin at one exact draw, so that the spread of their weights shows only part of the error.
-    All of it is in the spread of the gap over datapoints, together with the error of the lower bound.
-    """
-    count = len(gap)
-    own, of_lower = (float(errors.square().sum()) / count**2 for errors in (upper_errors, lower_errors))
-    of_gap = float(gap.var()) / count if count > 1 else 0.0
-    return math.hypot(math.sqrt(max(own, of_gap - of_lower)), 0.5 * own * count)
-
-
-def _with_upper(lower: Estimate, upper: Tensor, standard_errors: Tensor) -> Estimate:
-    """The lower bounds, with the upper bounds [N] and the gaps; ``gap_se`` is the error of a mean over datapoints."""
-    gap = upper - lower.log_likelihoods
+def _estimate(found: Sandwich) -> Estimate:
+    """The lower bounds, with the upper bounds and the gaps; ``gap_se`` is the error of a mean over datapoints."""
+    lower = estimate(found.lower, found.runs, found.model_evaluations)
+    upper, gap = -found.upper.log_mean, found.gap
     both = torch.isfinite(gap)
     summary = {
         "upper": float(upper[both].mean()),
-        "upper_se": error_of_upper(gap[both], lower.standard_errors[both], standard_errors[both]),
-        "gap": float(gap[both].mean()),
+        "upper_se": found.upper_error(),
+        "gap": found.mean_gap,
         "gap_se": float(gap[both].std()) / math.sqrt(max(1, int(both.sum()))),
     }
-    return Estimate(
-        log_likelihoods=lower.log_likelihoods,
-        standard_errors=lower.standard_errors,
-        bias="lower",
-        model_evaluations=lower.model_evaluations,
-        diagnostics={**lower.diagnostics, "upper": upper, "upper_standard_error": standard_errors, "gap": gap},
+    bounds = {"upper": upper, "upper_standard_error": found.upper.standard_error, "gap": gap}
+    return replace(
+        lower,
+        diagnostics={**lower.diagnostics, **bounds},
         summary={**summary, **lower.summary},
-        warnings=lower.warnings,
+        warnings=(*lower.warnings, *found.warnings("Raise num_steps.")),
     )

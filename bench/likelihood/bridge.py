@@ -28,12 +28,21 @@ FIT_CHAINS = 4
 class BridgeOptions:
     """Options of annealed chains."""
 
-    num_steps: int = option(100, "distributions from the start to the posterior (T)", unit="steps", minimum=3)
+    num_steps: int | Literal["auto"] = option(
+        100, "distributions from the start to the posterior (T); auto doubles them as needed", unit="steps", minimum=3
+    )
     num_chains: int = option(16, "chains per datapoint, whose weights are averaged", unit="chains", minimum=2)
     num_leapfrog: int = option(5, "leapfrog steps of the move at each distribution", unit="steps", minimum=1)
     start: Literal["fitted", "encoder", "prior"] = option(
         "fitted", "where chains begin: a Student t fitted to Hamiltonian Monte Carlo, the encoder, or the prior"
     )
+    tolerance: float = option(
+        0.1,
+        "with num_steps=auto: the largest mean gap between both bounds on simulated data",
+        unit="nats",
+        above=0,
+    )
+    most_steps: int = option(3200, "with num_steps=auto: the largest number of steps to try", unit="steps", minimum=3)
 
 
 def start_refusal(estimator: str, options: BridgeOptions, model: LatentVariableModel) -> str:
@@ -50,9 +59,14 @@ class Bridge:
     """Chains between a starting distribution and the posterior of each row of one block x [N, D]."""
 
     def __init__(
-        self, options: BridgeOptions, model: LatentVariableModel, x: Tensor, generator: torch.Generator
+        self,
+        options: BridgeOptions,
+        num_steps: int,
+        model: LatentVariableModel,
+        x: Tensor,
+        generator: torch.Generator,
     ) -> None:
-        """Fits the starting distribution, and tunes the step sizes in a pilot run."""
+        """Fits the starting distribution, and tunes the step sizes for ``num_steps`` in a pilot run."""
         self.options = options
         self.model = model
         self.x = x
@@ -60,8 +74,8 @@ class Bridge:
         self.model_evaluations = 0
         self.start = self._start()
         self.path = Path(Differentiated(self.start.log_prob), LogPosterior(model, x))
-        self.schedule = sigmoidal_schedule(options.num_steps)
-        self.step_sizes, cost = pilot(self.path, self._draw(), options.num_steps, options.num_leapfrog, generator)
+        self.schedule = sigmoidal_schedule(num_steps)
+        self.step_sizes, cost = pilot(self.path, self._draw(), num_steps, options.num_leapfrog, generator)
         self.model_evaluations += cost * options.num_chains * len(x)
 
     def forward(self) -> tuple[Weighed, Annealed]:

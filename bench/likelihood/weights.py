@@ -152,7 +152,7 @@ def weighed_chains(log_weights: Tensor, num_first: int = 0) -> Weighed:
 
     The first ``num_first`` chains are a stratum of their own: see `log_mean_error`.
     """
-    weights = Weights(*log_weights.shape[:1], log_weights[0])
+    weights = Weights(len(log_weights), log_weights[0])
     weights.add(log_weights)
     return replace(weights.weighed(), standard_error=log_mean_error(log_weights, num_first))
 
