@@ -14,6 +14,7 @@ from bench.execution import interruption
 from bench.execution.backend import Backend, Outcome, Workers
 from bench.plugins import PluginRef
 from bench.process import state as process_state
+from bench.studies.spec import Choice
 
 TaskT = TypeVar("TaskT")
 ResultT = TypeVar("ResultT")
@@ -33,7 +34,16 @@ class Code:
     def parse(cls, kind: str, text: str) -> Code:
         """Without importing anything; raises what `plugins.resolve` does."""
         plugin, settings = plugins.resolve(kind, text)
-        return cls(plugin, plugin.source != "shipped" or any(".py" in value for value in settings.values()))
+        return cls._with(plugin, settings.values())
+
+    @classmethod
+    def of(cls, choice: Choice) -> Code:
+        """That of a plugin with its options."""
+        return cls._with(choice.plugin, [value for _, value in choice.settings])
+
+    @classmethod
+    def _with(cls, plugin: PluginRef, settings: Iterable[object]) -> Code:
+        return cls(plugin, plugin.source != "shipped" or any(".py" in str(value) for value in settings))
 
 
 def call(

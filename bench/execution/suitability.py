@@ -43,7 +43,7 @@ def check_suitability(
     Raises OptionError if an estimator cannot be used on any algorithm.
     """
     kinds = list(dict.fromkeys(map(_kind, specs)))
-    code = [Code(choice.plugin, choice.plugin.source != "shipped") for choice in estimators]
+    code = map(Code.of, estimators)
     choosy = foreign.call(_choosy, estimators, code, backend, workers, doing="create the estimators")
     offers = [_Offer(kind, choosy) for kind in kinds] if choosy else []
     outcomes = backend.run(_answer, offers, replace(workers, time_limit=PATIENCE))

@@ -68,10 +68,8 @@ class DataFacts:
 
 def data_facts(dataset: Choice, seed: int, backend: Backend, workers: Workers) -> DataFacts:
     """The facts of the data of a seed; raises UsageError if they cannot be loaded."""
-    texts = [str(value) for _, value in dataset.settings]
-    code = Code(dataset.plugin, dataset.plugin.source != "shipped" or any(".py" in text for text in texts))
     doing = f"load the data set {quoted(dataset.name)}"
-    return foreign.call(_data_facts, (dataset, seed), [code], backend, workers, doing=doing)
+    return foreign.call(_data_facts, (dataset, seed), [Code.of(dataset)], backend, workers, doing=doing)
 
 
 def _data_facts(task: tuple[Choice, int]) -> DataFacts:
