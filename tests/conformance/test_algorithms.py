@@ -15,6 +15,7 @@ from bench.algorithm import Algorithm
 from bench.plugins import PluginRef
 from bench.store.trial_folder import TrialFolder
 from bench.training.beginning import begin
+from bench.training.candidates import candidates
 from bench.training.clocks import Clocks
 from bench.training.loop import train
 from bench.training.minibatches import Minibatches
@@ -48,7 +49,7 @@ def begun(
     algorithm: Algorithm = plugin.load()(Z, model="mlp[hidden=8]", device="cpu", **settings)
     minibatches = Minibatches(x, 20 if algorithm.batch_size else None, seed)
     problem = Problem(x, Z, algorithm.architecture, "bernoulli", seed=seed)
-    begin(algorithm, problem, minibatches, noise=seed, learning_rate=0.1)
+    begin(algorithm, problem, minibatches, noise=seed, chosen=candidates(algorithm.hyperparameters)[-1])
     return algorithm, minibatches
 
 
@@ -172,7 +173,7 @@ def test_creates_nothing_on_a_default_device(plugin: PluginRef) -> None:
     stream = torch.Generator().manual_seed(0)
     with torch.device("meta"):
         problem = Problem(x, Z, algorithm.architecture, "bernoulli")
-        begin(algorithm, problem, Minibatches(x, 20, 0), noise=0, learning_rate=0.1)
+        begin(algorithm, problem, Minibatches(x, 20, 0), noise=0, chosen=candidates(algorithm.hyperparameters)[-1])
         algorithm.setup(problem, stream)
         for _ in range(3):
             info = algorithm.step(batch)

@@ -10,6 +10,7 @@ import torch
 from bench import plugins, seeds
 from bench.algorithm import Algorithm
 from bench.training.beginning import begin
+from bench.training.candidates import candidates
 from bench.training.minibatches import Minibatches
 from bench.training.problem import Problem
 
@@ -30,7 +31,7 @@ def begun(
     algorithm: Algorithm = plugins.find("algorithm")[name].load()(z, model=model, device="cpu")
     minibatches = Minibatches(x, algorithm.batch_size, 0)
     problem = Problem(x, z, algorithm.architecture, decoder)
-    begin(algorithm, problem, minibatches, noise=0, learning_rate=0.01)
+    begin(algorithm, problem, minibatches, noise=0, chosen=candidates(algorithm.hyperparameters)[0])
     return algorithm, minibatches
 
 
