@@ -11,6 +11,7 @@ from bench.errors import OptionError
 from bench.execution.execution import Execution
 from bench.process.state import preserved
 from bench.store import study_folder
+from bench.studies.fields import ALL
 from bench.values.numerals import whole_number
 from bench.values.paths import user_path
 from bench.values.texts import quoted
@@ -26,7 +27,7 @@ def estimate(
     run: str | PathLike[str],
     likelihood: str | Sequence[str] = (),
     *,
-    points: int = 0,
+    points: int | Literal["all"] | None = None,
     split: Literal["test", "train"] = "test",
     execution: Execution | None = None,
     quiet: bool = False,
@@ -35,7 +36,8 @@ def estimate(
     """Estimate log p(x) of the models that a run has trained, with other estimators or on more datapoints.
 
     ``likelihood`` names estimators (``"ais,importance[num_samples=5000]"``), by default those of the run; ``points``
-    is how many datapoints of the ``split`` to take, from the first on, by default as many as the run did.  The new
+    is how many datapoints of the ``split`` to take, or ``"all"``, by default as many as the run did; a larger number
+    keeps those of a smaller one.  The new
     estimates appear in ``bench.load(run).likelihoods`` beside the others; only one of the same name is replaced.
     What is known already is not estimated again.  Models and estimators that need a plugin's file are left out, unless
     you name the estimator here or ``trust`` the files that the folder names.  Unless ``quiet``, each new estimate is
@@ -59,11 +61,7 @@ def estimate(
     execution = arguments.where(execution)
     folders = study_folder.find(user_path("run", run))
     names = arguments.names("likelihood", likelihood) if likelihood else ()
-    num_points = whole_number(points)
-    if num_points is None or num_points < 0:
-        raise OptionError(
-            f"`points` must be an integer of at least 1, or 0 for those of the run (got {quoted(points)})."
-        )
+    num_points = _number_of_points(points)
     arguments.one_of("split", split, ("test", "train"))
     count = sum(1 for folder in folders for _ in folder.glob("trials/*/model.safetensors"))
     with preserved(), execution.start(count) as backend:
@@ -80,6 +78,18 @@ def estimate(
         if not any(plan.todo for plan in plans):
             console.print("Nothing to do: all estimates exist already.")
     return results + [each for plan in plans for each in plan.left_out]
+
+
+def _number_of_points(points: object) -> int | None:
+    """As `bench.execution.points` counts them: 0 for all; None for as many as the run."""
+    if points is None:
+        return None
+    number = 0 if isinstance(points, str) and points == ALL else whole_number(points)
+    if number is None or (number < 1 and points != ALL):
+        raise OptionError(
+            f"`points` must be an integer of at least 1, {ALL!r}, or None for those of the run (got {quoted(points)})."
+        )
+    return number
 
 
 def _estimate(plan: EstimationPlan, execution: Execution, backend: Backend, console: Console) -> list[Estimated]:

@@ -9,7 +9,7 @@ import click
 
 from bench.cli import endings
 from bench.cli.execution_options import execution_options
-from bench.cli.values import count, names
+from bench.cli.values import count_or_all, names
 from bench.execution.execution import Execution
 
 
@@ -22,8 +22,9 @@ from bench.execution.execution import Execution
 )
 @click.option(
     "--points",
-    type=count(1),
-    help="First datapoints to estimate log p(x) of  [default: as the run]; bdmc draws its own: bdmc[num_points=20]",
+    type=count_or_all(1),
+    help="Datapoints to estimate log p(x) of, a fixed random subset, or all  [default: as the run]; "
+    "bdmc draws its own: bdmc[num_points=20]",
 )
 @click.option("--split", type=click.Choice(["test", "train"]), default="test", show_default=True, help="Of which data")
 @click.option("--trust", is_flag=True, help="Run the plugin files that the run folder names")
@@ -45,7 +46,7 @@ def command(
     """
     from bench.api.estimates import estimate
 
-    estimated = estimate(run, likelihood or (), points=points or 0, split=split, execution=execution, trust=trust)
+    estimated = estimate(run, likelihood or (), points=points, split=split, execution=execution, trust=trust)
 
     from bench.api.loading import load
     from bench.cli.console import Output

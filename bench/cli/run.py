@@ -11,7 +11,7 @@ import click
 from bench import plugins
 from bench.cli import endings
 from bench.cli.execution_options import execution_options
-from bench.cli.values import count, counts, duration, names, seeds
+from bench.cli.values import count, count_or_all, counts, duration, names, seeds
 from bench.execution.execution import Execution
 from bench.store.records import Status
 
@@ -43,8 +43,16 @@ from bench.store.records import Status
     type=names,
     help="Estimators of log p(x), or files: ais,importance[num_samples=5000]  [default: importance]",
 )
-@click.option("--eval-points", type=count(1), help="First points of each split to follow the bound on  [default: 1000]")
-@click.option("--likelihood-points", type=count(1), help="First test points to estimate log p(x) of  [default: 300]")
+@click.option(
+    "--eval-points",
+    type=count_or_all(1),
+    help="Points of each split to follow the bound on, a fixed random subset, or all  [default: 1000]",
+)
+@click.option(
+    "--likelihood-points",
+    type=count_or_all(1),
+    help="Test points to estimate log p(x) of, a fixed random subset, or all  [default: 300]",
+)
 @click.option(
     "--likelihood-marks",
     type=counts(1),

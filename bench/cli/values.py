@@ -13,6 +13,7 @@ import click
 
 from bench.errors import OptionError
 from bench.options import split_list
+from bench.studies.fields import ALL
 from bench.values.numerals import LARGEST_INTEGER, read_whole_number
 from bench.values.texts import MOST_QUOTED, printable, quoted
 
@@ -31,6 +32,19 @@ def count(least: int) -> Callable[[str], int]:
         return number
 
     return count
+
+
+def count_or_all(least: int) -> Callable[[str], int]:
+    """As `count`, or ``all``, which is 0."""
+    number = count(least)
+
+    def count_or_all(text: object) -> int:
+        try:
+            return 0 if str(text).strip() == ALL else number(text)
+        except click.BadParameter as error:
+            raise click.BadParameter(f"{error.message.rstrip('.')}; or {ALL}.") from error
+
+    return count_or_all
 
 
 def counts(least: int) -> Callable[[str], tuple[int, ...]]:

@@ -13,6 +13,7 @@ import torch
 from bench import devices, plugins
 from bench.errors import StoreError, in_words
 from bench.execution import interruption, staleness, standing, survey
+from bench.execution import points as datapoints
 from bench.execution.backend import Backend
 from bench.execution.estimates import Estimates
 from bench.execution.evaluation import SIMULATED
@@ -85,15 +86,15 @@ def plan(
     execution: Execution,
     backend: Backend,
     likelihood: Sequence[str] = (),
-    points: int = 0,
+    points: int | None = None,
     split: Split = "test",
     *,
     trust: bool = False,
 ) -> EstimationPlan:
     """Check the request against the run folder; nothing is written.
 
-    ``likelihood`` names the estimators, and ``points`` is the number of datapoints, from the first on; both are the
-    study's by default.  Users' plugin files that the folder names are run only if the user wants to ``trust`` them.
+    ``likelihood`` names the estimators, and ``points`` is the number of datapoints, 0 for all; both are the study's by
+    default.  Users' plugin files that the folder names are run only if the user wants to ``trust`` them.
     Raises UsageError if there is no such run, no trained model, an estimator that cannot be used on any of them, or if
     the data of all of them have changed.
     """
@@ -101,7 +102,7 @@ def plan(
     stored = store.read()
     names, notes = _names(likelihood, stored.study, trust=trust)
     choices = survey.estimators(names, backend, execution.workers)
-    points = points or stored.study.likelihood_points
+    points = stored.study.likelihood_points if points is None else points
     whole = [(each.contents.spec, each) for each in stored.trials if each.contents.spec and not each.contents.damage]
     trained = [(spec, each) for spec, each in whole if each.folder.has_model()]
     left_out = [
@@ -130,7 +131,9 @@ def plan(
             available = facts.num_test if split == "test" else spec.n_train
             known, reached = each.contents.estimates, standing.reached(each.contents.record)
             missing = [
-                c for c in estimators.of(spec) if _known(known, reached, c, split, min(points, available)) is None
+                c
+                for c in estimators.of(spec)
+                if _known(known, reached, c, split, datapoints.number(points, available)) is None
             ]
             if missing:
                 todo.append((spec, missing))
@@ -182,9 +185,9 @@ def _estimates(task: Task) -> list[EstimateRecord]:
     data = task.spec.load_data()
     if found.record.provenance is None or found.record.provenance.data != data.fingerprint():
         raise StoreError(CHANGED.format(task.spec.dataset.name))
-    x = data.x_test if task.split == "test" else data.x_train[: task.spec.n_train]
-    x = x[: task.points].to(task.device)
-    model = trained_model(task.spec, folder, data, torch.device(task.device))
+    device = torch.device(task.device)
+    x = datapoints.evaluated(task.spec, data, device, task.points)[task.split]
+    model = trained_model(task.spec, folder, data, device)
     estimates = Estimates(folder, reached)
     return [
         _known(found.estimates, reached, choice, task.split, len(x))
@@ -198,7 +201,8 @@ def _known(
 ) -> EstimateRecord | None:
     """The estimate of the trained model on this many points, or on simulated data, if the current estimator made it."""
     for each in estimates:
-        fits = each.split == SIMULATED or (each.split, each.num_points) == (split, points)
+        on_these = each.points and (each.split, each.num_points) == (split, points)  # older versions took others
+        fits = each.split == SIMULATED or on_these
         if fits and (each.estimator, each.samples) == (choice.name, samples) and not is_edited(each):
             return each
     return None

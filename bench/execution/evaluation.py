@@ -13,6 +13,7 @@ from torch import Tensor
 from bench.errors import OptionError, in_words
 from bench.estimator import Estimator
 from bench.execution import interruption
+from bench.execution.points import fingerprint
 from bench.likelihood.estimate import Estimate
 from bench.models.latent import LatentVariableModel
 from bench.store.records import EstimateRecord, Source
@@ -67,6 +68,8 @@ def estimate(choice: Choice, model: LatentVariableModel, x: Tensor, split: str, 
         estimator_seed=estimate.seed,
         summary=estimate.summary,
         source=Source(choice.plugin, choice.plugin.source_hash()),
+        log_likelihood_points_se=estimate.points_standard_error,
+        points="" if estimator.simulates else fingerprint(x),
     )
     values = {"log_likelihood": estimate.log_likelihoods, "standard_error": estimate.standard_errors}
     return Evaluated(record, {**values, **estimate.diagnostics})

@@ -18,8 +18,8 @@ class Settings:
 
     budget: int  # training samples
     estimators: tuple[Choice, ...]
-    eval_points: int = 1000
-    likelihood_points: int = 300
+    eval_points: int = 1000  # of each split; 0 for all
+    likelihood_points: int = 300  # of the test data, and at likelihood marks of both splits; 0 for all
     likelihood_marks: tuple[int, ...] = ()
     timeout: float | None = None  # seconds
     checkpoint: float = 15.0  # seconds between checkpoints

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor
 
 from bench import seeds
 from bench.algorithm import Algorithm
 from bench.dataset import Data
 from bench.errors import StoreError
+from bench.execution import points
 from bench.execution.evaluation import Evaluation
 from bench.execution.settings import Settings
 from bench.models.latent import LatentVariableModel
@@ -31,23 +31,11 @@ def prepare(spec: TrialSpec, data: Data, settings: Settings) -> tuple[Session, E
     minibatches = Minibatches(problem.x, algorithm.batch_size, order, resample=data.resample)
     followed = {
         split: Followed(x, seeds.derive("evaluation", spec.task, split))
-        for split, x in _first_points(spec, data, device, settings.eval_points).items()
+        for split, x in points.evaluated(spec, data, device, settings.eval_points).items()
     }
     session = Session(algorithm, problem, minibatches, seeds.derive("noise", spec.identity), followed)
-    points = _first_points(spec, data, device, settings.likelihood_points)
-    return session, Evaluation(spec.task, settings.estimators, settings.likelihood_marks, points)
-
-
-def _first_points(spec: TrialSpec, data: Data, device: torch.device, count: int) -> dict[str, Tensor]:
-    """The first ``count`` datapoints of each split, by its name: what training is followed on.
-
-    Pixels that are drawn anew for every minibatch are drawn once here.
-    """
-    points = {"train": data.x_train[: spec.n_train][:count], "test": data.x_test[:count]}
-    if data.resample:
-        stream = seeds.generator("watched pixels", spec.dataset.identity, spec.seed)
-        points["train"] = torch.bernoulli(points["train"], generator=stream)
-    return {split: x.to(device) for split, x in points.items()}
+    estimated = points.evaluated(spec, data, device, settings.likelihood_points)
+    return session, Evaluation(spec.task, settings.estimators, settings.likelihood_marks, estimated)
 
 
 def untrained_model(

@@ -69,6 +69,19 @@ class Estimate:
             return math.nan
         return math.hypot(float(errors.square().sum().sqrt() / len(errors)), self.summary.get("looseness", 0.0))
 
+    @property
+    def points_standard_error(self) -> float:
+        """Standard error of the mean because the datapoints are a sample: it shrinks as there are more of them, nats.
+
+        NaN for fewer than two datapoints with an estimate.
+
+        >>> values = torch.tensor([-2.0, -4.0])
+        >>> round(Estimate(values, torch.zeros(2), "lower", model_evaluations=2).points_standard_error, 6)
+        1.0
+        """
+        values = self.log_likelihoods[self.finite].double()
+        return float(values.std() / len(values) ** 0.5) if len(values) > 1 else float("nan")
+
 
 def flaw(estimate: object, num_points: int | None) -> str:
     """What is wrong with the result of an estimator, in words; empty if nothing is.

@@ -83,7 +83,7 @@ class TrialRecord:
     pixels: str | None = None  # what was done to the values of the data, in words
     labels: Labels | None = None  # of its spec, in case that file is lost
     estimators: tuple[str, ...] = ()  # that were asked for, in this order
-    eval_points: int | None = None  # as its study asked for
+    eval_points: int | None = None  # as its study asked for; 0 for all
     likelihood_points: int | None = None
     likelihood_marks: tuple[int, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)  # checksums of what was there when it ended, by name
@@ -120,6 +120,8 @@ class EstimateRecord:
     estimator_seed: int  # of the generator that all draws came from
     summary: Mapping[str, float] = field(default_factory=dict)  # further numbers of this estimator, by name
     source: Source | None = None
+    log_likelihood_points_se: float | None = None  # standard error of the mean because the datapoints are few
+    points: str = ""  # checksum of the datapoints; empty if drawn from the model, or made by an older version
 
 
 @dataclass(frozen=True)

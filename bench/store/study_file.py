@@ -68,7 +68,7 @@ def told(trials: Sequence[tuple[TrialSpec | None, TrialRecord]]) -> Study | None
         return None
     specs, records = [spec for spec, _ in known], [record for _, record in known]
     first, one = specs[0], max(records, key=lambda record: len(record.estimators))
-    points = [record.likelihood_points for record in records if record.likelihood_points]
+    points = [record.likelihood_points for record in records if record.likelihood_points is not None]
     return Study(
         algos=tuple(dict.fromkeys(_call(spec.algorithm) for spec in specs)),
         z=tuple(sorted({spec.z for spec in specs})),
@@ -79,7 +79,7 @@ def told(trials: Sequence[tuple[TrialSpec | None, TrialRecord]]) -> Study | None
         decoder=_call(first.decoder),
         budget=max((record.budget for record in records if record.budget), default=Study.budget),
         likelihood=one.estimators or Study.likelihood,
-        eval_points=next((r.eval_points for r in records if r.eval_points), Study.eval_points),
+        eval_points=next((r.eval_points for r in records if r.eval_points is not None), Study.eval_points),
         likelihood_points=points[0] if points else Study.likelihood_points,
         likelihood_marks=one.likelihood_marks,
     )

@@ -23,13 +23,17 @@ LISTS_OF_NUMBERS = {
 NUMBERS = {
     "hidden": (0, 100_000),
     "budget": (1, LARGEST_INTEGER),
-    "eval_points": (1, LARGEST_INTEGER),
-    "likelihood_points": (1, LARGEST_INTEGER),
+    "eval_points": (0, LARGEST_INTEGER),
+    "likelihood_points": (0, LARGEST_INTEGER),
 }
+ALL = "all"  # how users may write 0, of what is counted in datapoints
+COUNTS_OF_POINTS = ("eval_points", "likelihood_points")
 
 
 def checked(given: Mapping[str, object]) -> dict[str, object]:
     """The fields of a study, with lists as tuples and numbers as integers; ``seeds`` 3 stands for 0, 1 and 2.
+
+    A number of datapoints may be ``all``, which is kept as 0.
 
     Numbers may be of Python or NumPy, or texts, and 1e6 is a million; lists may be arrays, or texts with commas.
     Raises OptionError for values that no trial could use.
@@ -41,7 +45,7 @@ def checked(given: Mapping[str, object]) -> dict[str, object]:
     num_trials = 1
     for name, value in given.items():
         if name in NUMBERS:
-            fields[name] = _number(name, value, *NUMBERS[name])
+            fields[name] = 0 if _is_all(name, value) else _number(name, value, *NUMBERS[name])
         elif name in TEXTS:
             fields[name] = _text(name, value)
         else:
@@ -51,6 +55,10 @@ def checked(given: Mapping[str, object]) -> dict[str, object]:
     if num_trials > MOST_TRIALS:
         raise OptionError(f"A study may have at most {MOST_TRIALS:,} trials (got {num_trials:,}): divide it.")
     return fields
+
+
+def _is_all(name: str, value: object) -> bool:
+    return name in COUNTS_OF_POINTS and isinstance(value, str) and value.strip() == ALL
 
 
 def _seeds(value: object) -> tuple[object, ...]:
@@ -96,7 +104,8 @@ def _text(name: str, value: object) -> str:
 def _number(name: str, value: object, least: int, most: int) -> int:
     number = read_whole_number(value) if isinstance(value, str) else whole_number(value)
     if number is None or number < least:
-        raise OptionError(f"`{name}` must be an integer of at least {least} (got {quoted(value)}).")
+        or_all = f", 0 or {ALL} for all of them" if name in COUNTS_OF_POINTS else ""
+        raise OptionError(f"`{name}` must be an integer of at least {least}{or_all} (got {quoted(value)}).")
     if number > most:
         raise OptionError(f"`{name}` must be an integer of at most {most:,} (got {quoted(value)}).")
     return number

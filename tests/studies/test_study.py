@@ -83,7 +83,7 @@ def test_specs_travel_as_plain_data() -> None:
         ({"seeds": (-1,)}, ["`seeds`", "-1"]),
         ({"budget": 0}, ["`budget`", "at least 1"]),
         ({"budget": -1}, ["`budget`", "-1"]),
-        ({"eval_points": 0}, ["`eval_points`"]),
+        ({"eval_points": -1}, ["`eval_points`", "all"]),
     ],
 )
 def test_impossible_studies_are_refused(asked: dict[str, object], words: list[str]) -> None:

@@ -109,7 +109,7 @@ class _Chooser:
             budget=race.budget,
             estimators=tuple(self.plan.estimators.of(like)[:1]),
             likelihood_points=race.held_out,
-            eval_points=min(race.held_out, self.plan.study.eval_points),
+            eval_points=min(race.held_out, self.plan.study.eval_points or race.held_out),
             likelihood_marks=(),
             diagnose=False,
         )
