@@ -38,9 +38,9 @@ def count_or_all(least: int) -> Callable[[str], int]:
     """As `count`, or ``all``, which is 0."""
     number = count(least)
 
-    def count_or_all(text: object) -> int:
+    def count_or_all(text: str) -> int:
         try:
-            return 0 if str(text).strip() == ALL else number(text)
+            return 0 if text.strip() == ALL else number(text)
         except click.BadParameter as error:
             raise click.BadParameter(f"{error.message.rstrip('.')}; or {ALL}.") from error
 

@@ -1,4 +1,4 @@
-"""Comparison of two algorithms on shared seeds: by how much one is better, and how often."""
+"""Comparison of two algorithms on shared seeds, and test points: by how much one is better, and how often."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bench.statistics import bootstrap, intervals
+from bench.statistics import bootstrap, crossed, intervals
 
 Array = NDArray[np.float64]
 
@@ -22,20 +22,26 @@ class Difference:
     high: float
     method: str  # of the interval: "bootstrap", "Student t", or "" if there is no interval
     num_seeds: int  # the smallest number of seeds at any place
+    num_points: int = 0  # test points that the interval is over as well; 0 if it is over seeds alone
 
 
 def difference(places: Sequence[ArrayLike], confidence: float = 0.95) -> Difference:
-    """Return the mean of paired differences, given as [S] per place, with its interval.
+    """Return the mean of paired differences, given as [S] or [S, N] per place, with its interval.
 
-    Seeds are resampled independently for each place. With fewer than `bootstrap.FEWEST` seeds the interval is
-    Student's t instead, computed on the means over places; it assumes approximately normal differences.
+    Differences [S, N] by seed and test point, of the same shape at all places, have an interval over both (`crossed`),
+    computed on the means over places. Others are averaged over points, and the interval is over seeds alone: they are
+    resampled independently for each place. With fewer than `bootstrap.FEWEST` seeds the interval is Student's t
+    instead, computed on the means over places; it assumes approximately normal differences.
 
     Example:
         >>> result = difference([[1.0, 2.0, 4.0]])
         >>> print(f"{result.mean:.2f}, {result.low:.2f} to {result.high:.2f} ({result.method})")
         2.33, -1.46 to 6.13 (Student t)
     """
-    arrays = [np.asarray(place, dtype=np.float64) for place in places]
+    whole = [np.asarray(place, dtype=np.float64) for place in places]
+    if whole and all(place.ndim == 2 and place.shape == whole[0].shape for place in whole):
+        return _by_point(np.mean(whole, axis=0), confidence)
+    arrays = [place.mean(1) if place.ndim == 2 else place for place in whole]
     fewest = min(map(len, arrays), default=0)
     if not fewest:
         return Difference(np.nan, np.nan, np.nan, "", 0)
@@ -47,6 +53,13 @@ def difference(places: Sequence[ArrayLike], confidence: float = 0.95) -> Differe
     by_seed = arrays[0] if len(arrays) == 1 else np.mean([array[:fewest] for array in arrays], axis=0)
     low, high = intervals.mean_interval(by_seed, confidence)
     return Difference(mean, float(low), float(high), "Student t", fewest)
+
+
+def _by_point(differences: Array, confidence: float) -> Difference:
+    low, high = crossed.mean_interval(differences, confidence)
+    num_seeds, num_points = differences.shape
+    method = "Student t" if num_seeds > 1 else ""
+    return Difference(float(differences.mean()), low, high, method, num_seeds, num_points)
 
 
 def probability_of_improvement(places: Sequence[tuple[ArrayLike, ArrayLike]]) -> float:
