@@ -13,7 +13,10 @@ import pandas as pd
 
 from bench.options import option
 from bench.report import Table
+from bench.reporting import pairs as pairing
 from bench.reporting.captions import caveats
+from bench.reporting.captions.scope import interval_scope
+from bench.reporting.pairs import Pairs
 from bench.reporting.tables import formatting
 from bench.results import curves
 from bench.results.grid import Place
@@ -35,8 +38,9 @@ class DifferencesOptions:
 class Differences(Table):
     """Paired differences of the log-likelihood of test data between algorithms, seed by seed.
 
-    The interval is a bootstrap over seeds from 5 seeds on, Student's t below (docs/statistics.md says how often each
-    covers).  P(better) is the probability that a seed of the one ends above a seed of the other.  The rows for all
+    If all values per test point are there, the differences are taken by seed and by point, and the interval is over
+    both; else it is over seeds alone, a bootstrap from 5 seeds on, Student's t below (docs/statistics.md says how often
+    each covers).  P(better) is the probability that a seed of the one ends above a seed of the other.  The rows for all
     places are means over them, without those of older data or code.  Intervals are not adjusted for multiple
     comparisons.  Seeds that did not end well are counted, but excluded from the pairs.
     """
@@ -51,12 +55,12 @@ class Differences(Table):
         curves.check_reference(self.options.reference, names)
         rows = []
         for one, other in _pairs(names, self.options.reference):
-            places = list(_places(trials, one, other))
-            rows += [{**place._asdict(), **_row(one, other, [seeds], why)} for place, seeds, why in places]
+            places = list(_places(results, trials, one, other))
+            rows += [{**place._asdict(), **_row(one, other, [pairs], why)} for place, pairs, why in places]
             newest = [each for each in places if each[0].dataset not in results.older_datasets]
             if len(newest) > 1:
                 obstacles = "; ".join(dict.fromkeys(why for *_, why in newest if why))
-                whole = _row(one, other, [seeds for _, seeds, _ in newest], obstacles)
+                whole = _row(one, other, [pairs for _, pairs, _ in newest], obstacles)
                 rows.append({**dict.fromkeys(Place._fields, ALL), **whole})
         return pd.DataFrame(rows)
 
@@ -85,22 +89,21 @@ def _pairs(names: list[str], reference: str) -> Iterator[tuple[str, str]]:
         yield from combinations(names, 2)
 
 
-def _places(trials: pd.DataFrame, one: str, other: str) -> Iterator[tuple[Place, pd.DataFrame, str]]:
-    """Each place at which both have seeds in common, their values [S, 2], and what keeps them from comparison."""
+def _places(results: Results, trials: pd.DataFrame, one: str, other: str) -> Iterator[tuple[Place, Pairs, str]]:
+    """Each place at which both have seeds in common, in pairs, and what keeps them from comparison."""
     for key, at_place in trials.groupby(list(Place._fields), sort=False):
         both = at_place[at_place["algorithm"].isin([one, other])]
-        mine, theirs = (both[both["algorithm"] == name].set_index("seed")["value"] for name in (one, other))
-        seeds = mine.index.intersection(theirs.index).sort_values()
-        if len(seeds):
-            values = pd.DataFrame({"mine": mine[seeds], "theirs": theirs[seeds]})
-            yield Place._make(key), values, caveats.not_comparable(both)
+        pairs = pairing.paired(results, both, one, other)
+        if len(pairs.mine) + pairs.num_left_out:
+            yield Place._make(key), pairs, caveats.not_comparable(both)
 
 
-def _row(one: str, other: str, places: list[pd.DataFrame], obstacle: str) -> dict[str, object]:
-    whole = [seeds.dropna() for seeds in places]
-    pairs = [(seeds["mine"].to_numpy(), seeds["theirs"].to_numpy()) for seeds in whole if len(seeds)]
-    gap = paired.difference([mine - theirs for mine, theirs in pairs])
-    low, high = paired.improvement_interval(pairs)
+def _row(one: str, other: str, places: list[Pairs], obstacle: str) -> dict[str, object]:
+    whole = [pairs for pairs in places if len(pairs.mine)]
+    gap = paired.difference([pairs.differences for pairs in whole])
+    values = [(pairs.mine, pairs.theirs) for pairs in whole]
+    low, high = paired.improvement_interval(values)
+    data = pd.concat([pairs.data for pairs in whole]) if whole else pd.Series(dtype=object)
     return {
         "algorithm": one,
         "other": other,
@@ -108,12 +111,14 @@ def _row(one: str, other: str, places: list[pd.DataFrame], obstacle: str) -> dic
         "low": gap.low,
         "high": gap.high,
         "method": gap.method,
-        "p_better": paired.probability_of_improvement(pairs),
+        "interval_over": interval_scope(data, gap.num_points) if gap.method else "",
+        "p_better": paired.probability_of_improvement(values),
         "p_better_low": low,
         "p_better_high": high,
         "seeds": gap.num_seeds,
-        "seeds_not_counted": sum(map(len, places)) - sum(map(len, whole)),
-        "places": len(pairs),
+        "num_points": gap.num_points,
+        "seeds_not_counted": sum(pairs.num_left_out for pairs in places),
+        "places": len(whole),
         "obstacle": obstacle,
     }
 
@@ -131,6 +136,7 @@ def _shown(row: pd.Series) -> dict[str, str]:
         "difference": f"{row['algorithm']} - {row['other']}",
         "nats": f"{row['difference']:+.2f}" if row["seeds"] else formatting.MISSING,
         "95 % interval": interval,
+        "interval over": row["interval_over"] or formatting.MISSING,
         "P(better)": formatting.number(row["p_better"]),
         "its 95 % interval": f"{row['p_better_low']:.2f} to {row['p_better_high']:.2f}"
         if known

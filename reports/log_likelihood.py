@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from bench.report import Table
+from bench.reporting.captions.scope import interval_scope
 from bench.reporting.tables import formatting
 from bench.results.grid import Cell, cells, done, finite
-from bench.statistics import intervals
+from bench.statistics import crossed, intervals
 from bench.store.records import Status
 
 if TYPE_CHECKING:
@@ -17,9 +19,11 @@ if TYPE_CHECKING:
 
 
 class LogLikelihood(Table):
-    """Log-likelihood of test data at the end of training, with the spread over seeds and the Monte Carlo error apart.
+    """Log-likelihood of test data at the end of training, with three errors: of seeds, test points and Monte Carlo.
 
-    One row per algorithm, latent size and estimator.  Seeds that did not end well are excluded from the mean and named.
+    One row per algorithm, latent size and estimator.  The spread over seeds is their standard deviation; the other two
+    are standard errors of the mean.  Its interval is over seeds and test points (docs/statistics.md says how often it
+    covers).  Seeds that did not end well are excluded from the mean and named.
     """
 
     ends_run = True
@@ -32,7 +36,7 @@ class LogLikelihood(Table):
                 {
                     **cell._asdict(),
                     "estimator": estimator,
-                    **_row(seeds, estimates[estimates["estimator"] == estimator]),
+                    **_row(results, seeds, estimates[estimates["estimator"] == estimator], estimator),
                 }
                 for cell, seeds in cells(finite(results.trials))
                 for estimator in _estimators(estimates, cell)
@@ -40,7 +44,7 @@ class LogLikelihood(Table):
         )
 
     def display(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Rounded; the spread over seeds and the Monte Carlo error in columns that say which is which."""
+        """Rounded; each error in a column that says which it is."""
         shown = pd.DataFrame([_shown(row) for _, row in table.iterrows()])
         return shown if shown["warnings"].any() else shown.drop(columns="warnings")
 
@@ -53,13 +57,15 @@ def _estimators(estimates: pd.DataFrame, cell: Cell) -> list[str]:
     return [name for name in every if name in used] or every or [""]
 
 
-def _row(seeds: pd.DataFrame, estimates: pd.DataFrame) -> dict[str, object]:
+def _row(results: Results, seeds: pd.DataFrame, estimates: pd.DataFrame, estimator: str) -> dict[str, object]:
     """The numbers of one algorithm by one estimator, over the seeds that are done and estimated."""
     ended_well = done(seeds)
     rows = estimates[estimates["trial"].isin(ended_well["trial"])].drop_duplicates("trial", keep="last")
     counted = rows[rows["log_likelihood"].notna() & (rows["num_failed"].fillna(0) == 0)]
     values = counted["log_likelihood"]
-    low, high = intervals.mean_interval(values)
+    by_point = results.by_point(counted["trial"], estimator) if len(counted) else None
+    low, high = intervals.mean_interval(values) if by_point is None else crossed.mean_interval(by_point)
+    data = ended_well.loc[ended_well["trial"].isin(counted["trial"]), "data"]
     not_counted = [_fate(seed, rows) for _, seed in seeds.iterrows() if seed["trial"] not in set(counted["trial"])]
     return {
         "bias": _texts(rows["bias"]),
@@ -67,6 +73,8 @@ def _row(seeds: pd.DataFrame, estimates: pd.DataFrame) -> dict[str, object]:
         "log_likelihood_sd": float(intervals.spread(values)),
         "log_likelihood_low": float(low),
         "log_likelihood_high": float(high),
+        "interval_over": interval_scope(data, 0 if by_point is None else by_point.shape[1]) if len(counted) > 1 else "",
+        "log_likelihood_points_se": math.nan if by_point is None else crossed.points_error(by_point),
         "log_likelihood_se": float(intervals.error_of_mean(counted["log_likelihood_se"])),
         "seeds": len(counted),
         "seeds_not_counted": len(not_counted),
@@ -112,9 +120,11 @@ def _shown(row: pd.Series) -> dict[str, str]:
         "log-likelihood ± sd over seeds (nats)": formatting.with_spread(
             row["log_likelihood"], row["log_likelihood_sd"]
         ),
+        "test-point error (nats)": formatting.error(row["log_likelihood_points_se"]),
         "MC error (nats)": formatting.error(row["log_likelihood_se"]),
         "seeds": formatting.seeds_in_words(row["seeds"], row["not_counted"].split(", ") if row["not_counted"] else []),
         "95 % interval of the mean": interval if row["seeds"] > 1 else "needs 2 seeds",
+        "interval over": row["interval_over"] or formatting.MISSING,
         "test bound (nats)": formatting.number(row["elbo_test"]),
         "train bound (nats)": formatting.number(row["elbo_train"]),
         "samples": samples[0] if samples[0] == samples[1] else " to ".join(samples),

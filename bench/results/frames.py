@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from bench.errors import Damaged
 from bench.execution.sources import code_changes
 from bench.results.columns import (
     DIAGNOSIS_COLUMNS,
@@ -166,6 +169,27 @@ class Results:
         )
         return frame_of(rows, LIKELIHOOD_COLUMNS)
 
+    def by_point(self, trials: Iterable[str], estimator: str) -> NDArray[np.float64] | None:
+        """log p(x) of the test points by an estimator in each of these trials: [S, N], in nats.
+
+        None if one has no such estimate of all its points, or if their numbers differ.
+        """
+        rows = [self._log_likelihoods.get((trial, estimator)) for trial in trials]
+        read = [None if row is None else row() for row in rows]
+        values = [each for each in read if each is not None and np.isfinite(each).all()]
+        whole = values and len(values) == len(read) and len({*map(len, values)}) == 1
+        return np.stack(values) if whole else None
+
+    @cached_property
+    def _log_likelihoods(self) -> dict[tuple[str, str], Callable[[], NDArray[np.float64] | None]]:
+        """What reads the values per test point, by trial and estimator."""
+        return {
+            (entry.labels.trial, each.estimator): cache(partial(_by_point, entry.folder, each.estimator))
+            for entry in self._entries
+            for each in entry.contents.estimates
+            if each.split == "test"
+        }
+
     @cached_property
     def diagnosis(self) -> pd.DataFrame:
         """One row per diagnosed model: where it loses, and how many of its latent dimensions are active."""
@@ -207,6 +231,14 @@ class Results:
     def _diagnoses(self) -> list[tuple[Labels, DiagnosisRecord]]:
         read = ((entry.labels, entry.contents.diagnosis) for entry in self._entries)
         return [(labels, diagnosis) for labels, diagnosis in read if diagnosis is not None]
+
+
+def _by_point(folder: TrialFolder, estimator: str) -> NDArray[np.float64] | None:
+    """None if the file has gone or been changed since its record was read."""
+    try:
+        return folder.read_log_likelihoods(estimator, "test")
+    except (Damaged, KeyError):
+        return None
 
 
 def folder_names(paths: Sequence[Path]) -> dict[Path, str]:

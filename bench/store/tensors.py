@@ -12,6 +12,7 @@ from bench.store import seals
 from bench.store.files import plain, read_sealed, unplain, write_sealed
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor
 
 METADATA = "__metadata__"  # where the format keeps texts, in the header
@@ -38,6 +39,17 @@ def write_tensors(
 def read_tensors(path: Path, owner: str = "") -> dict[str, Tensor]:
     """Tensors on the CPU; raises Damaged for a file that is missing or was changed."""
     return _tensors(path, read_sealed(path, owner))
+
+
+def read_arrays(path: Path, owner: str = "") -> dict[str, NDArray[Any]]:
+    """As `read_tensors`, as arrays, which need no PyTorch."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        return load(read_sealed(path, owner))
+    except SafetensorError as error:
+        raise Damaged(path.name, str(error)) from error
 
 
 def read_metadata(path: Path, owner: str = "") -> dict[str, str]:

@@ -16,10 +16,12 @@ from bench.store import seals
 from bench.store.codec import from_plain, to_plain
 from bench.store.files import plain, read_json, read_sealed, sync, unplain, write_json, write_sealed
 from bench.store.records import DiagnosisRecord, EstimateRecord, TraceRow, TrialRecord
-from bench.store.tensors import read_metadata, read_state, read_tensors, write_state, write_tensors
+from bench.store.tensors import read_arrays, read_metadata, read_state, read_tensors, write_state, write_tensors
 from bench.studies.spec import Labels, TrialSpec
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
 RecordT = TypeVar("RecordT")
@@ -124,6 +126,11 @@ class TrialFolder:
     def read_estimate_values(self, estimator: str, split: str) -> dict[str, Tensor]:
         """The values of each datapoint, [N], by quantity; log-quantities in nats."""
         return read_tensors(self.path / _estimate_name(estimator, split), self.path.name)
+
+    def read_log_likelihoods(self, estimator: str, split: str) -> NDArray[np.float64]:
+        """log p(x) of each datapoint, [N] in nats; needs no PyTorch."""
+        values = read_arrays(self.path / _estimate_name(estimator, split), self.path.name)["log_likelihood"]
+        return values.astype(float)
 
     def estimate_paths(self) -> list[Path]:
         """The files of the estimates."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bench.results.frames import LIKELIHOOD_COLUMNS, LIKELIHOOD_TRACE_COLUMNS, TRACE_COLUMNS, TRIAL_COLUMNS, frame_of
@@ -20,6 +21,7 @@ class Rows:
         self.likelihoods: list[dict[str, Any]] = []
         self.likelihood_trace: list[dict[str, Any]] = []
         self.changed_since: dict[str, str] = {}
+        self.by_point: dict[tuple[str, str], Any] = {}  # [N] by trial and estimator
 
     def add(
         self,
@@ -86,7 +88,12 @@ class Rows:
             mix_stale=False,
             older_datasets=frozenset(),
             damage=[],
+            by_point=self._by_point,
         )
+
+    def _by_point(self, trials: Iterable[str], estimator: str) -> Any:
+        keys = [(trial, estimator) for trial in trials]
+        return np.stack([self.by_point[key] for key in keys]) if self.by_point.keys() >= {*keys} else None
 
 
 @pytest.fixture

@@ -62,12 +62,13 @@ def _warnings(frame: pd.DataFrame, column: str, keys: list[str]) -> Iterator[str
 def with_values(results: Results) -> pd.DataFrame:
     """The trials with the ``value`` of their log-likelihood and the number of ``points`` that it is a mean over.
 
-    The value is NaN if it is infinite or the trial is not done.
+    ``fingerprint`` is the checksum of these points.  The value is NaN if it is infinite or the trial is not done.
     """
     trials, estimates = results.trials, results.likelihoods
     first = estimates[estimates["split"] == "test"].drop_duplicates("trial").set_index("trial")
     value = finite(trials["log_likelihood_test"]).where(trials["status"] == Status.DONE)
-    return trials.assign(value=value, points=trials["trial"].map(first["num_points"]))
+    points, fingerprint = (trials["trial"].map(first[column]) for column in ("num_points", "points"))
+    return trials.assign(value=value, points=points, fingerprint=fingerprint)
 
 
 def not_comparable(trials: pd.DataFrame) -> str:
@@ -77,6 +78,8 @@ def not_comparable(trials: pd.DataFrame) -> str:
         texts = valued[column].dropna().map(formatting.text).unique()
         if len(texts) > 1:
             return f"{noun} differ ({', '.join(texts)})"
+    if (valued.groupby("seed")["fingerprint"].nunique() > 1).any():
+        return "test points differ: an older version took others; bench estimate estimates them again"
     return ""
 
 

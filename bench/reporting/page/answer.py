@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from bench.reporting import pairs as pairing
 from bench.reporting.captions import caveats
 from bench.reporting.tables import formatting
 from bench.results.grid import Place, cells
@@ -33,10 +34,12 @@ def answers(results: Results) -> list[Answer]:
     """One for each place of the grid."""
     trials = caveats.with_values(results)
     places = list(dict.fromkeys(cell.place for cell, _ in cells(trials)))
-    return [_answer(place, trials[(trials[list(Place._fields)] == list(place)).all(axis=1)]) for place in places]
+    return [
+        _answer(results, place, trials[(trials[list(Place._fields)] == list(place)).all(axis=1)]) for place in places
+    ]
 
 
-def _answer(place: Place, trials: pd.DataFrame) -> Answer:
+def _answer(results: Results, place: Place, trials: pd.DataFrame) -> Answer:
     valued, others = trials.dropna(subset="value"), trials[trials["value"].isna()]
     missing, obstacle = _missing(others), caveats.not_comparable(trials)
     if obstacle:
@@ -49,7 +52,7 @@ def _answer(place: Place, trials: pd.DataFrame) -> Answer:
     notes = " ".join(["", *filter(None, [caveats.budgets(valued)])]) + missing
     if not rivals:
         return Answer(place, winner, False, f"{level}; there is nothing to compare it with.{notes}")
-    gaps = {name: _difference(valued, winner, name) for name in rivals}
+    gaps = {name: _difference(results, valued, winner, name) for name in rivals}
     unsure = [name for name, gap in gaps.items() if not gap.low > 0]
     if all(math.isnan(gap.low) for gap in gaps.values()):
         return Answer(
@@ -67,22 +70,21 @@ def _answer(place: Place, trials: pd.DataFrame) -> Answer:
     return Answer(place, winner, True, f"{level}, {sizes}. That is more than chance.{notes}")
 
 
-def _difference(trials: pd.DataFrame, one: str, other: str) -> paired.Difference:
+def _difference(results: Results, trials: pd.DataFrame, one: str, other: str) -> paired.Difference:
     """Over the seeds that both have."""
-    mine, theirs = (trials[trials["algorithm"] == name].set_index("seed")["value"] for name in (one, other))
-    shared = mine.index.intersection(theirs.index)
-    return paired.difference([mine[shared].to_numpy() - theirs[shared].to_numpy()])
+    return paired.difference([pairing.paired(results, trials, one, other).differences])
 
 
 def _size(gap: paired.Difference, name: str) -> str:
-    """``0.87 nats above mcem (95 % interval 0.52 to 1.20, 5 pairs of seeds, bootstrap)``."""
+    """``0.87 nats above mcem (95 % interval 0.52 to 1.20, 5 pairs of seeds and 300 test points, Student t)``."""
     if not gap.num_seeds:
         return f"{name} has no seed in common with it"
     side = "above" if gap.mean >= 0 else "below"  # on the seeds that both have
     size = f"{abs(gap.mean):.2f} nats {side} {name}"
     if math.isnan(gap.low):
         return f"{size} (too few seeds for an interval)"
-    return f"{size} (95 % interval {gap.low:.2f} to {gap.high:.2f}, {gap.num_seeds} pairs of seeds, {gap.method})"
+    sources = f"{gap.num_seeds} pairs of seeds" + (f" and {gap.num_points} test points" if gap.num_points else "")
+    return f"{size} (95 % interval {gap.low:.2f} to {gap.high:.2f}, {sources}, {gap.method})"
 
 
 def _missing(trials: pd.DataFrame) -> str:
