@@ -101,7 +101,7 @@ def test_a_difference_of_a_third_of_a_nat_is_found_among_points_that_differ_by_t
         hits = []
         for _ in range(400):
             common = 30 * rng.normal(size=(1, 300))  # how hard each point is, for both models
-            one, other = (drawn(rng, (5, 300), 0.03, 0.7, 1.0) + common for _ in range(2))
+            one, other = (drawn(rng, (5, 300), 0.05, 0.5, 1.0) + common for _ in range(2))
             gap = paired.difference([one + difference - other])
             hits.append(gap.low > 0 or gap.high < 0)
         return float(np.mean(hits))
