@@ -46,6 +46,13 @@ def in_estimation(base: Results, new: Results, old: pd.DataFrame, fresh: pd.Data
         return f"no log-likelihood in {'BASE' if not estimators[0] else 'NEW'}"
     if estimators[0] != estimators[1]:
         return f"different estimator: {_listed(estimators[0])} in BASE, {_listed(estimators[1])} in NEW"
+    one, other = (
+        first_estimates(results, trials).set_index("seed")["points"].astype(object).fillna("")
+        for results, trials in ((base, old), (new, fresh))
+    )
+    shared = one.index.intersection(other.index)
+    if (one[shared] != other[shared]).any() or {*one.map(bool)} != {*other.map(bool)}:
+        return "different test points: an older version took others; bench estimate estimates on the present ones"
     return ""
 
 

@@ -257,6 +257,19 @@ def test_another_estimator_is_not_compared_and_the_rest_is() -> None:
     )
 
 
+@pytest.mark.parametrize(("here", "there"), [("p", "q"), ("", "q")])
+def test_other_test_points_are_not_compared(here: str, there: str) -> None:
+    base = run(rng())
+    runs = [
+        results(trials=base.trials, trace=base.trace, likelihoods=base.likelihoods.assign(points=points))
+        for points in (here, there)
+    ]
+    found = compare(*runs)
+    assert verdicts(found) == {"no evidence": 9 * 4, "not comparable": 9}
+    assert found.of("not comparable")[0].why.startswith("different test points")
+    assert not compare(runs[0], runs[0]).of("not comparable")
+
+
 def test_cells_on_one_side_are_shown() -> None:
     base, new = run(rng(), algorithms=("aevb", "mcem")), run(rng(), algorithms=("aevb", "wakesleep"))
     found = compare(base, new)
