@@ -132,17 +132,19 @@ class StratifiedStudent(DefensiveStudent):
     DEGREES = 8
 
     def __init__(self, student: DefensiveStudent, num_chains: int) -> None:
-        """``num_chains`` is the number of draws per datapoint that `sample` will be asked for, at least 2."""
+        """``num_chains`` draws per datapoint will be asked for; of fewer than 8, none is spared for the prior."""
         super().__init__(student.gaussian, student.model)
-        self.num_prior = max(2 if num_chains > 3 else 1, round(num_chains / 8))  # 2 of them tell their spread
+        self.num_prior = max(2, round(num_chains / 8)) if num_chains >= 8 else 0  # 2 of them tell their spread
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """See `Proposal.log_prob`."""
+        return super().log_prob(z) if self.num_prior else self._log_student(z)
 
     def log_factors(self, log_weights: Tensor) -> Tensor:
         """What is to be added to log weights [K, N] of chains, so that their mean is again that of the mixture."""
-        num_chains = len(log_weights)
-        factors = torch.full_like(
-            log_weights[:, :1], (1 - self.prior_share) * num_chains / (num_chains - self.num_prior)
-        )
-        factors[: self.num_prior] = self.prior_share * num_chains / self.num_prior
+        num_chains, share = len(log_weights), self.prior_share if self.num_prior else 0.0
+        factors = torch.full_like(log_weights[:, :1], (1 - share) * num_chains / (num_chains - self.num_prior))
+        factors[: self.num_prior] = share * num_chains / max(1, self.num_prior)
         return factors.log()
 
     def _from_prior(self, uniform: Tensor) -> Tensor:

@@ -12,12 +12,15 @@ from torch import Tensor, nn
 
 from bench import seeds
 from bench.errors import OptionError
+from bench.estimator import Estimator
 from bench.estimators.ais import AIS
 from bench.estimators.bdmc import BDMC
 from bench.estimators.exact import Exact
+from bench.estimators.quadrature import Quadrature
 from bench.models.decoder import Decoder
 from bench.models.latent import LatentVariableModel
 from bench.models.observations.bernoulli import Bernoulli
+from bench.models.observations.unit_gaussian import UnitGaussian
 
 THRESHOLD = float(stats.norm.isf(1e-4 / 2))
 
@@ -48,9 +51,9 @@ def test_standard_errors_are_what_repeated_runs_vary_by(linear_gaussian: Any) ->
 @pytest.mark.parametrize("start", ["fitted", "prior"])
 def test_the_likelihood_is_unbiased_and_its_logarithm_low(linear_gaussian: Any, start: str) -> None:
     known = linear_gaussian(3, 4, encoder=False)
-    x = known.x.repeat(300, 1)
+    x = known.x.repeat(600, 1)
     found = AIS(start=start, num_steps=4, num_chains=2).estimate(known.model, x, seeds.generator("test-ais-few"))
-    off = found.log_likelihoods - known.log_likelihood.repeat(300)
+    off = found.log_likelihoods - known.log_likelihood.repeat(600)
     ratio = off.exp()
     assert abs(float(ratio.mean()) - 1) < THRESHOLD * float(ratio.std()) / math.sqrt(len(ratio))
     assert float(off.mean()) < -THRESHOLD * float(off.std()) / math.sqrt(len(off))
@@ -106,3 +109,90 @@ def test_points_that_the_model_cannot_draw_are_missing_and_the_others_are_kept()
     nowhere.decoder.network.location.weight.fill_(torch.nan)  # type: ignore[union-attr]
     with pytest.raises(ValueError, match="gives no finite E"):
         BDMC(num_points=5).estimate(nowhere, torch.zeros(1, 6), seeds.generator("ragged"))
+
+
+def test_auto_doubles_the_steps_until_both_bounds_agree(linear_gaussian: Any) -> None:
+    known = linear_gaussian(5, 10, encoder=False)
+    options: dict[str, Any] = {"num_steps": "auto", "start": "prior", "num_leapfrog": 2, "num_chains": 8}
+    found = {}
+    for tolerance in (1.0, 0.2):
+        estimator = AIS(**options, tolerance=tolerance)
+        found[tolerance] = estimator.estimate(known.model, known.x, seeds.generator("test-auto", tolerance))
+        off = found[tolerance].mean - float(known.log_likelihood.mean())
+        assert abs(off) < tolerance + THRESHOLD * found[tolerance].standard_error
+        assert found[tolerance].summary["simulated_gap"] <= tolerance
+        assert not any("stopped at" in text for text in found[tolerance].warnings)
+    assert found[0.2].summary["num_steps"] > found[1.0].summary["num_steps"]
+    both = BDMC(**options, tolerance=0.2, num_points=20).estimate(
+        known.model, known.x, seeds.generator("test-auto-both")
+    )
+    assert both.summary["gap"] <= 0.2
+
+
+@pytest.mark.parametrize("estimator", [AIS, BDMC])
+def test_auto_says_if_its_limit_is_too_low(linear_gaussian: Any, estimator: type[Estimator]) -> None:
+    known = linear_gaussian(10, 5, encoder=False)
+    options: dict[str, Any] = {
+        "start": "prior",
+        "num_leapfrog": 1,
+        "num_chains": 8,
+        "tolerance": 0.01,
+        "most_steps": 120,
+    }
+    found = estimator(num_steps="auto", **options).estimate(known.model, known.x, seeds.generator("test-limit"))
+    assert found.summary["num_steps"] == 100
+    assert any("num_steps=auto stopped at 100 steps" in text and "Raise most_steps" in text for text in found.warnings)
+
+
+@pytest.mark.parametrize("estimator", [AIS, BDMC])
+def test_all_model_evaluations_of_auto_are_counted(linear_gaussian: Any, estimator: type[Estimator]) -> None:
+    known, rows = linear_gaussian(2, 5, encoder=False), 0
+
+    def count(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        nonlocal rows
+        rows += inputs[0][..., 0].numel() * (2 if torch.is_grad_enabled() else 1)
+
+    known.model.decoder.network.register_forward_pre_hook(count)
+    options: dict[str, Any] = {
+        "num_steps": "auto",
+        "num_chains": 2,
+        "num_leapfrog": 1,
+        "tolerance": 1e-9,
+        "most_steps": 100,
+    }
+    found = estimator(**options).estimate(known.model, known.x, seeds.generator("test-cost"))
+    drawing = 2 * (20 if estimator is AIS else 100)  # means and draws of x are no evaluations of p(x, z)
+    assert found.model_evaluations == rows - drawing
+
+
+class Pair(nn.Module):
+    """z -> (a z_1, a |z_2|): the second dimension has two modes, far apart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(30.0))
+
+    def forward(self, z: Tensor) -> tuple[Tensor, None]:
+        return self.scale * torch.stack([z[..., 0], z[..., 1].abs()], -1), None
+
+
+def test_no_point_is_far_off_without_a_warning() -> None:
+    known = LatentVariableModel(2, Decoder(Pair(), UnitGaussian()))
+    found = BDMC(num_points=60, num_steps=5, num_leapfrog=1, start="prior").estimate(
+        known, torch.zeros(1, 2), seeds.generator("test-far")
+    )
+    drawn = torch.Generator().manual_seed(found.seed)
+    x = known.decoder.sample(known.sample_prior(60, drawn), drawn)
+    truth = Quadrature().estimate(known, x, seeds.generator("truth")).log_likelihoods
+    off = truth - found.log_likelihoods
+    wide = (off > 0.3) & (off > 3 * found.standard_errors)
+    assert wide.any()
+    assert any("datapoints are farther apart than 0.3 nats" in text for text in found.warnings)
+
+
+def test_bounds_that_agree_give_no_warning(linear_gaussian: Any) -> None:
+    found = BDMC(num_points=20, num_steps=50).estimate(
+        linear_gaussian(2, 1, encoder=False).model, torch.zeros(1, 5), seeds.generator("test-near")
+    )
+    assert found.warnings == ()
+    assert found.summary["gap"] < 0.1
