@@ -24,6 +24,8 @@ from bench.likelihood.estimate import Estimate
 from bench.models.latent import LatentVariableModel
 from bench.studies.spec import Choice, load_data
 
+AT_HIGH_Z = "num_steps=auto,tolerance=0.25"  # of annealing with many latent dimensions
+LARGEST_GAP = 0.3  # nats, between the bounds at z = 10 and 50, within 5 minutes on two cores
 FEW_ERRORS = 3  # an estimate that is off by more standard errors must warn of it itself
 
 
@@ -37,12 +39,14 @@ class Size:
     prior_steps: int
     num_steps: int
     latent_sizes: tuple[int, ...]
+    high_sizes: tuple[int, ...]  # latent dimensions for which the number of steps is chosen by num_steps=auto
+    high_pixels: int  # of the linear-Gaussian models with as many latent dimensions
     near: float  # nats: the largest error allowed for AIS and importance if z <= 5
 
 
 SIZES = {
-    "full": Size(100, 200_000, 500_000, 500, 100, (3, 10, 50), near=0.1),
-    "smoke": Size(12, 2_000, 2_000, 20, 10, (3,), near=math.inf),
+    "full": Size(100, 200_000, 500_000, 500, 100, (3, 10), (50, 100), 784, near=0.1),
+    "smoke": Size(12, 2_000, 2_000, 20, 10, (3,), (), 40, near=math.inf),
 }
 
 
@@ -97,8 +101,7 @@ def row(text: str, estimate: Estimate, truth: Truth, report: Report, place: str,
     off = estimate.mean - min(max(estimate.mean, truth.low), truth.high)
     error = max(math.hypot(estimate.standard_error, truth.error), 1e-4)
     expected = estimate.summary.get("looseness", 0.0)  # how far below the truth; negative if above
-    is_admitted = bool(estimate.warnings) or abs(off + expected) <= FEW_ERRORS * error
-    if abs(off) > FEW_ERRORS * error and not is_admitted:
+    if abs(off) > FEW_ERRORS * error and not estimate.warnings:
         report.broken.append(f"{place}: {text} is off by {off:.4f} ± {error:.4f} without a warning")
     if abs(off) > near:
         report.broken.append(f"{place}: {text} is off by {off:.4f}, more than {near}")
@@ -148,6 +151,22 @@ def against_exact(size: Size, report: Report) -> None:
         rows(names, model, x, f"ppca z={z}", Truth(exact, exact), report, size)
 
 
+def against_exact_at_high_z(size: Size, report: Report) -> None:
+    """Add the section on linear-Gaussian models with many latent dimensions and as many pixels as MNIST has."""
+    for z in size.high_sizes:
+        choice = Choice.parse("dataset", f"ppca[rank={z},pixels={size.high_pixels}]")
+        data = choice.create().load(seeds.generator("data", choice.identity, 0))
+        model = trained("aevb[learning_rate=0.02]", data.x_train, z, "linear", "gaussian", size.budget).model
+        x = data.x_test[: size.points]
+        exact = estimated("exact", model, x, f"ppca z={z}").mean
+        report.say(
+            f"`ppca`, z = {z}, {size.high_pixels} pixels, trained by AEVB for {size.budget:,} samples; {len(x)} test "
+            f"points, exact {exact:.4f}."
+        )
+        names = ["importance", f"ais[num_steps={size.num_steps}]", f"ais[{AT_HIGH_Z}]"]
+        rows(names, model, x, f"ppca z={z}", Truth(exact, exact), report, size)
+
+
 def against_quadrature(size: Size, report: Report) -> None:
     """Add the section on a small non-linear decoder."""
     report.say("## A small non-linear decoder, compared with quadrature")
@@ -170,12 +189,13 @@ def against_bounds(size: Size, report: Report) -> None:
     report.say("## MNIST models on data drawn from them, compared with bounds from both sides")
     data = load_data(Choice.parse("dataset", "mnist"), 0)
     real = []
-    for z in size.latent_sizes:
+    for z in (*size.latent_sizes, *size.high_sizes):
         algorithm = trained(
             "aevb[learning_rate=0.02]", data.x_train, z, "mlp[hidden=500]", "bernoulli", size.mnist_budget
         )
         model = algorithm.model
-        bdmc = f"bdmc[num_points={size.points},num_steps={size.num_steps}]"
+        steps = AT_HIGH_Z if z in size.high_sizes else f"num_steps={size.num_steps}"
+        bdmc = f"bdmc[num_points={size.points},{steps}]"
         bounds = estimated(bdmc, model, data.x_test, f"mnist z={z}")
         _, x = simulate(model, size.points, seeds.generator("validation", f"mnist z={z}", bdmc))
         summary = bounds.summary
@@ -184,8 +204,8 @@ def against_bounds(size: Size, report: Report) -> None:
             f"points. `{bdmc}`: {bounds.mean:.3f} ± {bounds.standard_error:.3f} from below, {summary['upper']:.3f} "
             f"from above, gap {summary['gap']:.3f} ± {summary['gap_se']:.3f} nats, in {bounds.seconds:.0f} s."
         )
-        if z == 10 and not (summary["gap"] < 0.5 and bounds.seconds < 300):
-            report.broken.append(f"mnist z=10: the gap is {summary['gap']:.3f} after {bounds.seconds:.0f} s")
+        if z in (10, 50) and not (summary["gap"] < LARGEST_GAP and bounds.seconds < 300):
+            report.broken.append(f"mnist z={z}: the gap is {summary['gap']:.3f} after {bounds.seconds:.0f} s")
         truth = Truth(bounds.mean, max(summary["upper"], bounds.mean), bounds.standard_error)
         rows(estimators(size), model, x, f"mnist z={z}", truth, report, size)
         real.append(on_test_data(model, data.x_test[: size.points], z, size, report))
@@ -232,14 +252,15 @@ def main() -> None:
     report.say(
         "Printed by `make validation`. All values are in nats per datapoint. An estimate is *off by* its distance from "
         "the truth, or from the nearer of two bounds if the truth is only known to be between them. If it is off by "
-        "more than 3 standard errors (of the estimate and the truth combined), the estimator must warn, or the amount "
-        "by which it is *expected to be low* must account for it (half the mean squared standard error; negative for "
-        "`hmc`, which is biased upward). `make validation` fails if neither is the case, if `ais`, or `importance` "
-        f"around fitted posteriors, is off by more than {SIZES['full'].near} nats at z <= 5, or if the gap at z = 10 "
-        "is above 0.5. Importance sampling from the encoder is only as good as the encoder: if the encoder is "
-        "inaccurate, the estimate is lower, with a warning."
+        "more than 3 standard errors (of the estimate and the truth combined), the estimator must warn. The standard "
+        "error includes the amount by which the estimate is *expected to be low* (half the mean squared standard error "
+        "of a datapoint; negative for `hmc`, which is biased upward). `make validation` fails if a warning is missing, "
+        f"if `ais`, or `importance` around fitted posteriors, is off by more than {SIZES['full'].near} nats at z <= 5, "
+        f"or if the gap at z = 10 or 50 is above {LARGEST_GAP} or takes more than 5 minutes. Importance sampling from "
+        "the encoder is only as good as the encoder: if the encoder is inaccurate, the estimate is lower, with a "
+        "warning."
     )
-    for section in (against_exact, against_quadrature, against_bounds):
+    for section in (against_exact, against_exact_at_high_z, against_quadrature, against_bounds):
         section(size, report)
         print(f"{section.__name__}: {time.perf_counter() - started:.0f} s", file=sys.stderr)  # noqa: T201
     listed = ", ".join(plugins.find("estimator"))
