@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from bench.execution.evaluation import Evaluated, on_float64_device
+from bench.likelihood.calibration import Calibration
 from bench.likelihood.diagnosis import Diagnosis, diagnose
 from bench.likelihood.family import Latents
 from bench.models.latent import LatentVariableModel
@@ -48,7 +51,23 @@ def _record(diagnosis: Diagnosis, estimate: EstimateRecord) -> DiagnosisRecord:
         collapse=diagnosis.collapse,
         samples=estimate.samples,
         latents=tuple(LatentRecord(*dimension) for dimension in zip(*_columns(latents), *_columns(local), strict=True)),
+        **_calibration(diagnosis.calibration),
     )
+
+
+def _calibration(calibration: Calibration | None) -> dict[str, Any]:
+    """The fields of the record that say how well calibrated the encoder is; none without one."""
+    if calibration is None:
+        return {}
+    return {
+        "calibration": calibration.verdict,
+        "calibration_p": calibration.p,
+        "coverage": calibration.coverage,
+        "simulated_eubo": calibration.eubo,
+        "simulated_eubo_se": calibration.eubo_se,
+        "simulated_bound": calibration.bound,
+        "simulated_bound_se": calibration.bound_se,
+    }
 
 
 def _columns(latents: Latents) -> tuple[list[float], list[float], list[bool]]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from bench.likelihood.calibration import Calibration, calibrate
 from bench.likelihood.code_family import CodeFamily
 from bench.likelihood.family import ACTIVE_VARIANCE, Family, Latents
 from bench.likelihood.gaussian_family import GaussianFamily
@@ -39,6 +40,7 @@ class Diagnosis:
     local_latents: Latents
     num_states: int | None = None  # how many values a discrete z can take
     states_in_use: int | None = None  # how many of them the encoder chooses for some datapoint
+    calibration: Calibration | None = None  # of the encoder; None without one, and if z is discrete
 
     @property
     def collapse(self) -> str:
@@ -68,8 +70,9 @@ def diagnose(
     """The diagnosis of a model on x [N, D], given an estimate of log p(x) [N] and its standard errors [N].
 
     Datapoints without an estimate are excluded from the gaps.
-    Cost: about 1750 model evaluations for each of the first ``num_gap_points``, none for the others; if z is discrete,
-    one for each of its values, or a few times G K if there are too many values to try all.
+    Cost: about 1750 model evaluations for each of the first ``num_gap_points``, none for the others, and 1000 for the
+    calibration of the encoder; if z is discrete, one for each of its values, or a few times G K if there are too many
+    values to try all.
     Source: Cremer et al. 2018; Burda et al. 2016; Hoffman & Johnson 2016, "ELBO surgery".
 
     >>> from bench import seeds
@@ -106,4 +109,5 @@ def diagnose(
         local_latents=bounds.local_latents,
         num_states=None if model.discrete is None else model.discrete.num_states,
         states_in_use=bounds.states_in_use,
+        calibration=calibrate(model, generator) if model.encoder is not None and model.discrete is None else None,
     )

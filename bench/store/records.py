@@ -183,3 +183,11 @@ class DiagnosisRecord:
     collapse: str  # in words; empty if all dimensions are active
     samples: int  # training samples that the model had seen
     latents: tuple[LatentRecord, ...] = ()
+    # Of the encoder on data drawn from the model; None without one, if z is discrete, and in older runs.
+    calibration: str = ""  # calibrated, overconfident, underconfident or misplaced
+    calibration_p: float | None = None  # probability of such ranks if the encoder were exact
+    coverage: float | None = None  # of its central 90 % intervals
+    simulated_eubo: float | None = None  # upper bound on the mean log p(x) of these data, from their exact z
+    simulated_eubo_se: float | None = None
+    simulated_bound: float | None = None  # lower bound; the distance is the sum of both KL divergences
+    simulated_bound_se: float | None = None

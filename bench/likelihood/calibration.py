@@ -1,0 +1,108 @@
+"""Whether the encoder's q(z|x) is as wide as the posterior: simulation-based calibration, and an upper bound.
+
+Data drawn from the model come with exact draws of their posterior, the z that they were drawn with.  If q is the
+posterior, the rank of that z among draws of q is uniform, whatever the model.
+Source: Talts et al. 2018, "Validating Bayesian inference algorithms with simulation-based calibration"; Hermans et al.
+2022, "A trust crisis in simulation-based inference?", for expected coverage.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from bench.likelihood.bidirectional import simulate
+from bench.models.frozen import frozen
+from bench.models.latent import LatentVariableModel
+
+NUM_POINTS = 500  # drawn from the model
+FALSE_ALARM = 0.01  # probability that an exact posterior is not called calibrated
+LEVEL = 0.9  # of the central intervals whose coverage is reported
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How the encoder's q(z|x) compares with exact posterior draws, on N datapoints drawn from the model."""
+
+    ranks: Tensor  # [N, d] in [0, 1]: of the true z_j among draws of q(z_j|x)
+    squares: Tensor  # [N] mean over dimensions of the squared distance of z from q's mean, in its standard deviations
+    eubo: float  # mean of log p(x, z) - log q(z|x) at the exact z: an upper bound on the mean log p(x), nats
+    eubo_se: float
+    bound: float  # the lower bound on the same data, nats
+    bound_se: float
+
+    @property
+    def divergences(self) -> float:
+        """KL(p(z|x) || q) + KL(q || p(z|x)) in nats per datapoint: the distance of the two bounds."""
+        return self.eubo - self.bound
+
+    @property
+    def coverage(self) -> float:
+        """How often q's central 90 % intervals hold the true z_j, over all datapoints and dimensions."""
+        return float(((self.ranks - 0.5).abs() <= LEVEL / 2).double().mean())
+
+    @property
+    def p(self) -> float:
+        """The probability of ranks as far from uniform if q were exact: Kolmogorov's test, Bonferroni's correction.
+
+        Both the ranks of each dimension and their squared distances from the middle, which show a wrong width best, are
+        tested: 2 d tests.
+        """
+        tests = torch.cat([self.ranks, 2 * (self.ranks - 0.5).abs()], 1)
+        return min(1.0, tests.shape[1] * min(_kolmogorov(column) for column in tests.T))
+
+    @property
+    def verdict(self) -> str:
+        """``calibrated``, ``overconfident`` (q is too narrow), ``underconfident`` (too wide) or ``misplaced``."""
+        if self.p > FALSE_ALARM:
+            return "calibrated"
+        error = float(self.squares.std()) / math.sqrt(len(self.squares))
+        excess = float(self.squares.mean()) - 1
+        if abs(excess) <= 3 * error:
+            return "misplaced"
+        return "overconfident" if excess > 0 else "underconfident"
+
+
+def calibrate(model: LatentVariableModel, generator: torch.Generator, num_points: int = NUM_POINTS) -> Calibration:
+    """The calibration of a model with an encoder and continuous z.
+
+    The rank among infinitely many draws of the Gaussian q is its distribution function at z.  Cost: 2 model evaluations
+    for each of ``num_points``.
+
+    >>> from bench import seeds
+    >>> from bench.architectures.linear import Linear
+    >>> from bench.training.problem import Problem
+    >>> model = Problem(torch.zeros(3, 6), 2, Linear(), "unit_gaussian").model(encoder=True)
+    >>> calibrate(model, seeds.generator("calibration", 0)).ranks.shape
+    torch.Size([500, 2])
+    """
+    with frozen(model), torch.no_grad():
+        z, x = simulate(model, num_points, generator)
+        sound = torch.isfinite(x).all(-1)
+        z, x = z[sound], x[sound]
+        posterior = model.encode(x)
+        distance = ((z - posterior.mean) * (-0.5 * posterior.log_variance).exp()).double()  # [N, d]
+        draws = posterior.rsample(generator)
+        upper, lower = ((model.log_joint(x, each) - posterior.log_prob(each)).double() for each in (z, draws))
+    error = math.sqrt(max(1, len(x)))
+    return Calibration(
+        ranks=torch.special.ndtr(distance),
+        squares=distance.square().mean(-1),
+        eubo=float(upper.mean()),
+        eubo_se=float(upper.std()) / error,
+        bound=float(lower.mean()),
+        bound_se=float(lower.std()) / error,
+    )
+
+
+def _kolmogorov(ranks: Tensor) -> float:
+    """The p-value of Kolmogorov's test that ranks [N] are uniform on [0, 1]."""
+    from scipy.stats import kstwo  # takes a second to import
+
+    count = len(ranks)
+    ordered, steps = ranks.sort().values, torch.arange(count, dtype=ranks.dtype, device=ranks.device) / count
+    largest = float(torch.maximum(ordered - steps, steps + 1 / count - ordered).max())
+    return float(kstwo.sf(largest, count))
