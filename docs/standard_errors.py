@@ -42,7 +42,7 @@ class Size:
 SIZES = {
     "full": Size(
         200,
-        20,
+        10,
         200_000,
         (2, 5, 20),
         ("aevb[learning_rate=0.1]", "mcem[learning_rate=0.1]"),
@@ -177,7 +177,7 @@ def table(size: Size, title: str, model: LatentVariableModel, x: Tensor, truth: 
             )
             if each.is_broken(size.repeats):
                 broken.append(f"{title}: {name}: {each.of_mean:.2f}")
-        print(f"{title}: {text}", file=sys.stderr)  # noqa: T201
+            print(f"{title}: {name}: {each.of_mean:.2f}", file=sys.stderr)  # noqa: T201
     lines = [f"## {title}", "", pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True), ""]
     return lines, broken
 

@@ -27,7 +27,8 @@ class Losses(Table):
     seeds that are done.  Active units, KL and mutual information are the encoder's, or without one those of the
     Gaussians fitted to each datapoint.  If z is discrete, a single code takes the place of the Gaussian, a
     group of codes that of a unit, and the information is the entropy of the codes in use: its exponential, the
-    perplexity, is how many they are worth.
+    perplexity, is how many they are worth.  Calibration: whether q(z|x) is as wide as the posterior, by exact posterior
+    draws on data that the model has drawn itself; an overconfident encoder is too narrow.
     """
 
     ends_run = True
@@ -49,12 +50,18 @@ class Losses(Table):
     def display(self, table: pd.DataFrame) -> pd.DataFrame:
         """Rounded, in the order of the sum."""
         shown = pd.DataFrame([_shown(row) for _, row in table.iterrows()])
-        unneeded = {"collapse": not shown["collapse"].any(), "codes in use": table["num_states"].isna().all()}
+        unneeded = {
+            "collapse": not shown["collapse"].any(),
+            "codes in use": table["num_states"].isna().all(),
+            "calibration": not shown["calibration"].any(),
+        }
         return shown.drop(columns=[name for name, drop in unneeded.items() if drop])
 
 
 def _row(models: pd.DataFrame) -> dict[str, object]:
     collapse = models["collapse"].fillna("")
+    verdicts = models["calibration"].fillna("")
+    verdicts = verdicts[verdicts != ""]
     return {
         **{name: float(intervals.mean(models[name])) for name in MEANS},
         **{f"{name}_se": float(intervals.error_of_mean(models[f"{name}_se"])) for name in GAPS},
@@ -62,6 +69,8 @@ def _row(models: pd.DataFrame) -> dict[str, object]:
         "estimator": ", ".join(dict.fromkeys(models["estimator"].dropna().astype(str))),
         "num_gap_points": float(models["num_gap_points"].min()),
         "num_states": float(models["num_states"].max()),
+        "calibration": ", ".join(verdicts.value_counts().index),  # the most frequent first
+        "coverage": float(intervals.mean(models["coverage"])),
         "collapsed_seeds": int((collapse != "").sum()),
         "collapse": next((text for text in collapse if text), ""),
     }
@@ -91,6 +100,7 @@ def _shown(row: pd.Series) -> dict[str, str]:
         "bound": formatting.number(row["bound"]),
         "KL": formatting.number(row["kl"]),
         "information": formatting.number(row["mutual_information"]),
+        "calibration": row["calibration"] and f"{row['calibration']} ({row['coverage']:.0%} in 90 % intervals)",
         "MC error of gaps": ", ".join(formatting.error(row[f"{name}_se"]) for name in GAPS),
         "seeds": str(row["seeds"]),
         "test points": formatting.count(row["num_gap_points"]),

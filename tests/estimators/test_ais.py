@@ -196,3 +196,21 @@ def test_bounds_that_agree_give_no_warning(linear_gaussian: Any) -> None:
     )
     assert found.warnings == ()
     assert found.summary["gap"] < 0.1
+
+
+def test_the_forward_divergence_of_a_known_encoder(linear_gaussian: Any) -> None:
+    """KL(p(z|x) || q(z|x)) by the formula for Gaussians, whose means differ by x."""
+    known = linear_gaussian(3, 1, encoder=True)
+    found = BDMC(num_points=200, num_steps=10, num_chains=8, num_leapfrog=2).estimate(known.model, known.x, seeds.generator("forward"))
+    drawn = torch.Generator().manual_seed(found.seed)
+    x = known.model.decoder.sample(known.model.sample_prior(200, drawn), drawn)
+    linear = known.model.linear_gaussian()
+    mean = (x - linear.bias) @ linear.weights @ known.posterior_covariance.double() / linear.variance
+    with torch.no_grad():
+        q = known.model.encode(x)
+    exact = torch.distributions.MultivariateNormal(mean, known.posterior_covariance.double())
+    encoded = torch.distributions.MultivariateNormal(q.mean.double(), q.log_variance.double().exp().diag_embed())
+    expected = float(torch.distributions.kl_divergence(exact, encoded).mean())
+    assert expected > 0.05
+    assert found.summary["forward_kl"] == pytest.approx(expected, abs=THRESHOLD * found.summary["forward_kl_se"])
+    assert found.summary["eubo"] > found.mean

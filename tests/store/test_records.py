@@ -136,3 +136,12 @@ def test_another_status_keeps_the_rest(folder: TrialFolder) -> None:
     folder.write_status(TRIAL)
     folder.write_status(dataclasses.replace(folder.read_status(), status=Status.INTERRUPTED, reason="Ctrl-C"))
     assert folder.read_status() == dataclasses.replace(TRIAL, status=Status.INTERRUPTED, reason="Ctrl-C")
+
+
+def test_a_diagnosis_of_before_it_spoke_of_calibration_is_read(folder: TrialFolder) -> None:
+    record = dataclasses.asdict(DIAGNOSIS)
+    new = ("calibration", "calibration_p", "coverage", "simulated_eubo", "simulated_eubo_se")
+    old = {name: value for name, value in record.items() if name not in (*new, "simulated_bound", "simulated_bound_se")}
+    assert set(new) <= set(record)
+    write_json(folder.path / "diagnosis.json", old, folder.path.name)
+    assert folder.read_diagnosis() == DIAGNOSIS
