@@ -100,6 +100,15 @@ def test_latent_dimensions_are_those_of_the_table(results: Results) -> None:
     assert f"mcem {units[3]:.1f}." in caption(figure)
 
 
+def test_calibration_is_that_of_models_with_an_encoder(results: Results) -> None:
+    figure = drawn("calibration", results)
+    assert "aevb[learning_rate=0.05] is" in caption(figure)
+    assert "mcem" not in caption(figure)
+    line = figure.axes[0].lines[-1]  # coverage increases with the level, from 0 to 1
+    assert (np.diff(line.get_ydata()) > 0).all()
+    assert line.get_ydata()[-1] == 1
+
+
 @pytest.mark.parametrize("name", OF_MODELS)
 def test_models_that_are_not_there_are_named(name: str, results: Results) -> None:
     for path in results.path.glob("trials/*/model.safetensors"):
