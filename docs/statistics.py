@@ -174,12 +174,14 @@ def main() -> None:
     about_points = (
         "The intervals of `log_likelihood` and `differences` are over seeds and test points: where the mean would lie "
         "for other training seeds and other test points of the same source. They are not over training data, unless "
-        "each seed has its own (`digits`, `ppca`, files that are split at random); tables say which. The values by seed "
-        "and point are taken as the sum of random effects of the seed, of the point and of both. If all seeds have the "
+        "each seed has its own (`digits`, `ppca`, files that are split at random); tables say which. The values by "
+        "seed and point are taken as the sum of random effects of the seed, of the point and of "
+        "both. If all seeds have the "
         "same test points, as on MNIST, an interval over seeds alone lacks the error of the points. The variance of "
         "each source comes from the mean squares of the two-way analysis of variance, and is multiplied by the squared "
-        "t quantile of its own degrees of freedom. Below is the coverage of nominal 95 % intervals if seeds, points and "
-        f"single values have standard deviations of {MODEL[0]:g}, {MODEL[1]:g} and {MODEL[2]:g} nats. A few seeds that "
+        "t quantile of its own degrees of freedom. Below is the coverage of nominal 95 % intervals if seeds, points "
+        f"and single values have standard deviations of {MODEL[0]:g}, {MODEL[1]:g} and {MODEL[2]:g} "
+        f"nats. A few seeds that "
         "agree by chance have a narrow interval, as with every t interval; it may even be narrower than the test-point "
         "error that stands beside it."
     )
@@ -187,8 +189,8 @@ def main() -> None:
         "Differences are taken by seed and point, so that what makes a point hard for both models cancels. The last "
         f"two columns are of two models that differ by {DIFFERENCE:g} nats, or not at all, on points with a standard "
         f"deviation of {MODEL[1]:g} nats that both share; each model's own effects of seeds, points and both are "
-        f"{TWIN[0]:g}, {TWIN[1]:g} and {TWIN[2]:g} nats. `bench compare` tests over seeds alone: its question is whether "
-        "anything has changed, and if nothing has, no point has either."
+        f"{TWIN[0]:g}, {TWIN[1]:g} and {TWIN[2]:g} nats. `bench compare` tests over seeds alone: its question is "
+        "whether anything has changed, and if nothing has, no point has either."
     )
     over_points = [
         crossed_covers(num_seeds, num_points, repeats) for num_seeds in (3, 5, 10) for num_points in (100, 300, 1000)
