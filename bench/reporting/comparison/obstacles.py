@@ -41,17 +41,15 @@ def in_training(base: pd.DataFrame, new: pd.DataFrame) -> str:
 
 def in_estimation(base: Results, new: Results, old: pd.DataFrame, fresh: pd.DataFrame) -> str:
     """A different estimator of log p(x), with different settings or points, or none."""
-    estimators = [_estimators(results, trials) for results, trials in ((base, old), (new, fresh))]
+    estimates = [first_estimates(results, trials) for results, trials in ((base, old), (new, fresh))]
+    estimators = [_estimators(each) for each in estimates]
     if not all(estimators):
         return f"no log-likelihood in {'BASE' if not estimators[0] else 'NEW'}"
     if estimators[0] != estimators[1]:
         return f"different estimator: {_listed(estimators[0])} in BASE, {_listed(estimators[1])} in NEW"
-    one, other = (
-        first_estimates(results, trials).set_index("seed")["points"].astype(object).fillna("")
-        for results, trials in ((base, old), (new, fresh))
-    )
-    shared = one.index.intersection(other.index)
-    if (one[shared] != other[shared]).any() or {*one.map(bool)} != {*other.map(bool)}:
+    one, other = (dict(zip(each["seed"], each["points"].astype(object).fillna(""), strict=True)) for each in estimates)
+    differ = any(one[seed] != other[seed] for seed in one.keys() & other.keys())
+    if differ or any(one.values()) != any(other.values()):
         return "different test points: an older version took others; bench estimate estimates on the present ones"
     return ""
 
@@ -80,9 +78,8 @@ def _differing(base: pd.DataFrame, new: pd.DataFrame, columns: dict[str, str]) -
     return ""
 
 
-def _estimators(results: Results, trials: pd.DataFrame) -> set[str]:
-    """The first estimator of each trial, with its options and number of points, in words."""
-    estimates = first_estimates(results, trials)
+def _estimators(estimates: pd.DataFrame) -> set[str]:
+    """The estimators with their options and numbers of points, in words."""
     return {f"{row['estimator']} on {int(row['num_points'])} points" for _, row in estimates.iterrows()}
 
 
