@@ -32,7 +32,7 @@ from bench.execution.execution import Execution
 def command(
     run: Path,
     likelihood: tuple[str, ...] | None,
-    points: int | None,
+    points: int | Literal["all"] | None,
     split: Literal["test", "train"],
     trust: bool,
     execution: Execution,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from typing import Literal
 
 import click
 
@@ -34,15 +35,15 @@ def count(least: int) -> Callable[[str], int]:
     return count
 
 
-def count_or_all(least: int) -> Callable[[str], int]:
-    """As `count`, or ``all``, which is 0."""
+def count_or_all(least: int) -> Callable[[str], int | Literal["all"]]:
+    """As `count`, or ``all``."""
     number = count(least)
 
-    def count_or_all(text: str) -> int:
+    def count_or_all(text: str) -> int | Literal["all"]:
         try:
-            return 0 if text.strip() == ALL else number(text)
+            return "all" if text.strip() == ALL else number(text)
         except click.BadParameter as error:
-            raise click.BadParameter(f"{error.message.rstrip('.')}; or {ALL}.") from error
+            raise click.BadParameter(error.message.replace(" (got", f", or {ALL} (got", 1)) from error
 
     return count_or_all
 

@@ -37,7 +37,8 @@ class Study:
     ``n_train`` 0 means all training data, ``hidden`` 0 the width that the data set suggests, and ``decoder`` ``auto``
     the observation model that the data set suggests. The lower bound is evaluated on ``eval_points`` of each split, and
     log p(x) is estimated on ``likelihood_points`` of the test data, 0 or ``all`` for all of them: a random subset that
-    depends on the data set alone. The defaults keep evaluation below a quarter of a trial's time.
+    depends on the data set alone. The defaults keep evaluation below a quarter of a trial's time; they do not grow with
+    the budget, so that all trials of a place, extended ones too, are evaluated on the same points.
     ``likelihood_marks`` are numbers of training samples after which log p(x) is also estimated during training, on both
     splits (at the first evaluation mark that reaches each of them).
     ``tune`` says how hyperparameters that are ``auto`` are chosen, once for all seeds of a cell: ``paper``, ``halving``

@@ -104,6 +104,17 @@ def test_more_points_and_the_training_data(bench: Bench, trained: Path, tmp_path
     assert set(found.loc[found["split"] == "train", "num_points"]) == {30}
 
 
+def test_all_points_can_be_asked_for(bench: Bench, trained: Path, tmp_path: Path) -> None:
+    bench("estimate", "run", "--trust", "--points", "all", *IN_PROCESS)
+    assert set(likelihoods(tmp_path)["num_points"]) == {50}
+    shown = bench("estimate", "run", "--trust", "--points", 1000, *IN_PROCESS)  # they are all
+    assert "Nothing to do" in shown.stderr
+    for wrong in ("0", "some"):
+        refused = bench("estimate", "run", "--points", wrong, code=2)
+        assert "'--points'" in refused.stderr
+        assert f", or all (got {wrong}" in refused.stderr.replace("'", "")
+
+
 def test_what_cannot_be_judged_is_a_row_with_its_reason(bench: Bench, trained: Path, tmp_path: Path) -> None:
     """Monte Carlo EM has no encoder and therefore no bound; its other estimates and those of other algorithms stay."""
     shown = bench("estimate", "run", "--trust", "--likelihood", BOUND, *IN_PROCESS, code=3)
