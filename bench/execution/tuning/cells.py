@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean
 from typing import Any, NamedTuple
 
 from bench.store.records import Status
@@ -71,4 +70,4 @@ def open_cells(specs: Sequence[TrialSpec], todo: Sequence[TrialSpec]) -> list[Ce
 
 def mean_score(scores: Sequence[float]) -> float:
     """Their mean; -inf if there is none, or a candidate failed with one of the seeds."""
-    return fmean(scores) if scores else -math.inf
+    return math.fsum(scores) / len(scores) if scores else -math.inf
