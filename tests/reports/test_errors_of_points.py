@@ -44,7 +44,7 @@ def test_three_errors_stand_side_by_side(rows: Any) -> None:
     assert shown["interval over"] == "seeds and 3 test points"
 
 
-@pytest.mark.parametrize(("data", "words"), [("aa", "same data"), ("ab", "data drawn by seed")])
+@pytest.mark.parametrize(("data", "words"), [("aa", "same training data"), ("ab", "training data drawn by seed")])
 def test_the_interval_says_whether_seeds_share_their_data(rows: Any, data: str, words: str) -> None:
     add(rows, "aevb", np.array([[-20.0, -30.0], [-22.0, -32.0]]))
     for trial, checksum in zip(rows.trials, data, strict=True):
