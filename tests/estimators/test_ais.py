@@ -201,9 +201,8 @@ def test_bounds_that_agree_give_no_warning(linear_gaussian: Any) -> None:
 def test_the_forward_divergence_of_a_known_encoder(linear_gaussian: Any) -> None:
     """KL(p(z|x) || q(z|x)) by the formula for Gaussians, whose means differ by x."""
     known = linear_gaussian(3, 1, encoder=True)
-    found = BDMC(num_points=200, num_steps=10, num_chains=8, num_leapfrog=2).estimate(
-        known.model, known.x, seeds.generator("forward")
-    )
+    estimator = BDMC(num_points=200, num_steps=10, num_chains=8, num_leapfrog=2)
+    found = estimator.estimate(known.model, known.x, seeds.generator("forward"))
     drawn = torch.Generator().manual_seed(found.seed)
     x = known.model.decoder.sample(known.model.sample_prior(200, drawn), drawn)
     linear = known.model.linear_gaussian()
