@@ -20,7 +20,6 @@ from bench.store.trial_folder import TrialFolder
 from bench.studies.spec import TrialSpec
 from bench.training.clocks import Tuning
 
-NOT_CHOSEN = "Stopped while its hyperparameters were chosen; the same command resumes it."
 HUNG = "Its worker was killed after {:.0f} s: an update, an estimator or the loading of data took too long."
 
 
@@ -38,27 +37,35 @@ class Task:
         return Store(self.run_folder).trial(self.spec.id)
 
 
+@dataclass(frozen=True)
+class Unchosen:
+    """How the trials of a cell end whose hyperparameters could not be chosen, and why."""
+
+    status: Status
+    reason: str
+
+
 def run(
     plan: Plan,
     execution: Execution,
     backend: Backend,
     ended: Callable[[TrialSpec], object],
-    tunings: Mapping[str, Tuning],
+    tunings: Mapping[str, Tuning | Unchosen],
 ) -> None:
     """Run the trials in ``plan.todo``; ``ended`` is called in this process after each.
 
     ``tunings`` holds the chosen hyperparameters of each cell that leaves some open; the trials of one without a choice
-    are marked as cut short.  See `run_tasks` for what is raised.
+    are marked with the reason.  See `run_tasks` for what is raised.
     """
     tasks = []
     for spec in plan.todo:
-        task = Task(plan.store.path, spec, replace(settings_of(plan, spec, execution), tuning=tunings.get(spec.cell)))
-        if spec.search is None or spec.cell in tunings:
-            tasks.append(task)
-        else:
+        task, tuning = Task(plan.store.path, spec, settings_of(plan, spec, execution)), tunings.get(spec.cell)
+        if isinstance(tuning, Unchosen):
             _reset(task)
-            standing.mark(task.folder, Status.TIMEOUT, NOT_CHOSEN)
+            standing.mark(task.folder, tuning.status, tuning.reason)
             ended(spec)
+        else:
+            tasks.append(replace(task, settings=replace(task.settings, tuning=tuning)))
     run_tasks(plan.store, tasks, execution, backend, ended)
 
 

@@ -191,7 +191,9 @@ class TrialFolder:
         return found
 
     def remove(self, name: str) -> None:
-        """Remove a file, or a folder that stands in its place."""
+        """Remove a file, or a folder that stands in its place; or a file in place of the trial's own folder."""
+        if not self.path.is_dir():
+            self.path.unlink(missing_ok=True)
         path = self.path / name
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,69 @@ def test_a_candidate_that_diverges_is_not_chosen(tmp_path: Path) -> None:
     assert tuning.chosen == {"learning_rate": "0.1"}
     assert tuning.objectives["learning_rate=1e+06"] == -math.inf
     assert results.trials["status"].tolist() == ["done"]
+
+
+@pytest.mark.parametrize(
+    ("tune", "error", "where", "status"),
+    [
+        ("paper[samples=200]", "RuntimeError('no luck')", "True", "failed"),
+        (
+            "halving[samples=1000,seeds=1,points=10]",
+            "WriteFailed('no luck', 'full')",
+            "self.hyperparameters.learning_rate == 0.1",
+            "crashed",
+        ),
+    ],
+)
+def test_nothing_is_chosen_by_trials_that_failed_and_a_repaired_cause_leaves_no_trace(
+    tune: str, error: str, where: str, status: str, tmp_path: Path
+) -> None:
+    """All candidates fail, or the machine fails with the best one, as long as there is a certain file."""
+    plugin, cause = tmp_path / "unlucky.py", tmp_path / "cause"
+    plugin.write_text(
+        "from dataclasses import dataclass\nfrom pathlib import Path\nfrom typing import Literal\n"
+        "from bench import option\nfrom bench.algorithms.aevb import AEVB, AEVBHyperparameters\n"
+        "from bench.errors import WriteFailed\n\n"
+        "@dataclass(frozen=True)\nclass Options(AEVBHyperparameters):\n"
+        "    learning_rate: float | Literal['auto'] = option('auto', 'step', candidates=(1e-6, 1e-5, 0.1))\n\n"
+        "class Unlucky(AEVB):\n    '''AEVB.'''\n\n    Options = Options\n\n"
+        "    def step(self, batch):\n        '''Unless there is a cause.'''\n"
+        f"        if Path({str(cause)!r}).exists() and {where}:\n            raise {error}\n"
+        "        return super().step(batch)\n"
+    )
+    asked: dict[str, Any] = {"algos": str(plugin), "seeds": 1, "tune": tune}
+    undisturbed = run(tmp_path / "undisturbed", **asked)
+    cause.touch()
+    unlucky = run(tmp_path / "run", **asked)
+    assert unlucky.trials[["status", "chosen"]].to_numpy().tolist() == [[status, ""]]
+    (reason,) = unlucky.trials["reason"]
+    assert reason.startswith("While its hyperparameters were chosen: ")
+    assert "no luck" in reason
+    cause.unlink()
+    repaired = run(tmp_path / "run", **asked)
+    assert repaired.trials["chosen"].tolist() == undisturbed.trials["chosen"].tolist() == ["learning_rate=0.1"]
+    assert repaired.likelihoods["log_likelihood"].tolist() == undisturbed.likelihoods["log_likelihood"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [("spec.json", "folder"), ("status.json", "file"), ("checkpoint.safetensors", "folder"), ("", "file")],
+)
+def test_a_trial_of_a_choice_that_is_damaged_is_made_anew(name: str, what: str, tmp_path: Path) -> None:
+    """Each of its files, or its folder, is replaced by a file or a folder that says nothing; and no trial has begun."""
+    asked: dict[str, Any] = {"algos": UNDECIDED, "seeds": 1, "tune": "paper[samples=200]"}
+    first = run(tmp_path / "run", **asked)
+    (folder,) = (first.path / "tuning" / "trials").iterdir()
+    shutil.rmtree(first.path / "trials")
+    place = folder / name
+    shutil.rmtree(place) if place.is_dir() else place.unlink()
+    if what == "file":
+        place.write_text("something else")
+    else:
+        place.mkdir()
+        (place / "content").touch()
+    again = run(tmp_path / "run", **asked)
+    assert again.trials[["status", "chosen"]].equals(first.trials[["status", "chosen"]])
 
 
 @pytest.mark.parametrize(

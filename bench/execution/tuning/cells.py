@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from bench.store.records import Status
+from bench.execution.runner import Unchosen
+from bench.store.records import Status, TrialRecord
 from bench.studies.spec import TrialSpec
 from bench.studies.tuning import Protocol
 from bench.training import candidates
 from bench.training.clocks import Tuning
 
+STOPPED = "Stopped while its hyperparameters were chosen; the same command resumes it."
+FAILED = "While its hyperparameters were chosen: {}"
 CUT_SHORT = (Status.TIMEOUT, Status.INTERRUPTED, Status.RUNNING, Status.WAITING)
 
 Candidate = dict[str, Any]  # values of the open hyperparameters, by name
@@ -66,6 +69,22 @@ def open_cells(specs: Sequence[TrialSpec], todo: Sequence[TrialSpec]) -> list[Ce
         if search is not None:
             cells.append(Cell(trials, Protocol.parse(search.protocol), tuple(map(dict, search.candidates))))
     return cells
+
+
+def why_not(records: Iterable[TrialRecord]) -> Unchosen | None:
+    """Why trials that have ended so cannot be compared; None if they can.
+
+    A candidate that fails has lost, but nothing is known of one that was stopped, or whose worker was killed.
+    """
+    ended = list(records)
+    for record in ended:
+        if record.status in CUT_SHORT:
+            return Unchosen(Status.TIMEOUT, STOPPED)
+        if record.status in (Status.CRASHED, Status.DAMAGED):
+            return Unchosen(Status.CRASHED, FAILED.format(record.reason))
+    if all(record.status is Status.FAILED for record in ended):
+        return Unchosen(Status.FAILED, FAILED.format(ended[0].reason))
+    return None
 
 
 def mean_score(scores: Sequence[float]) -> float:

@@ -11,7 +11,8 @@ from bench.execution import runner, staleness, standing
 from bench.execution.backend import Backend
 from bench.execution.execution import Execution
 from bench.execution.planning import Plan
-from bench.execution.tuning.cells import CUT_SHORT, Cell, Spent, mean_score, open_cells
+from bench.execution.runner import Unchosen
+from bench.execution.tuning.cells import Cell, Spent, mean_score, open_cells, why_not
 from bench.execution.tuning.halving import Race
 from bench.store import contents
 from bench.store.run_folder import Store
@@ -25,12 +26,11 @@ from bench.training.clocks import Tuning
 class Chosen:
     """The choice for each cell that has trials to do and leaves hyperparameters open, by the cell's id.
 
-    ``new`` are those that were made now, with what the cell is called; ``cut_short`` are cells without a choice.
+    ``new`` are those that were made now, with what the cell is called.
     """
 
-    by_cell: dict[str, Tuning] = field(default_factory=dict)
+    by_cell: dict[str, Tuning | Unchosen] = field(default_factory=dict)
     new: list[tuple[Cell, Tuning]] = field(default_factory=list)
-    cut_short: list[Cell] = field(default_factory=list)
 
 
 def choose(plan: Plan, execution: Execution, backend: Backend, tried: Callable[[int, int], object]) -> Chosen:
@@ -42,16 +42,15 @@ def choose(plan: Plan, execution: Execution, backend: Backend, tried: Callable[[
     missing = []
     for cell in open_cells(plan.specs, plan.todo):
         records = (contents.read(plan.store.trial(s.id)).record for s in cell.trials if s not in plan.stale)
-        earlier = next((record.tuning for record in records if record.tuning is not None), None)
+        begun = (record.tuning for record in records if record.provenance is not None)
+        earlier = next((tuning for tuning in begun if tuning is not None), None)
         if earlier is None:
             missing.append(cell)
         else:
             chosen.by_cell[cell.id] = earlier
     for cell, choice in chooser.choices(missing):
-        if choice is None:
-            chosen.cut_short.append(cell)
-        else:
-            chosen.by_cell[cell.id] = choice
+        chosen.by_cell[cell.id] = choice
+        if isinstance(choice, Tuning):
             chosen.new.append((cell, choice))
     return chosen
 
@@ -64,12 +63,12 @@ class _Chooser:
         self.tried = tried
         self.store: Store = plan.store.tuning
 
-    def choices(self, cells: Sequence[Cell]) -> Iterator[tuple[Cell, Tuning | None]]:
-        """The choice of each cell, None if it was cut short."""
+    def choices(self, cells: Sequence[Cell]) -> Iterator[tuple[Cell, Tuning | Unchosen]]:
+        """The choice of each cell, or why there is none."""
         yield from self.by_first_samples([(cell, cell.protocol) for cell in cells if isinstance(cell.protocol, Paper)])
         yield from self.by_halving([Race(cell, cell.protocol) for cell in cells if isinstance(cell.protocol, Halving)])
 
-    def by_first_samples(self, cells: Sequence[tuple[Cell, Paper]]) -> Iterator[tuple[Cell, Tuning | None]]:
+    def by_first_samples(self, cells: Sequence[tuple[Cell, Paper]]) -> Iterator[tuple[Cell, Tuning | Unchosen]]:
         """By the mean objective over the seeds; one that fails has no say, since its trial will fail too."""
         self.run(
             [
@@ -80,8 +79,9 @@ class _Chooser:
         )
         for cell, protocol in cells:
             records = [contents.read(self.store.trial(spec.id)).record for spec in cell.trials]
-            if any(record.status in CUT_SHORT for record in records):
-                yield cell, None
+            obstacle = why_not(records)
+            if obstacle is not None:
+                yield cell, obstacle
                 continue
             made = [record.tuning for record in records if record.tuning is not None]
             names = [candidates.name(candidate) for candidate in cell.candidates]
@@ -90,7 +90,7 @@ class _Chooser:
             spent = [Spent(each.samples, each.model_evaluations, each.seconds) for each in made]
             yield cell, cell.choice(best, scores, [protocol.samples] * len(scores), spent)
 
-    def by_halving(self, races: Sequence[Race]) -> Iterator[tuple[Cell, Tuning | None]]:
+    def by_halving(self, races: Sequence[Race]) -> Iterator[tuple[Cell, Tuning | Unchosen]]:
         """Round by round."""
         while any(race.is_on for race in races):
             running = [race for race in races if race.is_on]
@@ -98,7 +98,7 @@ class _Chooser:
             for race in running:
                 race.end_round({spec: contents.read(self.store.trial(spec.id)) for spec in race.trials()})
         for race in races:
-            yield race.cell, None if race.was_cut_short else race.choice()
+            yield race.cell, race.obstacle or race.choice()
 
     def entry(self, race: Race, spec: TrialSpec) -> runner.Task:
         """A trial of a race: only what its score needs is evaluated."""
@@ -125,6 +125,7 @@ class _Chooser:
         for task in tasks:
             found = contents.read(task.folder, tensors=True)
             if found.damage or staleness.changes({task.spec: found}, self.plan.data_version):
+                contents.heal(task.folder, found.damage)
                 task.folder.clear()
                 todo.append(task)
             elif not _is_finished(found, task):

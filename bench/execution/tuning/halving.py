@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from bench.execution.tuning.cells import CUT_SHORT, Cell, Spent, mean_score
+from bench.execution.runner import Unchosen
+from bench.execution.tuning.cells import Cell, Spent, mean_score, why_not
 from bench.store.contents import Contents
 from bench.store.records import Status
 from bench.studies.spec import TrialSpec
@@ -31,12 +32,12 @@ class Race:
         self.seen = [0] * len(cell.candidates)
         self.spent: dict[TrialSpec, Spent] = {}
         self.round = 0
-        self.was_cut_short = False
+        self.obstacle: Unchosen | None = None
 
     @property
     def is_on(self) -> bool:
         """Whether there is a round to run."""
-        return self.round < len(self.rounds) and not self.was_cut_short
+        return self.round < len(self.rounds) and self.obstacle is None
 
     @property
     def budget(self) -> int:
@@ -55,7 +56,7 @@ class Race:
 
     def end_round(self, found: Mapping[TrialSpec, Contents]) -> None:
         """Score the candidates by what the trials of this round hold, and keep the better half for the next."""
-        self.was_cut_short = any(each.record.status in CUT_SHORT for each in found.values())
+        self.obstacle = why_not(each.record for each in found.values())
         for candidate in self.left:
             ended = {spec: found[spec] for spec in (self.trial(candidate, seed) for seed in self.seeds)}
             self.scores[candidate] = mean_score([_score(each) for each in ended.values()])
