@@ -67,6 +67,11 @@ def _set_environment(variables: dict[str, str]) -> None:
         os.environ.update(variables)
 
 
+def _complete_path(places: list[str]) -> None:
+    """Put back what is missing; a plugin that is kept for later trials may need the places that it has added."""
+    sys.path.extend(place for place in places if place not in sys.path)
+
+
 def _set_attributes(owner: object, values: dict[str, Any]) -> None:
     for name, value in values.items():
         setattr(owner, name, value)
@@ -75,6 +80,7 @@ def _set_attributes(owner: object, values: dict[str, Any]) -> None:
 _OF_PYTHON = {
     "working directory": Setting(os.getcwd, os.chdir),
     "environment": Setting(lambda: dict(os.environ), _set_environment),
+    "module search path": Setting(lambda: list(sys.path), _complete_path),
     "locale": Setting(lambda: locale.setlocale(locale.LC_ALL), lambda value: locale.setlocale(locale.LC_ALL, value)),
     "streams": Setting(
         lambda: {name: getattr(sys, name) for name in ("stdin", "stdout", "stderr", "excepthook")},

@@ -117,3 +117,13 @@ def test_a_rude_algorithm_beside_another_changes_neither_its_numbers_nor_the_cal
     assert log_likelihoods(f"{PLUGINS / 'trouble.py'}[how=globals,when=-1]", "aevb[learning_rate=0.1]") == alone
     assert len(alone) == 2
     assert everything() == before
+
+
+def test_places_that_modules_are_found_in_are_not_lost() -> None:
+    before = list(sys.path)
+    try:
+        with preserved():
+            sys.path[:] = ["a plugin's own place"]
+        assert set(sys.path) == {"a plugin's own place", *before}
+    finally:
+        sys.path[:] = before
