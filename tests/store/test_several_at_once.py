@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -55,4 +56,5 @@ def test_a_folder_of_format_2_is_one_message_and_its_study_can_be_run_anew(tmp_p
         bench.run(str(copy / "study.toml"), out=copy, execution=HERE, quiet=True)
     found = bench.run(str(copy / "study.toml"), out=tmp_path / "new", execution=HERE, quiet=True).trials
     assert found["status"].tolist() == ["done"]
-    assert found["trial"].tolist() == [path.name for path in (old / "trials").iterdir()]
+    (status,) = old.glob("trials/*/status.json")
+    assert found["samples"].tolist() == [json.loads(status.read_text(encoding="utf-8"))["clocks"]["samples"]]
