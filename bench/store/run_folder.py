@@ -82,6 +82,9 @@ class Store:
         try:
             if (self.path / FILE).is_dir():
                 (self.path / FILE).rmdir()
+            for folder in (self.path / TRIALS, self.path / TUNING):
+                if folder.is_file():  # damage: what was in there is made anew
+                    folder.unlink()
             study_file.write(self.path / FILE, study)
         except (OSError, WriteFailed) as error:
             why = error.why if isinstance(error, WriteFailed) else error.strerror

@@ -44,7 +44,8 @@ def stale(results: Results) -> list[str]:
 
 def tuning(results: Results) -> list[str]:
     """A sentence if algorithms were not tuned in the same way; nothing if they were."""
-    ways = results.trials.groupby("algorithm", sort=False)["tune"].unique().map(lambda each: ", ".join(sorted(each)))
+    tuned = results.trials.dropna(subset="tune")  # of a trial whose spec is lost nothing is known
+    ways = tuned.groupby("algorithm", sort=False)["tune"].unique().map(lambda each: ", ".join(sorted(map(str, each))))
     if ways.nunique() <= 1:
         return []
     names = {way: ", ".join(group.index) for way, group in ways.groupby(ways, sort=False)}
