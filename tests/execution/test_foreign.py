@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from cloudpickle import register_pickle_by_value
 
 from bench.errors import DataError, OptionError, PluginError, UsageError
 from bench.execution import foreign
@@ -16,6 +18,8 @@ from bench.execution.backend import Workers
 from bench.execution.backends import loky
 from bench.execution.backends.loky import Loky
 from bench.execution.foreign import Code, call
+
+register_pickle_by_value(sys.modules[__name__])  # workers cannot import tests
 
 WORKERS = Workers(time_limit=0.5)  # which import nothing, and so start quickly
 

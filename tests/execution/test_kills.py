@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,15 @@ COMMAND = [
 ]  # fmt: skip
 
 
+@pytest.fixture
+def heeded_interrupts() -> Iterator[None]:
+    """A shell starts what runs in the background with SIGINT ignored, and processes inherit that."""
+    earlier = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, earlier)
+
+
+@pytest.mark.usefixtures("heeded_interrupts")
 @pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
 def test_thirty_kills_change_nothing(tmp_path: Path) -> None:
     whole = bench.run(out=tmp_path / "whole", execution=Execution(jobs=2, device="cpu"), quiet=True, **STUDY)
@@ -65,7 +75,7 @@ SIGNALS = ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP")
 
 
 def started(out: Path) -> subprocess.Popen[bytes]:
-    """The command, in a process group of its own that obeys Ctrl-C."""
+    """The command, in a process group of its own."""
     return subprocess.Popen(
         [*COMMAND, "--out", str(out)],
         stdout=subprocess.DEVNULL,

@@ -11,10 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cloudpickle import register_pickle_by_value
 
 from bench.execution.backend import Workers
 from bench.execution.backends import loky
 from bench.execution.backends.loky import Loky
+
+register_pickle_by_value(sys.modules[__name__])  # workers cannot import tests
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
 
