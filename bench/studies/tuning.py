@@ -41,7 +41,7 @@ class Protocol:
         return options.call_name(self.keyword, self)
 
     @property
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """All that determines what is chosen, besides the candidates."""
         return {"name": self.keyword, "options": options.as_dict(self)}
 
@@ -103,7 +103,7 @@ class Search:
     candidates: tuple[tuple[tuple[str, Any], ...], ...]
 
     @property
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """Everything that determines what is chosen, besides the trial's own identity."""
         return {
             "protocol": Protocol.parse(self.protocol).identity,

@@ -13,7 +13,7 @@ from bench.errors import OptionError
 AUTO = "auto"  # the value of a hyperparameter that is still to be chosen
 TUNING_SAMPLES = 5_000  # training samples that each candidate is tried on
 
-Values = Mapping[str, Any]  # hyperparameters by name
+Values = Mapping[str, object]  # hyperparameters by name
 
 
 def is_open(hyperparameters: object) -> bool:
@@ -29,7 +29,7 @@ def _open_fields(hyperparameters: Any) -> Iterator[dataclasses.Field[Any]]:
             yield field
 
 
-def candidates(hyperparameters: Any) -> list[dict[str, Any]]:
+def candidates(hyperparameters: Any) -> list[dict[str, object]]:
     """Every combination of values that the open hyperparameters may take, as their fields declare them.
 
     One empty combination if none is open.  Raises OptionError if an open one declares no candidates.

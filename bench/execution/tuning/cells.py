@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from bench.execution.runner import Unchosen
 from bench.store.records import Status, TrialRecord
@@ -18,7 +18,7 @@ STOPPED = "Stopped while its hyperparameters were chosen; the same command resum
 FAILED = "While its hyperparameters were chosen: {}"
 CUT_SHORT = (Status.TIMEOUT, Status.INTERRUPTED, Status.RUNNING, Status.WAITING)
 
-Candidate = dict[str, Any]  # values of the open hyperparameters, by name
+Candidate = Mapping[str, object]  # values of the open hyperparameters, by name
 
 
 class Spent(NamedTuple):
@@ -62,13 +62,16 @@ class Cell:
 
 def open_cells(specs: Sequence[TrialSpec], todo: Sequence[TrialSpec]) -> list[Cell]:
     """The cells of ``specs`` whose hyperparameters are open and that have trials to do."""
-    cells = []
-    for due in dict.fromkeys(spec.cell for spec in todo):
-        trials = tuple(spec for spec in specs if spec.cell == due)
-        search = trials[0].search
-        if search is not None:
-            cells.append(Cell(trials, Protocol.parse(search.protocol), tuple(map(dict, search.candidates))))
-    return cells
+    due = {spec.cell for spec in todo if spec.search is not None}
+    trials: dict[str, list[TrialSpec]] = {}
+    for spec in specs:
+        if spec.search is not None and spec.cell in due:
+            trials.setdefault(spec.cell, []).append(spec)
+    return [
+        Cell(tuple(each), Protocol.parse(search.protocol), tuple(map(dict, search.candidates)))
+        for each in trials.values()
+        if (search := each[0].search) is not None
+    ]
 
 
 def why_not(records: Iterable[TrialRecord]) -> Unchosen | None:
