@@ -32,6 +32,12 @@ def note_data(folder: TrialFolder, *, changed: bool) -> None:
     folder.write_status(replace(folder.read_status(), data_changed=changed))
 
 
+def note_score(folder: TrialFolder, budget: int, score: float) -> None:
+    """Keep how the trial was scored at the end of a round of a choice: trained on, it would be scored otherwise."""
+    record = folder.read_status()
+    folder.write_status(replace(record, scores={**record.scores, str(budget): score}))
+
+
 def mark(folder: TrialFolder, status: Status, reason: str = "") -> None:
     """Give the trial another status with its reason; the rest of its record stays."""
     folder.write_status(replace(folder.read_status(), status=status, reason=reason))

@@ -93,7 +93,8 @@ class Trial:
         earlier, checkpoint = self.folder.read_status(), self.folder.read_checkpoint()
         if earlier.status.has_ended:
             return earlier.status
-        self.record = replace(self.record, tuning=self.settings.tuning, learning_rate=self.learning_rate(spec))
+        rate = self.learning_rate(spec)
+        self.record = replace(self.record, tuning=self.settings.tuning, learning_rate=rate, scores=earlier.scores)
         made_by = from_plain(Provenance, checkpoint["made_by"]) if checkpoint is not None else None  # so it stays stale
         self.record = replace(self.record, labels=spec.labels(), provenance=made_by)
         self.report(Status.RUNNING)

@@ -88,6 +88,7 @@ class TrialRecord:
     likelihood_marks: tuple[int, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)  # checksums of what was there when it ended, by name
     shown: Mapping[str, float] = field(default_factory=dict)  # what progress shows: the bound or objective, by name
+    scores: Mapping[str, float] = field(default_factory=dict)  # of a candidate after each round of a choice, by budget
     provenance: Provenance | None = None
     data_changed: bool = False  # since it ran, as the last `bench run` has seen
     traceback: str = ""

@@ -197,6 +197,41 @@ def test_nothing_is_chosen_by_trials_that_failed_and_a_repaired_cause_leaves_no_
     assert repaired.likelihoods["log_likelihood"].tolist() == undisturbed.likelihoods["log_likelihood"].tolist()
 
 
+def test_a_halving_that_is_resumed_ends_like_one_that_was_not(tmp_path: Path) -> None:
+    """The winner of the first round spoils its model in the second, where the machine fails with another candidate."""
+    plugin, cause = tmp_path / "spoiling.py", tmp_path / "cause"
+    plugin.write_text(
+        "from dataclasses import dataclass\nfrom pathlib import Path\nfrom typing import Literal\n\n"
+        "import torch\n\nfrom bench import option\nfrom bench.algorithms.aevb import AEVB, AEVBHyperparameters\n"
+        "from bench.errors import WriteFailed\n\n"
+        "@dataclass(frozen=True)\nclass Options(AEVBHyperparameters):\n"
+        "    learning_rate: float | Literal['auto'] = option('auto', 'step', candidates=(1e-6, 1e-5, 0.1, 0.05))\n\n"
+        'class Spoiling(AEVB):\n    """AEVB."""\n\n    Options = Options\n\n'
+        "    def step(self, batch):\n        info = super().step(batch)\n"
+        "        rate = self.hyperparameters.learning_rate\n"
+        "        if self.samples > 400 and rate == 0.1:\n"
+        "            with torch.no_grad():\n"
+        "                for parameter in self.model.decoder.parameters():\n                    parameter.fill_(5.0)\n"
+        f"        if self.samples > 400 and rate == 0.05 and Path({str(cause)!r}).exists():\n"
+        "            raise WriteFailed('no luck', 'full')\n"
+        "        return info\n"
+    )
+    asked: dict[str, Any] = {"algos": str(plugin), "seeds": 1, "tune": "halving[samples=2400,seeds=1,points=10]"}
+    undisturbed = run(tmp_path / "undisturbed", **asked)
+    cause.touch()
+    assert run(tmp_path / "run", **asked).trials["status"].tolist() == ["crashed"]
+    cause.unlink()
+    resumed = run(tmp_path / "run", **asked)
+    first, second = (Store(each.path).trial(each.trials["trial"].iloc[0]) for each in (undisturbed, resumed))
+    tuning = first.read_status().tuning
+    assert tuning is not None
+    assert tuning.chosen == {"learning_rate": "0.05"}
+    assert [name for name, seen in tuning.seen.items() if seen == 800] == ["learning_rate=0.1", "learning_rate=0.05"]
+    again = second.read_status().tuning
+    assert again is not None
+    assert (again.objectives, again.seen, again.samples) == (tuning.objectives, tuning.seen, tuning.samples)
+
+
 @pytest.mark.parametrize(
     ("name", "what"),
     [("spec.json", "folder"), ("status.json", "file"), ("checkpoint.safetensors", "folder"), ("", "file")],

@@ -85,7 +85,7 @@ def why_not(records: Iterable[TrialRecord]) -> Unchosen | None:
             return Unchosen(Status.TIMEOUT, STOPPED)
         if record.status in (Status.CRASHED, Status.DAMAGED):
             return Unchosen(Status.CRASHED, FAILED.format(record.reason))
-    if all(record.status is Status.FAILED for record in ended):
+    if ended and all(record.status is Status.FAILED for record in ended):
         return Unchosen(Status.FAILED, FAILED.format(ended[0].reason))
     return None
 

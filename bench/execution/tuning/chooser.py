@@ -13,8 +13,9 @@ from bench.execution.execution import Execution
 from bench.execution.planning import Plan
 from bench.execution.runner import Unchosen
 from bench.execution.tuning.cells import Cell, Spent, mean_score, open_cells, why_not
-from bench.execution.tuning.halving import Race
+from bench.execution.tuning.halving import Race, is_scored, score
 from bench.store import contents
+from bench.store.contents import Contents
 from bench.store.run_folder import Store
 from bench.studies.spec import TrialSpec
 from bench.studies.tuning import Halving, Paper
@@ -96,9 +97,17 @@ class _Chooser:
             running = [race for race in races if race.is_on]
             self.run([self.entry(race, spec) for race in running for spec in race.trials()])
             for race in running:
-                race.end_round({spec: contents.read(self.store.trial(spec.id)) for spec in race.trials()})
+                race.end_round({spec: self.scored(spec, race.budget) for spec in race.trials()})
         for race in races:
             yield race.cell, race.obstacle or race.choice()
+
+    def scored(self, spec: TrialSpec, budget: int) -> Contents:
+        """What a trial holds at the end of a round; its score is kept, for races that are resumed after a later one."""
+        folder = self.store.trial(spec.id)
+        found = contents.read(folder)
+        if found.record.status.is_finished and not is_scored(found.record, budget):
+            standing.note_score(folder, budget, score(found, budget))
+        return found
 
     def entry(self, race: Race, spec: TrialSpec) -> runner.Task:
         """A trial of a race: only what its score needs is evaluated."""
@@ -144,5 +153,7 @@ class _Chooser:
 def _is_finished(found: contents.Contents, task: runner.Task) -> bool:
     if task.settings.try_samples:
         return found.record.status.is_finished
+    if is_scored(found.record, task.settings.budget):
+        return True
     names = [estimator.name for estimator in task.settings.estimators]
     return standing.is_finished(found, task.settings.budget, names)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from bench.execution.runner import Unchosen
 from bench.execution.tuning.cells import Cell, Spent, mean_score, why_not
 from bench.store.contents import Contents
-from bench.store.records import Status
+from bench.store.records import Status, TrialRecord
 from bench.studies.spec import TrialSpec
 from bench.studies.tuning import Halving
 from bench.training.clocks import Tuning
@@ -56,10 +56,10 @@ class Race:
 
     def end_round(self, found: Mapping[TrialSpec, Contents]) -> None:
         """Score the candidates by what the trials of this round hold, and keep the better half for the next."""
-        self.obstacle = why_not(each.record for each in found.values())
+        self.obstacle = why_not(each.record for each in found.values() if not is_scored(each.record, self.budget))
         for candidate in self.left:
             ended = {spec: found[spec] for spec in (self.trial(candidate, seed) for seed in self.seeds)}
-            self.scores[candidate] = mean_score([_score(each) for each in ended.values()])
+            self.scores[candidate] = mean_score([score(each, self.budget) for each in ended.values()])
             self.seen[candidate] = self.budget
             self.spent |= {spec: _spent(each) for spec, each in ended.items()}
         self.round += 1
@@ -73,14 +73,21 @@ class Race:
         return self.cell.choice(best, self.scores, self.seen, list(self.spent.values()))
 
 
-def _score(found: Contents) -> float:
+def is_scored(record: TrialRecord, budget: int) -> bool:
+    """Whether its score at the end of the round of this ``budget`` stands, whatever it has been trained on since."""
+    return str(budget) in record.scores
+
+
+def score(found: Contents, budget: int) -> float:
     """log p(x) of the held-out points or, without an estimate, its bound: nats per datapoint, -inf if it failed."""
+    if is_scored(found.record, budget):
+        return found.record.scores[str(budget)]
     if found.record.status is not Status.DONE:
         return -math.inf
     estimates = [each.log_likelihood for each in found.estimates if not each.num_failed]
     bounds = [row.elbo_test for row in found.trace if row.elbo_test is not None]
-    score = next(iter([*estimates, *bounds[::-1]]), -math.inf)
-    return score if math.isfinite(score) else -math.inf
+    value = next(iter([*estimates, *bounds[::-1]]), -math.inf)
+    return value if math.isfinite(value) else -math.inf
 
 
 def _spent(found: Contents) -> Spent:
