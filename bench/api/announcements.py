@@ -37,7 +37,7 @@ def announce(plan: Plan, execution: Execution, console: Console) -> None:
     if not plan.todo:
         _say(console, "Nothing to do: every trial is finished.")
     elif todo < len(plan.specs):
-        _say(console, f"{len(plan.specs) - todo} finished trials are kept, {todo} to do.")
+        _say(console, f"{quantity(len(plan.specs) - todo, 'finished trial')} kept, {todo} to do.")
     _warn(console, plan.damage)
     _warn(console, plan.estimators.notes)
     again = {spec: changed for spec, changed in plan.stale.items() if spec in plan.todo}

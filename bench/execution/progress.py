@@ -52,11 +52,9 @@ class PlainProgress:
         self.count += 1
         todo = len(self.plan.todo)
         elapsed = time.monotonic() - self.started
-        left = elapsed / self.count * (todo - self.count)
+        left = _left(elapsed / self.count * (todo - self.count), "   ")
         text = f"[{self.count:>{len(str(todo))}}/{todo}] {outcome(self.plan, spec)}"
-        self.console.print(
-            text + (f"   ~{duration(left)} left" if left else ""), markup=False, highlight=False, soft_wrap=True
-        )
+        self.console.print(text + left, markup=False, highlight=False, soft_wrap=True)
 
 
 class LiveProgress(PlainProgress):
@@ -109,7 +107,7 @@ class LiveProgress(PlainProgress):
         elapsed = time.monotonic() - self.started
         note = f"{self.count} of {len(self.plan.todo)} done, {duration(elapsed)} elapsed"
         if done > 0.05:
-            note += f", ~{duration(elapsed / done * (len(self.plan.todo) - done))} left"
+            note += _left(elapsed / done * (len(self.plan.todo) - done), ", ")
         self.bars.update(self.total, completed=done, note=note)
 
     def _move_bar(self, spec: TrialSpec) -> float:
@@ -155,6 +153,11 @@ def _numbers(found: Contents) -> list[str]:
         for each in found.estimates
     ]
     return [*bounds, *estimates[:1]]
+
+
+def _left(seconds: float, before: str) -> str:
+    """How long it will take, in words that follow others; nothing if it is hardly any time."""
+    return f"{before}~{duration(seconds)} left" if seconds >= 0.1 else ""
 
 
 def duration(seconds: float) -> str:

@@ -25,13 +25,13 @@ class RunningMeans:
                 columns.setdefault(name, []).append(value)
         for name, column in columns.items():
             total, count = self.sums.get(name, (0.0, 0))
-            for number in _numbers(column):  # one by one: pauses must not change the rounding
+            for number in as_numbers(column):  # one by one: pauses must not change the rounding
                 total += number
             self.sums[name] = (total, count + len(column))
         return {name: total / count for name, (total, count) in self.sums.items()}
 
 
-def _numbers(values: list[Tensor | float]) -> list[float]:
+def as_numbers(values: Sequence[Tensor | float]) -> list[float]:
     """Scalars as numbers, fetched from their device all at once."""
     tensors = [value for value in values if isinstance(value, Tensor)]
     fetched = iter(

@@ -10,6 +10,7 @@ import torch
 
 from bench.training.candidates import TUNING_SAMPLES, Values, as_text, name
 from bench.training.clocks import Tried, Tuning
+from bench.training.means import as_numbers
 from bench.training.minibatches import Minibatches
 from bench.training.problem import Learner, update
 
@@ -55,5 +56,5 @@ def _try(learner: Learner, minibatches: Minibatches, updates: int, started: floa
         info = update(learner, minibatches[number])
         objectives.append(info.objective)
         evaluations += info.model_evaluations
-    value = float(torch.stack(objectives[updates // 2 :]).cpu().double().mean())
+    value = float(torch.tensor(as_numbers(objectives[updates // 2 :]), dtype=torch.float64).mean())
     return Tried(value if math.isfinite(value) else -math.inf, evaluations, now() - started)

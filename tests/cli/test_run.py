@@ -280,7 +280,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_does_the_rest(bench: Ben
     assert interrupted.drop(index="aevb")["status"].tolist() == ["interrupted"]
     assert interrupted.drop(index="aevb")["reason"].str.contains("same command").all()
     finished = bench(*asked, "--backend", "sequential")
-    assert "1 finished trials are kept, 1 to do" in finished.stderr
+    assert "1 finished trial kept, 1 to do" in finished.stderr
     assert (library.load(tmp_path / "run").trials["status"] == "done").all()
 
 

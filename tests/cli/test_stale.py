@@ -80,7 +80,7 @@ def test_new_data_under_an_old_name_are_never_averaged_with_it(bench: Bench, hom
     write_data(home, 1)
     said = bench(*ASKED, "--seeds", 3).stderr
     assert "4 trials are stale (changed since they ran: data of file[path=x.npy])" in said
-    assert "4 finished trials are kept, 2 to do" in said
+    assert "4 finished trials kept, 2 to do" in said
     bench("report", "run", "--only", "log_likelihood,differences,what_ran,index", "--format", "csv,html")
     trials = library.load("run").trials
     means = trials.groupby(["dataset", "algorithm"])["log_likelihood_test"].mean()

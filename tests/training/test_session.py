@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -161,6 +162,27 @@ def test_hyperparameters_need_no_step_size_no_optimiser_and_no_batch_size(
     assert history[-1]["elbo_train"] > history[0]["elbo_train"] + 0.5
     assert getattr(algorithm.hyperparameters, "learning_rate", None) == rate
     assert algorithm.estimate_log_likelihood(blobs()[:5], "importance[num_samples=5]").num_failed == 0
+
+
+@pytest.mark.parametrize("form", [float, lambda bound: bound.reshape(1), lambda bound: bound.float().numpy()[()]])
+def test_an_objective_of_any_form_chooses_the_same(form: Callable[[torch.Tensor], Any]) -> None:
+    """A number, a tensor of one element, a scalar of NumPy."""
+
+    class Formed(WithRate):
+        """Reports its objective in another form."""
+
+        def step(self, batch: Batch) -> StepInfo:
+            """One ascent."""
+            info = super().step(batch)
+            return StepInfo(form(info.objective), info.model_evaluations)
+
+    tuned = []
+    for kind in (WithRate, Formed):
+        algorithm = kind(2, model="mlp[hidden=5]", device="cpu")
+        problem = Problem(blobs(), 2, algorithm.architecture, "bernoulli")
+        tuned.append(begin(algorithm, problem, Minibatches(problem.x, None, 0), noise=0, now=lambda: 0.0))
+    assert tuned[0] is not None
+    assert tuned[0] == tuned[1]
 
 
 def test_tuning_is_off_if_the_step_size_is_given() -> None:
