@@ -32,6 +32,8 @@ def announce(plan: Plan, execution: Execution, console: Console) -> None:
         f"{min(execution.workers.count, max(1, todo))} at once, {quantity(execution.threads, 'thread')} each, "
         f"{study.budget:,} training samples per trial; results go to {escape(str(plan.store.path))}",
     )
+    if any(spec.search for spec in plan.todo):
+        _say(console, f"Open hyperparameters are chosen by {escape(study.tune)} (--tune).")
     if plan.understood:
         _say(console, escape(plan.understood))
     if not plan.todo:

@@ -60,7 +60,8 @@ from bench.store.records import Status
 )
 @click.option(
     "--tune",
-    help="How open hyperparameters are chosen: paper, halving[samples=2e5], fixed (not at all)  [default: paper]",
+    help="How open hyperparameters are chosen: paper, halving[samples=1e5], fixed (not at all)  [default: halving, or "
+    "paper if the budget is smaller than the samples of halving]",
 )
 @execution_options("trial")
 @click.option("--checkpoint", type=duration, default="15s", show_default=True, help="Time between two checkpoints")

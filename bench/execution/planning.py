@@ -46,6 +46,7 @@ def plan(study: Study, out: Path, execution: Execution, backend: Backend, on_sta
     Raises UsageError if the request is wrong, or if there are stale trials and ``on_stale`` is "error"; nothing is
     written then.
     """
+    study = study.settled(Store(out).protocol())
     surveyed = survey(study, backend, execution.workers)
     specs = surveyed.specs(study.seeds)
     estimators = check_suitability(surveyed.estimators, specs, backend, execution.workers)

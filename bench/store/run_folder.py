@@ -136,6 +136,16 @@ class Store:
         """The study that this folder was made for; raises Damaged if its file is, StoreError for another format."""
         return study_file.read(self.path / FILE)
 
+    def protocol(self) -> str | None:
+        """How hyperparameters are chosen in this folder, as far as it tells; raises StoreError for another format."""
+        if not self.is_at(self.path):
+            return None
+        try:
+            return self.read_study().tune
+        except Damaged:
+            specs = (contents.read(folder).spec for folder in self._folders())
+            return next((spec.search.protocol for spec in specs if spec and spec.search), None)
+
     @property
     def tuning(self) -> Store:
         """The folder of the trials by which hyperparameters were chosen; it has no study of its own."""

@@ -18,8 +18,8 @@ from bench.errors import DataError, OptionError, StoreError, UsageError, did_you
 from bench.studies import fields
 from bench.studies.spec import Choice, TrialSpec, load_data
 from bench.studies.toml import read_toml
-from bench.studies.tuning import Fixed, Protocol, Search
-from bench.training.candidates import candidates, is_open
+from bench.studies.tuning import Fixed, Protocol, Search, default_protocol
+from bench.training.candidates import AUTO, candidates, is_open
 from bench.values.texts import quoted
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Study:
     ``likelihood_marks`` are numbers of training samples after which log p(x) is also estimated during training, on both
     splits (at the first evaluation mark that reaches each of them).
     ``tune`` says how hyperparameters that are ``auto`` are chosen, once for all seeds of a cell: ``paper``, ``halving``
-    or ``fixed`` (not at all), with options in brackets (`bench.studies.tuning`).
+    or ``fixed`` (not at all), with options in brackets (`bench.studies.tuning`); ``auto`` is `settled` before it runs.
 
     Numbers and lists may be written as on the command line ("3,10", "1e6"), and ``seeds`` 3 stands for 0, 1 and 2.
 
@@ -65,13 +65,14 @@ class Study:
     eval_points: int = 1000
     likelihood_points: int = 300
     likelihood_marks: tuple[int, ...] = ()
-    tune: str = "paper"
+    tune: str = AUTO
 
     def __post_init__(self) -> None:
         """Convert lists to tuples, and raise OptionError for values that no trial could use."""
         for name, value in fields.checked(vars(self)).items():
             object.__setattr__(self, name, value)
-        object.__setattr__(self, "tune", Protocol.parse(self.tune).name)
+        if self.tune != AUTO:
+            object.__setattr__(self, "tune", Protocol.parse(self.tune).name)
 
     # -- derived values --------------------------------------------------------------------------------------------
 
@@ -89,6 +90,15 @@ class Study:
         """The estimators of log p(x), in the given order."""
         return [Choice.parse("estimator", text) for text in self.likelihood]
 
+    def settled(self, earlier: str | None = None) -> Study:
+        """This study with a protocol in place of `tune` = ``auto``.
+
+        That is the ``earlier`` one of its run folder, which a larger budget must not change, or else that of its budget.
+        """
+        if self.tune != AUTO:
+            return self
+        return dataclasses.replace(self, tune=earlier or default_protocol(self.budget).name)
+
     def expand(self, data: Data) -> list[TrialSpec]:
         """Return one spec per seed, n_train, z and algorithm; seeds come first, so that early seeds finish early.
 
@@ -100,7 +110,8 @@ class Study:
         names = [choice.name for choice in algorithms]
         if len(set(names)) != len(names):
             raise OptionError(f"`algos` has two algorithms of the same name and options (got {', '.join(names)}).")
-        searches = [self._search(choice) for choice in algorithms]
+        protocol = self.settled().tune
+        searches = [_search(choice, protocol) for choice in algorithms]
         decoder = self._decoder(data)
         for n in self.n_train:
             if n > len(data.x_train):
@@ -114,19 +125,6 @@ class Study:
             for z in self.z
             for algorithm, search in zip(algorithms, searches, strict=True)
         ]
-
-    def _search(self, algorithm: Choice) -> Search | None:
-        """How the open hyperparameters of an algorithm are chosen; raises OptionError if they cannot be."""
-        hyperparameters = algorithm.options()
-        if not is_open(hyperparameters):
-            return None
-        grid = candidates(hyperparameters)
-        if self.tune == Fixed.keyword:
-            raise OptionError(
-                f"`tune` is fixed, and {algorithm.name} leaves {', '.join(grid[0])} open: give "
-                f"{algorithm.plugin.name}[{','.join(f'{key}=...' for key in grid[0])}], or another --tune."
-            )
-        return Search(self.tune, tuple(tuple(candidate.items()) for candidate in grid))
 
     def _decoder(self, data: Data) -> Choice:
         """The observation model that was chosen or, by default, suits the data; refused if it cannot model them."""
@@ -206,6 +204,20 @@ class Study:
         identity = {k: v for k, v in dataclasses.asdict(self).items() if k not in ("budget", "seeds", "likelihood")}
         readable = "-".join(text.partition("[")[0].replace("/", "_") for text in (self.dataset, *self.algos))
         return f"{readable[:60]}-{seeds.digest(identity)[:6]}"
+
+
+def _search(algorithm: Choice, protocol: str) -> Search | None:
+    """How the open hyperparameters of an algorithm are chosen; raises OptionError if they cannot be."""
+    hyperparameters = algorithm.options()
+    if not is_open(hyperparameters):
+        return None
+    grid = candidates(hyperparameters)
+    if protocol == Fixed.keyword:
+        raise OptionError(
+            f"`tune` is fixed, and {algorithm.name} leaves {', '.join(grid[0])} open: give "
+            f"{algorithm.plugin.name}[{','.join(f'{key}=...' for key in grid[0])}], or another --tune."
+        )
+    return Search(protocol, tuple(tuple(candidate.items()) for candidate in grid))
 
 
 def _listed(value: object) -> str:

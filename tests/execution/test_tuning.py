@@ -258,7 +258,7 @@ def test_a_trial_of_a_choice_that_is_damaged_is_made_anew(name: str, what: str, 
     [
         (
             "halfing",
-            "`tune` is the name of a protocol, with its options in brackets (got 'halfing'). Did you mean",
+            "`tune` is auto, or the name of a protocol with its options in brackets (got 'halfing'). Did you mean",
         ),
         ("halving[samples=1]", "`samples` of halving must be an integer of at least 100 (got '1')"),
         ("paper[seeds=2]", "paper has no option 'seeds'"),
@@ -268,6 +268,25 @@ def test_protocols_that_are_none_are_one_message(text: str, words: str) -> None:
     with pytest.raises(bench.errors.OptionError) as refused:
         Protocol.parse(text)
     assert words in str(refused.value)
+
+
+def test_the_default_is_halving_unless_that_costs_more_than_training(tmp_path: Path) -> None:
+    """And a larger budget does not change the protocol of a run folder: it extends its trials."""
+    assert bench.Study(budget=100_000).settled().tune == "halving"
+    assert bench.Study(budget=99_999).settled().tune == "paper"
+    assert bench.Study(budget=1000).settled("halving[samples=500]").tune == "halving[samples=500]"
+    assert bench.Study(budget=1000, tune="fixed").settled("paper").tune == "fixed"
+    first = run(tmp_path / "run", algos=UNDECIDED, seeds=1)
+    assert first.trials["tune"].tolist() == ["paper"]
+    extended = run(tmp_path / "run", algos=UNDECIDED, seeds=1, budget=100_000)
+    assert extended.trials[["trial", "tune", "samples"]].to_numpy().tolist() == [
+        [first.trials["trial"].iloc[0], "paper", 100_000]
+    ]
+    with pytest.raises(bench.errors.StoreError, match="tune is paper there and halving here"):
+        run(tmp_path / "run", algos=UNDECIDED, seeds=1, tune="halving")
+    (first.path / "study.toml").write_text("damage")
+    again = run(tmp_path / "run", algos=UNDECIDED, seeds=1, budget=300_000)
+    assert again.trials[["trial", "samples"]].to_numpy().tolist() == [[first.trials["trial"].iloc[0], 300_000]]
 
 
 def test_fixed_chooses_nothing(tmp_path: Path) -> None:

@@ -171,7 +171,7 @@ def test_default_data_are_those_of_before() -> None:
     """Options with their default values give the data that they always gave, and trials keep their ids."""
     known = {"digits": ("5c6ec6c547f3", "992b3af430e079b4"), "mnist": ("d27fb91380ff", "d76ca4b527263ba1")}
     for name, (fingerprint, trial) in known.items():
-        study = Study(dataset=name)
+        study = Study(dataset=name, tune="paper")
         data = study.load_data(0)
         assert data.fingerprint().startswith(fingerprint)
         assert study.expand(data)[0].id == trial
