@@ -93,7 +93,7 @@ class Study:
     def settled(self, earlier: str | None = None) -> Study:
         """This study with a protocol in place of `tune` = ``auto``.
 
-        That is the ``earlier`` one of its run folder, which a larger budget must not change, or else that of its budget.
+        That is the ``earlier`` one of its run folder, which a larger budget must not change, or that of its budget.
         """
         if self.tune != AUTO:
             return self
