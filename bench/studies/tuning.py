@@ -98,8 +98,8 @@ class Fixed(Protocol):
 def default_protocol(budget: int) -> Protocol:
     """The protocol if none is given, for trials of so many training samples.
 
-    `Halving` if it spends no more samples per tuning seed than a trial has, so that choosing costs no more than training
-    as many trials as there are tuning seeds; `Paper`, which is cheaper, if not.
+    `Halving` if it spends no more samples per tuning seed than a trial has, so that choosing costs no more than
+    training as many trials as there are tuning seeds; `Paper`, which is cheaper, if not.
 
     >>> default_protocol(300_000).name, default_protocol(10_000).name
     ('halving', 'paper')
