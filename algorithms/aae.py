@@ -11,6 +11,7 @@ from torch.nn.functional import softplus
 from torch.nn.utils import skip_init
 
 from bench import Algorithm, Batch, Hyperparameters, Problem, StepInfo, option
+from bench.training.optimiser import Adam
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,7 @@ class AAE(Algorithm):
         self.optimiser = self.make_optimiser(self.model.parameters(), problem)
         sizes = (problem.latent_size, settings.discriminator_hidden, settings.discriminator_hidden, 1)
         self.discriminator = perceptron(sizes, problem.x, generator)
-        self.adversary = torch.optim.Adam(
-            self.discriminator.parameters(), lr=settings.discriminator_rate, betas=(0.5, 0.999)
-        )
+        self.adversary = Adam(self.discriminator.parameters(), lr=settings.discriminator_rate, betas=(0.5, 0.999))
 
     def step(self, batch: Batch) -> StepInfo:
         """Update the discriminator, then the auto-encoder: to reconstruct x, and to fool the discriminator."""

@@ -114,20 +114,23 @@ def _of_torch() -> dict[str, Setting]:
     def set_device(device: torch.device) -> None:
         torch.set_default_device(None if device.type == "cpu" else device)
 
+    def get_determinism() -> tuple[bool, bool]:
+        return (
+            torch.are_deterministic_algorithms_enabled(),
+            torch.is_deterministic_algorithms_warn_only_enabled(),
+        )
+
+    def set_determinism(value: tuple[bool, bool]) -> None:
+        if value != get_determinism():  # this call imports PyTorch's compiler, which takes a second
+            torch.use_deterministic_algorithms(value[0], warn_only=value[1])
+
     return {
         "default dtype": Setting(torch.get_default_dtype, torch.set_default_dtype, torch.float32),
         "default device": Setting(torch.get_default_device, set_device, torch.device("cpu")),
         "threads": Setting(torch.get_num_threads, torch.set_num_threads),
         "gradients": Setting(torch.is_grad_enabled, torch.set_grad_enabled, True),
         "anomaly detection": Setting(torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly, False),
-        "determinism": Setting(
-            lambda: (
-                torch.are_deterministic_algorithms_enabled(),
-                torch.is_deterministic_algorithms_warn_only_enabled(),
-            ),
-            lambda values: torch.use_deterministic_algorithms(values[0], warn_only=values[1]),
-            (False, False),
-        ),
+        "determinism": Setting(get_determinism, set_determinism, (False, False)),
         "precision": Setting(torch.get_float32_matmul_precision, torch.set_float32_matmul_precision, "highest"),
         "cuDNN": Setting(
             lambda: {name: getattr(cudnn, name) for name in ("enabled", "benchmark", "deterministic")},

@@ -15,14 +15,20 @@ class _Eager(Optimizer):
 
     add_param_group = inspect.unwrap(Optimizer.add_param_group)
     zero_grad = inspect.unwrap(Optimizer.zero_grad)
+    state_dict = inspect.unwrap(Optimizer.state_dict)
+    load_state_dict = inspect.unwrap(Optimizer.load_state_dict)
 
 
 class Adagrad(_Eager, optim.Adagrad):
     """`torch.optim.Adagrad`."""
 
+    step = torch.no_grad()(inspect.unwrap(optim.Adagrad.step))
+
 
 class Adam(_Eager, optim.Adam):
     """`torch.optim.Adam`."""
+
+    step = torch.no_grad()(inspect.unwrap(optim.Adam.step))
 
 
 def make_optimiser(
@@ -62,12 +68,16 @@ def make_optimiser(
     raise ValueError(f"`name` of an optimiser must be 'adagrad' or 'adam' (got {name!r}).")
 
 
-def warm_up(device: torch.device) -> None:
-    """Make PyTorch load what it loads at the first update: over a second that would be charged to the algorithm."""
+def warm_up(device: torch.device, *, is_foreign: bool = False) -> None:
+    """Make PyTorch load what it loads at the first update: seconds that would be charged to the algorithm.
+
+    One that is not shipped (``is_foreign``) may use an optimiser of PyTorch itself, which imports all of its compiler.
+    """
     parameter = nn.Parameter(torch.zeros(1, device=device))
-    optimiser = make_optimiser("adagrad", [parameter], 0.1, num_data=1)
-    parameter.square().sum().backward()
-    optimiser.step()
+    optimisers = [make_optimiser("adagrad", [parameter], 0.1, num_data=1)]
+    for optimiser in [*optimisers, *([optim.Adagrad([parameter])] if is_foreign else [])]:
+        parameter.square().sum().backward()
+        optimiser.step()
 
 
 def _annealed(optimiser: Optimizer, annealing: float) -> Optimizer:

@@ -82,7 +82,7 @@ class Session:
         ``keep`` is called whenever a part of the choice has been made, and may save the `state_dict`.  Each candidate
         is tried on ``try_samples`` training samples.
         """
-        warm_up(self.problem.x.device)
+        warm_up(self.problem.x.device, is_foreign=not type(self.learner).__module__.startswith("bench."))
         if saved is not None and saved["learner"] is not None:
             self._resume(saved)
         else:
