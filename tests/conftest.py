@@ -65,6 +65,7 @@ def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     out = tmp_path_factory.mktemp("trained") / "<b>run & 'co'"
     asked: dict[str, Any] = {"algos": "aevb[learning_rate=0.05],mcem", "z": [2, 3], "seeds": 5, "budget": 2000}
+    asked["tune"] = "paper[samples=500]"
     asked |= {"dataset": str(Path(__file__).parent / "plugins" / "blobs.py")}
     asked |= {"likelihood": "importance[num_samples=20]", "likelihood_points": 60}
     bench.run(out=out, execution=Execution(backend="sequential", device="cpu"), quiet=True, **asked)

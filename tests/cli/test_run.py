@@ -35,6 +35,8 @@ QUICK = (
     "importance[num_samples=20]",
     "--seeds",
     "2",
+    "--tune",
+    "paper[samples=500]",
 )
 HERE = (*QUICK, "--backend", "sequential")  # in the process of the tests
 ALGOS = ("aevb", "wakesleep", "mcem", f"{MINE}[rate=0.02]")

@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +32,15 @@ STUDY: dict[str, Any] = {
     "z": 2,
     "seeds": 2,
     "hidden": 20,
-    "budget": 150_000,
+    "budget": 15_000,
+    "tune": "paper[samples=500]",
     "likelihood": "importance[num_samples=20]",
     "likelihood_points": 20,
 }
 COMMAND = [
     sys.executable, "-m", "bench", "run", "--algos", STUDY["algos"], "--dataset", BLOBS, "--z", "2", "--seeds", "2",
-    "--hidden", "20", "--budget", "150000", "--likelihood", STUDY["likelihood"], "--likelihood-points", "20",
-    "--checkpoint", "1s", "--device", "cpu", "--jobs", "2",
+    "--hidden", "20", "--budget", "15000", "--likelihood", STUDY["likelihood"], "--likelihood-points", "20",
+    "--tune", STUDY["tune"], "--checkpoint", "0.2s", "--device", "cpu",
 ]  # fmt: skip
 
 
@@ -53,15 +55,17 @@ def heeded_interrupts() -> Iterator[None]:
 @pytest.mark.usefixtures("heeded_interrupts")
 @pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
 def test_thirty_kills_change_nothing(tmp_path: Path) -> None:
-    whole = bench.run(out=tmp_path / "whole", execution=Execution(jobs=2, device="cpu"), quiet=True, **STUDY)
+    whole = bench.run(
+        out=tmp_path / "whole", execution=Execution(backend="sequential", device="cpu"), quiet=True, **STUDY
+    )
     rng, kills = random.Random(0), Counter[str]()  # noqa: S311  # no secret
     while kills.total() < KILLS:
-        with started(tmp_path / "killed") as parent:
+        with started(tmp_path / "killed", jobs=rng.choice("12")) as parent:
             while parent.poll() is None and kills.total() < KILLS:
-                try:
-                    parent.wait(rng.uniform(0.3, 4.0))
-                except subprocess.TimeoutExpired:
-                    kills[kill(parent, rng)] += 1
+                with suppress(Ended):
+                    moment = rng.choice(MOMENTS)
+                    moment(parent, tmp_path / "killed", rng)
+                    kills[f"{kill(parent, rng)} {moment.__name__}"] += 1
             parent.wait(PATIENCE)
         assert parent.returncode in (0, 3, *EXIT_CODES.values(), -signal.SIGINT, -signal.SIGTERM, -signal.SIGHUP)
     with started(tmp_path / "killed") as parent:
@@ -74,10 +78,46 @@ TARGETS = ("worker", "parent", "both")
 SIGNALS = ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP")
 
 
-def started(out: Path) -> subprocess.Popen[bytes]:
+class Ended(Exception):
+    """The command has ended by itself."""
+
+
+def at_some_time(parent: subprocess.Popen[bytes], out: Path, rng: random.Random) -> None:
+    """Mostly while processes start and the command plans."""
+    wait(parent, rng.uniform(0.1, 2.5))
+
+
+def after_some_write(parent: subprocess.Popen[bytes], out: Path, rng: random.Random) -> None:
+    """A moment after a file of a trial has changed: while one trains, estimates, ends or writes the next file."""
+    before = files(out)
+    while files(out) == before:
+        wait(parent, 0.005)
+    wait(parent, rng.uniform(0, 0.5))
+
+
+MOMENTS = (at_some_time, after_some_write)
+
+
+def wait(parent: subprocess.Popen[bytes], seconds: float) -> None:
+    """Wait; raises Ended if the command ends meanwhile."""
+    with suppress(subprocess.TimeoutExpired):
+        parent.wait(seconds)
+        raise Ended
+
+
+def files(out: Path) -> dict[Path, int]:
+    """When each file of the trials was written."""
+    found = {}
+    for path in out.glob("trials/*/*"):
+        with suppress(OSError):
+            found[path] = path.stat().st_mtime_ns
+    return found
+
+
+def started(out: Path, jobs: str = "2") -> subprocess.Popen[bytes]:
     """The command, in a process group of its own."""
     return subprocess.Popen(
-        [*COMMAND, "--out", str(out)],
+        [*COMMAND, "--jobs", jobs, "--out", str(out)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
