@@ -77,6 +77,11 @@ class Data:
             labels_test=None if labels is None else labels[kept:n_train],
         )
 
+    def sample(self, num_points: int) -> Data:
+        """The first training points, which are its test points too: enough to set up a model, and quick to send."""
+        x = self.x_train[:num_points].detach().clone()  # not a view of all
+        return Data(x, x, self.image_shape, self.observation_model, self.pixels, bounded=self.bounded)
+
     def fingerprint(self) -> str:
         """SHA-256 of the training and test values: shows whether two trials had the same data."""
         content = hashlib.sha256()

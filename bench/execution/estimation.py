@@ -125,7 +125,7 @@ def plan(
         left_out += [Estimated(each.labels, [], CHANGED.format(each.labels.dataset)) for each in changed]
         trained = [(spec, each) for spec, each in trained if each not in changed]
         notes += staleness.edits({spec: each.contents for spec, each in trained})
-        estimators = check_suitability(choices, [spec for spec, _ in trained], backend, execution.workers)
+        estimators = check_suitability(choices, [spec for spec, _ in trained], facts.sample, backend, execution.workers)
         notes += estimators.notes
         for spec, each in trained:
             available = facts.num_test if split == "test" else spec.n_train

@@ -49,7 +49,7 @@ def plan(study: Study, out: Path, execution: Execution, backend: Backend, on_sta
     study = study.settled(Store(out).protocol())
     surveyed = survey(study, backend, execution.workers)
     specs = surveyed.specs(study.seeds)
-    estimators = check_suitability(surveyed.estimators, specs, backend, execution.workers)
+    estimators = check_suitability(surveyed.estimators, specs, surveyed.sample, backend, execution.workers)
     devices.choose_device(execution.device)
     if on_stale == "error":
         staleness.refuse(Store(out), specs, surveyed.version)

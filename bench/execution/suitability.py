@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from bench.dataset import Data
 from bench.errors import OptionError
 from bench.execution import foreign, interruption
 from bench.execution.backend import Backend, Workers
 from bench.execution.foreign import Code
 from bench.execution.setup import untrained_model
+from bench.execution.survey import SAMPLE
 from bench.process import state as process_state
 from bench.studies.spec import Choice, TrialSpec
 
-NUM_POINTS = 2  # that a model is built for
 PATIENCE = 60.0  # seconds
 
 
@@ -32,9 +33,9 @@ class Suitability:
 
 
 def check_suitability(
-    estimators: Sequence[Choice], specs: Sequence[TrialSpec], backend: Backend, workers: Workers
+    estimators: Sequence[Choice], specs: Sequence[TrialSpec], sample: Data, backend: Backend, workers: Workers
 ) -> Suitability:
-    """Offer each estimator the model that each algorithm builds at each latent size.
+    """Offer each estimator the model that each algorithm builds at each latent size, for a ``sample`` of the data.
 
     A trial's estimators begin with those that can be used on all algorithms of its latent size, because algorithms are
     compared by the first one's numbers.  An algorithm that cannot be set up, or takes longer than PATIENCE seconds,
@@ -45,7 +46,7 @@ def check_suitability(
     kinds = list(dict.fromkeys(map(_kind, specs)))
     code = map(Code.of, estimators)
     choosy = foreign.call(_choosy, estimators, code, backend, workers, doing="create the estimators")
-    offers = [_Offer(kind, choosy) for kind in kinds] if choosy else []
+    offers = [_Offer(kind, sample, choosy) for kind in kinds] if choosy else []
     outcomes = backend.run(_answer, offers, replace(workers, time_limit=PATIENCE))
     answers = {outcome.task.kind: outcome.result for outcome in outcomes if outcome.result is not None}
     models = [kind for kind in kinds if kind in answers]
@@ -69,7 +70,7 @@ def _choosy(estimators: Sequence[Choice]) -> list[Choice]:
 
 def _kind(spec: TrialSpec) -> TrialSpec:
     """What trials have in common that build the same model."""
-    return replace(spec, n_train=NUM_POINTS, seed=0)
+    return replace(spec, n_train=SAMPLE, seed=0)
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class _Offer:
     """The model of a kind of trial, offered to estimators, as it travels to a worker."""
 
     kind: TrialSpec
+    sample: Data
     choices: list[Choice]
 
 
@@ -86,7 +88,7 @@ def _answer(offer: _Offer) -> list[str] | None:
         with process_state.preserved():
             search = offer.kind.search
             chosen = dict(search.candidates[0]) if search is not None else None
-            model = untrained_model(offer.kind, offer.kind.load_data(), torch.device("cpu"), chosen)
+            model = untrained_model(offer.kind, offer.sample, torch.device("cpu"), chosen)
             return [choice.create().refusal(model) or "" for choice in offer.choices]
     except BaseException as error:  # algorithms are plugins
         if interruption.is_by_user(error):

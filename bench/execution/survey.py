@@ -15,12 +15,15 @@ from bench.studies.spec import Choice, TrialSpec, load_data
 from bench.studies.study import Study
 from bench.values.texts import quoted
 
+SAMPLE = 2  # points, for which models are built to see which estimators can be used
+
 
 @dataclass(frozen=True)
 class Survey:
-    """A study's plugins and data, as plain facts; ``grid`` are the trials of its first seed."""
+    """A study's plugins and data, as plain facts: the trials of its first seed, a few points, and more."""
 
     grid: list[TrialSpec]
+    sample: Data
     estimators: list[Choice]
     version: str  # of the data
     understood: str
@@ -45,7 +48,7 @@ def _survey(study: Study) -> Survey:
     _check(data, study.dataset)
     grid = replace(study, seeds=study.seeds[:1]).expand(data)
     version = data_version(study.dataset_choice, study.seeds[0], data.fingerprint())
-    return Survey(grid, estimators, version, str(data.understood))
+    return Survey(grid, data.sample(SAMPLE), estimators, version, str(data.understood))
 
 
 def estimators(names: Sequence[str], backend: Backend, workers: Workers) -> list[Choice]:
@@ -60,9 +63,10 @@ def _estimators(names: Sequence[str]) -> list[Choice]:
 
 @dataclass(frozen=True)
 class DataFacts:
-    """What estimation must know of data: how many test points there are, and which version this is."""
+    """What estimation must know of data: how many test points there are, a few points, and which version this is."""
 
     num_test: int
+    sample: Data
     version: str
 
 
@@ -76,7 +80,7 @@ def _data_facts(task: tuple[Choice, int]) -> DataFacts:
     dataset, seed = task
     data = load_data(dataset, seed)
     _check(data, dataset.name)
-    return DataFacts(len(data.x_test), data_version(dataset, seed, data.fingerprint()))
+    return DataFacts(len(data.x_test), data.sample(SAMPLE), data_version(dataset, seed, data.fingerprint()))
 
 
 def _check(data: object, name: str) -> None:

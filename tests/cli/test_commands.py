@@ -31,6 +31,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, train: Callable[..., None
     asked = (
         *("run", "--dataset", BLOBS, "--z", "2", "--budget", "1000", "--seeds", "1"),
         *("--algos", "aevb[learning_rate=0.05],mcem", "--likelihood", "importance[num_samples=20]", "--out", "run"),
+        *("--tune", "paper[samples=200]"),
     )
     folder = tmp_path_factory.mktemp("finished")
     train(folder, *asked, "--backend", "sequential")

@@ -24,6 +24,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory, train: Callable[..., None]) -
     """`base`; `wide`, with a further z; `poor`, a copy, 2 nats lower; `short`, with another budget."""
     folder = tmp_path_factory.mktemp("compared")
     asked = ["run", "--dataset", BLOBS, "--algos", "aevb", "--z", 2, "--seeds", 5, "--likelihood-points", 30]
+    asked += ["--tune", "paper[samples=500]", "--likelihood", "importance[num_samples=50]"]
     for name, more in (("base", ["--budget", 3000]), ("short", ["--budget", 1000])):
         train(folder, *asked, *more, "--backend", "sequential", "--out", name)
     shutil.copytree(folder / "base", folder / "poor")

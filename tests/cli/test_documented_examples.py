@@ -13,8 +13,10 @@ from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).parents[2]
 QUICK = ["--budget", "300", "--eval-points", "20", "--likelihood-points", "5", "--device", "cpu"]
+QUICK += ["--tune", "paper[samples=200]"]
+GIVEN = "aevb[learning_rate=0.02],wakesleep[learning_rate=0.02]"  # so that no step size has to be chosen first
 SMALLER = {
-    "budget=100_000": "budget=300",
+    "budget=100_000": "budget=300, tune='paper[samples=200]'",
     "hidden=100": "hidden=5",
     "x[1500:]": "x[1500:1510]",
     "points=50": "points=3",
@@ -55,7 +57,7 @@ def sped_up(command: list[str]) -> list[str]:
     """A command with less work; of options that are given twice the last counts."""
     if command[0] not in ("run", "estimate"):
         return command
-    backend = [] if "--backend" in command else ["--backend", "sequential"]
+    backend = ["--algos", GIVEN] if "--backend" in command else ["--backend", "sequential"]
     return [*command, *(QUICK if command[0] == "run" else []), *backend]
 
 

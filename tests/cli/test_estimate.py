@@ -19,7 +19,7 @@ BLOBS, BOUND, DEADLY = (
 TRAINED = [
     *("run", "--dataset", BLOBS, "--algos", "aevb[learning_rate=0.05],mcem", "--seeds", 1, "--budget", 1000),
     *("--likelihood", "importance[num_samples=20]", "--likelihood-points", 30, "--out", "run"),
-    *("--backend", "sequential"),
+    *("--backend", "sequential", "--tune", "paper[samples=500]"),
 ]
 
 

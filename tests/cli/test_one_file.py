@@ -17,7 +17,7 @@ from bench import plugins
 
 ROOT = Path(__file__).parents[2]
 SMALL = ["--seeds", "1", "--z", "2", "--budget", "600", "--eval-points", "50", "--likelihood-points", "5"]
-SMALL += ["--backend", "sequential", "--device", "cpu"]
+SMALL += ["--backend", "sequential", "--device", "cpu", "--tune", "paper[samples=200]"]
 
 LAPLACE = '''
 """Pixels with a Laplace distribution."""

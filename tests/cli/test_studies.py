@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import bench as library
-from bench import api
+from bench import api, plugins
 from bench.studies import files as study_files
 
 BLOBS = str(Path(__file__).parent.parent / "plugins" / "blobs.py")
@@ -41,7 +41,8 @@ def test_every_shipped_study_runs_and_is_reported(bench: Bench, data_dir: Path, 
     run = library.load(tmp_path / "run")
     assert (run.trials["status"] == "done").all()
     assert len(run.trials) == sum(len(s.algos) * len(s.z) * len(s.n_train) * len(s.seeds) for s in asked.values())
-    bench("report", "run", "--only", ",".join(["index", *SHOWN[name]]))
+    kinds = {plugins.create("report", report).formats[0] for report in SHOWN[name]}
+    bench("report", "run", "--only", ",".join(["index", *SHOWN[name]]), "--format", ",".join(["html", *kinds]))
     assert (tmp_path / "run" / "report" / "index.html").stat().st_size > 1e5
     drawn = {path.stem for path in (tmp_path / "run" / "report").rglob("*") if path.suffix in (".png", ".csv")}
     assert drawn >= SHOWN[name]

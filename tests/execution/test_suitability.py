@@ -10,6 +10,7 @@ from bench.errors import OptionError
 from bench.execution.backend import Workers
 from bench.execution.backends.sequential import Sequential
 from bench.execution.suitability import Suitability, check_suitability
+from bench.execution.survey import SAMPLE
 from bench.studies.study import Study
 
 BLOBS = str(Path(__file__).parent.parent / "plugins" / "blobs.py")
@@ -30,8 +31,9 @@ def checked(
 ) -> tuple[Suitability, dict[str, list[str]]]:
     """What suits, and by trial in words which estimators."""
     study = Study(algos=algos, dataset=BLOBS, z=z, likelihood=likelihood, seeds=(0, 1), n_train=(20, 50))
-    specs = study.expand(study.load_data(0))
-    found = check_suitability(study.estimators, specs, Sequential(), Workers())
+    data = study.load_data(0)
+    specs = study.expand(data)
+    found = check_suitability(study.estimators, specs, data.sample(SAMPLE), Sequential(), Workers())
     return found, {f"{spec.algorithm.name} {spec.z}": [each.name for each in found.of(spec)] for spec in specs}
 
 

@@ -15,7 +15,7 @@ from bench.training.minibatches import Minibatches
 from bench.training.problem import Problem
 
 # Instead of 100 steps, with which annealing would take ten times as long as the other estimators.
-SHORTER = {"ais": {"num_steps": 25}, "bdmc": {"num_steps": 10, "num_points": 20}}
+SHORTER = {"ais": {"num_steps": 10}, "bdmc": {"num_steps": 5, "num_points": 20}}
 SIZES = {"digits": (1500, 64, 100), "mnist": (1000, 784, 500)}  # N, D, hidden units
 # Models for the estimators that cannot evaluate every model.
 SUITED: dict[str, dict[str, Any]] = {"exact": {"model": "linear", "decoder": "unit_gaussian"}, "quadrature": {"z": 2}}

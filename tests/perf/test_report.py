@@ -58,7 +58,7 @@ def test_the_command_takes_12_seconds_of_processor_time(tmp_path: Path) -> None:
 
     How long it was trained makes no difference: every curve has some dozen marks.
     """
-    study = {**STUDY, "z": [3, 5, 10], "seeds": 3, "budget": 5000}
+    study = {**STUDY, "z": [3, 5, 10], "seeds": 3, "budget": 5000, "tune": "paper[samples=200]"}
     bench.run(out=tmp_path / "run", execution=Execution(device="cpu"), quiet=True, **study)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [sys.executable, "-m", "bench", "report", str(tmp_path / "run")]
