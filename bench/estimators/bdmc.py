@@ -13,6 +13,7 @@ from bench.estimator import Estimate, Estimator
 from bench.likelihood import steps
 from bench.likelihood.bidirectional import Sandwich, sandwich, simulate
 from bench.likelihood.bridge import BridgeOptions, estimate, start_refusal
+from bench.likelihood.estimate import inflation
 from bench.models.latent import LatentVariableModel
 from bench.options import option
 
@@ -80,7 +81,11 @@ def _estimate(found: Sandwich) -> Estimate:
         "gap": found.mean_gap,
         "gap_se": float(gap[both].std()) / math.sqrt(max(1, int(both.sum()))),
     }
-    bounds = {"upper": upper, "upper_standard_error": found.upper.standard_error, "gap": gap}
+    bounds = {
+        "upper": upper,
+        "upper_standard_error": found.upper.standard_error * inflation(found.upper.degrees),
+        "gap": gap,
+    }
     return replace(
         lower,
         diagnostics={**lower.diagnostics, **bounds},

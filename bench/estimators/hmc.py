@@ -11,6 +11,7 @@ from torch import Tensor
 from bench.estimator import Estimate, Estimator
 from bench.likelihood.blocks import blocks
 from bench.likelihood.bridge import stuck_warnings
+from bench.likelihood.estimate import inflation
 from bench.likelihood.full_gaussian import fit_moments
 from bench.likelihood.weights import LOOSE_ERRORS, LOOSE_NATS
 from bench.mcmc.mixing import mixing
@@ -23,6 +24,9 @@ LARGEST_R_HAT = 1.2
 
 # The paper's own limit (appendix D).
 LARGEST_LATENT_SIZE = 5
+
+# The variance of the mean over autocorrelated, skewed draws is as uncertain as that of so many fewer independent ones.
+DRAWS_PER_DEGREE, LEAST_DEGREES = 20, 3.0
 
 # Fewer draws per latent dimension are too few to fit a covariance.
 DRAWS_PER_DIMENSION = 10
@@ -63,11 +67,13 @@ class HMC(Estimator):
         runs = [self._run(model, block, generator) for block in blocks(x, self.options.num_chains)]
         results = [_reciprocal(run, self.options) for run in runs]
         log_likelihoods, standard_errors, r_hat = (torch.cat(parts) for parts in zip(*results, strict=True))
+        degrees = max(LEAST_DEGREES, self.options.num_samples * self.options.num_chains / DRAWS_PER_DEGREE)
         acceptance = torch.cat([run.acceptance.view(self.options.num_chains, -1).mean(0) for run in runs])
         divergences = torch.cat([run.divergences.view(self.options.num_chains, -1).sum(0) for run in runs])
         return Estimate(
             log_likelihoods=log_likelihoods,
-            standard_errors=standard_errors,
+            standard_errors=standard_errors * inflation(degrees),
+            degrees=degrees,
             bias="upward",
             model_evaluations=sum(run.model_evaluations for run in runs),
             diagnostics={"acceptance": acceptance, "divergences": divergences, "r_hat": r_hat},

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from bench.likelihood.estimate import Estimate
+from bench.likelihood.estimate import Estimate, inflation
 from bench.likelihood.proposal import EncoderProposal, PriorProposal, Proposal, StratifiedStudent, fit_student
 from bench.likelihood.weights import Weighed, weighed_chains
 from bench.mcmc.annealing import Annealed, Path, anneal, pilot, sigmoidal_schedule
@@ -117,7 +117,8 @@ def estimate(weighed: Weighed, runs: tuple[Annealed, ...], model_evaluations: in
     divergences = torch.cat([run.divergences for run in runs])
     return Estimate(
         log_likelihoods=weighed.log_mean,
-        standard_errors=weighed.standard_error,
+        standard_errors=weighed.standard_error * inflation(weighed.degrees),
+        degrees=weighed.degrees,
         bias="lower",
         model_evaluations=model_evaluations,
         diagnostics={

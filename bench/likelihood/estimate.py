@@ -15,6 +15,8 @@ from bench.values.texts import printable, quoted
 
 # Where the mean over many runs would lie relative to log p(x): below it, above it, approaching it as the work grows, or
 # above it by an unknown amount.
+FEWEST_DEGREES = 2.0  # of freedom: with these or fewer, Student's t has no variance
+
 Bias = Literal["lower", "upper", "consistent", "upward", ""]  # empty if there is no estimate
 
 
@@ -23,8 +25,9 @@ class Estimate:
     """log p(x) in nats, one value per datapoint, with the diagnostics that tell whether to trust it.
 
     ``standard_errors`` are Monte Carlo errors: how much another run of the estimator on the same model would differ.
-    They do not include the spread between training seeds.  A datapoint without an estimate is NaN; ``mean`` and
-    ``standard_error`` are over the others, and ``warnings`` say how many are missing.
+    They do not include the spread between training seeds.  One from few draws is itself uncertain: it is then to be
+    larger by the factor `inflation`, for the ``degrees`` of freedom that are stated with it.  A datapoint without an
+    estimate is NaN; ``mean`` and ``standard_error`` are over the others, and ``warnings`` say how many are missing.
 
     >>> Estimate(torch.tensor([-2.0, -4.0]), torch.zeros(2), "lower", model_evaluations=2).mean
     -3.0
@@ -37,6 +40,7 @@ class Estimate:
     diagnostics: Mapping[str, Tensor] = field(default_factory=dict)  # each [N]
     summary: Mapping[str, float] = field(default_factory=dict)  # the diagnostics aggregated over all datapoints
     warnings: tuple[str, ...] = ()
+    degrees: float = math.inf  # of freedom of each standard error
     # Added by `Estimator.estimate`:
     seconds: float = 0.0
     settings: Mapping[str, object] = field(default_factory=dict)
@@ -62,12 +66,15 @@ class Estimate:
         """Monte Carlo standard error of the mean, nats per datapoint (datapoints have independent draws).
 
         It includes the distance that the estimator expects between its mean and log p(x), ``summary["looseness"]``:
-        with many datapoints, that of a bound exceeds the noise.
+        with many datapoints, that of a bound exceeds the noise.  The more datapoints, the more ``degrees`` of freedom
+        it has, and the less of the `inflation` of single ones remains.
         """
         errors = self.standard_errors[self.finite].double()
-        if not len(errors):
+        count = len(errors)
+        if not count:
             return math.nan
-        return math.hypot(float(errors.square().sum().sqrt() / len(errors)), self.summary.get("looseness", 0.0))
+        shrunk = inflation(count * self.degrees) / inflation(self.degrees)
+        return math.hypot(shrunk * float(errors.square().sum().sqrt() / count), self.summary.get("looseness", 0.0))
 
     @property
     def points_standard_error(self) -> float:
@@ -81,6 +88,18 @@ class Estimate:
         """
         values = self.log_likelihoods[self.finite].double()
         return float(values.std() / len(values) ** 0.5) if len(values) > 1 else float("nan")
+
+
+def inflation(degrees: float) -> float:
+    """The root mean square of Student's t with more than 2 ``degrees`` of freedom.
+
+    The error of a single datapoint has to be larger by this factor, so that the root mean square of its standardised
+    error is 1 although it comes from few draws.
+
+    >>> inflation(10), inflation(math.inf)
+    (1.118033988749895, 1.0)
+    """
+    return 1.0 if math.isinf(degrees) else math.sqrt(degrees / (degrees - 2))
 
 
 def flaw(estimate: object, num_points: int | None) -> str:
@@ -104,6 +123,8 @@ def flaw(estimate: object, num_points: int | None) -> str:
             return f"`diagnostics` must have names without slashes (got {quoted(name)})"
     if (estimate.standard_errors < 0).any():
         return f"`standard_errors` must not be negative (got {float(estimate.standard_errors.min()):g})"
+    if not (is_number(estimate.degrees) and estimate.degrees > FEWEST_DEGREES):
+        return f"`degrees` must be a number above {FEWEST_DEGREES:g} (got {quoted(estimate.degrees)})"
     if estimate.bias not in get_args(Bias):
         return f"`bias` must be {', '.join(filter(None, get_args(Bias)))} (got {quoted(estimate.bias)})"
     evaluations = whole_number(estimate.model_evaluations)

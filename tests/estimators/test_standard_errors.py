@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 import torch
 
-from bench.likelihood.estimate import Estimate
+from bench.likelihood.estimate import Estimate, flaw, inflation
 
 SCRIPT = Path(__file__).parent.parent.parent / "docs" / "standard_errors.py"
 
@@ -42,6 +42,23 @@ def test_errors_that_are_too_small_break_a_claim(
     found = page.coverage(estimate, torch.zeros_like(off), 200)
     assert found.of_mean == pytest.approx(1 / stated, rel=0.15)
     assert found.is_broken(200) == broken
+
+
+@pytest.mark.parametrize("num_points", [1, 5])
+def test_errors_from_few_draws_cover_for_single_points_and_for_their_mean(page: ModuleType, num_points: int) -> None:
+    """The mean of 10 normal draws has Student's t with 9 degrees of freedom."""
+    draws = torch.randn(4000 * num_points, 10, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    errors = draws.std(1) / 10**0.5 * inflation(9)
+    estimate = Estimate(draws.mean(1), errors, "consistent", 1, degrees=9)
+    found = page.coverage(estimate, torch.zeros_like(errors), 4000)
+    assert found.of_points == pytest.approx(1, rel=0.03)
+    assert found.of_mean == pytest.approx(1, rel=0.03)
+
+
+@pytest.mark.parametrize("degrees", [2.0, float("nan"), True])
+def test_degrees_of_freedom_without_a_variance_are_refused(degrees: float) -> None:
+    estimate = Estimate(torch.zeros(2), torch.zeros(2), "consistent", 1, degrees=degrees)
+    assert flaw(estimate, 2).startswith("`degrees` must be a number above 2 (got ")
 
 
 def test_the_error_of_a_mean_includes_its_expected_bias() -> None:

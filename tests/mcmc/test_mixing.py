@@ -36,6 +36,14 @@ def test_the_error_of_the_mean_is_what_it_varies_by() -> None:
     assert float(chains.mean((0, 1)).std() / stated) == pytest.approx(1, abs=0.1)
 
 
+@pytest.mark.parametrize("phi", [-0.5, 0.0, 0.5])
+def test_errors_cover_for_short_chains_that_go_from_side_to_side_too(phi: float) -> None:
+    chains = autoregressive(phi, (50, 4, 2000))
+    found = mixing(chains)
+    z = chains.mean((0, 1)) / (found.variance * found.autocorrelation_time / 200).sqrt()
+    assert 0.95 < float(z.square().mean().sqrt()) < 1.1
+
+
 def test_chains_in_different_places_have_a_large_r_hat() -> None:
     chains = autoregressive(0.0, (50, 4, 3))
     chains[:, 0, 1] += 10
