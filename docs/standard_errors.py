@@ -46,9 +46,9 @@ class Size:
 SIZES = {
     "full": Size(
         200,
-        5,
-        200_000,
-        (2, 5, 20),
+        3,
+        100_000,
+        (2, 20),
         ("aevb[learning_rate=0.1]", "mcem[learning_rate=0.1]"),
         (
             "importance",
@@ -57,7 +57,6 @@ SIZES = {
             "hmc",
             "ais",
             "ais[start=encoder]",
-            "ais[start=prior,num_steps=300]",
             "bdmc",
         ),
     ),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from bench.likelihood.estimate import Estimate, inflation
-from bench.likelihood.proposal import EncoderProposal, PriorProposal, Proposal, StratifiedStudent, fit_student
+from bench.likelihood.proposal import EncoderProposal, PriorProposal, Proposal, StratifiedGaussian, fit_student
 from bench.likelihood.weights import Weighed, weighed_chains
 from bench.mcmc.annealing import Annealed, Path, anneal, pilot, sigmoidal_schedule
 from bench.mcmc.density import Differentiated
@@ -34,7 +34,7 @@ class BridgeOptions:
     num_chains: int = option(16, "chains per datapoint, whose weights are averaged", unit="chains", minimum=2)
     num_leapfrog: int = option(5, "leapfrog steps of the move at each distribution", unit="steps", minimum=1)
     start: Literal["fitted", "encoder", "prior"] = option(
-        "fitted", "where chains begin: a Student t fitted to Hamiltonian Monte Carlo, the encoder, or the prior"
+        "fitted", "where chains begin: a Gaussian fitted to Hamiltonian Monte Carlo, the encoder, or the prior"
     )
     tolerance: float = option(
         0.1,
@@ -81,7 +81,7 @@ class Bridge:
     def forward(self) -> tuple[Weighed, Annealed]:
         """From draws of the starting distribution to the posterior: a lower bound on log p(x)."""
         run = self._run(self._draw(), self.schedule, self.step_sizes)
-        if isinstance(self.start, StratifiedStudent):
+        if isinstance(self.start, StratifiedGaussian):
             log_weights = run.log_weights + self.start.log_factors(run.log_weights)
             return weighed_chains(log_weights, self.start.num_prior), run
         return weighed_chains(run.log_weights), run
@@ -106,9 +106,9 @@ class Bridge:
         if self.options.start == "encoder":
             with torch.no_grad():
                 return EncoderProposal(self.model.encode(self.x))
-        start, cost = fit_student(self.model, self.x, self.generator, FIT_CHAINS)
+        fitted, cost = fit_student(self.model, self.x, self.generator, FIT_CHAINS)
         self.model_evaluations += cost
-        return StratifiedStudent(start, self.options.num_chains)
+        return StratifiedGaussian(fitted, self.options.num_chains)
 
 
 def estimate(weighed: Weighed, runs: tuple[Annealed, ...], model_evaluations: int) -> Estimate:
