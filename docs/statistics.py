@@ -15,7 +15,7 @@ import bench
 from bench.execution.execution import Execution
 from bench.reporting.comparison.compare import LIKELIHOOD_SHARE, Comparison, compare
 from bench.reporting.comparison.measures import OTHERS
-from bench.statistics import bootstrap, crossed, intervals, moderated, paired
+from bench.statistics import bootstrap, crossed, intervals, moderated, multiple, paired
 from bench.studies.study import Study
 
 Array = NDArray[np.float64]
@@ -113,7 +113,7 @@ def alarms(repeats: int, loss: float, unlike: float = 0.0, shared: float = 0.0) 
         new[:, 0] -= loss
         for name, sample in (("in pairs", moderated.paired), ("other seeds", moderated.unpaired)):
             tests = moderated.t_tests([sample(base[:, c], new[:, c]) for c in range(NUM_CELLS)])
-            rejected = moderated.holm([test.p for test in tests], rate)
+            rejected = multiple.holm([test.p for test in tests], rate)
             shares[name].append(bool(rejected[0] if loss else rejected.any()))
     return {name: f"{np.mean(values):.1%}" for name, values in shares.items()}
 

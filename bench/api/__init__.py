@@ -10,16 +10,18 @@ if TYPE_CHECKING:
     from bench.api.estimates import estimate
     from bench.api.exports import export
     from bench.api.loading import load
+    from bench.api.planning import power
     from bench.api.reporting import report
     from bench.api.runs import run
 
-__all__ = ["compare", "estimate", "export", "load", "report", "run"]
+__all__ = ["compare", "estimate", "export", "load", "power", "report", "run"]
 
 _HOMES = {
     "compare": "comparisons",
     "estimate": "estimates",
     "export": "exports",
     "load": "loading",
+    "power": "planning",
     "report": "reporting",
     "run": "runs",
 }

@@ -24,6 +24,7 @@ COMMANDS = {
     "run": "Train algorithms on a data set, over seeds and latent sizes, and compare them.",
     "report": "Make tables and figures from a run.",
     "compare": "Compare two runs: what got better or worse, and how surely.",
+    "power": "How many seeds, or test points, would find a difference of a given size?",
     "estimate": "Make other or finer log-likelihood estimates for trained models.",
     "perf": "Measure a base revision and the working tree in turn: did a change make anything slower?",
     "list": "List what there is: algorithms, datasets, models, decoders, estimators, reports, back ends, studies.",

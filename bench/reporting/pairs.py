@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +24,11 @@ class Pairs:
     differences: Array  # [S, N] by test point, or [S]
     data: pd.Series  # [S], checksums of the data
     num_left_out: int
+
+    @property
+    def reversed(self) -> Pairs:
+        """The other way round."""
+        return replace(self, mine=self.theirs, theirs=self.mine, differences=-self.differences)
 
 
 def paired(results: Results, trials: pd.DataFrame, one: str, other: str) -> Pairs:

@@ -18,6 +18,30 @@ from bench.statistics import intervals
 
 Array = NDArray[np.float64]
 
+LEAST_LOG_P = -230.0  # smaller p-values, below 1e-100, are 0
+
+
+@dataclass(frozen=True)
+class MeanSquares:
+    """Of the two-way analysis of variance of values [S, N]; those of points and both are 0 for a single point."""
+
+    seeds: float
+    points: float
+    both: float
+
+    @classmethod
+    def of(cls, values: ArrayLike) -> MeanSquares:
+        """From values [S, N], with S of at least 2."""
+        array = _checked(values)
+        num_seeds, num_points = array.shape
+        mean, by_seed, by_point = array.mean(), array.mean(1, keepdims=True), array.mean(0, keepdims=True)
+        seeds = num_points * ((by_seed - mean) ** 2).sum() / (num_seeds - 1)
+        if num_points < 2:
+            return cls(float(seeds), 0.0, 0.0)
+        points = num_seeds * ((by_point - mean) ** 2).sum() / (num_points - 1)
+        both = ((array - by_seed - by_point + mean) ** 2).sum() / ((num_seeds - 1) * (num_points - 1))
+        return cls(float(seeds), float(points), float(both))
+
 
 @dataclass(frozen=True)
 class Variances:
@@ -28,17 +52,20 @@ class Variances:
 
     @classmethod
     def of(cls, values: ArrayLike) -> Variances:
-        """From the mean squares of values [S, N], with S and N of at least 2.
+        """From the mean squares of values [S, N], with S of at least 2.
 
         MS_seeds / (S N) and (MS_points - MS_both) / (S N); the latter is unbiased except that it is never negative.
         """
-        array = _checked(values)
-        num_seeds, num_points = array.shape
-        mean, by_seed, by_point = array.mean(), array.mean(1, keepdims=True), array.mean(0, keepdims=True)
-        seeds = num_points * ((by_seed - mean) ** 2).sum() / (num_seeds - 1)
-        points = num_seeds * ((by_point - mean) ** 2).sum() / (num_points - 1)
-        both = ((array - by_seed - by_point + mean) ** 2).sum() / ((num_seeds - 1) * (num_points - 1))
-        return cls(float(seeds) / array.size, max(float(points - both), 0.0) / array.size)
+        squares = MeanSquares.of(values)
+        size = np.asarray(values).size
+        return cls(squares.seeds / size, max(squares.points - squares.both, 0.0) / size)
+
+    def half_width(self, shape: tuple[int, ...], level: float) -> float:
+        """Of an interval of the mean of values [S, N] of this ``shape`` that excludes the truth with this level."""
+        from scipy.special import stdtrit  # t quantiles; scipy.stats takes a second to import
+
+        t_seeds, t_points = (-float(stdtrit(count - 1, level / 2)) if count > 1 else 0.0 for count in shape)
+        return float(np.sqrt(t_seeds**2 * self.seeds + t_points**2 * self.points))
 
 
 def mean_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[float, float]:
@@ -54,18 +81,38 @@ def mean_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[float, f
     >>> print(f"{low:.2f} to {high:.2f}")
     -2.36 to 9.25
     """
-    from scipy.special import stdtrit  # t quantiles; scipy.stats takes a second to import
-
     array = _checked(values)
     if min(array.shape) < 2:
         low, high = intervals.mean_interval(array.mean(1), confidence)
         return float(low), float(high)
     if not 0 < confidence < 1:
         raise ValueError(f"`confidence` must lie between 0 and 1 (got {confidence}).")
-    variances, mean = Variances.of(array), float(array.mean())
-    t_seeds, t_points = (float(stdtrit(count - 1, (1 + confidence) / 2)) for count in array.shape)
-    half = float(np.sqrt(t_seeds**2 * variances.seeds + t_points**2 * variances.points))
+    mean, half = float(array.mean()), Variances.of(array).half_width(array.shape, 1 - confidence)
     return mean - half, mean + half
+
+
+def p_value(values: ArrayLike) -> float:
+    """Two-sided p-value of a mean of 0: the level at which `mean_interval` of values [S, N] begins to exclude 0.
+
+    NaN for fewer than two seeds; values without any variance have 1 if they are 0, and 0 otherwise.
+
+    >>> round(p_value([[1.0], [2.0], [4.0]]), 3)  # of a single point: that of a t-test
+    0.118
+    """
+    from scipy.optimize import brentq
+
+    array = _checked(values)
+    if len(array) < 2:
+        return float("nan")
+    distance = abs(float(array.mean()))
+    variances, shape = Variances.of(array), array.shape
+    if distance == 0 or variances.seeds + variances.points == 0:
+        return float(distance == 0)
+
+    def excess(log_p: float) -> float:
+        return variances.half_width(shape, float(np.exp(log_p))) - distance
+
+    return float(np.exp(brentq(excess, LEAST_LOG_P, 0.0))) if excess(LEAST_LOG_P) > 0 else 0.0
 
 
 def points_error(values: ArrayLike) -> float:

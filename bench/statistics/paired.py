@@ -1,4 +1,4 @@
-"""Comparison of two algorithms on shared seeds, and test points: by how much one is better, and how often."""
+"""Comparison of two algorithms on shared seeds and test points: by how much one is better, and how often."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bench.statistics import bootstrap, crossed, intervals
+from bench.statistics import bootstrap, crossed
 
 Array = NDArray[np.float64]
 
@@ -20,46 +20,47 @@ class Difference:
     mean: float
     low: float
     high: float
-    method: str  # of the interval: "bootstrap", "Student t", or "" if there is no interval
+    method: str  # of the interval: "Student t", or "" if there is no interval
     num_seeds: int  # the smallest number of seeds at any place
     num_points: int = 0  # test points that the interval is over as well; 0 if it is over seeds alone
+    p: float = np.nan  # two-sided, of no difference: the level at which the interval begins to exclude 0
 
 
 def difference(places: Sequence[ArrayLike], confidence: float = 0.95) -> Difference:
     """Return the mean of paired differences, given as [S] or [S, N] per place, with its interval.
 
-    Differences [S, N] by seed and test point, of the same shape at all places, have an interval over both (`crossed`),
-    computed on the means over places. Others are averaged over points, and the interval is over seeds alone: they are
-    resampled independently for each place. With fewer than `bootstrap.FEWEST` seeds the interval is Student's t
-    instead, computed on the means over places; it assumes approximately normal differences.
+    Differences [S, N] by seed and test point, of the same shape at all places, have an interval over both (`crossed`).
+    Others are averaged over points, and the interval is over seeds alone.  Both are computed on the means over places,
+    and assume approximately normal effects.
 
     Example:
         >>> result = difference([[1.0, 2.0, 4.0]])
-        >>> print(f"{result.mean:.2f}, {result.low:.2f} to {result.high:.2f} ({result.method})")
-        2.33, -1.46 to 6.13 (Student t)
+        >>> print(f"{result.mean:.2f}, {result.low:.2f} to {result.high:.2f}, p = {result.p:.2f}")
+        2.33, -1.46 to 6.13, p = 0.12
     """
-    whole = [np.asarray(place, dtype=np.float64) for place in places]
-    if whole and all(place.ndim == 2 and place.shape == whole[0].shape for place in whole):
-        return _by_point(np.mean(whole, axis=0), confidence)
-    arrays = [place.mean(1) if place.ndim == 2 else place for place in whole]
-    fewest = min(map(len, arrays), default=0)
-    if not fewest:
+    values = means_over_places(places)
+    if not values.size:
         return Difference(np.nan, np.nan, np.nan, "", 0)
-    mean = float(np.mean([array.mean() for array in arrays]))
-    if fewest >= bootstrap.FEWEST:
-        return Difference(mean, *bootstrap.interval(arrays, bootstrap.mean, confidence), "bootstrap", fewest)
-    if fewest < 2:
-        return Difference(mean, np.nan, np.nan, "", fewest)
-    by_seed = arrays[0] if len(arrays) == 1 else np.mean([array[:fewest] for array in arrays], axis=0)
-    low, high = intervals.mean_interval(by_seed, confidence)
-    return Difference(mean, float(low), float(high), "Student t", fewest)
-
-
-def _by_point(differences: Array, confidence: float) -> Difference:
-    low, high = crossed.mean_interval(differences, confidence)
-    num_seeds, num_points = differences.shape
+    mean = float(np.mean([np.mean(place) for place in places]))  # over all seeds, if some places have more than others
+    values = values + (mean - values.mean())
+    num_seeds, num_points = values.shape
     method = "Student t" if num_seeds > 1 else ""
-    return Difference(float(differences.mean()), low, high, method, num_seeds, num_points)
+    low, high = crossed.mean_interval(values, confidence)
+    return Difference(mean, low, high, method, num_seeds, num_points if num_points > 1 else 0, crossed.p_value(values))
+
+
+def means_over_places(places: Sequence[ArrayLike]) -> Array:
+    """The mean over places of differences [S] or [S, N]: [S, N] if all have one shape, else [S, 1] without points.
+
+    If there are more seeds at some places than at others, S is the smallest number; [0, 1] if a place has no seed.
+    """
+    arrays = [np.asarray(place, dtype=np.float64) for place in places]
+    if arrays and all(array.ndim == 2 and array.shape == arrays[0].shape for array in arrays):
+        by_point: Array = np.mean(arrays, axis=0)
+        return by_point
+    by_seed = [array.mean(1) if array.ndim == 2 else array for array in arrays]
+    fewest = min(map(len, by_seed), default=0)
+    return np.mean([array[:fewest] for array in by_seed], axis=0)[:, None] if fewest else np.empty((0, 1))
 
 
 def probability_of_improvement(places: Sequence[tuple[ArrayLike, ArrayLike]]) -> float:

@@ -20,7 +20,7 @@ from typing import Literal
 import numpy as np
 
 from bench.errors import OptionError
-from bench.statistics import moderated
+from bench.statistics import moderated, multiple
 
 Seconds = Mapping[str, float]  # of one side in one round, by benchmark
 Failures = Mapping[str, str]  # the reason, by benchmark or by its file: "test_scaling"
@@ -86,7 +86,7 @@ def compare(base: Sequence[Seconds], new: Sequence[Seconds], rules: Rules) -> li
     timed = {name: both for name, both in pairs.items() if len(both) >= 2}
     samples = [moderated.paired(*np.log(both).T) for both in timed.values()]
     tests = [_unpooled(test, sample) for test, sample in zip(moderated.t_tests(samples), samples, strict=True)]
-    significant = moderated.holm([test.p for test in tests], rules.alpha)
+    significant = multiple.holm([test.p for test in tests], rules.alpha)
     rows = {}
     for (name, both), test, is_significant in zip(timed.items(), tests, significant, strict=True):
         least = math.exp(min(test.least(rules.alpha / len(timed)), MAX_LOG_RATIO))

@@ -29,7 +29,7 @@ def test_more_than_chance(rows: Any) -> None:
     add(rows, "bad", [value - 3 for value in FIVE])
     found = answer(rows)
     assert (found.winner, found.sure) == ("good", True)
-    size = "3.00 nats above bad (95 % interval 3.00 to 3.00, 5 pairs of seeds, bootstrap)"
+    size = "3.00 nats above bad (95 % interval 3.00 to 3.00, 5 pairs of seeds, Student t)"
     assert found.sentence == f"good has the highest log-likelihood: -20.00 nats, {size}. That is more than chance."
 
 

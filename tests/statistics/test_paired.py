@@ -8,19 +8,30 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench.statistics import paired
+from bench.statistics import crossed, paired
 
 
-def test_few_seeds_use_students_t_and_more_use_the_bootstrap() -> None:
-    values = np.array([1.0, 2.0, 4.0])
+@pytest.mark.parametrize("values", [[1.0, 2.0, 4.0], [1.0, 2.0, 4.0, 3.0, 2.5]])
+def test_over_seeds_alone_it_is_students_t(values: list[float]) -> None:
     result = paired.difference([values])
-    expected = stats.t.interval(0.95, 2, values.mean(), stats.sem(values))
+    expected = stats.t.interval(0.95, len(values) - 1, np.mean(values), stats.sem(values))
     assert (result.low, result.high) == pytest.approx(expected)
-    assert (result.method, result.num_seeds) == ("Student t", 3)
-    five = paired.difference([np.array([1.0, 2.0, 4.0, 3.0, 2.5])])
-    assert five.method == "bootstrap"
-    assert five.mean == pytest.approx(2.5)
-    assert 1.0 <= five.low < five.mean < five.high <= 4.0
+    assert (result.method, result.num_seeds) == ("Student t", len(values))
+    assert result.p == pytest.approx(stats.ttest_1samp(values, 0).pvalue)
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.95, 0.999])
+def test_the_p_value_is_where_the_interval_begins_to_exclude_no_difference(confidence: float) -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(4, 1)) + rng.normal(size=(1, 30)) + rng.normal(size=(4, 30))
+    low, _ = crossed.mean_interval(values, confidence)
+    for shift, excluded in ((1e-6, True), (-1e-6, False)):
+        result = paired.difference([values - low + shift], confidence)
+        assert (result.low > 0) == excluded == (result.p < 1 - confidence)
+        assert result.p == pytest.approx(1 - confidence, rel=1e-3)
+    assert paired.difference([np.zeros((3, 2))]).p == 1
+    assert paired.difference([np.ones((3, 2))]).p == 0
+    assert np.isnan(paired.difference([np.ones((1, 2))]).p)
 
 
 def test_one_seed_has_no_interval_and_no_seed_is_nan() -> None:

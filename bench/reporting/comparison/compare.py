@@ -17,7 +17,7 @@ from bench.reporting.comparison.cell_tests import CellTest, cell_tests
 from bench.reporting.comparison.measures import LOG_LIKELIHOOD, OTHERS, Common
 from bench.reporting.comparison.verdict import Row, Rules, Verdict, with_verdict
 from bench.results.grid import Place, cells
-from bench.statistics import moderated
+from bench.statistics import multiple
 
 if TYPE_CHECKING:
     from bench.results.frames import Results
@@ -62,7 +62,7 @@ def compare(base: Results, new: Results, rules: Rules | None = None) -> Comparis
 def _rows(tests: Sequence[CellTest], rate: float, rules: Rules) -> list[Row]:
     """The rows of one family of tests, which has its own rate of false alarms."""
     tested = [i for i, test in enumerate(tests) if math.isfinite(test.row.p)]
-    significant = dict(zip(tested, moderated.holm([tests[i].row.p for i in tested], rate), strict=True))
+    significant = dict(zip(tested, multiple.holm([tests[i].row.p for i in tested], rate), strict=True))
     level = rate / max(1, len(tested))  # of Holm's first step: the most that one changed cell can count on
     return [
         with_verdict(_with_least(test, level), test.measure, rules, significant=bool(significant.get(i, False)))

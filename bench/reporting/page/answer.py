@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bench.reporting import pairs as pairing
 from bench.reporting.captions import caveats
+from bench.reporting.contrasts import Contrast, contrasts
+from bench.reporting.page.outlook import outlook, outlooks
 from bench.reporting.tables import formatting
 from bench.results.grid import Place, cells
-from bench.statistics import paired
+from bench.statistics.paired import Difference
 from bench.store.records import Status
 
 if TYPE_CHECKING:
     from bench.results.frames import Results
+
+TOO_FEW = (
+    "but there are too few seeds to say whether that is due to chance, or how many would decide it: from fewer than 2 "
+    "pairs of seeds their spread is unknown"
+)
 
 
 @dataclass(frozen=True)
@@ -32,14 +39,30 @@ class Answer:
 
 def answers(results: Results) -> list[Answer]:
     """One for each place of the grid."""
+    return _answers(results, contrasts(results))
+
+
+def answers_and_outlooks(results: Results) -> tuple[list[Answer], list[str]]:
+    """The answers, and what would decide the comparisons that they leave open and do not speak of."""
+    found = contrasts(results)
+    made = _answers(results, found)
+    return made, outlooks(found, {(answer.place, answer.winner) for answer in made})
+
+
+def _answers(results: Results, found: list[Contrast]) -> list[Answer]:
     trials = caveats.with_values(results)
     places = list(dict.fromkeys(cell.place for cell, _ in cells(trials)))
     return [
-        _answer(results, place, trials[(trials[list(Place._fields)] == list(place)).all(axis=1)]) for place in places
+        _answer(
+            place,
+            trials[(trials[list(Place._fields)] == list(place)).all(axis=1)],
+            {frozenset((each.one, each.other)): each for each in found if each.place == place},
+        )
+        for place in places
     ]
 
 
-def _answer(results: Results, place: Place, trials: pd.DataFrame) -> Answer:
+def _answer(place: Place, trials: pd.DataFrame, found: Mapping[frozenset[str], Contrast]) -> Answer:
     valued, others = trials.dropna(subset="value"), trials[trials["value"].isna()]
     missing, obstacle = _missing(others), caveats.not_comparable(trials)
     if obstacle:
@@ -52,17 +75,18 @@ def _answer(results: Results, place: Place, trials: pd.DataFrame) -> Answer:
     notes = " ".join(["", *filter(None, [caveats.budgets(valued)])]) + missing
     if not rivals:
         return Answer(place, winner, False, f"{level}; there is nothing to compare it with.{notes}")
-    gaps = {name: _difference(results, valued, winner, name) for name in rivals}
-    unsure = [name for name, gap in gaps.items() if not gap.low > 0]
-    if all(math.isnan(gap.low) for gap in gaps.values()):
-        return Answer(
-            place, winner, False, f"{level}, but there are too few seeds to say whether that is due to chance.{notes}"
-        )
-    sizes = "; ".join(_size(gap, name) for name, gap in gaps.items())
+    pairs = {name: found.get(frozenset((winner, name))) for name in rivals}
+    gaps = {name: pair and pair.seen_from(winner) for name, pair in pairs.items()}
+    if all(gap is None or math.isnan(gap.gap.low) for gap in gaps.values()):
+        return Answer(place, winner, False, f"{level}, {TOO_FEW}.{notes}")
+    sizes = "; ".join(_size(name, gap.gap if gap else None) for name, gap in gaps.items())
+    unsure = {name: gap for name, gap in gaps.items() if gap is None or not (gap.significant and gap.gap.mean > 0)}
     if unsure:
-        return Answer(
-            place, winner, False, f"{level}, {sizes}. The lead over {' and '.join(unsure)} may be due to chance.{notes}"
+        doubt = f"The lead over {' and '.join(unsure)} may be due to chance."
+        doubts = "".join(
+            f" As to {name}, {outlook(gap)}." for name, gap in unsure.items() if gap and not gap.significant
         )
+        return Answer(place, winner, False, f"{level}, {sizes}. {doubt}{doubts}{notes}")
     if winner in set(others["algorithm"]):  # an algorithm that loses its worst seeds has a better mean
         return Answer(
             place, winner, False, f"{level}, {sizes}. That is more than chance among the seeds that ended well.{notes}"
@@ -70,14 +94,9 @@ def _answer(results: Results, place: Place, trials: pd.DataFrame) -> Answer:
     return Answer(place, winner, True, f"{level}, {sizes}. That is more than chance.{notes}")
 
 
-def _difference(results: Results, trials: pd.DataFrame, one: str, other: str) -> paired.Difference:
-    """Over the seeds that both have."""
-    return paired.difference([pairing.paired(results, trials, one, other).differences])
-
-
-def _size(gap: paired.Difference, name: str) -> str:
+def _size(name: str, gap: Difference | None) -> str:
     """``0.87 nats above mcem (95 % interval 0.52 to 1.20, 5 pairs of seeds and 300 test points, Student t)``."""
-    if not gap.num_seeds:
+    if gap is None or not gap.num_seeds:
         return f"{name} has no seed in common with it"
     side = "above" if gap.mean >= 0 else "below"  # on the seeds that both have
     size = f"{abs(gap.mean):.2f} nats {side} {name}"

@@ -15,7 +15,7 @@ from jinja2 import Environment, StrictUndefined
 from bench.report import PageContents, PageEntry, RenderedTable
 from bench.reporting.captions import caveats
 from bench.reporting.curves.figure import LearningCurves
-from bench.reporting.page.answer import answers
+from bench.reporting.page.answer import answers_and_outlooks
 from bench.reporting.page.curves import curves
 from bench.reporting.tables import formatting
 from bench.reporting.tables.columns import is_numeric, without_common
@@ -69,10 +69,12 @@ def build(results: Results, contents: PageContents) -> str:
     runs = results.requested or (results.path, *results.others)
     tables = [(entry, entry.content) for entry in contents.entries if isinstance(entry.content, RenderedTable)]
     figures = [(entry, entry.content) for entry in contents.entries if isinstance(entry.content, bytes)]
+    answers, outlooks = answers_and_outlooks(results)
     return template.render(
         title=", ".join(folder_names(runs).values()),
         command=_command(runs, contents.folder),
-        answers=answers(results),
+        answers=answers,
+        outlooks=outlooks,
         estimators=_estimators(results),
         costs=caveats.costs(results),
         status=_status(results),

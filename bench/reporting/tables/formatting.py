@@ -34,6 +34,13 @@ def error(value: float) -> str:
     return number(value, 2 if value >= 0.1 or value == 0 else 4)
 
 
+def p_value(value: float) -> str:
+    """``0.031``, ``0.2``, or ``<0.0001``."""
+    if not math.isfinite(value):
+        return MISSING
+    return "<0.0001" if value < 1e-4 else f"{value:.2g}"
+
+
 def count(value: float) -> str:
     """``100000`` -> ``1e5``, ``120000`` -> ``120000``: powers of ten are read faster as such."""
     if not math.isfinite(value):

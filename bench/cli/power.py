@@ -1,0 +1,59 @@
+"""`bench power`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from bench.cli.damage import warn_of_damage, warn_of_stale
+
+
+@click.command("power")
+@click.argument("run", nargs=-1, required=True, type=Path)
+@click.option("--difference", type=float, required=True, help="Nats per datapoint that are to be found, such as 0.5")
+@click.option(
+    "--level", type=float, default=0.05, show_default=True, help="Probability of any false verdict in the whole run"
+)
+@click.option(
+    "--power", type=float, default=0.8, show_default=True, help="Probability of finding the difference if it exists"
+)
+@click.option("--mix-stale", is_flag=True, help="Average trials of older data or code with newer ones")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown", "json"]),
+    default="text",
+    show_default=True,
+    help="Print as",
+)
+def command(run: tuple[Path, ...], difference: float, level: float, power: float, mix_stale: bool, form: str) -> None:
+    """How many seeds, or test points, would find a difference of this size between each two algorithms of the run RUN?
+
+    From the spread of the differences over the seeds and test points that RUN has, at least 2 seeds.  Several RUNs come
+    into one table.  Exit code 2 if there is nothing to compare.
+    """
+    from bench.api.loading import load
+    from bench.api.planning import power as plan
+    from bench.cli.console import Output
+    from bench.reporting import power as planning
+    from bench.reporting.tables.terminal import render_table
+    from bench.reporting.writers.texts import markdown_table
+
+    aim = planning.Aim(difference, level, power)
+    results = load(*run, mix_stale=mix_stale)
+    warn_of_damage(results)
+    warn_of_stale(results)
+    table = plan(results, difference, level=level, power=power)
+    if form == "json":
+        click.echo(json.dumps({**vars(aim), "rows": planning.record(table)}, indent=1, allow_nan=False))
+        return
+    notes = planning.explanation(table, aim)
+    if form == "markdown":
+        click.echo("\n\n".join([markdown_table(planning.shown(table)), *notes]))
+        return
+    console = Output()
+    console.print(render_table(planning.shown(table), f"Seeds that find {difference:g} nats"))
+    for note in notes:
+        console.print(note, markup=False, highlight=False)

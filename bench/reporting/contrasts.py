@@ -1,0 +1,131 @@
+"""Every comparison of two algorithms of a run: at each place, and over all of them, with one correction for all.
+
+They are one family: the adjusted p-values are Holm's, so that the probability of any false verdict among them is at
+most RATE, and the simultaneous intervals hold all true differences together with 95 %.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from bench.reporting import pairs as pairing
+from bench.reporting.captions import caveats
+from bench.reporting.pairs import Pairs
+from bench.results import curves
+from bench.results.grid import Place
+from bench.statistics import multiple, paired
+from bench.statistics.paired import Difference
+
+if TYPE_CHECKING:
+    from bench.results.frames import Results
+
+RATE = 0.05  # of any false verdict in the family
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """The log-likelihood of algorithm ``one`` minus that of the ``other``, in nats per datapoint."""
+
+    one: str
+    other: str
+    place: Place | None  # None for the mean over all places
+    pairs: Sequence[Pairs]  # at each place
+    obstacle: str  # why they cannot be compared; empty if they can
+    gap: Difference
+    adjusted_p: float = math.nan  # NaN if it was not tested
+    together: Difference | None = None  # the same with the simultaneous interval
+    num_tests: int = 0  # of the family
+
+    @property
+    def significant(self) -> bool:
+        """Whether one is better than the other, the number of comparisons allowed for."""
+        return self.adjusted_p <= RATE
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was tested, and neither is better."""
+        return not math.isnan(self.adjusted_p) and not self.significant
+
+    @property
+    def level(self) -> float:
+        """Of a single test at which a difference is significant whatever the others are: Holm's first step."""
+        return RATE / max(1, self.num_tests)
+
+    @property
+    def values(self) -> pairing.Array:
+        """The differences by seed and test point [S, N], or by seed alone [S, 1], as means over places."""
+        return paired.means_over_places(_differences(self.pairs))
+
+    def seen_from(self, name: str) -> Contrast:
+        """The same, or with both sides exchanged so that ``name`` is the one."""
+        if name == self.one:
+            return self
+        together = None if self.together is None else _reversed(self.together)
+        pairs = [each.reversed for each in self.pairs]
+        return replace(self, one=self.other, other=self.one, pairs=pairs, gap=_reversed(self.gap), together=together)
+
+
+def contrasts(results: Results, reference: str = "") -> list[Contrast]:
+    """Of each pair of algorithms, or of the others with the ``reference``: at each place, then over several."""
+    trials = caveats.with_values(results)
+    names = list(dict.fromkeys(trials["algorithm"]))
+    curves.check_reference(reference, names)
+    found: list[Contrast] = []
+    for one, other in _named_pairs(names, reference):
+        at_places = list(_at_places(results, trials, one, other))
+        found += at_places
+        newest = [each for each in at_places if each.place and each.place.dataset not in results.older_datasets]
+        if len(newest) > 1:
+            obstacles = "; ".join(dict.fromkeys(each.obstacle for each in newest if each.obstacle))
+            found.append(_contrast(one, other, None, [pairs for each in newest for pairs in each.pairs], obstacles))
+    return _corrected(found)
+
+
+def _named_pairs(names: list[str], reference: str) -> Iterator[tuple[str, str]]:
+    if reference:
+        yield from ((name, reference) for name in names if name != reference)
+    else:
+        yield from combinations(names, 2)
+
+
+def _at_places(results: Results, trials: pd.DataFrame, one: str, other: str) -> Iterator[Contrast]:
+    """At each place at which both have seeds in common."""
+    for key, at_place in trials.groupby(list(Place._fields), sort=False):
+        both = at_place[at_place["algorithm"].isin([one, other])]
+        pairs = pairing.paired(results, both, one, other)
+        if len(pairs.mine) + pairs.num_left_out:
+            yield _contrast(one, other, Place._make(key), [pairs], caveats.not_comparable(both))
+
+
+def _contrast(one: str, other: str, place: Place | None, pairs: Sequence[Pairs], obstacle: str) -> Contrast:
+    return Contrast(one, other, place, pairs, obstacle, paired.difference(_differences(pairs)))
+
+
+def _differences(pairs: Sequence[Pairs]) -> list[pairing.Array]:
+    return [each.differences for each in pairs if len(each.mine)]
+
+
+def _corrected(found: Sequence[Contrast]) -> list[Contrast]:
+    """With what depends on how many of them could be tested."""
+    adjusted = multiple.adjusted([math.nan if each.obstacle else each.gap.p for each in found])
+    num_tests = sum(not math.isnan(p) for p in adjusted)
+    confidence = multiple.each_confidence(1 - RATE, num_tests)
+    return [
+        replace(
+            each,
+            adjusted_p=float(p),
+            together=None if math.isnan(p) else paired.difference(_differences(each.pairs), confidence),
+            num_tests=num_tests,
+        )
+        for each, p in zip(found, adjusted, strict=True)
+    ]
+
+
+def _reversed(gap: Difference) -> Difference:
+    return replace(gap, mean=-gap.mean, low=-gap.high, high=-gap.low)

@@ -1,0 +1,174 @@
+"""How many seeds, or test points, would find a difference of a given size between two algorithms.
+
+Planned from the differences by seed and test point of the run itself, at the level of a single comparison of its family
+(`contrasts`): a larger number of comparisons takes more seeds.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from bench.errors import OptionError
+from bench.reporting.contrasts import RATE, Contrast, contrasts
+from bench.reporting.tables import formatting
+from bench.statistics import power as planning
+from bench.statistics.power import MOST_POINTS, MOST_SEEDS, Spread
+from bench.values.numerals import is_number
+from bench.values.texts import quoted
+
+if TYPE_CHECKING:
+    from bench.results.frames import Results
+
+POWER = 0.8  # by convention
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What is to be found, and how surely; raises OptionError if a value is out of its range."""
+
+    difference: float  # nats per datapoint
+    level: float = RATE  # the probability of any false verdict among all comparisons
+    power: float = POWER  # the probability of finding the difference where it exists
+
+    def __post_init__(self) -> None:
+        """Check types and ranges."""
+        for name in ("difference", "level", "power"):
+            if not is_number(getattr(self, name)):
+                raise OptionError(f"`{name}` must be a number (got {quoted(getattr(self, name))}).")
+        if not 0 < self.difference < math.inf:
+            raise OptionError(f"`difference` must be a number of nats above 0, such as 0.5 (got {self.difference:g}).")
+        if not 0 < self.level < 1:
+            raise OptionError(f"`level` must lie between 0 and 1, such as 0.05 (got {self.level:g}).")
+        if not self.level < self.power < 1:
+            raise OptionError(
+                f"`power` must lie between `level` ({self.level:g}) and 1, such as 0.8 (got {self.power:g})."
+            )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What it takes to find a difference; None for what no reasonable number achieves."""
+
+    now: float  # the probability of finding it with the seeds and points that there are
+    seeds: int | None  # with the test points that there are
+    cautious_seeds: int | None  # if the spread over seeds is at its upper limit: see `power.CAUTION`
+    points: int | None  # with the seeds that there are; None too if the values per point are not there
+
+
+def plan(contrast: Contrast, difference: float, level: float, power: float) -> Plan | None:
+    """For one comparison by itself at this level; None for fewer than two pairs of seeds."""
+    values = contrast.values
+    num_seeds, num_points = values.shape
+    if num_seeds < 2:
+        return None
+    spread, cautious = (Spread.of(values, cautious=each) for each in (False, True))
+    return Plan(
+        now=planning.power(spread, difference, num_seeds, num_points, level),
+        seeds=planning.seeds_needed(spread, difference, num_points, level, power),
+        cautious_seeds=planning.seeds_needed(cautious, difference, num_points, level, power),
+        points=planning.points_needed(spread, difference, num_seeds, level, power) if num_points > 1 else None,
+    )
+
+
+def table(results: Results, aim: Aim) -> pd.DataFrame:
+    """A row for each two algorithms at each place.
+
+    Infinite is what no reasonable number achieves; what cannot be known is NaN, and ``why`` says why.
+    """
+    rows = []
+    for contrast in contrasts(results):
+        if contrast.place is not None:
+            level = aim.level / max(1, contrast.num_tests)
+            made = None if contrast.obstacle else plan(contrast, aim.difference, level, aim.power)
+            rows.append(
+                {
+                    **contrast.place._asdict(),
+                    "algorithm": contrast.one,
+                    "other": contrast.other,
+                    "observed": contrast.gap.mean,
+                    "seeds": contrast.gap.num_seeds,
+                    "num_points": contrast.gap.num_points,
+                    "power": made.now if made else math.nan,
+                    "seeds_needed": _number(made, "seeds"),
+                    "seeds_needed_cautious": _number(made, "cautious_seeds"),
+                    "points_needed": _number(made, "points") if contrast.gap.num_points else math.nan,
+                    "level": level,
+                    "why": _why(contrast, made),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def shown(rows: pd.DataFrame) -> pd.DataFrame:
+    """As people read it."""
+    texts = pd.DataFrame(
+        [
+            {
+                "data set": row["dataset"],
+                "training points": str(row["n_train"]),
+                "z": str(row["z"]),
+                "difference": f"{row['algorithm']} - {row['other']}",
+                "observed (nats)": f"{row['observed']:+.2f}" if row["seeds"] else formatting.MISSING,
+                "pairs of seeds": str(row["seeds"]),
+                "test points": str(row["num_points"] or formatting.MISSING),
+                "power now": formatting.number(row["power"]),
+                "seeds needed": _needed(row["seeds_needed"], MOST_SEEDS),
+                "cautiously": _needed(row["seeds_needed_cautious"], MOST_SEEDS),
+                "or test points needed": _needed(row["points_needed"], MOST_POINTS),
+                "why": row["why"],
+            }
+            for _, row in rows.iterrows()
+        ]
+    )
+    return texts if texts["why"].any() else texts.drop(columns="why")
+
+
+def record(rows: pd.DataFrame) -> list[dict[str, object]]:
+    """As plain data: ``null`` for a number that is not known, ``"inf"`` for more than any reasonable one."""
+
+    def plain(value: object) -> object:
+        if isinstance(value, float) and not math.isfinite(value):
+            return "inf" if math.isinf(value) else None
+        return value
+
+    return [{str(name): plain(value) for name, value in row.items()} for row in rows.to_dict("records")]
+
+
+def explanation(rows: pd.DataFrame, aim: Aim) -> list[str]:
+    """What the numbers mean."""
+    level = float(rows["level"].iloc[0])
+    family = formatting.quantity(round(aim.level / level), "comparison")
+    what = (
+        f"To find a difference of {aim.difference:g} nats with a probability of {aim.power:.0%}. It is found if it is "
+        f"significant while the probability of any false verdict among all {family} of `differences` is at most "
+        f"{aim.level:.0%}: at a level of {level:.2g} each."
+    )
+    columns = (
+        "Seeds needed: in total, with the test points that there are. Cautiously: if the spread over seeds is at the "
+        f"upper limit that holds with {planning.CAUTION:.0%}, since few seeds say little about it. Test points needed: "
+        "with the seeds that there are, if the data set has so many (bench estimate --points)."
+    )
+    return [what, columns]
+
+
+def _why(contrast: Contrast, made: Plan | None) -> str:
+    if contrast.obstacle:
+        return f"not comparable: {contrast.obstacle}"
+    if made is None:
+        return "needs 2 pairs of seeds: from fewer, the spread over seeds is unknown"
+    return "" if contrast.gap.num_points else "over seeds alone: the values per test point are not there"
+
+
+def _number(made: Plan | None, name: str) -> float:
+    if made is None:
+        return math.nan
+    count = getattr(made, name)
+    return math.inf if count is None else float(count)
+
+
+def _needed(count: float, most: int) -> str:
+    return f"more than {most:,}" if math.isinf(count) else formatting.number(count, 0)
