@@ -41,7 +41,8 @@ def difference(places: Sequence[ArrayLike], confidence: float = 0.95) -> Differe
     values = means_over_places(places)
     if not values.size:
         return Difference(np.nan, np.nan, np.nan, "", 0)
-    mean = float(np.mean([np.mean(place) for place in places]))  # over all seeds, if some places have more than others
+    means = [np.asarray(place, dtype=np.float64).mean() for place in places]
+    mean = float(np.mean(means))  # over all seeds, if some places have more than others
     values = values + (mean - values.mean())
     num_seeds, num_points = values.shape
     method = "Student t" if num_seeds > 1 else ""

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from bench import plugins
 from bench.errors import OptionError
@@ -93,3 +94,39 @@ def test_an_unknown_reference_is_refused(rows: Any) -> None:
     add(rows, "aevb", [-20.0])
     with pytest.raises(OptionError, match="must be an algorithm of this run"):
         Differences(reference="nobody").table(rows.results())
+
+
+def test_what_is_significant_alone_is_not_among_many(rows: Any) -> None:
+    """p = 0.02 alone; among the 15 pairs of six algorithms, of which the others do not differ, it is no evidence."""
+    rng = np.random.default_rng(1)
+    noise = rng.normal(0, 0.4, 5)
+    add(rows, "aevb", [-20.0] * 5)
+    add(rows, "better", list(-19.3 + noise - noise.mean()))
+    report = Differences()
+    table = report.table(rows.results())
+    (alone,) = table.to_dict("records")
+    assert alone["p"] == pytest.approx(stats.ttest_1samp(0.7 + noise - noise.mean(), 0).pvalue)
+    assert 0.005 < alone["p"] == alone["p_adjusted"] < 0.05
+    assert (alone["simultaneous_low"], alone["simultaneous_high"]) == pytest.approx((alone["low"], alone["high"]))
+    assert report.display(table)["verdict"].tolist() == ["better is better"]
+    for name in "abcd":
+        add(rows, name, list(rng.normal(-20, 0.4, 5)))
+    table = report.table(rows.results())
+    first = table.iloc[0]
+    assert (first["algorithm"], first["other"], first["comparisons"]) == ("aevb", "better", 15)
+    assert first["p"] == alone["p"]
+    assert first["p_adjusted"] > 0.05
+    assert first["simultaneous_high"] > 0 > first["high"]  # while the interval of this row alone excludes 0
+    assert (table["simultaneous_low"] <= table["low"]).all()
+    verdict = report.display(table)["verdict"].iloc[0]
+    assert verdict == f"no evidence of a difference, though it has p = {alone['p']:.2g} by itself"
+
+
+def test_what_cannot_be_tested_is_no_part_of_the_family(rows: Any) -> None:
+    add(rows, "aevb", [-20.0, -20.1, -20.3])
+    add(rows, "mcem", [-21.0, -21.2, -21.2])
+    add(rows, "single", [-22.0])
+    table = Differences().table(rows.results())
+    assert set(table["comparisons"]) == {1}
+    assert table["p_adjusted"].iloc[0] == table["p"].iloc[0]
+    assert table["p_adjusted"].iloc[1:].isna().all()

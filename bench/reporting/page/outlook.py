@@ -11,7 +11,7 @@ from bench.statistics.power import MOST_SEEDS
 def outlook(contrast: Contrast) -> str:
     """How many more seeds would decide it with a probability of POWER, if the difference is as large as it looks.
 
-    ``if the difference is as large as it looks, about 4 more seeds would decide it (9 if they spread more than it seems)``.
+    ``if the difference is as large as it looks, about 4 more seeds would decide it (9 if they spread more)``.
     """
     num_seeds = contrast.gap.num_seeds
     made = plan(contrast, abs(contrast.gap.mean), contrast.level, POWER)
@@ -29,9 +29,7 @@ def outlook(contrast: Contrast) -> str:
             f"if the difference is as large as it looks, no number of seeds would decide it on "
             f"{contrast.gap.num_points} test points, but about {made.points:,} test points would"
         )
-    return (
-        f"the difference is so close to 0 that no reasonable number of seeds would decide it (more than {MOST_SEEDS:,})"
-    )
+    return f"the difference is too close to 0: no reasonable number of seeds would decide it (above {MOST_SEEDS:,})"
 
 
 def outlooks(found: list[Contrast], leaders: set[tuple[object, str]]) -> list[str]:
