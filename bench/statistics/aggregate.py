@@ -1,11 +1,11 @@
 """Algorithms over all places together: interquartile mean, probability of improvement and rank, with intervals.
 
 Scores of one data set share their seeds and test points: a block.  The error of a statistic is taken apart by source,
-as in `crossed`: its variance if only the seeds of a block are drawn anew, or only its test points, by the bootstrap.
-Of S seeds S - 1 are drawn, which makes that variance unbiased for a mean; percentiles of resamples of all S, as usual
-for few runs, cover much less than they say (`make statistics`).
-Source: Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical precipice"; McCarthy & Snowden
-1985, "The bootstrap and finite population sampling"; Satterthwaite 1946; Banerjee 1961; Wilson 1927.
+as in `crossed`: its variance if only the seeds of a block were others (the jackknife), or only its test points (the
+bootstrap, since no single point changes the order of seeds).  Percentiles of a bootstrap over seeds, as usual for few
+runs, cover less than they say (`make statistics`).
+Source: Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical precipice"; Efron & Tibshirani
+1993, chapter 11; Satterthwaite 1946; Banerjee 1961; Wilson 1927.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Statistics = Callable[[Sequence[Array]], Array]  # of the scores [B, P, A, S] of each block: two of them, [B, 2, A]
 
-NUM_RESAMPLES = 500  # of each source, for a variance within 6 %
+NUM_RESAMPLES = 500  # of test points, for a variance within 6 %
 SEED = 20131220  # fixed, so that the same results always give the same numbers
 
 
@@ -152,16 +152,17 @@ def _with_half_widths(
     scores = [block.scores[None] for block in blocks]
     rng = np.random.default_rng(SEED)
 
-    def variance(i: int, resampled: Array) -> Array:
+    def variance(i: int, others: Array) -> Array:
         with np.errstate(invalid="ignore"):  # infinite values have none
-            values: Array = statistics([*scores[:i], resampled, *scores[i + 1 :]]).var(0, ddof=1)
+            values: Array = statistics([*scores[:i], others, *scores[i + 1 :]]).var(0, ddof=1)
         return values
 
-    of_seeds = np.array([variance(i, _other_seeds(block.scores, num_resamples, rng)) for i, block in enumerate(blocks)])
+    of_seeds = np.array([variance(i, _without_each(block.scores)) for i, block in enumerate(blocks)])  # [blocks, 2, A]
     by_point = [(i, block.by_point) for i, block in enumerate(blocks) if block.by_point is not None]
     of_points = sum(variance(i, _other_points(blocks[i].scores, each, num_resamples, rng)) for i, each in by_point)
     least_points = min((each.shape[-1] for _, each in by_point), default=2)
     degrees = np.array([block.scores.shape[-1] - 1 for block in blocks])[:, None, None]
+    of_seeds = of_seeds * degrees**2 / (degrees + 1)  # the jackknife's factor
     total = of_seeds.sum(0)
     with np.errstate(invalid="ignore", divide="ignore"):
         together = np.where(total > 0, total**2 / (of_seeds**2 / degrees).sum(0), degrees.min())
@@ -170,13 +171,12 @@ def _with_half_widths(
     return statistics(scores)[0], halves
 
 
-def _other_seeds(scores: Array, num_resamples: int, rng: np.random.Generator) -> Array:
-    """The scores [B, P, A, S - 1] of seeds that are drawn from those that there are; NaN if there is only one."""
+def _without_each(scores: Array) -> Array:
+    """The scores [S, P, A, S - 1] without each of the seeds in turn; NaN if there is only one."""
     num_seeds = scores.shape[-1]
     if num_seeds < 2:
         return np.full((2, *scores.shape), np.nan)
-    drawn = rng.integers(0, num_seeds, (num_resamples, num_seeds - 1))
-    return np.moveaxis(scores[:, :, drawn], 2, 0)
+    return np.stack([np.delete(scores, i, axis=-1) for i in range(num_seeds)])
 
 
 def _other_points(scores: Array, by_point: Array, num_resamples: int, rng: np.random.Generator) -> Array:

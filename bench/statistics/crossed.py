@@ -21,6 +21,9 @@ Array = NDArray[np.float64]
 LEAST_LOG_P = -230.0  # smaller p-values, below 1e-100, are 0
 
 
+Parts = tuple[tuple[float, float], ...]  # of the variance of a mean, each with its degrees of freedom
+
+
 @dataclass(frozen=True)
 class MeanSquares:
     """Of the two-way analysis of variance of values [S, N]; those of points and both are 0 for a single point."""
@@ -60,22 +63,46 @@ class Variances:
         size = np.asarray(values).size
         return cls(squares.seeds / size, max(squares.points - squares.both, 0.0) / size)
 
-    def half_width(self, shape: tuple[int, ...], level: float) -> float:
-        """Of an interval of the mean of values [S, N] of this ``shape`` that excludes the truth with this level."""
-        from scipy.special import stdtrit  # t quantiles; scipy.stats takes a second to import
+    def parts(self, shape: tuple[int, ...]) -> Parts:
+        """With their degrees of freedom, for values [S, N] of this ``shape``."""
+        return tuple(zip((self.seeds, self.points), (max(count - 1, 1) for count in shape), strict=True))
 
-        t_seeds, t_points = (-float(stdtrit(count - 1, level / 2)) if count > 1 else 0.0 for count in shape)
-        return float(np.sqrt(t_seeds**2 * self.seeds + t_points**2 * self.points))
+
+def half_width(parts: Parts, level: float) -> float:
+    """Of the interval of a mean whose variance is the sum of these, with the probability ``level`` of missing it.
+
+    Its square is the sum of the variances times the squared t quantiles of their degrees of freedom.
+    Source: Banerjee 1961, "On confidence interval for two-means problem".
+    """
+    from scipy.special import stdtrit  # t quantiles; scipy.stats takes a second to import
+
+    return float(np.sqrt(sum(float(stdtrit(degrees, level / 2)) ** 2 * variance for variance, degrees in parts)))
+
+
+def p_of(distance: float, parts: Parts) -> float:
+    """The level at which the interval of `half_width` begins to exclude a value that is this far from the mean."""
+    from scipy.optimize import brentq
+    from scipy.special import stdtr
+
+    known = [(variance, degrees) for variance, degrees in parts if variance]
+    if distance == 0 or not known:
+        return float(distance == 0)
+    if len(known) == 1:
+        ((variance, degrees),) = known
+        return float(2 * stdtr(degrees, -abs(distance) / np.sqrt(variance)))
+
+    def excess(log_p: float) -> float:
+        return half_width(parts, float(np.exp(log_p))) - abs(distance)
+
+    return float(np.exp(brentq(excess, LEAST_LOG_P, 0.0))) if excess(LEAST_LOG_P) > 0 else 0.0
 
 
 def mean_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[float, float]:
     """The interval of the mean of values [S, N] over seeds and points: where it would lie for others of both.
 
-    Its squared half-width is the sum over both sources of their variances times the squared t quantile of their degrees
-    of freedom: unlike Satterthwaite's formula, which covers 92 % with 3 seeds and 87 % with 2, it does not cover less
-    than it says.  Both ends are NaN for fewer than two seeds; for one point the interval is over seeds alone.  Raises
-    ValueError unless ``confidence`` lies between 0 and 1.
-    Source: Banerjee 1961, "On confidence interval for two-means problem".
+    Its half-width is `half_width` of both sources: unlike Satterthwaite's formula, which covers 92 % with 3 seeds and
+    87 % with 2, it does not cover less than it says.  Both ends are NaN for fewer than two seeds; for one point the
+    interval is over seeds alone.  Raises ValueError unless ``confidence`` lies between 0 and 1.
 
     >>> low, high = mean_interval([[1.0, 5.0, 3.0], [2.0, 6.0, 4.5], [0.0, 5.5, 4.0]])
     >>> print(f"{low:.2f} to {high:.2f}")
@@ -87,7 +114,7 @@ def mean_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[float, f
         return float(low), float(high)
     if not 0 < confidence < 1:
         raise ValueError(f"`confidence` must lie between 0 and 1 (got {confidence}).")
-    mean, half = float(array.mean()), Variances.of(array).half_width(array.shape, 1 - confidence)
+    mean, half = float(array.mean()), half_width(Variances.of(array).parts(array.shape), 1 - confidence)
     return mean - half, mean + half
 
 
@@ -99,20 +126,25 @@ def p_value(values: ArrayLike) -> float:
     >>> round(p_value([[1.0], [2.0], [4.0]]), 3)  # of a single point: that of a t-test
     0.118
     """
-    from scipy.optimize import brentq
-
     array = _checked(values)
     if len(array) < 2:
         return float("nan")
-    distance = abs(float(array.mean()))
-    variances, shape = Variances.of(array), array.shape
-    if distance == 0 or variances.seeds + variances.points == 0:
-        return float(distance == 0)
+    return p_of(float(array.mean()), Variances.of(array).parts(array.shape))
 
-    def excess(log_p: float) -> float:
-        return variances.half_width(shape, float(np.exp(log_p))) - distance
 
-    return float(np.exp(brentq(excess, LEAST_LOG_P, 0.0))) if excess(LEAST_LOG_P) > 0 else 0.0
+def points_of_difference(one: ArrayLike, other: ArrayLike) -> float:
+    """The variance, due to the points, of the difference of the means of values [S, N] and [T, N] on the same points.
+
+    Of the variance of the points' differences, what single values add to it is taken away; never negative.
+
+    >>> points_of_difference([[1.0, 3.0], [2.0, 4.0]], [[1.0, 3.0], [5.0, 7.0]])
+    0.0
+    """
+    arrays = [_checked(values) for values in (one, other)]
+    num_points = arrays[0].shape[1]
+    singles = sum(MeanSquares.of(array).both / len(array) for array in arrays)
+    shared = float((arrays[0].mean(0) - arrays[1].mean(0)).var(ddof=1)) - singles
+    return max(shared, 0.0) / num_points
 
 
 def points_error(values: ArrayLike) -> float:

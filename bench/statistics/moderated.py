@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bench.statistics import crossed
+
 Array = NDArray[np.float64]
 
 # Limits on how much a cell may borrow from the others. A few cells look more alike than they are, and without these
@@ -30,6 +32,8 @@ class Sample:
     variance: float  # of a single observation: s^2
     scale: float  # the variance of the difference is ``variance * scale``
     degrees: int  # degrees of freedom of ``variance``
+    points: float = 0.0  # variance of the difference because the test points are few, if both sides share them
+    num_points: int = 0
 
 
 def paired(base: ArrayLike, new: ArrayLike) -> Sample:
@@ -51,26 +55,35 @@ class TTest:
     """A difference with its moderated standard error and p-value."""
 
     difference: float
-    error: float  # moderated standard error of the difference
+    error: float  # moderated standard error of the difference over seeds
     degrees: float  # degrees of freedom of the error
     p: float  # two-sided
+    points: float = 0.0  # variance of the difference because the test points are few
+    num_points: int = 0
+
+    @property
+    def parts(self) -> crossed.Parts:
+        """The variances of the difference, with their degrees of freedom."""
+        return _parts(self.error, self.degrees, self.points, self.num_points)
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
-        """Student's t interval of this difference alone, without correction for multiple tests."""
-        from scipy.special import stdtrit  # scipy.stats takes a second to import
-
-        half = float(stdtrit(self.degrees, (1 + confidence) / 2)) * self.error
+        """Interval of this difference alone, without correction for multiple tests: Student's t, or with the points."""
+        half = self.least(1 - confidence)
         return self.difference - half, self.difference + half
 
     def least(self, level: float) -> float:
         """The smallest positive difference that would be significant at ``level``, two-sided, with this error."""
-        from scipy.special import stdtrit
+        return crossed.half_width(self.parts, level)
 
-        return float(stdtrit(self.degrees, 1 - level / 2)) * self.error
+
+def _parts(error: float, degrees: float, points: float, num_points: int) -> crossed.Parts:
+    return ((error**2, degrees), *([(points, num_points - 1)] if points else []))
 
 
 def t_tests(samples: Sequence[Sample]) -> list[TTest]:
     """Test each difference against 0, with a standard error that is moderated by the variances of the others.
+
+    The error of test points that both sides share is added as in `crossed`, so that a change is one for other points.
 
     A difference without any variance has the p-value 1 if it is 0, and the p-value 0 otherwise.
 
@@ -82,8 +95,6 @@ def t_tests(samples: Sequence[Sample]) -> list[TTest]:
         >>> [test.p < 0.025 for test in tests]
         [True, False]
     """
-    from scipy.special import stdtr
-
     variances = np.array([sample.variance for sample in samples], dtype=np.float64)
     degrees = np.array([sample.degrees for sample in samples], dtype=np.float64)
     prior_degrees, prior_variance = prior(variances, degrees)
@@ -94,8 +105,8 @@ def t_tests(samples: Sequence[Sample]) -> list[TTest]:
     tests = []
     for sample, variance, df in zip(samples, variances, moderated_degrees, strict=True):
         error = float(np.sqrt(variance * sample.scale))
-        statistic = 0.0 if sample.difference == 0 else abs(sample.difference) / error if error else np.inf
-        tests.append(TTest(sample.difference, error, float(df), float(2 * stdtr(df, -statistic))))
+        p = crossed.p_of(sample.difference, _parts(error, float(df), sample.points, sample.num_points))
+        tests.append(TTest(sample.difference, error, float(df), p, sample.points, sample.num_points))
     return tests
 
 

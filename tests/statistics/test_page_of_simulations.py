@@ -12,9 +12,9 @@ SCRIPT = Path(__file__).parent.parent.parent / "docs" / "statistics.py"
 
 
 def test_the_page_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(sys, "argv", [str(SCRIPT), "--repeats", "50", "--reruns", "1", "--runs", str(tmp_path)])
+    monkeypatch.setattr(sys, "argv", [str(SCRIPT), "--repeats", "20", "--reruns", "1", "--runs", str(tmp_path)])
     runpy.run_path(str(SCRIPT), run_name="__main__")
     page = capsys.readouterr().out
     rows = [line for line in page.splitlines() if line.startswith("| ")]
-    assert len(rows) == 1 + 9 + 1 + 9 + 1 + 4 + 1 + 2
+    assert len(rows) == 1 + 9 + 1 + 9 + 1 + 3 + 1 + 5 + 1 + 4 + 1 + 6 + 1 + 6 + 1 + 2
     assert "none given" in page

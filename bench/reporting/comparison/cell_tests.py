@@ -12,6 +12,7 @@ import pandas as pd
 
 from bench.reporting.comparison import obstacles
 from bench.reporting.comparison.measures import LOG_LIKELIHOOD, Common, Measure
+from bench.reporting.comparison.points import with_points
 from bench.reporting.comparison.verdict import Row, Rules
 from bench.results.grid import Cell, done
 from bench.statistics import moderated
@@ -63,8 +64,11 @@ def cell_tests(
             tests.append(_ranked(measure, row, one, other))
         else:
             a, b = (np.log(side) if row.unit == "ratio" else side for side in (one, other))
-            samples[len(tests)] = moderated.paired(a, b) if row.paired else moderated.unpaired(a, b)
-            tests.append(CellTest(measure, row))
+            sample = moderated.paired(a, b) if row.paired else moderated.unpaired(a, b)
+            if measure is LOG_LIKELIHOOD:
+                sample = with_points(sample, base, new, old, fresh, one.index if row.paired else None)
+            samples[len(tests)] = sample
+            tests.append(CellTest(measure, replace(row, num_points=sample.num_points)))
     for i, change in zip(samples, moderated.t_tests([*samples.values()]), strict=True):
         tests[i] = replace(tests[i], row=_with_change(tests[i].row, change), change=change)
     return tests

@@ -66,6 +66,7 @@ class Row:
     seeds_base: int = 0
     seeds_new: int = 0
     paired: bool = False  # whether both runs have the same seeds
+    num_points: int = 0  # test points that the interval and p are over as well; 0 if they are over seeds alone
     verdict: Verdict = "no evidence"
     why: str = ""
 

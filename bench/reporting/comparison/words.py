@@ -118,6 +118,7 @@ def _sentence(row: Row) -> str:
         return f"{begin}: {row.why}."
     size = f"by {abs(row.change):.2f} nats" if row.unit == "nats" else f"{row.change:.2f} times what it was"
     seeds = f"{row.seeds_base} pairs of seeds" if row.paired else f"{row.seeds_base} and {row.seeds_new} seeds"
+    seeds += f" and {row.num_points} test points" if row.num_points else ""
     return f"{begin}, {size} (95 % interval {_interval(row)}; {seeds}; p = {row.p:.2g})."
 
 

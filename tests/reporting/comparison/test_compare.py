@@ -12,6 +12,7 @@ import markdown_it
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from bench.errors import OptionError
 from bench.reporting.comparison import endings, words
@@ -45,6 +46,7 @@ SPREAD = 0.5  # nats, over seeds
 def results(**frames: pd.DataFrame) -> Results:
     """A run with these frames and no files."""
     made = Results(Path("synthetic"))
+    made.__dict__["_log_likelihoods"] = {}
     columns = {
         "trials": TRIAL_COLUMNS,
         "trace": TRACE_COLUMNS,
@@ -466,3 +468,71 @@ def test_ranks_of_many_seeds_are_the_same_each_time() -> None:
 def test_rules_that_could_not_be_meant(given: dict[str, object], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         Rules(**given)  # type: ignore[arg-type]
+
+
+# With values by test point: their error is in the interval and in the test.
+
+NUM_POINTS = 40
+
+
+def by_point(values: np.ndarray, points: str = "p", **grid: Any) -> Any:
+    """A run of one cell whose log-likelihoods by seed and test point are ``values`` [S, N]."""
+    made = run(rng(), **ALONE, **grid)
+    means = values.mean(1)
+    frames = {"trials": made.trials.assign(log_likelihood_test=means), "trace": made.trace}
+    checksums = [f"{points}{i if points == 'own' else ''}" for i in range(len(values))]
+    likelihoods = made.likelihoods.assign(log_likelihood=means, points=checksums, num_points=values.shape[1])
+    found = results(**frames, likelihoods=likelihoods)
+    stored = zip(made.trials["trial"], values, strict=True)
+    found.__dict__["_log_likelihoods"] = {(trial, "importance"): lambda each=each: each for trial, each in stored}
+    return found
+
+
+def of(base: Any, new: Any) -> Row:
+    (row,) = [row for row in compare(base, new).rows if row.measure == "log-likelihood"]
+    return row
+
+
+def drawn(seed: float, own: np.ndarray) -> np.ndarray:
+    """Values [5, N] of models that all find the same points hard, with effects of seeds and single values."""
+    return own + seed * rng(2).normal(size=(5, 1)) + 0.01 * rng(3).normal(size=(5, NUM_POINTS))
+
+
+HARD = 30 * rng(1).normal(size=NUM_POINTS)
+UNEVEN = rng(4).normal(size=NUM_POINTS)
+UNEVEN = 5 * (UNEVEN - UNEVEN.mean()) / UNEVEN.std(ddof=1)
+
+
+@pytest.mark.parametrize("seeds", [(0, 1, 2, 3, 4), OTHER_SEEDS], ids=["paired", "other seeds"])
+def test_a_change_that_other_points_might_not_show_is_no_evidence(seeds: tuple[int, ...]) -> None:
+    """All seeds lose 1 nat, on average over points on which it is between -11 and +9: its error is 5 / sqrt(40)."""
+    base = drawn(0.01, HARD)
+    new = base - 1.0 + UNEVEN + 0.001 * rng(5).normal(size=(5, 1))
+    row = of(by_point(base), by_point(new, seeds=seeds))
+    half = stats.t.ppf(0.975, NUM_POINTS - 1) * 5 / NUM_POINTS**0.5
+    assert (row.low, row.high) == pytest.approx((-1 - half, -1 + half), abs=0.02)
+    assert row.p == pytest.approx(2 * stats.t.sf(NUM_POINTS**0.5 / 5, NUM_POINTS - 1), rel=0.05)
+    assert (row.verdict, row.num_points) == ("no evidence", NUM_POINTS)
+    alone = of(by_point(base, points="own"), by_point(new, points="own", seeds=seeds))
+    assert alone.num_points == 0
+    assert alone.p < 1e-4  # seeds have points of their own, and their spread has that error in it
+
+
+@pytest.mark.parametrize("seeds", [(0, 1, 2, 3, 4), OTHER_SEEDS], ids=["paired", "other seeds"])
+def test_what_is_hard_for_both_does_not_hide_a_loss(seeds: tuple[int, ...]) -> None:
+    base = drawn(0.2, HARD)
+    new = drawn(0.2, HARD)[::-1] - 1.0
+    found = compare(by_point(base), by_point(new, seeds=seeds))
+    assert [row.measure for row in found.of("worse") if row.unit == "nats"] == ["log-likelihood"]
+    assert f"and {NUM_POINTS} test points; p = " in words.sentences(found)[0]
+    assert of(by_point(base), by_point(base, seeds=seeds)).p == pytest.approx(1)
+
+
+def test_no_more_false_alarms_than_over_seeds_alone() -> None:
+    """60 reruns with other seeds on the same points, tested at 5 %."""
+    random, alarms = rng(6), {"p": 0, "own": 0}
+    for _ in range(60):
+        base, new = (HARD + 0.5 * random.normal(size=(5, 1)) + random.normal(size=(5, NUM_POINTS)) for _ in range(2))
+        for points in alarms:
+            alarms[points] += of(by_point(base, points), by_point(new, points, seeds=OTHER_SEEDS)).p < 0.05
+    assert alarms["p"] <= alarms["own"] <= 8
