@@ -330,19 +330,19 @@ def table(rows: Sequence[dict[str, str]]) -> str:
 def main() -> None:
     """Print the page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=4000, help="simulations per number")
+    parser.add_argument("--repeats", type=int, default=2000, help="simulations per number")
     parser.add_argument("--reruns", type=int, default=20, help="number of runs that a run is compared with")
     parser.add_argument("--runs", type=Path, default=Path("runs", "reruns"), help="folder of these runs")
     arguments = parser.parse_args()
-    repeats, aggregates = arguments.repeats, max(1, arguments.repeats // 2)
+    repeats = arguments.repeats
     coverage = [row for num_seeds in (3, 5, 10) for row in covers(num_seeds, repeats)]
     compared = [
         {"": "no change: anything is reported as changed", **alarms(repeats, 0.0)},
         {"": "no change, standard deviations differ by a factor 2", **alarms(repeats, 0.0, unlike=0.7)},
         {"": "no change, seeds are correlated across cells", **alarms(repeats, 0.0, unlike=0.5, shared=0.7)},
         {"": f"a loss of {LOSS:g} nats in one cell is reported as worse", **alarms(repeats, LOSS)},
-        {"": "by test point, no change", **alarms_by_point(repeats // 2, 0.0)},
-        {"": f"by test point, a loss of {LOSS:g} nats in one cell", **alarms_by_point(repeats // 2, LOSS)},
+        {"": "by test point, no change", **alarms_by_point(repeats, 0.0)},
+        {"": f"by test point, a loss of {LOSS:g} nats in one cell", **alarms_by_point(repeats, LOSS)},
     ]
     about_intervals = (
         "Coverage of the true mean by nominal 95 % intervals. Differences over seeds alone (without values per test "
@@ -396,7 +396,7 @@ def main() -> None:
         "The intervals of `aggregate` are over seeds and test points, of three algorithms that are "
         f"{SCORES[0]:g}, {SCORES[1]:g} and {SCORES[2]:g} nats above a common level, give or take 0.15 at each place; "
         f"effects of seeds, points and both are {OF_SCORES[0]:g}, {OF_SCORES[1]:g} and {OF_SCORES[2]:g} nats, those of "
-        f"a seed correlated by 0.5 between places of a data set. {aggregates} simulations per number; on average over "
+        f"a seed correlated by 0.5 between places of a data set. Coverage is on average over "
         "the algorithms. The variance due to seeds is that of the jackknife, and that due to points of the bootstrap. "
         "Intervals of P(better), and so of ranks, are Wilson's, no narrower than those of as many independent runs: "
         "with few seeds they are wider than they need be, but they hold where all seeds agree. The last two columns "
@@ -410,7 +410,7 @@ def main() -> None:
         "Each cell's variance is moderated by those of the others (Smyth 2004), followed by Holm's procedure. If both "
         "runs have values of the same test points in all seeds, the error of having few of them is added to the "
         f"interval and the test: below on {NUM_POINTS} points with a standard deviation of {MODEL[1]:g} nats, on which "
-        f"the loss has one of 5 nats around its mean ({repeats // 2} simulations)."
+        f"the loss has one of 5 nats around its mean."
     )
     about_reruns = (
         f"Digits, {len(RERUN['algos'])} algorithms, {NUM_SEEDS} seeds per run, compared by `bench compare` with "
@@ -434,10 +434,10 @@ def main() -> None:
         about_power,
         table([powers(*setting, repeats) for setting in SETTINGS]),
         about_plans,
-        table([plans(num_seeds, 1.0, max(1, repeats // 10)) for num_seeds in (2, 3, 5, 10)]),
+        table([plans(num_seeds, 1.0, max(1, repeats // 5)) for num_seeds in (2, 3, 5, 10)]),
         "## All places together",
         about_aggregate,
-        table([aggregated(*layout, num_seeds, aggregates) for layout in LAID_OUT for num_seeds in (3, 5, 10)]),
+        table([aggregated(*layout, num_seeds, repeats) for layout in LAID_OUT for num_seeds in (3, 5, 10)]),
         "## Comparisons of two runs",
         about_comparisons,
         table(compared),

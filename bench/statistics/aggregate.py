@@ -59,13 +59,15 @@ def aggregate(
 
     Scores are taken above the average of the algorithms at their place, or above the mean of the ``reference``.  A
     failed seed is the worst: it loses against all that did not fail, and the interquartile mean leaves it out only as
-    part of the lowest quarter.
+    part of the lowest quarter.  Raises ValueError unless ``confidence`` lies between 0 and 1.
 
     >>> scores = np.array([[[3.0, 4.0, 5.0, 6.0], [1.0, 2.0, 2.0, -np.inf]]])  # a place, two algorithms, four seeds
     >>> result = aggregate([Block(scores)])
     >>> result.mean.values.round(2), result.improvement.values, result.rank.values
     (array([ 1.42, -1.58]), array([1., 0.]), array([1., 2.]))
     """
+    if not 0 < confidence < 1:
+        raise ValueError(f"`confidence` must lie between 0 and 1 (got {confidence}).")
 
     def statistics(scores: Sequence[Array]) -> Array:
         means = interquartile_means([_centred(each, reference) for each in scores])
@@ -201,9 +203,8 @@ def _wilson(shares: Array, half: Array, most: int, confidence: float) -> Estimat
     """
     from scipy.special import ndtri
 
-    spread = shares * (1 - shares)
     least = float(ndtri((1 + confidence) / 2)) ** 2 / most
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = np.maximum(np.where(spread > 1e-9, half**2 / spread, np.where(np.isnan(half), np.nan, 0)), least)
+    spread, almost = shares * (1 - shares), 1 / (most + 2)  # of what is all but certain after so many runs
+    ratio = np.maximum(half**2 / np.where(spread > 1e-9, spread, almost * (1 - almost)), least)
     middle, width = shares + ratio / 2, np.sqrt(ratio * spread + ratio**2 / 4)
     return Estimate(shares, (middle - width) / (1 + ratio), (middle + width) / (1 + ratio))
