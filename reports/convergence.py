@@ -12,6 +12,7 @@ import pandas as pd
 
 from bench.options import option
 from bench.report import Table
+from bench.reporting.captions.scope import interval_scope
 from bench.reporting.tables import formatting
 from bench.results import curves
 from bench.results.curves import CLOCKS
@@ -43,7 +44,7 @@ class Convergence(Table):
 
     Times are medians over all seeds: one that never reaches the target, or did not end well, counts as infinite.  A
     speed-up is the reference's median time divided by the algorithm's on one of the three clocks, with a 95 % bootstrap
-    interval from 5 seeds on.  The mean bound is the area under the curve over the last two decades of samples.
+    interval over seeds, from 5 on.  The mean bound is the area under the curve over the last two decades of samples.
     Algorithms without an encoder have no bound, and are left out.
     """
 
@@ -57,13 +58,14 @@ class Convergence(Table):
         if self.options.target != "auto":
             aims = dict.fromkeys(aims, float(self.options.target))
         times = {clock: curves.times(results, clock, aims) for clock in CLOCKS}
-        heights = curves.heights(results)
+        heights, data = curves.heights(results), results.trials.set_index("trial")["data"]
         rows = []
         for key, seeds in times["samples"].groupby(list(Cell._fields), sort=False):
             cell = Cell._make(key)
             if seeds["time"].notna().any():
                 mine = {clock: each.loc[seeds.index, "time"].to_numpy() for clock, each in times.items()}
-                rows.append({**cell._asdict(), **_row(aims.get(cell.place, math.nan), mine, heights[seeds["trial"]])})
+                row = _row(aims.get(cell.place, math.nan), mine, heights[seeds["trial"]])
+                rows.append({**cell._asdict(), **row, "interval_over": interval_scope(data[seeds["trial"]], 0)})
         return _with_speed_ups(pd.DataFrame(rows), times, self.options.reference)
 
     def display(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -143,6 +145,8 @@ def _shown(row: pd.Series) -> dict[str, str]:
         shown[f"{heading} to target"] = formatting.with_range(row[clock], row[f"{clock}_low"], row[f"{clock}_high"])
     for clock, heading in HEADINGS.items():
         shown[f"speed-up in {heading}"] = _speed_up(row, f"speed_up_{clock}")
+    known = [row[f"speed_up_{clock}_low"] for clock in HEADINGS]
+    shown["intervals over"] = row["interval_over"] if np.isfinite(known).any() else formatting.MISSING
     shown["mean bound (nats)"] = formatting.number(row["mean_bound"])
     fates = f" ({row['never']} never)" if row["never"] else ""
     return {**shown, "seeds": f"{row['seeds']}{fates}"}

@@ -63,6 +63,11 @@ from bench.store.records import Status
     help="How open hyperparameters are chosen: paper, halving[samples=1e5], fixed (not at all)  [default: halving, or "
     "paper if the budget is smaller than the samples of halving]",
 )
+@click.option(
+    "--resample-train/--same-train",
+    default=None,
+    help="Each seed draws its own --n-train points, so that intervals are over these too, or all take the first ones",
+)
 @execution_options("trial")
 @click.option("--checkpoint", type=duration, default="15s", show_default=True, help="Time between two checkpoints")
 @click.option(

@@ -53,6 +53,17 @@ class Data:
             if self.bounded and (low < 0 or high > 1):
                 raise DataError(f"{name} must lie in [0, 1] (got {low:.9g} to {high:.9g}).")
 
+    def drawn(self, n_train: int, generator: torch.Generator) -> Data:
+        """With ``n_train`` of the training points, drawn without replacement; a smaller number has the first of these.
+
+        >>> data = Data(torch.rand(8, 6), torch.ones(2, 6), (2, 3), "bernoulli", pixels="grey")
+        >>> len(data.drawn(5, torch.Generator()).x_train)
+        5
+        """
+        rows = torch.randperm(len(self.x_train), generator=generator)[:n_train]
+        labels = None if self.labels_train is None else self.labels_train[rows]
+        return dataclasses.replace(self, x_train=self.x_train[rows], labels_train=labels)
+
     def validation(self, n_train: int, held_out: int, generator: torch.Generator) -> Data:
         """The first ``n_train`` training points, of which the last ``held_out`` become the test data.
 

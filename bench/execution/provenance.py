@@ -25,7 +25,7 @@ def provenance(spec: TrialSpec, data: Data) -> Provenance:
     return Provenance(
         code=code_hashes(spec),
         data=fingerprint,
-        data_version=data_version(spec.dataset, spec.seed, fingerprint),
+        data_version=data_version(spec.dataset, spec.seed, "" if spec.resample_train else fingerprint),
         began=datetime.now(UTC).isoformat(),
         machine=platform.node(),
         system=platform.platform(),
@@ -44,9 +44,10 @@ def data_version(dataset: Choice, seed: int, fingerprint: str) -> str:
     """The version of a data set whose values of ``seed`` have this ``fingerprint``: its fingerprint at REFERENCE_SEED.
 
     Splits and binarisations differ from seed to seed, so that the fingerprints of two seeds cannot be compared.  Costs
-    loading the data once more, unless ``seed`` is that seed or this process has seen the fingerprint before.
+    loading the data once more, unless ``seed`` is that seed or this process has seen the fingerprint before.  An empty
+    one is not known: the trial has only some of the data.
     """
-    return fingerprint if seed == REFERENCE_SEED else load_data(dataset, REFERENCE_SEED).fingerprint()
+    return fingerprint if fingerprint and seed == REFERENCE_SEED else load_data(dataset, REFERENCE_SEED).fingerprint()
 
 
 @cache

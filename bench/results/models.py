@@ -21,7 +21,7 @@ from bench.results.grid import Cell
 from bench.store.contents import Contents
 from bench.store.records import Status
 from bench.store.trial_folder import TrialFolder
-from bench.studies.spec import Choice, load_data
+from bench.studies.spec import Choice
 
 UNTRUSTED = "its plugin {} is a file, which is run only with --trust"
 
@@ -79,7 +79,7 @@ def load_models(
     a reason: its file may have changed since.
     """
     order = {name: i for i, name in enumerate(dict.fromkeys(labels["algorithm"] for labels, *_ in trials))}
-    data: dict[tuple[Choice, int], Data] = {}
+    data: dict[tuple[Choice, int, int], Data] = {}
     models: dict[Cell, TrainedModel] = {}
     missing: dict[Cell, str] = {}
     for labels, contents, folder in sorted(
@@ -96,9 +96,9 @@ def load_models(
             missing[cell] = UNTRUSTED.format(", ".join(dict.fromkeys(Path(file).name for file in spec.files)))
             continue
         try:
-            key = (spec.dataset, spec.seed)
+            key = (spec.dataset, spec.seed, spec.n_train if spec.resample_train else 0)
             if key not in data:
-                data[key] = load_data(*key)
+                data[key] = spec.load_data()
             if made_by is None or data[key].fingerprint() != made_by.data:
                 missing[cell] = "its data have changed since it was trained"
                 continue

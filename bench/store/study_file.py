@@ -82,6 +82,7 @@ def told(trials: Sequence[tuple[TrialSpec | None, TrialRecord]]) -> Study | None
         eval_points=next((r.eval_points for r in records if r.eval_points is not None), Study.eval_points),
         likelihood_points=points[0] if points else Study.likelihood_points,
         likelihood_marks=one.likelihood_marks,
+        resample_train=first.resample_train,
     )
 
 

@@ -12,6 +12,7 @@ from bench.values.texts import is_plain, quoted
 MOST_TRIALS = 100_000
 
 TEXTS = ("dataset", "model", "decoder", "tune")
+FLAGS = ("resample_train",)
 LISTS_OF_TEXTS = ("algos", "likelihood")
 # The least and the largest value; wider networks than these do not fit into any memory.
 LISTS_OF_NUMBERS = {
@@ -48,6 +49,8 @@ def checked(given: Mapping[str, object]) -> dict[str, object]:
             fields[name] = 0 if _is_all(name, value) else _number(name, value, *NUMBERS[name])
         elif name in TEXTS:
             fields[name] = _text(name, value)
+        elif name in FLAGS:
+            fields[name] = _flag(name, value)
         else:
             entries = _seeds(value) if name == "seeds" else _entries(name, value)
             num_trials *= 1 if name in ("likelihood", "likelihood_marks") else len(entries)
@@ -98,6 +101,12 @@ def _listed(value: object) -> list[object]:
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str) or not is_plain(value):
         raise OptionError(f"`{name}` must be text such as 'name[key=value]', in one line (got {quoted(value)}).")
+    return value
+
+
+def _flag(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise OptionError(f"`{name}` must be true or false (got {quoted(value)}).")
     return value
 
 

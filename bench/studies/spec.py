@@ -86,7 +86,8 @@ class TrialSpec:
     """One training of one algorithm: everything that determines its result, and nothing else.
 
     ``search`` says how the hyperparameters of the algorithm that are open are chosen, None if none is.  If ``held_out``
-    is not 0, that many of the ``n_train`` training points are the test data instead.
+    is not 0, that many of the ``n_train`` training points are the test data instead.  With ``resample_train`` the seed
+    draws its own training points from those of the data set; otherwise they are the first ones.
     """
 
     algorithm: Choice
@@ -98,6 +99,7 @@ class TrialSpec:
     seed: int
     search: Search | None = None
     held_out: int = 0
+    resample_train: bool = False
 
     @cached_property
     def identity(self) -> dict[str, object]:
@@ -116,6 +118,7 @@ class TrialSpec:
             "n_train": self.n_train,
             "seed": self.seed,
             **({"held_out": self.held_out} if self.held_out else {}),
+            **({"resample_train": True} if self.resample_train else {}),
         }
 
     @cached_property
@@ -126,11 +129,15 @@ class TrialSpec:
     def load_data(self) -> Data:
         """The data that it is trained and evaluated on; raises DataError if they cannot be loaded."""
         data = load_data(self.dataset, self.seed)
-        if not self.held_out:
-            return data
-        return data.validation(
-            self.n_train, self.held_out, seeds.generator("validation", self.dataset.identity, self.seed)
-        )
+        if self.resample_train:
+            data = data.drawn(
+                self.n_train, seeds.generator("training points", self.dataset.default_identity, self.seed)
+            )
+        if self.held_out:
+            data = data.validation(
+                self.n_train, self.held_out, seeds.generator("validation", self.dataset.identity, self.seed)
+            )
+        return data
 
     @cached_property
     def id(self) -> str:

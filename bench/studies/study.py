@@ -43,6 +43,8 @@ class Study:
     splits (at the first evaluation mark that reaches each of them).
     ``tune`` says how hyperparameters that are ``auto`` are chosen, once for all seeds of a cell: ``paper``, ``halving``
     or ``fixed`` (not at all), with options in brackets (`bench.studies.tuning`); ``auto`` is `settled` before it runs.
+    With ``resample_train`` each seed draws its own ``n_train`` training points from those of the data set, instead of
+    the first ones, so that intervals are over training data too.
 
     Numbers and lists may be written as on the command line ("3,10", "1e6"), and ``seeds`` 3 stands for 0, 1 and 2.
 
@@ -66,6 +68,7 @@ class Study:
     likelihood_points: int = 300
     likelihood_marks: tuple[int, ...] = ()
     tune: str = AUTO
+    resample_train: bool = False
 
     def __post_init__(self) -> None:
         """Convert lists to tuples, and raise OptionError for values that no trial could use."""
@@ -118,8 +121,16 @@ class Study:
                 raise DataError(
                     f"`n_train` must be at most {len(data.x_train)}, the training points of {self.dataset} (got {n})."
                 )
+            if self.resample_train and n in (0, len(data.x_train)):
+                raise OptionError(
+                    f"`resample_train` draws `n_train` training points for each seed, and {self.dataset} has no more "
+                    f"than {len(data.x_train)}: give an --n-train below that."
+                )
         return [
-            TrialSpec(algorithm, model, decoder, self.dataset_choice, z, n or len(data.x_train), seed, search)
+            TrialSpec(
+                *(algorithm, model, decoder, self.dataset_choice, z, n or len(data.x_train), seed, search),
+                resample_train=self.resample_train,
+            )
             for seed in self.seeds
             for n in self.n_train
             for z in self.z
@@ -202,6 +213,8 @@ class Study:
     def folder_name(self) -> str:
         """Return a name for the run folder, which does not depend on budget, seeds and estimators."""
         identity = {k: v for k, v in dataclasses.asdict(self).items() if k not in ("budget", "seeds", "likelihood")}
+        if not self.resample_train:
+            del identity["resample_train"]  # so that studies have the names that they had before there was this field
         readable = "-".join(text.partition("[")[0].replace("/", "_") for text in (self.dataset, *self.algos))
         return f"{readable[:60]}-{seeds.digest(identity)[:6]}"
 
