@@ -73,6 +73,7 @@ class Cost(Figure):
             )
             caption = [
                 about,
+                *absentees.untimed(results.trials, clock),
                 *absentees.not_done(results.trials, "which have no mark"),
             ]
             add_legends_and_caption(figure, [legend_entries(chosen, line=False)], caption)

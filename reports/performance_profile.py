@@ -74,6 +74,7 @@ class PerformanceProfile(Figure):
                 *filter(None, [older]),
                 f"All seeds of all places. {curves.TARGET}",
                 *absentees.without_bound(results.trials, chosen),
+                *absentees.untimed(results.trials, self.options.clock),
                 *absentees.not_done(results.trials[results.trials["algorithm"].isin(chosen)], "which count as never"),
             ]
             add_legends_and_caption(figure, [legend_entries(chosen)], caption)

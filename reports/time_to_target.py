@@ -33,6 +33,7 @@ class TimeToTarget(Figure):
         caption = [
             f"Marks: seeds; bars: their medians. {curves.TARGET}",
             *absentees.without_bound(results.trials, chosen),
+            *absentees.untimed(results.trials, curves.SECONDS),
             *absentees.not_done(results.trials[results.trials["algorithm"].isin(chosen)], "which count as never"),
         ]
         return draw(times, chosen, caption)

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
+from bench.execution import against
 from bench.execution.staleness import in_words
 from bench.reporting.tables.formatting import quantity
+from bench.results.references import compared_at
 from bench.values.texts import printable
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ def announce(plan: Plan, execution: Execution, console: Console) -> None:
         _say(console, f"Open hyperparameters are chosen by {escape(study.tune)} (--tune).")
     if plan.understood:
         _say(console, escape(plan.understood))
+    _announce_reference(plan, console)
     if not plan.todo:
         _say(console, "Nothing to do: every trial is finished.")
     elif todo < len(plan.specs):
@@ -49,6 +52,23 @@ def announce(plan: Plan, execution: Execution, console: Console) -> None:
         _warn(console, [f"{in_words(kept)}: {how}."])
     if again:
         _warn(console, [f"{in_words(again)}: run again from the beginning."])
+
+
+def _announce_reference(plan: Plan, console: Console) -> None:
+    """Say what the run is compared with, what of that is stale, and where results are cut if budgets differ."""
+    if plan.reference is None:
+        return
+    name, trials = plan.reference.name, plan.counterparts
+    algorithms = ", ".join(dict.fromkeys(trial.labels.algorithm for trial in trials))
+    _say(console, escape(f"Compared with {name}: {quantity(len(trials), 'trial')} of {algorithms}, not run here."))
+    changed = against.changes(trials)
+    if changed:
+        _warn(console, [f"Of {name}, {in_words(changed)}: what it was then is compared."])
+    mark = compared_at(plan.study, [plan.reference.study])
+    if mark is not None:
+        there, here = plan.reference.study.budget, plan.study.budget
+        budgets = f"{name} was trained on {there:,} samples, and the budget here is {here:,}"
+        _warn(console, [f"{budgets}: results after {mark:,} are compared."])
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ def compare(
 ) -> Comparison:
     """Compare the run ``new`` with the run ``base``, cell by cell: what got better or worse, and how surely.
 
-    Each is a run folder, or results from `bench.load`.
+    Each is a run folder, or results from `bench.load`; reference runs in them are left out.
 
     Differences of less than ``min_nats`` nats, and ratios of times and speeds below ``min_ratio``, do not count.
     ``false_alarms`` is the probability of any false alarm if nothing has changed.  ``timings``
@@ -47,4 +47,4 @@ def compare(
     from bench.results.frames import Results
 
     one, other = (run if isinstance(run, Results) else load(run) for run in (base, new))
-    return compare(one, other, Rules(min_nats, min_ratio, false_alarms, timings))
+    return compare(one.own, other.own, Rules(min_nats, min_ratio, false_alarms, timings))

@@ -15,6 +15,7 @@ from bench.errors import OptionError, did_you_mean
 from bench.execution.execution import Execution
 from bench.process.state import preserved
 from bench.store import study_folder
+from bench.store.references import Reference
 from bench.studies import files as study_files
 from bench.studies.study import Study
 from bench.values.paths import user_path
@@ -32,6 +33,7 @@ def run(
     out: str | PathLike[str] | None = None,
     execution: Execution | None = None,
     on_stale: OnStale = "keep",
+    against: str | PathLike[str] | None = None,
     quiet: bool = False,
     **fields: object,
 ) -> Results:
@@ -45,6 +47,10 @@ def run(
     ``on_stale`` says what becomes of trials there that other code or other data have made than the present ones:
     ``keep`` keeps those that are finished, and tables and figures set them apart from the others; ``rerun`` runs all of
     them again; ``error`` raises StoreError.
+
+    ``against`` is a run to compare with: a shipped one (``"reference-mnist"``) or a run folder.  All but ``algos``,
+    ``budget`` and ``tune`` is taken from it, its results are copied into the run folder, and only ``algos`` are
+    trained.  ``fields`` may choose among its latent sizes, numbers of training points and seeds.
 
     Every trial is a row of ``Results.trials``, with the reason if it did not end well.  Raises UsageError if the
     request is wrong; then nothing is written.
@@ -60,9 +66,12 @@ def run(
     [['aevb[learning_rate=0.02]', 'done', 200]]
     """
     arguments.one_of("on_stale", on_stale, ("keep", "rerun", "error"))
-    request = _Request.parse(study, size, fields)
+    reference = Reference.find(against) if against is not None else None
+    request = _Request.parse(study, size, fields, reference)
     execution = arguments.where(execution)
     folder = user_path("out", out) if out is not None else request.folder
+    if reference is not None and folder.resolve() == reference.path.resolve():
+        raise OptionError(f"`out` {quoted(str(folder))} is the run to compare with: choose another --out.")
     with ExitStack() as stack, preserved(), execution.start(request.num_trials()) as backend:
         from bench.api import announcements
         from bench.api.console import Notes
@@ -73,7 +82,7 @@ def run(
         homes = study_folder.create(folder, request.title, request.parts)
         plans = []
         for name, part in request.parts.items():
-            plans.append(planning.plan(part, homes[name], execution, backend, on_stale))
+            plans.append(planning.plan(part, homes[name], execution, backend, on_stale, reference))
             stack.callback(plans[-1].store.leave)
         if not any(plan.todo for plan in plans):
             backend.stop()
@@ -98,10 +107,16 @@ class _Request:
 
     @classmethod
     def parse(
-        cls, study: Study | str | PathLike[str] | None, size: str | None, fields: Mapping[str, object]
+        cls,
+        study: Study | str | PathLike[str] | None,
+        size: str | None,
+        fields: Mapping[str, object],
+        reference: Reference | None = None,
     ) -> _Request:
-        """Read the study, and change ``fields`` of it in all its parts."""
+        """Read the study, or that of a ``reference``, and change ``fields`` of it in all its parts."""
         changes = _known(fields)
+        if reference is not None:
+            return cls._against(reference, study, changes)
         if isinstance(study, (str, PathLike)):
             file = study_files.read(str(study))
             chosen, parts = file.parts(size)
@@ -116,6 +131,18 @@ class _Request:
             raise OptionError(f"`study` must be a name, a path or a bench Study (got {quoted(study)}).")
         changed_study = dataclasses.replace(study or Study(), **changes)
         return cls({"": changed_study}, _folder(changed_study))
+
+    @classmethod
+    def _against(
+        cls, reference: Reference, study: Study | str | PathLike[str] | None, changes: Mapping[str, Any]
+    ) -> _Request:
+        """The study of a reference with other algorithms."""
+        if study is not None:
+            raise OptionError(f"`study` cannot be given with `against`: {reference.name} says all but the algorithms.")
+        if "algos" not in changes:
+            raise OptionError(f"`algos` is missing: name what is to be compared with {reference.name}.")
+        changed = dataclasses.replace(reference.study, **changes)
+        return cls({"": changed}, Path(f"{_folder(changed)}-against-{reference.name}"))
 
     def num_trials(self) -> int:
         """How many trials there are; an earlier run may have asked for more seeds in the same folder."""

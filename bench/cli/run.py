@@ -77,6 +77,10 @@ from bench.store.records import Status
     show_default=True,
     help="What to do with finished trials if their code or data have changed; keep sets them apart in all tables",
 )
+@click.option(
+    "--against",
+    help="Compare with an earlier run, a folder or a shipped one such as reference-mnist: only --algos are trained",
+)
 @click.option("--out", type=Path, help="Run folder  [default: runs/NAME, named after the study]")
 def command(
     study: str | None,
@@ -84,6 +88,7 @@ def command(
     execution: Execution,
     checkpoint: float,
     on_stale: Literal["keep", "rerun", "error"],
+    against: str | None,
     out: Path | None,
     **fields: Any,
 ) -> int:
@@ -91,7 +96,8 @@ def command(
 
     STUDY is one of `bench list studies`, such as aevb-fig2, with --size for the time you have; or a TOML file such as
     the study.toml of an earlier run.  Options override it.  Results are kept in the run folder: what it holds already
-    is not run again, and a larger budget resumes where the smaller one stopped.
+    is not run again, and a larger budget resumes where the smaller one stopped.  With --against the study is that of
+    an earlier run, all but --algos, --budget and --tune.
 
     Exit codes: 0 all trials done; 2 the command was wrong; 3 some trials did not end well; 130 interrupted.
     """
@@ -99,11 +105,13 @@ def command(
 
     changes = {name: value for name, value in fields.items() if value is not None}
     execution = replace(execution, checkpoint=checkpoint)
-    results = run(study, size=size, out=out, execution=execution, on_stale=on_stale, **changes)
+    results = run(study, size=size, out=out, execution=execution, on_stale=on_stale, against=against, **changes)
 
     from bench.cli.console import Output
     from bench.cli.terminal import summarise
+    from bench.results.grid import of_references
 
     summarise(results, Output())
-    all_done = (results.trials["status"] == Status.DONE).all() and not results.damage  # a row may have been deleted
+    own = results.trials[~of_references(results.trials)]
+    all_done = (own["status"] == Status.DONE).all() and not results.damage  # a row may have been deleted
     return 0 if all_done else endings.SOME_FAILED

@@ -13,6 +13,7 @@ from bench.reporting.captions import caveats
 from bench.reporting.rendering import Made, failure
 from bench.reporting.selection import select
 from bench.reporting.tables.terminal import render_table
+from bench.results.grid import of_references
 from bench.store.records import Status
 
 QUICK_FORMATS = ("csv", "md", "png")  # `bench report` makes all reports in all formats
@@ -41,6 +42,8 @@ def show_reports(
     for each in made:
         if each.error is not None:
             _print(console, failure(each.name, each.error), style="yellow")
+    for text in caveats.references(results):
+        _print(console, f"Note: {text}")
     data = ", ".join(results.trials["dataset"].unique())
     for each in made:
         if isinstance(each.report, Table) and each.table is not None and (whole or each.report.printed):
@@ -71,7 +74,7 @@ def summarise(results: Results, console: Console) -> None:
     closing = [each.name for each in select()[0] if each.report.ends_run]
     show_reports(results, console, closing, QUICK_FORMATS, empty=False)
     trials = results.trials
-    for _, trial in trials[trials["status"] != Status.DONE].iterrows():
+    for _, trial in trials[(trials["status"] != Status.DONE) & ~of_references(trials)].iterrows():
         label = f"{trial['algorithm']} z={trial['z']} n={trial['n_train']} seed={trial['seed']}"
         _print(console, f"{trial['status']}: {label}: {trial['reason']}", style="yellow")
     for text in [*caveats.warnings(results), *caveats.tuning(results), *caveats.stale(results)]:

@@ -109,7 +109,9 @@ def plan(
         Estimated(each.labels, [], each.contents.record.reason) for each in stored.trials if each.contents.damage
     ]
     if not trained and not left_out:
-        raise StoreError(f"{str(path)!r} holds no trained model: `bench run` trains, and keeps the weights.")
+        raise StoreError(
+            f"{str(path)!r} holds no trained model: `bench run` trains, and keeps the weights; a reference has none."
+        )
     files = sorted({file for spec, _ in trained for file in spec.files})
     if files and not trust:
         notes.append(f"Models that need the plugin files {', '.join(files)} are left out: --trust runs these files.")
@@ -138,6 +140,7 @@ def plan(
             if missing:
                 todo.append((spec, missing))
     untrained = [spec for spec, each in whole if not each.folder.has_model()]
+    notes += [f"{each.path.name} is a reference without weights: it keeps its estimates." for each in store.references]
     return EstimationPlan(store, points, split, todo, untrained, notes, left_out)
 
 

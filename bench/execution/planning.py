@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench import devices
-from bench.execution import staleness, standing
+from bench.execution import against, staleness, standing
 from bench.execution.backend import Backend
 from bench.execution.execution import Execution
 from bench.execution.staleness import Changes, OnStale
@@ -14,7 +14,8 @@ from bench.execution.suitability import Suitability, check_suitability
 from bench.execution.survey import survey
 from bench.store import contents
 from bench.store.records import Status
-from bench.store.run_folder import Store
+from bench.store.references import Reference
+from bench.store.run_folder import Store, StoredTrial
 from bench.store.trial_folder import CHECKPOINT, STATUS
 from bench.studies.spec import TrialSpec
 from bench.studies.study import Study
@@ -26,7 +27,7 @@ class Plan:
 
     ``stale`` says of trials that other code or data have made what has changed; those of them in ``todo`` are run
     again.  ``estimators`` are those that can be used on each trial's model; ``understood`` is what a user's file was
-    read as.
+    read as.  ``reference`` is the run to be compared with, ``counterparts`` are its trials.
     """
 
     store: Store
@@ -38,24 +39,40 @@ class Plan:
     stale: Changes = field(default_factory=dict)
     damage: list[str] = field(default_factory=list)  # what was found damaged, in words
     understood: str = ""
+    reference: Reference | None = None
+    counterparts: list[StoredTrial] = field(default_factory=list)
 
 
-def plan(study: Study, out: Path, execution: Execution, backend: Backend, on_stale: OnStale = "keep") -> Plan:
+def plan(
+    study: Study,
+    out: Path,
+    execution: Execution,
+    backend: Backend,
+    on_stale: OnStale = "keep",
+    reference: Reference | None = None,
+) -> Plan:
     """Check everything that can be checked before training, create the run folder, and find out what it lacks.
 
-    Raises UsageError if the request is wrong, or if there are stale trials and ``on_stale`` is "error"; nothing is
-    written then.
+    What a ``reference`` has reached is copied into it.
+
+    Raises UsageError if the request is wrong, or cannot be compared with the reference, or if there are stale trials
+    and ``on_stale`` is "error"; nothing is written then.
     """
     study = study.settled(Store(out).protocol())
     surveyed = survey(study, backend, execution.workers)
     specs = surveyed.specs(study.seeds)
     estimators = check_suitability(surveyed.estimators, specs, surveyed.sample, backend, execution.workers)
     devices.choose_device(execution.device)
+    if reference is not None:
+        against.check(reference, study, specs, surveyed.version)
     if on_stale == "error":
         staleness.refuse(Store(out), specs, surveyed.version)
     store = Store.create(out, study, specs=specs)
     study = store.read_study()  # with the seeds and the budget of earlier commands on this folder
     specs = surveyed.specs(study.seeds)
+    counterparts = against.counterparts(reference, specs) if reference is not None else []
+    if reference is not None:
+        reference.keep_in(store, counterparts)
     damage = [text for spec in specs for text in _heal(store, spec)]
     found = {spec: contents.read(store.trial(spec.id)) for spec in specs}
     stale = staleness.changes(found, surveyed.version)
@@ -66,7 +83,11 @@ def plan(study: Study, out: Path, execution: Execution, backend: Backend, on_sta
         if spec not in kept
         and (spec in stale or not standing.is_finished(each, study.budget, [e.name for e in estimators.of(spec)]))
     ]
-    return Plan(store, study, specs, todo, estimators, surveyed.version, stale, damage, surveyed.understood)
+    return Plan(
+        *(store, study, specs, todo, estimators, surveyed.version, stale, damage, surveyed.understood),
+        reference=reference,
+        counterparts=counterparts,
+    )
 
 
 def _heal(store: Store, spec: TrialSpec) -> list[str]:

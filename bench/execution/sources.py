@@ -13,6 +13,7 @@ from bench.store.records import EstimateRecord, Provenance
 from bench.studies.spec import TrialSpec
 
 ROOT = "bench.execution.trial"  # runs a trial: what this module imports is the code that makes the numbers
+HARNESS = "harness"  # as a component that makes numbers: this code, without the plugins
 BENCH = Path(__file__).parents[1]  # the folder of the package
 
 _IMPORT = re.compile(r"^ *(?:from (bench[\w.]*) import (?:\(([^)]*)\)|(.*))|import (bench[\w.]*))", re.MULTILINE)
@@ -59,7 +60,7 @@ def _source(module: str, package: Path) -> Path | None:
 def code_hashes(spec: TrialSpec) -> dict[str, str]:
     """Hashes of the code that a trial would use today: of each of its plugins, by kind, and of the harness."""
     choices = {name: getattr(spec, name) for name in ("algorithm", "dataset", "model", "decoder")}
-    return {**{name: choice.plugin.source_hash() for name, choice in choices.items()}, "harness": harness_hash()}
+    return {**{name: choice.plugin.source_hash() for name, choice in choices.items()}, HARNESS: harness_hash()}
 
 
 def code_changes(spec: TrialSpec, made_by: Provenance | None, estimates: Sequence[EstimateRecord] = ()) -> list[str]:

@@ -44,7 +44,7 @@ TRIAL_COLUMNS = (
     *(*columns(Clocks), "elbo_train", "elbo_test", "log_likelihood_test", "log_likelihood_test_se", "estimator"),
     *("samples_per_second", "learning_rate", "tune", "chosen", "tuning_samples", "model", "decoder", "pixels"),
     *("jobs", "threads", "device", "cpu_share", "budget", "machine", "processor", "python", "torch", "data"),
-    *("data_version", "stale"),
+    *("data_version", "stale", "reference"),
 )
 TRACE_COLUMNS = columns(Labels, TraceRow)
 DIAGNOSTIC_COLUMNS = (*LABELS, "samples", "updates", "name", "value")
@@ -61,5 +61,5 @@ TUNING_COLUMNS = (
 LATENT_COLUMNS = (*LABELS, "dimension", *columns(LatentRecord))
 
 TEXTS = texts(Labels, TrialRecord, Provenance, EstimateRecord, DiagnosisRecord) | {
-    *("status", "model", "decoder", "name", "stale", "tune", "chosen", "candidate")
+    *("status", "model", "decoder", "name", "stale", "tune", "chosen", "candidate", "reference")
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,7 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.errors import Damaged
-from bench.execution.sources import code_changes
+from bench.execution.sources import HARNESS, code_changes
+from bench.results import references
 from bench.results.columns import (
     DIAGNOSIS_COLUMNS,
     DIAGNOSTIC_COLUMNS,
@@ -32,7 +33,7 @@ from bench.results.rows import labels_of, likelihood_trace_row, trial_row, tunin
 from bench.results.versions import DATA, Version, versions
 from bench.store.contents import Contents
 from bench.store.records import DiagnosisRecord, TraceRow
-from bench.store.run_folder import Store, StoredRun
+from bench.store.run_folder import Store, StoredRun, StoredTrial
 from bench.store.trial_folder import TrialFolder
 from bench.studies.spec import Labels
 from bench.studies.study import Study
@@ -41,13 +42,28 @@ if TYPE_CHECKING:
     from bench.results.models import TrainedModel
 
 
+class Source(NamedTuple):
+    """A trial with the path of its run, the name of the run if that is a reference, and where its results are cut."""
+
+    path: Path
+    trial: StoredTrial
+    reference: str = ""
+    compared_at: int | None = None
+
+
 class Entry(NamedTuple):
-    """A trial in its folder, what is in there, the columns that its rows begin with, and what of it is older."""
+    """A trial in its folder, what is in there, the columns that its rows begin with, and what of it is older.
+
+    ``reference`` is the name of the reference run that it is of; ``is_cut`` says that what it reached later is left
+    out.
+    """
 
     folder: TrialFolder
     contents: Contents
     labels: Labels
     older: tuple[str, ...] = ()
+    reference: str = ""
+    is_cut: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,6 +76,10 @@ class Results:
     one per trial and candidate for its hyperparameters.  All log-quantities are in nats per datapoint.  If two runs
     hold the same cell, the run's name follows that algorithm's everywhere.  Trials that older data or code have made
     than others of their cell are set apart by the name of their data set or algorithm, unless ``mix_stale``.
+
+    Trials of reference runs that the folders are compared with follow: the reference's name is in the column
+    ``reference`` and follows their algorithms' names, their seconds are NaN, and if budgets differ all numbers of the
+    run and of its references are those after ``compared_at`` training samples.
     """
 
     path: Path
@@ -67,6 +87,7 @@ class Results:
     requested: tuple[Path, ...] = ()  # what the user named: these folders, or those that they are parts of
     trust: bool = False  # whether `models` may run the users' plugin files that the folders name
     mix_stale: bool = False  # whether trials of older data or code belong to the same cells as the others
+    alone: bool = False  # whether reference runs are left out
 
     @cached_property
     def study(self) -> Study:
@@ -76,12 +97,48 @@ class Results:
     @cached_property
     def damage(self) -> list[str]:
         """What is damaged or missing in these folders, in words: the numbers of those trials are left out."""
-        several = len(self._runs) > 1
-        return [f"{path}: {text}" if several else text for path, run in self._runs.items() for text in run.damage]
+        runs = {**self._runs, **{path: run for each in self._references.values() for path, run in each.items()}}
+        return [f"{path}: {text}" if len(runs) > 1 else text for path, run in runs.items() for text in run.damage]
+
+    @property
+    def own(self) -> Results:
+        """The same without reference runs, up to the end of training."""
+        return replace(self, alone=True)
+
+    @cached_property
+    def compared_at(self) -> dict[Path, int]:
+        """After how many training samples each folder is compared with its references, if their budgets differ."""
+        marks = {
+            path: references.compared_at(self._runs[path].study, [run.study for run in runs.values()])
+            for path, runs in self._references.items()
+        }
+        return {path: mark for path, mark in marks.items() if mark is not None}
 
     @cached_property
     def _runs(self) -> dict[Path, StoredRun]:
         return {path: Store(path).read() for path in (self.path, *self.others)}
+
+    @cached_property
+    def _references(self) -> dict[Path, dict[Path, StoredRun]]:
+        """The reference runs that each folder is compared with, by their paths."""
+        paths = () if self.alone else (self.path, *self.others)
+        return {path: {each.path: each.read() for each in Store(path).references} for path in paths}
+
+    @cached_property
+    def _sources(self) -> list[Source]:
+        """All trials, those of references last and once each."""
+        own = [
+            Source(path, trial, compared_at=self.compared_at.get(path))
+            for path, run in self._runs.items()
+            for trial in run.trials
+        ]
+        others = {
+            (path.name, trial.labels.trial): Source(path, trial, path.name, self.compared_at.get(home))
+            for home, runs in self._references.items()
+            for path, run in runs.items()
+            for trial in run.trials
+        }
+        return [*own, *others.values()]
 
     @cached_property
     def older_datasets(self) -> frozenset[str]:
@@ -95,35 +152,38 @@ class Results:
 
     @cached_property
     def _versions(self) -> list[Version]:
-        return versions([(path, trial) for path, run in self._runs.items() for trial in run.trials])
+        return versions([(each.path, each.trial) for each in self._sources])
 
     @cached_property
     def _entries(self) -> list[Entry]:
-        trials = [(path, trial) for path, run in self._runs.items() for trial in run.trials]
-        apart = self._versions
+        sources, apart = self._sources, self._versions
         labels = [
-            trial.labels if self.mix_stale else each.labels for (_, trial), each in zip(trials, apart, strict=True)
+            source.trial.labels if self.mix_stale else each.labels for source, each in zip(sources, apart, strict=True)
         ]
         homes: dict[Cell, set[Path]] = {}
-        for (path, _), each in zip(trials, labels, strict=True):
-            homes.setdefault(_cell(each), set()).add(path)
+        for source, each in zip(sources, labels, strict=True):
+            if not source.reference:
+                homes.setdefault(_cell(each), set()).add(source.path)
         shared = {cell.algorithm for cell, paths in homes.items() if len(paths) > 1}
         names = folder_names((self.path, *self.others))
         return [
-            Entry(
-                trial.folder,
-                trial.contents,
-                labels_of(each, names[path] if each.algorithm in shared else ""),
-                version.older,
+            _entry(
+                source,
+                labels_of(each, source.reference or (names[source.path] if each.algorithm in shared else "")),
+                version,
             )
-            for (path, trial), each, version in zip(trials, labels, apart, strict=True)
+            for source, each, version in zip(sources, labels, apart, strict=True)
         ]
 
     @cached_property
     def trials(self) -> pd.DataFrame:
         """One row per trial, regardless of its status; ``stale`` says what has changed since it ran."""
         rows = (
-            {**trial_row(entry.labels, entry.contents), "stale": self.changed_since.get(entry.labels.trial, "")}
+            {
+                **trial_row(entry.labels, entry.contents),
+                "stale": self.changed_since.get(entry.labels.trial, ""),
+                "reference": entry.reference,
+            }
             for entry in self._entries
         )
         return frame_of(rows, TRIAL_COLUMNS)
@@ -187,7 +247,7 @@ class Results:
             (entry.labels.trial, each.estimator): cache(partial(_by_point, entry.folder, each.estimator))
             for entry in self._entries
             for each in entry.contents.estimates
-            if each.split == "test"
+            if each.split == "test" and not entry.is_cut
         }
 
     @cached_property
@@ -211,8 +271,10 @@ class Results:
         """A trained model for each cell, of its first seed that is done; and why the other cells have none."""
         from bench.results.models import load_models
 
-        trials = [(vars(labels), contents, folder) for folder, contents, labels, _ in self._entries]
-        return load_models(trials, trust=self.trust)
+        own = [(vars(each.labels), each.contents, each.folder) for each in self._entries if not each.reference]
+        models, missing = load_models(own, trust=self.trust)
+        kept = {_cell(each.labels): "a reference has no weights" for each in self._entries if each.reference}
+        return models, {**missing, **kept}
 
     @cached_property
     def changed_since(self) -> dict[str, str]:
@@ -247,10 +309,22 @@ def folder_names(paths: Sequence[Path]) -> dict[Path, str]:
     return {path: path.resolve().name if counts[path.resolve().name] == 1 else str(path) for path in paths}
 
 
+def _entry(source: Source, labels: Labels, version: Version) -> Entry:
+    folder, contents = source.trial.folder, source.trial.contents
+    if source.compared_at is not None:
+        contents = references.as_of(contents, source.compared_at)
+    if source.reference:
+        contents = references.without_seconds(contents)
+    return Entry(folder, contents, labels, version.older, source.reference, source.compared_at is not None)
+
+
 def _changes(entry: Entry) -> list[str]:
+    """Of a reference the harness does not count: every edit of its code changes its hash, and few change numbers."""
     record, spec = entry.contents.record, entry.contents.spec
     data = [DATA] if record.data_changed else []
     code = [] if spec is None else code_changes(spec, record.provenance, entry.contents.estimates)
+    if entry.reference:
+        code = [name for name in code if name != HARNESS]
     return list(dict.fromkeys([*data, *entry.older, *code]))
 
 

@@ -56,6 +56,11 @@ def done(trials: pd.DataFrame) -> pd.DataFrame:
     return trials[trials["status"] == Status.DONE]
 
 
+def of_references(trials: pd.DataFrame) -> pd.Series:
+    """Whether each trial is of a reference run, whose seconds are not known here."""
+    return trials["reference"].fillna("").astype(str) != ""
+
+
 def finite(values: FrameOrSeries) -> FrameOrSeries:
     """The same with infinite values as missing: one infinite log-likelihood would make a mean over seeds useless."""
     return values.replace([math.inf, -math.inf], math.nan)

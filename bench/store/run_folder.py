@@ -21,6 +21,7 @@ from bench.values.texts import quoted
 FILE = "study.toml"
 TRIALS = "trials"
 TUNING = "tuning"  # trials by which hyperparameters were chosen
+AGAINST = "against"  # reference runs that this one is compared with, one folder each
 LOCK = ".lock"
 _TRIAL_ID = re.compile("[0-9a-f]{16}")
 
@@ -150,6 +151,15 @@ class Store:
     def tuning(self) -> Store:
         """The folder of the trials by which hyperparameters were chosen; it has no study of its own."""
         return Store(self.path / TUNING)
+
+    @property
+    def references(self) -> list[Store]:
+        """The reference runs that this one is compared with; their folders have their names."""
+        return [Store(path) for path in sorted((self.path / AGAINST).glob("[!.]*")) if self.is_at(path)]
+
+    def reference(self, name: str) -> Path:
+        """Where the reference run of this name is kept."""
+        return self.path / AGAINST / name
 
     def trial(self, trial_id: str) -> TrialFolder:
         """The files of a trial."""

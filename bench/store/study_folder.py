@@ -9,6 +9,7 @@ from pathlib import Path
 import tomli_w
 
 from bench.errors import Damaged, StoreError, WriteFailed
+from bench.store import references
 from bench.store.run_folder import Store
 from bench.store.study_file import check_toml, write_toml
 from bench.studies.names import check_folder_name
@@ -54,8 +55,12 @@ def create(path: Path, title: str, parts: Mapping[str, Study]) -> dict[str, Path
 def find(path: Path) -> list[Path]:
     """The run folders at ``path``: itself, or those of its parts that have begun, in the order of the study.
 
+    The name of a shipped reference stands for its run.
+
     Raises StoreError if there are none.
     """
+    if not Store.is_at(path) and str(path) in references.shipped_names():
+        return [references.unpacked(str(path))]
     if Store.is_at(path) or not (path / FILE).exists():
         return [Store.open(path).path]
     try:

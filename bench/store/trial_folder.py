@@ -190,6 +190,13 @@ class TrialFolder:
                 found[name] = self.checksum(name)
         return found
 
+    def copy_records(self, target: Path) -> None:
+        """Copy what is known of the trial to another folder of its name: all but weights and checkpoint."""
+        target.mkdir(parents=True)
+        names = [name for name in (SPEC, STATUS, TRACE, DIAGNOSIS) if self.has(name)]
+        for path in (*(self.path / name for name in names), *self.estimate_paths()):
+            shutil.copyfile(path, target / path.name)
+
     def remove(self, name: str) -> None:
         """Remove a file, or a folder that stands in its place; or a file in place of the trial's own folder."""
         if not self.path.is_dir():

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from bench.results.grid import done
+from bench.results.curves import SECONDS
+from bench.results.grid import done, of_references
 from bench.store.records import Status
 
 
@@ -17,8 +18,21 @@ def without_bound(trials: pd.DataFrame, bounded: Iterable[str]) -> list[str]:
     return [
         f"{name}: no seed has a lower bound." if done(rows).empty else f"{name} has no encoder and so no lower bound."
         for name, rows in trials.groupby("algorithm", sort=False)
-        if name not in shown
+        if name not in shown and not _is_untimed(rows)
     ]
+
+
+def untimed(trials: pd.DataFrame, clock: str) -> list[str]:
+    """A sentence about reference runs if ``clock`` is that of seconds; nothing without any."""
+    kept = dict.fromkeys(trials.loc[of_references(trials), "reference"])
+    if clock != SECONDS or not kept:
+        return []
+    return [f"Seconds of {', '.join(kept)} are not shown: those of different machines cannot be compared."]
+
+
+def _is_untimed(trials: pd.DataFrame) -> bool:
+    """Whether they are missing because they have no seconds, although they have bounds."""
+    return bool(of_references(trials).all() and done(trials)["elbo_test"].notna().any())
 
 
 def not_done(trials: pd.DataFrame, consequence: str) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bench.reporting.tables import formatting
-from bench.results.grid import finite
+from bench.results.grid import finite, of_references
 from bench.store.records import Status
 
 if TYPE_CHECKING:
@@ -29,17 +29,53 @@ def warnings(results: Results) -> list[str]:
 
 def stale(results: Results) -> list[str]:
     """A sentence about the trials that other code or data have made than the present or later ones; nothing if none."""
-    count = len(results.changed_since)
+    kept = set(results.trials.loc[of_references(results.trials), "trial"])
+    changed = [each for trial, each in results.changed_since.items() if trial not in kept]
+    count = len(changed)
     if not count:
-        return []
-    components = dict.fromkeys(name for each in results.changed_since.values() for name in each.split(", "))
+        return _stale_references(results, kept)
+    components = dict.fromkeys(name for each in changed for name in each.split(", "))
     mixed = "They are averaged with the others. " if results.mix_stale else ""
     sentences = (
         f"{formatting.quantity(count, 'trial')} {'is' if count == 1 else 'are'} stale (see what ran): since "
         f"{'it' if count == 1 else 'they'} ran, there have been changes of {', '.join(components)}. {mixed}"
         f"bench run --on-stale rerun runs {'it' if count == 1 else 'them'} again."
     )
-    return [sentences]
+    return [sentences, *_stale_references(results, kept)]
+
+
+def _stale_references(results: Results, kept: set[str]) -> list[str]:
+    """The same of trials of reference runs, which are not run here."""
+    sentences = []
+    for name, rows in results.trials[results.trials["trial"].isin(kept)].groupby("reference", sort=False):
+        changed = [each for each in rows["stale"] if each]
+        if changed:
+            components = dict.fromkeys(part for each in changed for part in each.split(", "))
+            sentences.append(
+                f"{formatting.quantity(len(changed), 'trial')} of {name} {'is' if len(changed) == 1 else 'are'} stale "
+                f"(see what ran): since then there have been changes of {', '.join(components)}."
+            )
+    return sentences
+
+
+def references(results: Results) -> list[str]:
+    """A sentence about each reference run, and one about where results are cut; nothing without references."""
+    trials = results.trials[of_references(results.trials)]
+    sentences = [
+        f"Rows marked ({name}) were not run here, but on {_listed(rows['processor'])} with torch "
+        f"{_listed(rows['torch'])}. Their seconds are left out, since seconds of different machines cannot be compared."
+        for name, rows in trials.groupby("reference", sort=False)
+    ]
+    cuts = [
+        f"Budgets differ, so all results are those after {mark:,} training samples"
+        + ("." if results.likelihoods["log_likelihood"].notna().any() else ", where log p(x) was not estimated.")
+        for mark in dict.fromkeys(results.compared_at.values())
+    ]
+    return [*sentences, *cuts]
+
+
+def _listed(column: pd.Series) -> str:
+    return ", ".join(map(str, column.dropna().unique())) or "an unknown machine"
 
 
 def tuning(results: Results) -> list[str]:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bench.results.curves import trial_curves
-from bench.results.grid import Cell, Place, cells
+from bench.results.curves import SECONDS, trial_curves
+from bench.results.grid import Cell, Place, cells, of_references
 from bench.statistics import curves, intervals
 from bench.statistics.curves import Band, Points
 from bench.store.records import Status
@@ -69,7 +69,8 @@ class Competitor:
 def read(results: Results, clock: str) -> list[Competitor]:
     """Every algorithm at every place, with the curves of the lower bound, in the order of `cells`."""
     traces = {split: trial_curves(results.trace, clock, f"elbo_{split}") for split in SPLITS}
-    trials = results.trials[[*Cell._fields, "trial", "status", "log_likelihood_test", clock]]  # few columns: quicker
+    trials = results.trials if clock != SECONDS else results.trials[~of_references(results.trials)]
+    trials = trials[[*Cell._fields, "trial", "status", "log_likelihood_test", clock]]  # few columns: quicker
     return [
         dataclasses.replace(_competitor(cell, seeds, traces), likelihood=_likelihood(seeds, clock))
         for cell, seeds in cells(trials)

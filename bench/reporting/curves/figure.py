@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from bench.report import Figure
+from bench.reporting.captions import absentees
 from bench.reporting.curves.captions import learning_curves_caption
 from bench.reporting.curves.competitors import first_estimator, read
 
@@ -32,4 +33,5 @@ class LearningCurves(Figure):
         from bench.reporting.curves.panels import Wording, draw  # matplotlib is slow to import
 
         words = Wording(self.label, "lower bound", "bound", first_estimator(results))
-        return draw(competitors, words, learning_curves_caption(results, competitors))
+        caption = [*learning_curves_caption(results, competitors), *absentees.untimed(results.trials, self.clock)]
+        return draw(competitors, words, caption)

@@ -137,7 +137,7 @@ def _warnings(results: Results) -> list[str]:
     devices = [str(value) for value in results.trials["device"].dropna().unique()]
     if len(devices) > 1:
         warnings.append(f"Several devices, whose seconds are not comparable: {', '.join(devices)}.")
-    return [*warnings, *caveats.tuning(results), *caveats.stale(results)]
+    return [*warnings, *caveats.references(results), *caveats.tuning(results), *caveats.stale(results)]
 
 
 def _table(heading: Heading, table: RenderedTable) -> TableOnPage:

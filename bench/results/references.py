@@ -1,0 +1,74 @@
+"""Reference runs among results: compared after as many training samples as all have seen, and without their seconds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bench.store.contents import Contents
+from bench.store.records import EstimateRecord, TraceRow
+from bench.studies.study import Study
+
+
+def compared_at(own: Study, references: Sequence[Study]) -> int | None:
+    """After how many training samples a run and its references can be compared; None if their budgets are the same.
+
+    At the last evaluation mark within all budgets at which log p(x) was estimated or, if there is none, at the last one
+    of all.  The marks are the same in all these studies.
+    """
+    least = min(study.budget for study in (own, *references))
+    if all(study.budget == least for study in (own, *references)):
+        return None
+    from bench.training.loop import next_mark  # which imports torch
+
+    with_likelihood = [mark for each in own.likelihood_marks if (mark := next_mark(each - 1)) <= least]
+    last, mark = 0, next_mark(0)
+    while mark <= least:
+        last, mark = mark, next_mark(mark)
+    return max(with_likelihood, default=last)
+
+
+def as_of(contents: Contents, samples: int) -> Contents:
+    """What was known of a trial when it had seen so many training samples; as it is if it never had.
+
+    Estimates are those of its trace, without values per datapoint; there is no diagnosis.
+    """
+    end = next((i for i, row in enumerate(contents.trace) if row.samples >= samples), None)
+    clocks = contents.record.clocks
+    if end is None or clocks is None:
+        return contents
+    row = contents.trace[end]
+    clocks = replace(clocks, **{name: getattr(row, name) for name in vars(clocks)})
+    return replace(
+        contents,
+        record=replace(contents.record, clocks=clocks),
+        trace=contents.trace[: end + 1],
+        estimates=row.estimates,
+        diagnosis=None,
+    )
+
+
+def without_seconds(contents: Contents) -> Contents:
+    """The same with NaN for all times: they are those of another machine, or of another load of this one."""
+    record = contents.record
+    clocks, tuning = record.clocks, record.tuning
+    if clocks is not None:
+        clocks = replace(clocks, train_seconds=math.nan, eval_seconds=math.nan)
+    if tuning is not None:
+        tuning = replace(tuning, seconds=math.nan)
+    return replace(
+        contents,
+        record=replace(record, clocks=clocks, tuning=tuning),
+        trace=tuple(_untimed_row(row) for row in contents.trace),
+        estimates=tuple(_untimed(estimate) for estimate in contents.estimates),
+    )
+
+
+def _untimed_row(row: TraceRow) -> TraceRow:
+    estimates = tuple(_untimed(estimate) for estimate in row.estimates)
+    return replace(row, train_seconds=math.nan, eval_seconds=math.nan, estimates=estimates)
+
+
+def _untimed(estimate: EstimateRecord) -> EstimateRecord:
+    return replace(estimate, seconds=math.nan)
