@@ -58,7 +58,7 @@ def done(trials: pd.DataFrame) -> pd.DataFrame:
 
 def of_references(trials: pd.DataFrame) -> pd.Series:
     """Whether each trial is of a reference run, whose seconds are not known here."""
-    return trials["reference"].fillna("").astype(str) != ""
+    return trials["reference"].notna() & (trials["reference"] != "")
 
 
 def finite(values: FrameOrSeries) -> FrameOrSeries:

@@ -155,6 +155,11 @@ def test_a_tiny_run_ends_well_and_can_be_read_back(tmp_path):
     assert run_python(code, cwd=tmp_path) == "aevb wakesleep done"
 
 
+def test_the_references_are_in_the_wheel(tmp_path):
+    for name, trials in (("reference-digits", 60), ("reference-mnist", 18)):
+        assert run_bench("export", name, cwd=tmp_path).count("\n") == trials + 1
+
+
 def test_the_checkout_works_without_being_installed(tmp_path):
     code = "import bench.algorithms.aevb as a; print(a.__file__)"
     assert Path(run_python(code, cwd=tmp_path, PYTHONPATH=str(CHECKOUT))) == CHECKOUT / "algorithms" / "aevb.py"

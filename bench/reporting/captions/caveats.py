@@ -61,6 +61,8 @@ def _stale_references(results: Results, kept: set[str]) -> list[str]:
 def references(results: Results) -> list[str]:
     """A sentence about each reference run, and one about where results are cut; nothing without references."""
     trials = results.trials[of_references(results.trials)]
+    if trials.empty:
+        return []
     sentences = [
         f"Rows marked ({name}) were not run here, but on {_listed(rows['processor'])} with torch "
         f"{_listed(rows['torch'])}. Their seconds are left out, since seconds of different machines cannot be compared."
