@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from bench.errors import Damaged
 from bench.execution.sources import HARNESS, code_changes
-from bench.results import references
 from bench.results.columns import (
     DIAGNOSIS_COLUMNS,
     DIAGNOSTIC_COLUMNS,
@@ -29,26 +28,17 @@ from bench.results.columns import (
     values,
 )
 from bench.results.grid import Cell
+from bench.results.references import Compared, Source, sources
 from bench.results.rows import labels_of, likelihood_trace_row, trial_row, tuning_rows
 from bench.results.versions import DATA, Version, versions
 from bench.store.contents import Contents
 from bench.store.records import DiagnosisRecord, TraceRow
-from bench.store.run_folder import Store, StoredRun, StoredTrial
 from bench.store.trial_folder import TrialFolder
 from bench.studies.spec import Labels
 from bench.studies.study import Study
 
 if TYPE_CHECKING:
     from bench.results.models import TrainedModel
-
-
-class Source(NamedTuple):
-    """A trial with the path of its run, the name of the run if that is a reference, and where its results are cut."""
-
-    path: Path
-    trial: StoredTrial
-    reference: str = ""
-    compared_at: int | None = None
 
 
 class Entry(NamedTuple):
@@ -92,13 +82,13 @@ class Results:
     @cached_property
     def study(self) -> Study:
         """The study of the first folder."""
-        return self._runs[self.path].study
+        return self._runs[0].run.study
 
     @cached_property
     def damage(self) -> list[str]:
         """What is damaged or missing in these folders, in words: the numbers of those trials are left out."""
-        runs = {**self._runs, **{path: run for each in self._references.values() for path, run in each.items()}}
-        return [f"{path}: {text}" if len(runs) > 1 else text for path, run in runs.items() for text in run.damage]
+        several = len(self._runs) > 1 or any(run.references for run in self._runs)
+        return [f"{path}: {text}" if several else text for run in self._runs for path, text in run.damage()]
 
     @property
     def own(self) -> Results:
@@ -106,39 +96,17 @@ class Results:
         return replace(self, alone=True)
 
     @cached_property
-    def compared_at(self) -> dict[Path, int]:
-        """After how many training samples each folder is compared with its references, if their budgets differ."""
-        marks = {
-            path: references.compared_at(self._runs[path].study, [run.study for run in runs.values()])
-            for path, runs in self._references.items()
-        }
-        return {path: mark for path, mark in marks.items() if mark is not None}
+    def compared_at(self) -> tuple[int, ...]:
+        """After how many training samples runs are compared with references whose budgets differ from theirs."""
+        return tuple(dict.fromkeys(run.mark for run in self._runs if run.mark is not None))
 
     @cached_property
-    def _runs(self) -> dict[Path, StoredRun]:
-        return {path: Store(path).read() for path in (self.path, *self.others)}
-
-    @cached_property
-    def _references(self) -> dict[Path, dict[Path, StoredRun]]:
-        """The reference runs that each folder is compared with, by their paths."""
-        paths = () if self.alone else (self.path, *self.others)
-        return {path: {each.path: each.read() for each in Store(path).references} for path in paths}
+    def _runs(self) -> list[Compared]:
+        return [Compared.read(path, alone=self.alone) for path in (self.path, *self.others)]
 
     @cached_property
     def _sources(self) -> list[Source]:
-        """All trials, those of references last and once each."""
-        own = [
-            Source(path, trial, compared_at=self.compared_at.get(path))
-            for path, run in self._runs.items()
-            for trial in run.trials
-        ]
-        others = {
-            (path.name, trial.labels.trial): Source(path, trial, path.name, self.compared_at.get(home))
-            for home, runs in self._references.items()
-            for path, run in runs.items()
-            for trial in run.trials
-        }
-        return [*own, *others.values()]
+        return sources(self._runs)
 
     @cached_property
     def older_datasets(self) -> frozenset[str]:
@@ -156,23 +124,26 @@ class Results:
 
     @cached_property
     def _entries(self) -> list[Entry]:
-        sources, apart = self._sources, self._versions
         labels = [
-            source.trial.labels if self.mix_stale else each.labels for source, each in zip(sources, apart, strict=True)
+            source.trial.labels if self.mix_stale else each.labels
+            for source, each in zip(self._sources, self._versions, strict=True)
         ]
         homes: dict[Cell, set[Path]] = {}
-        for source, each in zip(sources, labels, strict=True):
+        for source, each in zip(self._sources, labels, strict=True):
             if not source.reference:
                 homes.setdefault(_cell(each), set()).add(source.path)
         shared = {cell.algorithm for cell, paths in homes.items() if len(paths) > 1}
         names = folder_names((self.path, *self.others))
         return [
-            _entry(
-                source,
+            Entry(
+                source.trial.folder,
+                source.trial.contents,
                 labels_of(each, source.reference or (names[source.path] if each.algorithm in shared else "")),
-                version,
+                version.older,
+                source.reference,
+                source.is_cut,
             )
-            for source, each, version in zip(sources, labels, apart, strict=True)
+            for source, each, version in zip(self._sources, labels, self._versions, strict=True)
         ]
 
     @cached_property
@@ -307,15 +278,6 @@ def folder_names(paths: Sequence[Path]) -> dict[Path, str]:
     """The name of each folder, or its path if two have the same name."""
     counts = Counter(path.resolve().name for path in paths)
     return {path: path.resolve().name if counts[path.resolve().name] == 1 else str(path) for path in paths}
-
-
-def _entry(source: Source, labels: Labels, version: Version) -> Entry:
-    folder, contents = source.trial.folder, source.trial.contents
-    if source.compared_at is not None:
-        contents = references.as_of(contents, source.compared_at)
-    if source.reference:
-        contents = references.without_seconds(contents)
-    return Entry(folder, contents, labels, version.older, source.reference, source.compared_at is not None)
 
 
 def _changes(entry: Entry) -> list[str]:

@@ -3,12 +3,76 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
 
 from bench.store.contents import Contents
 from bench.store.records import EstimateRecord, TraceRow
+from bench.store.run_folder import Store, StoredRun, StoredTrial
 from bench.studies.study import Study
+
+
+class Source(NamedTuple):
+    """A trial as it is compared, with the path of its run, and the name of that if it is a reference.
+
+    ``is_cut`` says that what it reached later is left out.
+    """
+
+    path: Path
+    trial: StoredTrial
+    reference: str = ""
+    is_cut: bool = False
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A run, and the reference runs that it is compared with; they are named after their folders."""
+
+    path: Path
+    run: StoredRun
+    references: Mapping[Path, StoredRun]
+
+    @classmethod
+    def read(cls, path: Path, *, alone: bool = False) -> Compared:
+        """What a run folder holds, without references if it is to be looked at ``alone``."""
+        store = Store(path)
+        return cls(path, store.read(), {each.path: each.read() for each in store.references if not alone})
+
+    @cached_property
+    def mark(self) -> int | None:
+        """See `compared_at`."""
+        return compared_at(self.run.study, [run.study for run in self.references.values()])
+
+    def damage(self) -> Iterator[tuple[Path, str]]:
+        """What is damaged in each folder."""
+        yield from (
+            (path, text) for path, run in {self.path: self.run, **self.references}.items() for text in run.damage
+        )
+
+    def own(self) -> Iterator[Source]:
+        """The trials of the run."""
+        for trial in self.run.trials:
+            yield Source(self.path, replace(trial, contents=self._cut(trial.contents)), is_cut=self.mark is not None)
+
+    def others(self) -> Iterator[Source]:
+        """The trials of the references."""
+        for path, run in self.references.items():
+            for trial in run.trials:
+                contents = without_seconds(self._cut(trial.contents))
+                yield Source(path, replace(trial, contents=contents), path.name, self.mark is not None)
+
+    def _cut(self, contents: Contents) -> Contents:
+        return contents if self.mark is None else as_of(contents, self.mark)
+
+
+def sources(runs: Iterable[Compared]) -> list[Source]:
+    """All trials: those of the runs, then those of references, once each."""
+    runs = list(runs)
+    others = {(each.reference, each.trial.labels.trial): each for run in runs for each in run.others()}
+    return [*(each for run in runs for each in run.own()), *others.values()]
 
 
 def compared_at(own: Study, references: Sequence[Study]) -> int | None:

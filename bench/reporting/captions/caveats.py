@@ -71,7 +71,7 @@ def references(results: Results) -> list[str]:
     cuts = [
         f"Budgets differ, so all results are those after {mark:,} training samples"
         + ("." if results.likelihoods["log_likelihood"].notna().any() else ", where log p(x) was not estimated.")
-        for mark in dict.fromkeys(results.compared_at.values())
+        for mark in results.compared_at
     ]
     return [*sentences, *cuts]
 
