@@ -291,7 +291,8 @@ def test_a_killed_run_goes_on_from_its_checkpoint_bit_for_bit(bench: Bench, tmp_
     from bench.studies.study import Study
 
     bench("run", *HERE, "--algos", "aevb,mcem", "--out", "whole")
-    study = Study(dataset=BLOBS, z=(2,), seeds=(0, 1), algos=("aevb", "mcem"), budget=2000)
+    asked = {"dataset": BLOBS, "z": (2,), "seeds": (0, 1), "algos": ("aevb", "mcem"), "tune": QUICK[-1]}
+    study = Study(**asked, budget=2000)
     bench("run", *HERE, "--algos", "aevb,mcem", "--budget", "700", "--out", "run")
     for spec in study.expand(study.load_data(0)):
         folder = TrialFolder(tmp_path / "run" / "trials" / spec.id)
