@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from filelock import FileLock
 from torch import Tensor
 
 from bench import seeds
@@ -58,17 +59,21 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run for all tests of reports, in a folder with a hostile name: two algorithms, two latent sizes, five seeds.
 
-    Tests that change it take a copy.
+    The processes of a parallel run share it: the first to ask makes it.  Tests that change it take a copy.
     """
     import bench
     from bench.execution.execution import Execution
 
-    out = tmp_path_factory.mktemp("trained") / "<b>run & 'co'"
+    session = tmp_path_factory.getbasetemp()
+    shared = session.parent if "PYTEST_XDIST_WORKER" in os.environ else session
+    out = shared / "trained" / "<b>run & 'co'"
     asked: dict[str, Any] = {"algos": "aevb[learning_rate=0.05],mcem", "z": [2, 3], "seeds": 5, "budget": 2000}
     asked["tune"] = "paper[samples=500]"
     asked |= {"dataset": str(Path(__file__).parent / "plugins" / "blobs.py")}
     asked |= {"likelihood": "importance[num_samples=20]", "likelihood_points": 60}
-    bench.run(out=out, execution=Execution(backend="sequential", device="cpu"), quiet=True, **asked)
+    with FileLock(shared / "trained.lock"):
+        if not out.exists():
+            bench.run(out=out, execution=Execution(backend="sequential", device="cpu"), quiet=True, **asked)
     return out
 
 

@@ -75,12 +75,19 @@ def test_halving_spends_what_it_may_and_no_more(num_candidates: int) -> None:
     assert 0.9 * 100_000 < spent <= 100_000
 
 
+HALVED: dict[str, Any] = {
+    "algos": ["aevb[batch_size=20]", "wakesleep[batch_size=20,optimiser=adam]"],
+    "z": [1, 2],
+    "seeds": 2,
+    "tune": "halving[samples=6000,points=30]",
+    "likelihood": "importance[num_samples=20,proposal=encoder]",
+}
+
+
 @pytest.fixture(scope="module")
 def halved(tmp_path_factory: pytest.TempPathFactory) -> Results:
     """Two algorithms whose best step size is the largest candidate: after so few samples, more is better."""
-    algos = ["aevb[batch_size=20]", "wakesleep[batch_size=20,optimiser=adam]"]
-    asked = {"algos": algos, "seeds": 3, "tune": "halving[samples=6000,points=30]", "z": [1, 2]}
-    return run(tmp_path_factory.mktemp("halved") / "run", **asked)
+    return run(tmp_path_factory.mktemp("halved") / "run", **HALVED)
 
 
 def test_halving_chooses_for_a_cell_what_trained_best_on_held_out_data(halved: Results) -> None:
@@ -131,8 +138,7 @@ def test_halving_scores_are_estimates_on_training_points_that_were_held_out(halv
 def test_a_second_time_there_is_nothing_to_choose(halved: Results) -> None:
     folder = halved.path / "tuning" / "trials"
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.json")}
-    asked = {"algos": ["aevb[batch_size=20]", "wakesleep[batch_size=20,optimiser=adam]"], "seeds": 3, "z": [1, 2]}
-    again = run(halved.path, **asked, tune="halving[samples=6000,points=30]")
+    again = run(halved.path, **HALVED)
     assert again.trials["chosen"].tolist() == halved.trials["chosen"].tolist()
     assert before == {path: path.stat().st_mtime_ns for path in folder.rglob("*.json")}
 
