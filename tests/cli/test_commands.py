@@ -180,6 +180,7 @@ def test_report_is_made_again_from_what_is_on_disk(bench: Bench, run: Path, tmp_
 
 def test_the_python_interface_does_the_same(tmp_path: Path, run: Path) -> None:
     asked = {"dataset": BLOBS, "z": [2], "budget": 1000, "seeds": [0], "likelihood": ["importance[num_samples=20]"]}
-    results = library.run(algos=["aevb[learning_rate=0.05]", "mcem"], out=tmp_path / "api", quiet=True, **asked)
+    asked |= {"algos": ["aevb[learning_rate=0.05]", "mcem"], "tune": "paper[samples=200]"}
+    results = library.run(out=tmp_path / "api", quiet=True, **asked)
     one, two = (r.trials.set_index("trial")["log_likelihood_test"].sort_index() for r in (results, library.load(run)))
     pd.testing.assert_series_equal(one, two, check_exact=True)

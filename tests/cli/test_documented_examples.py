@@ -13,10 +13,11 @@ from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).parents[2]
 QUICK = ["--budget", "300", "--eval-points", "20", "--likelihood-points", "5", "--device", "cpu"]
-QUICK += ["--tune", "paper[samples=200]"]
+QUICK += ["--tune", "paper[samples=1000]"]  # after 200 the best step is one that diverges
 GIVEN = "aevb[learning_rate=0.02],wakesleep[learning_rate=0.02]"  # so that no step size has to be chosen first
 SMALLER = {
-    "budget=100_000": "budget=300, tune='paper[samples=200]'",
+    "seeds=[0, 1], budget=100_000": "seeds=[0, 1], budget=300, tune='paper[samples=1000]'",
+    "budget=100_000": "budget=300",
     "hidden=100": "hidden=5",
     "x[1500:]": "x[1500:1510]",
     "points=50": "points=3",
