@@ -82,6 +82,7 @@ TABLES = {
     "likelihood_trace": ["trial", "samples", "estimator", "split"],
     "diagnosis": ["trial"],
     "latents": ["trial", "dimension"],
+    "rate_distortion": ["trial", "estimator", "split", "beta"],
 }
 TENSORS = ("model.safetensors", "likelihoods*.safetensors")  # of each trial: weights; estimates per datapoint
 TIMES = {"train_seconds", "eval_seconds", "seconds", "samples_per_second", "cpu_share", "machine"}

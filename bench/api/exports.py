@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 
     from bench.results.frames import Results
 
-What = Literal["trials", "trace", "diagnostics", "likelihoods", "likelihood_trace", "diagnosis", "latents", "tuning"]
+What = Literal[
+    "trials",
+    "trace",
+    "diagnostics",
+    "likelihoods",
+    "likelihood_trace",
+    "diagnosis",
+    "latents",
+    "tuning",
+    "rate_distortion",
+]
 Format = Literal["csv", "parquet", "json"]
 
 

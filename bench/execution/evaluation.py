@@ -16,7 +16,7 @@ from bench.execution import interruption
 from bench.execution.points import fingerprint
 from bench.likelihood.estimate import Estimate
 from bench.models.latent import LatentVariableModel
-from bench.store.records import EstimateRecord, Source
+from bench.store.records import EstimateRecord, RateRecord, Source
 from bench.studies.spec import Choice
 
 SIMULATED = "simulated"  # the split of estimators that draw their data from the model
@@ -70,6 +70,7 @@ def estimate(choice: Choice, model: LatentVariableModel, x: Tensor, split: str, 
         source=Source(choice.plugin, choice.plugin.source_hash()),
         log_likelihood_points_se=estimate.points_standard_error,
         points="" if estimator.simulates else fingerprint(x),
+        curve=tuple(RateRecord(**vars(point)) for point in estimate.curve) or None,
     )
     values = {"log_likelihood": estimate.log_likelihoods, "standard_error": estimate.standard_errors}
     return Evaluated(record, {**values, **estimate.diagnostics})

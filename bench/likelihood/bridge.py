@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from bench.likelihood.estimate import Estimate, inflation
 from bench.likelihood.proposal import EncoderProposal, PriorProposal, Proposal, StratifiedGaussian, fit_student
+from bench.likelihood.rate_distortion import curve, passages
 from bench.likelihood.weights import Weighed, weighed_chains
 from bench.mcmc.annealing import Annealed, Path, anneal, pilot, sigmoidal_schedule
 from bench.mcmc.density import Differentiated
@@ -80,7 +82,8 @@ class Bridge:
 
     def forward(self) -> tuple[Weighed, Annealed]:
         """From draws of the starting distribution to the posterior: a lower bound on log p(x)."""
-        run = self._run(self._draw(), self.schedule, self.step_sizes)
+        kept = passages(len(self.schedule) - 1) if isinstance(self.start, PriorProposal) else ()
+        run = self._run(self._draw(), self.schedule, self.step_sizes, kept)
         if isinstance(self.start, StratifiedGaussian):
             log_weights = run.log_weights + self.start.log_factors(run.log_weights)
             return weighed_chains(log_weights, self.start.num_prior), run
@@ -91,8 +94,8 @@ class Bridge:
         run = self._run(z, self.schedule[::-1], self.step_sizes.flip(0))
         return weighed_chains(-run.log_weights), run
 
-    def _run(self, z: Tensor, schedule: list[float], step_sizes: Tensor) -> Annealed:
-        run = anneal(self.path, z, schedule, self.options.num_leapfrog, self.generator, step_sizes)
+    def _run(self, z: Tensor, schedule: list[float], step_sizes: Tensor, kept: Collection[int] = ()) -> Annealed:
+        run = anneal(self.path, z, schedule, self.options.num_leapfrog, self.generator, step_sizes, kept)
         self.model_evaluations += (2 + 2 * self.options.num_leapfrog * (len(schedule) - 2)) * z.shape[0] * z.shape[1]
         return run
 
@@ -126,6 +129,7 @@ def estimate(weighed: Weighed, runs: tuple[Annealed, ...], model_evaluations: in
             "acceptance": acceptance,
             "divergences": divergences,
         },
+        curve=curve(runs),
         summary={**weighed.summary(), "acceptance": float(acceptance.mean()), "divergences": float(divergences.sum())},
         warnings=(*weighed.warnings("Raise num_steps."), *stuck_warnings(acceptance)),
     )

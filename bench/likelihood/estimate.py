@@ -10,6 +10,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from bench.likelihood.rate_distortion import RatePoint
 from bench.values.numerals import is_number, whole_number
 from bench.values.texts import printable, quoted
 
@@ -41,6 +42,7 @@ class Estimate:
     summary: Mapping[str, float] = field(default_factory=dict)  # the diagnostics aggregated over all datapoints
     warnings: tuple[str, ...] = ()
     degrees: float = math.inf  # of freedom of each standard error
+    curve: tuple[RatePoint, ...] = ()  # rates and distortions, from an estimator that passes them
     # Added by `Estimator.estimate`:
     seconds: float = 0.0
     settings: Mapping[str, object] = field(default_factory=dict)
@@ -125,6 +127,8 @@ def flaw(estimate: object, num_points: int | None) -> str:
         return f"`standard_errors` must not be negative (got {float(estimate.standard_errors.min()):g})"
     if not (is_number(estimate.degrees) and estimate.degrees > FEWEST_DEGREES):
         return f"`degrees` must be a number above {FEWEST_DEGREES:g} (got {quoted(estimate.degrees)})"
+    if not all(isinstance(point, RatePoint) for point in estimate.curve):
+        return f"`curve` must be a tuple of RatePoint (got {quoted(estimate.curve)})"
     if estimate.bias not in get_args(Bias):
         return f"`bias` must be {', '.join(filter(None, get_args(Bias)))} (got {quoted(estimate.bias)})"
     evaluations = whole_number(estimate.model_evaluations)

@@ -8,6 +8,7 @@ generative models".
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -54,6 +55,15 @@ class _Between(LogDensity):
 
 
 @dataclass(frozen=True)
+class Passage:
+    """Where the chains are after their move at b, and the weights that they have until then."""
+
+    b: float
+    log_ratio: Tensor  # [C, N] log p(x, z) - log start(z), nats
+    log_weights: Tensor  # [C, N] nats
+
+
+@dataclass(frozen=True)
 class Annealed:
     """The result of C chains for each of N datapoints."""
 
@@ -61,6 +71,7 @@ class Annealed:
     acceptance: Tensor  # [N] mean acceptance probability
     divergences: Tensor  # [N] divergent transitions
     step_sizes: Tensor  # [T - 1, N]
+    passed: tuple[Passage, ...] = ()
 
 
 def sigmoidal_schedule(num_steps: int) -> list[float]:
@@ -76,22 +87,27 @@ def anneal(
     num_leapfrog: int,
     generator: torch.Generator,
     step_sizes: Tensor | None = None,
+    kept: Collection[int] = (),
 ) -> Annealed:
     """Log weights of chains that start at z [C, N, d], with a move at each b strictly inside the ``schedule``.
 
     With a schedule from 0 to 1 and z drawn from the start, the mean of exp(log weights) is p(x).  With one from 1 to
     0 and z drawn exactly from p(z|x), the mean of exp(-log weights) is 1 / p(x).  Both hold for ``step_sizes``
     [T - 1, N], in the order of the schedule, that were fixed beforehand; without them each datapoint's step size
-    follows the acceptance along the way, and the weights must not be used (a pilot run).
+    follows the acceptance along the way, and the weights must not be used (a pilot run).  ``kept`` are the steps, from
+    0 to T - 1, whose `Passage` is returned.
     Cost: ``2 + 2 * num_leapfrog * (T - 1)`` model evaluations per chain, and PILOT_START more moves in a pilot run.
     """
     state, b = hmc.init(path.log_joint, z), 1.0
     log_weights = torch.zeros(z.shape[:-1], dtype=torch.float64, device=z.device)
     adaptation = _Adaptation(z) if step_sizes is None else None
-    acceptances, divergences, used = [], [], []
+    acceptances, divergences, used, passed = [], [], [], []
     for t, (last, target) in enumerate(pairwise(schedule[:-1])):
         start = hmc.init(path.log_start, state.z)
-        log_weights += abs(target - last) * _log_ratio(state, start, b)
+        log_ratio = _log_ratio(state, start, b)
+        if t in kept:
+            passed.append(Passage(last, log_ratio, log_weights.clone()))
+        log_weights += abs(target - last) * log_ratio
         state, b = _rebased(state, start, target / b), target
         for _ in range(1 + (PILOT_START if adaptation and t == 0 else 0)):
             size = adaptation.step_size if adaptation else step_sizes[t]  # type: ignore[index]  # one of the two
@@ -102,13 +118,16 @@ def anneal(
         used.append(size)
         acceptances.append(info.acceptance.mean(0))
         divergences.append(info.divergent.sum(0))
-    start = hmc.init(path.log_start, state.z)
-    log_weights += abs(schedule[-1] - schedule[-2]) * _log_ratio(state, start, b)
+    log_ratio = _log_ratio(state, hmc.init(path.log_start, state.z), b)
+    if len(schedule) - 2 in kept:
+        passed.append(Passage(schedule[-2], log_ratio, log_weights.clone()))
+    log_weights += abs(schedule[-1] - schedule[-2]) * log_ratio
     return Annealed(
         log_weights,
         acceptance=torch.stack(acceptances).mean(0),
         divergences=torch.stack(divergences).sum(0),
         step_sizes=torch.stack(used),
+        passed=tuple(passed),
     )
 
 

@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, get_type_hints
 
-from bench.store.records import DiagnosisRecord, EstimateRecord, LatentRecord, Provenance, TraceRow, TrialRecord
+from bench.store.records import (
+    DiagnosisRecord,
+    EstimateRecord,
+    LatentRecord,
+    Provenance,
+    RateRecord,
+    TraceRow,
+    TrialRecord,
+)
 from bench.studies.spec import Labels
 from bench.training.clocks import Clocks
 
@@ -58,6 +66,7 @@ TUNING_COLUMNS = (
     *(*LABELS, "tune", "candidate", "score", "score_samples", "chosen"),
     *("tuning_samples", "tuning_model_evaluations", "tuning_seconds"),
 )
+RATE_COLUMNS = (*LABELS, "estimator", "split", *columns(RateRecord))
 LATENT_COLUMNS = (*LABELS, "dimension", *columns(LatentRecord))
 
 TEXTS = texts(Labels, TrialRecord, Provenance, EstimateRecord, DiagnosisRecord) | {

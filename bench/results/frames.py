@@ -21,6 +21,7 @@ from bench.results.columns import (
     LATENT_COLUMNS,
     LIKELIHOOD_COLUMNS,
     LIKELIHOOD_TRACE_COLUMNS,
+    RATE_COLUMNS,
     TEXTS,
     TRACE_COLUMNS,
     TRIAL_COLUMNS,
@@ -63,7 +64,8 @@ class Results:
     ``trials`` has one row per trial, ``trace`` one per evaluation, ``diagnostics`` one per quantity that an algorithm
     reports at an evaluation, ``likelihoods`` one per estimate of log p(x), ``likelihood_trace`` one per estimate made
     during training, ``diagnosis`` one per diagnosed model, ``latents`` one per latent dimension of those, ``tuning``
-    one per trial and candidate for its hyperparameters.  All log-quantities are in nats per datapoint.  If two runs
+    one per trial and candidate for its hyperparameters, ``rate_distortion`` one per point of a rate-distortion curve.
+    All log-quantities are in nats per datapoint.  If two runs
     hold the same cell, the run's name follows that algorithm's everywhere.  Trials that older data or code have made
     than others of their cell are set apart by the name of their data set or algorithm, unless ``mix_stale``.
 
@@ -199,6 +201,17 @@ class Results:
             for estimate in entry.contents.estimates
         )
         return frame_of(rows, LIKELIHOOD_COLUMNS)
+
+    @cached_property
+    def rate_distortion(self) -> pd.DataFrame:
+        """One row per point of a rate-distortion curve, which `ais[start=prior]` passes."""
+        rows = (
+            {**vars(entry.labels), "estimator": estimate.estimator, "split": estimate.split, **values(point)}
+            for entry in self._entries
+            for estimate in entry.contents.estimates
+            for point in estimate.curve or ()
+        )
+        return frame_of(rows, RATE_COLUMNS)
 
     def by_point(self, trials: Iterable[str], estimator: str) -> NDArray[np.float64] | None:
         """log p(x) of the test points by an estimator in each of these trials: [S, N], in nats.

@@ -103,6 +103,17 @@ class Source:
 
 
 @dataclass(frozen=True)
+class RateRecord:
+    """A point of a rate-distortion curve: means over datapoints, with Monte Carlo standard errors, in nats."""
+
+    beta: float  # z is from p(z) p(x|z)^beta
+    rate: float  # KL(q(z|x) || p(z)), an upper bound
+    rate_se: float
+    distortion: float  # E[-log p(x|z)]
+    distortion_se: float
+
+
+@dataclass(frozen=True)
 class EstimateRecord:
     """An estimate of log p(x) of a model: its mean over datapoints, and what tells whether to believe it."""
 
@@ -123,6 +134,7 @@ class EstimateRecord:
     source: Source | None = None
     log_likelihood_points_se: float | None = None  # standard error of the mean because the datapoints are few
     points: str = ""  # checksum of the datapoints; empty if drawn from the model, or made by an older version
+    curve: tuple[RateRecord, ...] | None = None  # of `ais[start=prior]`
 
 
 @dataclass(frozen=True)
