@@ -1,4 +1,4 @@
-"""Bootstrap intervals over training seeds, for a difference, a probability or a median.
+"""Bootstrap intervals over training seeds, for a probability or a ratio of medians.
 
 Seeds are few, which makes the percentile interval too narrow: with 5 normally distributed seeds, a nominal 95 %
 interval covers 84 %. Its levels are therefore expanded to match Student's t, which covers 92 % with 5 seeds and 94 %
