@@ -26,12 +26,12 @@ def with_points(
 
     Unchanged if seeds have test points of their own: then their spread has that error in it.
     """
-    sides = [_values(*each, seeds) for each in ((base, old), (new, fresh))]
-    if sides[0] is None or sides[1] is None or sides[0].shape[1] != sides[1].shape[1] or sides[0].shape[1] < 2:
+    points_of_base, one = _values(base, old, seeds)
+    points_of_new, other = _values(new, fresh, seeds)
+    if one is None or other is None or points_of_base != points_of_new or one.shape[1] < 2:
         return sample
-    one, other = sides
     if seeds is not None:
-        points = crossed.Variances.of(other - one).points
+        points = crossed.Variances.of(other - one).points  # at least 2 pairs: see `cell_tests`
     elif min(len(one), len(other)) > 1:
         points = crossed.points_of_difference(one, other)
     else:
@@ -39,11 +39,11 @@ def with_points(
     return replace(sample, points=points, num_points=one.shape[1])
 
 
-def _values(results: Results, trials: pd.DataFrame, seeds: pd.Index | None) -> Array | None:
-    """Of the seeds, by test point: [S, N]; None if they are not there, or seeds have different points."""
+def _values(results: Results, trials: pd.DataFrame, seeds: pd.Index | None) -> tuple[str, Array | None]:
+    """The checksum of the points, and the seeds' values by point [S, N]; None without these, or one set of points."""
     estimates = obstacles.first_estimates(results, trials).set_index("seed")
     estimates = estimates if seeds is None else estimates.reindex(seeds)
     points = estimates["points"].astype(object).fillna("").unique()
     if len(points) != 1 or not points[0] or estimates["estimator"].nunique() != 1:
-        return None
-    return results.by_point(estimates["trial"], estimates["estimator"].iloc[0])
+        return "", None
+    return str(points[0]), results.by_point(estimates["trial"], estimates["estimator"].iloc[0])
