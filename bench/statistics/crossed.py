@@ -143,8 +143,8 @@ def points_of_difference(one: ArrayLike, other: ArrayLike) -> float:
     arrays = [_checked(values) for values in (one, other)]
     num_points = arrays[0].shape[1]
     singles = sum(MeanSquares.of(array).both / len(array) for array in arrays)
-    shared = (arrays[0].mean(0) - arrays[1].mean(0)).var(ddof=1) - singles
-    return max(float(shared), 0.0) / num_points
+    shared = float(np.var(arrays[0].mean(0) - arrays[1].mean(0), ddof=1)) - singles
+    return float(max(shared, 0.0) / num_points)
 
 
 def points_error(values: ArrayLike) -> float:
