@@ -34,6 +34,7 @@ from bench.results.rows import labels_of, likelihood_trace_row, trial_row, tunin
 from bench.results.versions import DATA, Version, versions
 from bench.store.contents import Contents
 from bench.store.records import DiagnosisRecord, TraceRow
+from bench.store.references import is_reference
 from bench.store.trial_folder import TrialFolder
 from bench.studies.spec import Labels
 from bench.studies.study import Study
@@ -298,7 +299,7 @@ def _changes(entry: Entry) -> list[str]:
     record, spec = entry.contents.record, entry.contents.spec
     data = [DATA] if record.data_changed else []
     code = [] if spec is None else code_changes(spec, record.provenance, entry.contents.estimates)
-    if entry.reference:
+    if is_reference(entry.folder.path.parents[1]):
         code = [name for name in code if name != HARNESS]
     return list(dict.fromkeys([*data, *entry.older, *code]))
 

@@ -17,12 +17,13 @@ from pathlib import Path
 
 from bench.errors import StoreError, did_you_mean
 from bench.store import study_file
-from bench.store.run_folder import FILE, TRIALS, Store, StoredTrial
+from bench.store.run_folder import AGAINST, FILE, TRIALS, Store, StoredTrial
 from bench.studies.files import SHIPPED
 from bench.studies.study import Study
 from bench.values.paths import user_path
 from bench.values.texts import quoted
 
+PREFIX = "bench-references-"  # of the temporary folder that shipped ones are unpacked into
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of every file in an archive, so that the same run gives the same archive
 
 
@@ -46,7 +47,7 @@ class Reference:
             return cls(str(given), unpacked(str(given)))
         known = shipped_names()
         raise StoreError(
-            f"`against` must be a shipped reference ({', '.join(known)}) or a run folder with a study.toml "
+            "`against` must be a shipped reference or a run folder with a study.toml "
             f"(got {quoted(str(given))}).{did_you_mean(str(given), known)}"
         )
 
@@ -109,7 +110,12 @@ def unpacked(name: str) -> Path:
 
 @cache
 def _temporary() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="bench-references-")
+    return tempfile.TemporaryDirectory(prefix=PREFIX)
+
+
+def is_reference(path: Path) -> bool:
+    """Whether a run folder is a shipped reference, or one that is kept for a run to be compared with."""
+    return path.parent.name == AGAINST or path.parent.name.startswith(PREFIX)
 
 
 def pack(run: Path, archive: Path) -> None:
