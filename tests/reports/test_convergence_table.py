@@ -54,6 +54,17 @@ def test_a_clock_of_its_own_has_a_speed_up_of_its_own(rows: Any) -> None:
     assert quick["speed_up_samples"] == pytest.approx(1)
     assert quick["speed_up_train_seconds"] == pytest.approx(2)
     assert Convergence().display(table)["speed-up in seconds"].tolist() == ["reference", "x 2 (2 to 2)"]
+    assert Convergence().display(table)["intervals over"].tolist() == ["–", "seeds"]  # these rows name no data
+
+
+def test_it_says_what_intervals_are_over(rows: Any) -> None:
+    for seed in range(5):
+        rows.add("slow", seed, bound=line(4))
+        rows.add("quick", seed, bound=line(8))
+    results = rows.results()
+    results.trials["data"] = results.trials["seed"].map("{} data".format)
+    table = Convergence().table(results)
+    assert Convergence().display(table)["intervals over"].tolist()[1] == "seeds; training data drawn by seed"
 
 
 def test_an_unknown_reference_is_refused(rows: Any) -> None:
