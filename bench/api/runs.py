@@ -116,7 +116,10 @@ class _Request:
         """Read the study, or that of a ``reference``, and change ``fields`` of it in all its parts."""
         changes = _known(fields)
         if reference is not None:
-            return cls._against(reference, study, changes)
+            if study is not None or size is not None:
+                name = "study" if study is not None else "size"
+                raise OptionError(f"`{name}` cannot be given with `against`: {reference.name} says all but `algos`.")
+            return cls._against(reference, changes)
         if isinstance(study, (str, PathLike)):
             file = study_files.read(str(study))
             chosen, parts = file.parts(size)
@@ -133,12 +136,8 @@ class _Request:
         return cls({"": changed_study}, _folder(changed_study))
 
     @classmethod
-    def _against(
-        cls, reference: Reference, study: Study | str | PathLike[str] | None, changes: Mapping[str, Any]
-    ) -> _Request:
+    def _against(cls, reference: Reference, changes: Mapping[str, Any]) -> _Request:
         """The study of a reference with other algorithms."""
-        if study is not None:
-            raise OptionError(f"`study` cannot be given with `against`: {reference.name} says all but the algorithms.")
         if "algos" not in changes:
             raise OptionError(f"`algos` is missing: name what is to be compared with {reference.name}.")
         changed = dataclasses.replace(reference.study, **changes)

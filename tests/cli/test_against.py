@@ -217,6 +217,7 @@ def test_requests_without_sense_are_refused(bench: Bench, earlier: Path, tmp_pat
     for arguments, words in (
         (["--against", earlier], "`algos` is missing"),
         (["aevb-fig2", "--algos", MINE, "--against", earlier], "`study` cannot be given with `against`"),
+        (["--size", "smoke", "--algos", MINE, "--against", earlier], "`size` cannot be given with `against`"),
         (["--algos", MINE, "--against", "reference-digit"], "Did you mean 'reference-digits' or 'reference-mnist'?"),
         (["--algos", MINE, "--against", tmp_path], "Known: reference-digits, reference-mnist"),
         (["--algos", MINE, "--against", earlier, "--out", earlier], "choose another --out"),
