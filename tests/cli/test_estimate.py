@@ -57,6 +57,7 @@ def test_other_estimates_stand_beside_the_first(bench: Bench, finished: Path, tm
             "ais[num_steps=5],bdmc[num_steps=5,num_points=8],quadrature",
             "--points",
             20,
+            *IN_PROCESS,
         )
     )
     after = likelihoods(tmp_path)
@@ -151,14 +152,14 @@ def test_an_estimator_judges_the_algorithms_that_it_can(bench: Bench, trained: P
         (("estimate", "nowhere"), "is not a run folder"),
         (("estimate", "run", "--likelihood", "aiss"), "Did you mean 'ais'"),
         (
-            ("estimate", "run", "--trust", "--likelihood", "exact"),
+            ("estimate", "run", "--trust", "--likelihood", "exact", *IN_PROCESS),
             "exact cannot be used here: exact needs a linear-Gaussian",
         ),
         (("estimate", "run", "--likelihood", "ais[num_chains=1]"), "at least 2 (got '1')"),
         (("estimate", "run", "--points", "0"), "must be at least 1"),
         (("estimate", "empty"), "holds no trained model"),
         (
-            ("run", "--z", "10", "--dataset", str(BLOBS), "--likelihood", "quadrature"),
+            ("run", "--z", "10", "--dataset", str(BLOBS), "--likelihood", "quadrature", *IN_PROCESS),
             "up to 3 latent dimensions (got 10)",
         ),
     ],
