@@ -83,7 +83,7 @@ def test_an_export_is_text_or_a_file(run: Path, tmp_path: Path) -> None:
     assert len(pd.read_json(tmp_path / "trace.json")) == len(bench.load(run).trace)
     with pytest.raises(StoreError, match="-o FILE"):
         bench.export(run, format="parquet")
-    with pytest.raises(OptionError, match=r"`what` must be trials, trace, .* or tuning"):
+    with pytest.raises(OptionError, match=r"`what` must be trials, trace, .* or rate_distortion"):
         bench.export(run, "weights")  # type: ignore[arg-type]  # what is wrong here
 
 

@@ -51,9 +51,9 @@ def test_standard_errors_are_what_repeated_runs_vary_by(linear_gaussian: Any) ->
 @pytest.mark.parametrize("start", ["fitted", "prior"])
 def test_the_likelihood_is_unbiased_and_its_logarithm_low(linear_gaussian: Any, start: str) -> None:
     known = linear_gaussian(3, 4, encoder=False)
-    x = known.x.repeat(600, 1)
+    x = known.x.repeat(2400, 1)
     found = AIS(start=start, num_steps=4, num_chains=2).estimate(known.model, x, seeds.generator("test-ais-few"))
-    off = found.log_likelihoods - known.log_likelihood.repeat(600)
+    off = found.log_likelihoods - known.log_likelihood.repeat(2400)
     ratio = off.exp()
     assert abs(float(ratio.mean()) - 1) < THRESHOLD * float(ratio.std()) / math.sqrt(len(ratio))
     assert float(off.mean()) < -THRESHOLD * float(off.std()) / math.sqrt(len(off))
