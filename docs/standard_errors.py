@@ -217,7 +217,9 @@ def introduction(size: Size) -> str:
         "stated beside it, which includes the expected bias. The command fails if it is not between "
         f"{LOWEST} and {HIGHEST}, give or take {NOISE:g} standard deviations of the measurement, without a warning. "
         "*Datapoints' z* is that of single datapoints, for which the same holds: each of their standard errors comes "
-        "from few skewed weights or draws, and is larger for it (Student's t)."
+        "from few skewed weights or draws, and is larger for it (Student's t). The model that `mcem` trained has "
+        "posteriors with several modes: a run whose draws all miss a small one has no sign of it, so that errors of "
+        "single runs can be too small there even without a warning."
     )
 
 
