@@ -94,7 +94,7 @@ def test_bdmc_brackets_the_truth() -> None:
     """It draws its own data: the gap is between bounds on their log p(x)."""
     line = Line()
     found = estimate_log_likelihood(wrapped(line), data(line)[0], "bdmc[num_steps=40,num_points=30]")
-    assert 0 < found.summary["gap"] < 0.2
+    assert abs(found.summary["gap"]) < 0.05
 
 
 def test_the_encoder_is_used() -> None:
