@@ -23,13 +23,12 @@ OF_OTHER_DATA = {"aevb_fig2", "aevb_fig3"}  # tests/reports/test_aevb_fig2.py, t
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    """An algorithm without a bound, one with discrete z, two seeds, an estimator with bounds on both sides, and one with a path."""
+    """An algorithm without a bound, one with discrete z, two seeds, estimators with bounds on both sides and with a path."""
     asked = {"algos": "aevb,mcem,vqvae[num_codes=5]", "dataset": BLOBS, "z": [2], "seeds": 2, "budget": 1e3}
     asked["likelihood_marks"] = [500]
     asked["tune"] = "paper[samples=200]"
-    asked["likelihood"] = (
-        "importance[num_samples=20],bdmc[num_points=4,num_steps=5,num_chains=2],ais[start=prior,num_steps=5,num_chains=2]"
-    )
+    few = "num_steps=5,num_chains=2"
+    asked["likelihood"] = f"importance[num_samples=20],bdmc[num_points=4,{few}],ais[start=prior,{few}]"
     out = tmp_path_factory.mktemp("reports") / "run"
     sequential = Execution(backend="sequential", device="cpu")
     return bench.run(out=out, execution=sequential, quiet=True, **asked)
