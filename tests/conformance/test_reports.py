@@ -23,7 +23,7 @@ OF_OTHER_DATA = {"aevb_fig2", "aevb_fig3"}  # tests/reports/test_aevb_fig2.py, t
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    """An algorithm without a bound, one with discrete z, two seeds, estimators with bounds on both sides and with a path."""
+    """An algorithm without a bound, one with discrete z, two seeds, estimators with two bounds and with a path."""
     asked = {"algos": "aevb,mcem,vqvae[num_codes=5]", "dataset": BLOBS, "z": [2], "seeds": 2, "budget": 1e3}
     asked["likelihood_marks"] = [500]
     asked["tune"] = "paper[samples=200]"
