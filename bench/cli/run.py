@@ -60,7 +60,7 @@ from bench.store.records import Status
 )
 @click.option(
     "--tune",
-    help="How open hyperparameters are chosen: paper, halving[samples=1e5], fixed (not at all)  [default: halving, or "
+    help="How open hyperparameters are chosen: paper, halving[samples=2e5], fixed (not at all)  [default: halving, or "
     "paper if the budget is smaller than the samples of halving]",
 )
 @click.option(

@@ -24,7 +24,7 @@ class Protocol:
         """Read ``paper``, ``fixed`` or ``halving[samples=2e4]``; raises OptionError for anything else.
 
         >>> Protocol.parse("halving[seeds=3]")
-        Halving(samples=100000, seeds=3, points=200)
+        Halving(samples=200000, seeds=3, points=200)
         """
         keyword, settings = options.parse_call(text)
         kinds = {kind.keyword: kind for kind in (Paper, Halving, Fixed)}
@@ -68,7 +68,7 @@ class Halving(Protocol):
 
     keyword = "halving"
     samples: int = option(
-        100_000, "training samples of all candidates together, per tuning seed", unit="samples", minimum=100
+        200_000, "training samples of all candidates together, per tuning seed", unit="samples", minimum=100
     )
     seeds: int = option(2, "tuning seeds, none of which is a trial's", unit="seeds", minimum=1, maximum=100)
     points: int = option(200, "held-out training points that candidates are scored on", unit="datapoints", minimum=2)
@@ -78,8 +78,8 @@ class Halving(Protocol):
 
         A round doubles the samples of those that are left; all together use `samples` at most.
 
-        >>> Halving(samples=100_000).rounds(3), Halving(samples=100_000).rounds(8)
-        ([(3, 20000), (2, 40000)], [(8, 6250), (4, 12500), (2, 25000)])
+        >>> Halving(samples=200_000).rounds(3), Halving(samples=200_000).rounds(8)
+        ([(3, 40000), (2, 80000)], [(8, 12500), (4, 25000), (2, 50000)])
         """
         left = [num_candidates]
         while left[-1] > 2:

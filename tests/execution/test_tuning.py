@@ -278,15 +278,15 @@ def test_protocols_that_are_none_are_one_message(text: str, words: str) -> None:
 
 def test_the_default_is_halving_unless_that_costs_more_than_training(tmp_path: Path) -> None:
     """And a larger budget does not change the protocol of a run folder: it extends its trials."""
-    assert bench.Study(budget=100_000).settled().tune == "halving"
-    assert bench.Study(budget=99_999).settled().tune == "paper"
+    assert bench.Study(budget=200_000).settled().tune == "halving"
+    assert bench.Study(budget=199_999).settled().tune == "paper"
     assert bench.Study(budget=1000).settled("halving[samples=500]").tune == "halving[samples=500]"
     assert bench.Study(budget=1000, tune="fixed").settled("paper").tune == "fixed"
     first = run(tmp_path / "run", algos=UNDECIDED, seeds=1)
     assert first.trials["tune"].tolist() == ["paper"]
-    extended = run(tmp_path / "run", algos=UNDECIDED, seeds=1, budget=100_000)
+    extended = run(tmp_path / "run", algos=UNDECIDED, seeds=1, budget=200_000)
     assert extended.trials[["trial", "tune", "samples"]].to_numpy().tolist() == [
-        [first.trials["trial"].iloc[0], "paper", 100_000]
+        [first.trials["trial"].iloc[0], "paper", 200_000]
     ]
     with pytest.raises(bench.errors.StoreError, match="tune is paper there and halving here"):
         run(tmp_path / "run", algos=UNDECIDED, seeds=1, tune="halving")
