@@ -59,7 +59,7 @@ def options(*names: str) -> st.SearchStrategy[list[str]]:
 
 RUN = ("--algos", "--z", "--n-train", "--seeds", "--dataset", "--model", "--hidden", "--decoder", "--budget", "--size")
 RUN += ("--likelihood", "--eval-points", "--likelihood-points", "--likelihood-marks", "--jobs", "--threads", "--device")
-RUN += ("--timeout", "--backend")
+RUN += ("--timeout", "--backend", "--tune", "--against")
 
 
 def ended(arguments: list[str]) -> int:
@@ -104,10 +104,21 @@ def test_run(here: Path, arguments: list[str], study: str | None) -> None:
 @given(
     command=st.sampled_from([name for name in COMMANDS if name not in ("run", "perf")]),
     arguments=st.lists(words, max_size=3),
-    chosen=options("--what", "--format", "--only", "--likelihood", "--points", "--split", "--min-nats", "--timings"),
+    chosen=options(
+        "--what",
+        "--format",
+        "--only",
+        "--likelihood",
+        "--points",
+        "--split",
+        "--min-nats",
+        "--timings",
+        "--difference",
+        "--power",
+    ),
 )
 def test_other_commands(here: Path, command: str, arguments: list[str], chosen: list[str]) -> None:
-    place = ["run"] if command in ("export", "report", "compare", "estimate") else []
+    place = ["run"] if command in ("export", "report", "compare", "estimate", "power") else []
     assert ended([command, *place, *chosen, "--", *arguments]) in DOCUMENTED
 
 
