@@ -113,17 +113,17 @@ def _shown(row: pd.Series) -> dict[str, str]:
         "z": str(row["z"]),
         "difference": f"{row['algorithm']} - {row['other']}",
         "nats": f"{row['difference']:+.2f}" if row["seeds"] else formatting.MISSING,
-        "95 % interval": interval,
-        "interval over": row["interval_over"] or formatting.MISSING,
+        "verdict": verdict(row),
+        "adjusted p": formatting.p_value(row["p_adjusted"]),
         "simultaneous 95 % interval": "{:+.2f} to {:+.2f}".format(*together)
         if np.isfinite(together).all()
         else formatting.MISSING,
-        "adjusted p": formatting.p_value(row["p_adjusted"]),
+        "95 % interval": interval,
+        "interval over": row["interval_over"] or formatting.MISSING,
         "P(better)": formatting.number(row["p_better"]),
         "its 95 % interval": f"{row['p_better_low']:.2f} to {row['p_better_high']:.2f}"
         if known
         else formatting.MISSING,
-        "verdict": verdict(row),
         "comparisons": str(row["comparisons"]),
         "pairs of seeds": f"{row['seeds']}{lost}",
     }

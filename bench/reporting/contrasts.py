@@ -1,7 +1,8 @@
 """Every comparison of two algorithms of a run: at each place, and over all of them, with one correction for all.
 
 They are one family: the adjusted p-values are Holm's, so that the probability of any false verdict among them is at
-most RATE, and the simultaneous intervals hold all true differences together with 95 %.
+most RATE, and the simultaneous intervals hold all true differences together with 95 %.  The algorithms of a reference
+run, which were compared with each other before, are another family.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from bench.reporting import pairs as pairing
 from bench.reporting.captions import caveats
 from bench.reporting.pairs import Pairs
 from bench.results import curves
-from bench.results.grid import Place
+from bench.results.grid import Place, of_references
 from bench.statistics import multiple, paired
 from bench.statistics.paired import Difference
 
@@ -41,6 +42,7 @@ class Contrast:
     adjusted_p: float = math.nan  # NaN if it was not tested
     together: Difference | None = None  # the same with the simultaneous interval
     num_tests: int = 0  # of the family
+    num_references: int = 0  # how many of the two are of a reference run, which gets no more seeds
 
     @property
     def significant(self) -> bool:
@@ -84,7 +86,10 @@ def contrasts(results: Results, reference: str = "") -> list[Contrast]:
         if len(newest) > 1:
             obstacles = "; ".join(dict.fromkeys(each.obstacle for each in newest if each.obstacle))
             found.append(_contrast(one, other, None, [pairs for each in newest for pairs in each.pairs], obstacles))
-    return _corrected(found)
+    references = set(trials.loc[of_references(trials), "algorithm"])
+    found = [replace(each, num_references=len({each.one, each.other} & references)) for each in found]
+    families = {kind: iter(_corrected([c for c in found if (c.num_references == 2) == kind])) for kind in (True, False)}
+    return [next(families[each.num_references == 2]) for each in found]
 
 
 def _named_pairs(names: list[str], reference: str) -> Iterator[tuple[str, str]]:

@@ -81,7 +81,7 @@ def table(results: Results, aim: Aim) -> pd.DataFrame:
     """
     rows = []
     for contrast in contrasts(results):
-        if contrast.place is not None:
+        if contrast.place is not None and contrast.num_references < 2:  # a reference gets no more seeds
             level = aim.level / max(1, contrast.num_tests)
             made = None if contrast.obstacle else plan(contrast, aim.difference, level, aim.power)
             rows.append(

@@ -120,6 +120,8 @@ def test_differences_are_by_seed_and_test_point(earlier: Path, compared: Path) -
     assert row["difference"] == pytest.approx(gaps.mean())
     assert np.isfinite(row["low"])
     assert not row["obstacle"]
+    is_own = [("mine" in pair) for pair in rows.index]
+    assert set(rows.loc[is_own, "comparisons"]) == {sum(is_own)}, "those of the reference are another family"
 
 
 def test_seconds_are_left_out_and_figures_say_so(compared: Path) -> None:

@@ -13,6 +13,8 @@ def outlook(contrast: Contrast) -> str:
 
     ``if the difference is as large as it looks, about 4 more seeds would decide it (9 if they spread more)``.
     """
+    if contrast.num_references:
+        return "a reference run has no more seeds that would decide it"
     num_seeds = contrast.gap.num_seeds
     made = plan(contrast, abs(contrast.gap.mean), contrast.level, POWER)
     if made is None:
@@ -37,7 +39,7 @@ def outlooks(found: list[Contrast], leaders: set[tuple[object, str]]) -> list[st
     return [
         f"{_place(each)}: {each.one} and {each.other} differ by {abs(each.gap.mean):.2f} nats; {outlook(each)}."
         for each in found
-        if each.is_open and not {(each.place, each.one), (each.place, each.other)} & leaders
+        if each.is_open and each.num_references < 2 and not {(each.place, each.one), (each.place, each.other)} & leaders
     ]
 
 
