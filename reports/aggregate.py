@@ -84,7 +84,7 @@ def _shown(row: pd.Series) -> dict[str, str]:
         "its 95 % interval": _interval(row, "p_better", ".2f"),
         "mean rank": formatting.number(row["rank"]),
         "rank's 95 % interval": _interval(row, "rank", ".2f"),
-        "seeds": formatting.seeds_in_words(row["seeds"], row["not_done"].split(", ") if row["not_done"] else []),
+        "trials": formatting.seeds_in_words(row["seeds"], row["not_done"].split(", ") if row["not_done"] else []),
         "places": str(row["places"]),
         "intervals over": row["interval_over"],
         "left out": row["left_out"],
