@@ -62,7 +62,7 @@ def test_failed_seeds_count_as_worst_and_are_shown(two_sets: Any, status: str) -
     assert found.loc["good", "p_better"] == pytest.approx(0.75, abs=0.1)
     assert found.loc["good", "not_done"] == f"{status}, {status}"
     shown = Aggregate().display(Aggregate().table(two_sets.results())).set_index("algorithm")
-    assert shown.loc["good", "seeds"] == f"6 of 8 (2 {status})"
+    assert shown.loc["good", "trials"] == f"6 of 8 (2 {status})"
     two_sets.add("good", 4, status=status)
     found = table(two_sets)
     assert found.loc["good", "interquartile_mean"] == -math.inf  # 2 of 5 and 1 of 4: more than a quarter
