@@ -8,7 +8,8 @@ from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.execution.sources import is_edited
+from bench.execution.sources import HARNESS, is_edited
+from bench.store.references import is_reference
 from bench.store.run_folder import StoredTrial
 from bench.studies.spec import Labels
 
@@ -55,6 +56,8 @@ def _ages(trials: Sequence[tuple[Path, StoredTrial]]) -> list[dict[str, Age]]:
     for i, (path, trial) in enumerate(trials):
         labels = trial.labels
         for name, made in _components(trial):
+            if name == HARNESS and is_reference(path):  # it does not count: nearly every edit changes it
+                continue
             group = (
                 labels.dataset if name == DATA else (path, labels.algorithm if name == ALGORITHM else labels.dataset)
             )
