@@ -39,6 +39,7 @@ def option(
     maximum: float | None = None,
     candidates: tuple[float, ...] | Mapping[str, tuple[float, ...]] = (),
     location: bool = False,
+    added_later: bool = False,
 ) -> Any:
     """Declare an option as a dataclass field, with a line of help, a unit and a range.
 
@@ -46,7 +47,8 @@ def option(
     ``minimum`` and ``maximum`` are inclusive bounds, ``above`` is an exclusive lower bound. ``candidates`` are the
     values that ``auto`` chooses from, or a mapping from the name of the optimiser to such values. A ``default`` of
     ``dataclasses.MISSING`` makes the option required. ``location`` marks a path: where it lies and how it is spelt make
-    no difference to what a trial is.
+    no difference to what a trial is. ``added_later`` marks an option whose default is what the plugin did without it: then
+    it is left out of what identifies a trial, so that earlier trials keep their ids and their random numbers.
 
     Example:
         >>> @dataclasses.dataclass(frozen=True)
@@ -67,6 +69,7 @@ def option(
         "maximum": maximum,
         "candidates": candidates,
         "location": location,
+        "added_later": added_later,
     }
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -230,16 +233,34 @@ def as_dict(options: object) -> dict[str, object]:
     return {f.name: getattr(options, f.name) for f in dataclasses.fields(cast(Any, options))}
 
 
+def identifying(options: object) -> dict[str, object]:
+    """Return the values that tell one trial from another: all but those added later that have their defaults.
+
+    Example:
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Shape:
+        ...     width: int = option(5, "units", minimum=1)
+        ...     depth: int = option(1, "layers", minimum=1, added_later=True)
+        >>> identifying(Shape()), identifying(Shape(depth=2))
+        ({'width': 5}, {'width': 5, 'depth': 2})
+    """
+    fields = dataclasses.fields(cast(Any, options))
+    values = as_dict(options)
+    return {f.name: values[f.name] for f in fields if not f.metadata.get("added_later") or values[f.name] != f.default}
+
+
 def names(cls: type[object]) -> list[str]:
     """Return the names of all options, in the order of declaration."""
     return [f.name for f in dataclasses.fields(cast(Any, cls))]
 
 
 def defaults(cls: type[object]) -> dict[str, object]:
-    """Return the default values by name; options that are required or say where something lies are left out."""
+    """Return the default values by name; options that are required, say where something lies or came later are left out."""
     fields = dataclasses.fields(cast(Any, cls))
     return {
-        f.name: f.default for f in fields if f.default is not dataclasses.MISSING and not f.metadata.get("location")
+        f.name: f.default
+        for f in fields
+        if f.default is not dataclasses.MISSING and not f.metadata.get("location") and not f.metadata.get("added_later")
     }
 
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from bench.architecture import Architecture, Shape
 from bench.models.affine import AffineGaussian, AffineLocation
-from bench.models.initialisation import draw_weights
+from bench.models.initialisation import Biases, draw_weights
 from bench.options import option
 
 
@@ -18,6 +18,7 @@ class LinearOptions:
     """Options of the `linear` architecture."""
 
     init_scale: float = option(0.01, "standard deviation of the initial weights and biases", above=0)
+    biases: Biases = option("drawn", "initial biases: drawn as the weights are, or zero", added_later=True)
 
 
 class Linear(Architecture):
@@ -39,9 +40,9 @@ class Linear(Architecture):
             network = AffineGaussian(shape.latent_size, shape.num_pixels, scales=1)
         else:
             network = AffineLocation(shape.latent_size, shape.num_pixels)
-        return draw_weights(network, self.options.init_scale, generator)
+        return draw_weights(network, self.options.init_scale, generator, self.options.biases)
 
     def encoder_network(self, shape: Shape, generator: torch.Generator) -> nn.Module:
         """See `Architecture.encoder_network`."""
         network = AffineGaussian(shape.num_pixels, shape.latent_size, scales=shape.latent_size)
-        return draw_weights(network, self.options.init_scale, generator)
+        return draw_weights(network, self.options.init_scale, generator, self.options.biases)

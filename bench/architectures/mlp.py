@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from bench.architecture import Architecture, Shape
 from bench.models.gaussian import LOG_VARIANCE_LIMIT
-from bench.models.initialisation import draw_weights
+from bench.models.initialisation import Biases, draw_weights
 from bench.options import option
 
 
@@ -19,6 +19,7 @@ class MLPOptions:
 
     hidden: int = option(500, "units in the hidden layer of encoder and decoder", unit="units", minimum=1)
     init_scale: float = option(0.01, "standard deviation of the initial weights and biases", above=0)
+    biases: Biases = option("drawn", "initial biases: drawn as the weights are, or zero", added_later=True)
 
 
 class GaussianNetwork(nn.Module):
@@ -56,7 +57,8 @@ class LocationNetwork(nn.Module):
 class MLP(Architecture):
     """One hidden layer of tanh units in encoder and decoder, as in the paper.
 
-    All parameters start at N(0, 0.01^2).  Source: Kingma & Welling 2014, appendix C.
+    All parameters start at N(0, 0.01^2); the paper's 0.01 could also be a variance (``init_scale=0.1``).
+    Source: Kingma & Welling 2014, appendix C.
 
     >>> MLP(hidden=20).options.init_scale
     0.01
@@ -69,9 +71,9 @@ class MLP(Architecture):
         """See `Architecture.decoder_network`."""
         sizes = (shape.latent_size, self.options.hidden, shape.num_pixels)
         kind = GaussianNetwork if shape.observation_model.has_log_variance else LocationNetwork
-        return draw_weights(kind(*sizes, squash=shape.squash), self.options.init_scale, generator)
+        return draw_weights(kind(*sizes, squash=shape.squash), self.options.init_scale, generator, self.options.biases)
 
     def encoder_network(self, shape: Shape, generator: torch.Generator) -> nn.Module:
         """See `Architecture.encoder_network`."""
         network = GaussianNetwork(shape.num_pixels, self.options.hidden, shape.latent_size)
-        return draw_weights(network, self.options.init_scale, generator)
+        return draw_weights(network, self.options.init_scale, generator, self.options.biases)

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import nn
 
+Biases = Literal["drawn", "zero"]
 
-def draw_weights(network: nn.Module, standard_deviation: float, generator: torch.Generator) -> nn.Module:
-    """All weights and biases from N(0, sd^2), as in the paper; returns the network."""
+
+def draw_weights(
+    network: nn.Module, standard_deviation: float, generator: torch.Generator, biases: Biases = "drawn"
+) -> nn.Module:
+    """All weights from N(0, sd^2), and biases too, as in the paper, or 0; returns the network.
+
+    The weights are the same either way.
+    """
     with torch.no_grad():
-        for parameter in network.parameters():
+        for name, parameter in network.named_parameters():
             parameter.normal_(0.0, standard_deviation, generator=generator)
+            if biases == "zero" and name.rpartition(".")[2] == "bias":
+                parameter.zero_()
     return network
 
 

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Choice:
-    """A plugin with all its options, as plain data that can be sent to a worker.
+    """A plugin with its options, as plain data that can be sent to a worker.
+
+    ``settings`` are those that identify it (see `options.identifying`); the others have their defaults.
 
     ``name`` is the plugin's name with the options that differ from their defaults; of an option that is a path it holds
     the last part only, and so does the identity, by ``located``.
@@ -36,7 +38,7 @@ class Choice:
         built = options.build(plugin.load().Options, {**defaults, **settings}, plugin.name)
         located = options.located(built)
         name = options.call_name(plugin.name, dataclasses.replace(built, **located) if located else built)
-        return cls(plugin, tuple(options.as_dict(built).items()), name, tuple(located.items()))
+        return cls(plugin, tuple(options.identifying(built).items()), name, tuple(located.items()))
 
     @property
     def identity(self) -> dict[str, object]:

@@ -393,3 +393,19 @@ def test_each_algorithm_is_judged_by_what_can_judge_it(bench: Bench, tmp_path: P
     exact = found.loc[("vqvae[num_codes=4]", "importance[num_samples=20]")]
     assert (exact["bias"], exact["log_likelihood_se"]) == ("consistent", 0)
     assert "Nothing to do" in bench("run", *asked).stderr
+
+
+def test_networks_may_begin_with_biases_of_zero(bench: Bench, tmp_path: Path) -> None:
+    """It is an option of the networks, and spelling out the default is the same trial as before."""
+    asked = (*HERE, "--algos", "aevb[learning_rate=0.1]", "--seeds", "1")
+    for name, model in {"zero": "mlp[biases=zero]", "drawn": "mlp", "spelt": "mlp[biases=drawn]"}.items():
+        bench("run", *asked, "--model", model, "--out", name)
+    (zero,), (drawn,), (spelt,) = (
+        library.load(tmp_path / name).trials.itertuples() for name in ("zero", "drawn", "spelt")
+    )
+    assert "biases=zero" in zero.model
+    assert "biases" not in drawn.model
+    assert spelt.trial == drawn.trial
+    assert zero.elbo_test != drawn.elbo_test
+    refused = bench("run", *asked, "--model", "mlp[biases=none]", "--out", "none", code=2)
+    assert "`biases` of mlp must be 'drawn' or 'zero' (got 'none')" in refused.stderr
