@@ -47,8 +47,8 @@ def option(
     ``minimum`` and ``maximum`` are inclusive bounds, ``above`` is an exclusive lower bound. ``candidates`` are the
     values that ``auto`` chooses from, or a mapping from the name of the optimiser to such values. A ``default`` of
     ``dataclasses.MISSING`` makes the option required. ``location`` marks a path: where it lies and how it is spelt make
-    no difference to what a trial is. ``added_later`` marks an option whose default is what the plugin did without it: then
-    it is left out of what identifies a trial, so that earlier trials keep their ids and their random numbers.
+    no difference to what a trial is. ``added_later`` marks an option whose default is what the plugin did
+    before: at its default it does not identify a trial, so that earlier ones keep their ids and random numbers.
 
     Example:
         >>> @dataclasses.dataclass(frozen=True)
@@ -255,7 +255,7 @@ def names(cls: type[object]) -> list[str]:
 
 
 def defaults(cls: type[object]) -> dict[str, object]:
-    """Return the default values by name; options that are required, say where something lies or came later are left out."""
+    """Return the default values by name, without options that are required, say where something lies or came later."""
     fields = dataclasses.fields(cast(Any, cls))
     return {
         f.name: f.default
