@@ -1,16 +1,14 @@
-"""How much the choice of a hyperparameter matters to each algorithm."""
+"""How much the value of a hyperparameter matters to each algorithm."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
-from bench.options import option, parse_call
+from bench.options import option
 from bench.report import Figure
-from bench.results.grid import Cell, cells
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
@@ -22,57 +20,49 @@ if TYPE_CHECKING:
 class SensitivityOptions:
     """Options of `sensitivity`."""
 
-    hyperparameter: str = option("learning_rate", "the hyperparameter on the horizontal axis")
+    hyperparameter: str = option("", "the one to show  [default: all that were tuned or have several values]")
 
 
 class Sensitivity(Figure):
-    """The score by which each algorithm was tuned, against a hyperparameter; the chosen value is marked."""
+    """The final log-likelihood of each algorithm against its hyperparameters, and the scores by which they were tuned.
+
+    A value has a final log-likelihood if trials were trained with it to the end, because it was chosen or given; give
+    several to see them all: ``--algos 'aevb[learning_rate=0.02],aevb[learning_rate=0.1]'``.  Candidates that were not
+    chosen have the scores of the choice, joined by lines if they are after equally many training samples.
+    """
 
     Options = SensitivityOptions
     options: SensitivityOptions
 
     def figure(self, results: Results) -> MatplotlibFigure | None:
-        """See `Figure.figure`: of several candidates with the same value, the best counts."""
-        rows = results.tuning
-        rows = rows.assign(value=pd.to_numeric([self._value(each) for each in rows["candidate"]], errors="coerce"))
-        rows = rows[rows["value"].notna() & np.isfinite(rows["score"])]
+        """See `Figure.figure`.  Raises UsageError for a hyperparameter of which there is nothing to show."""
+        from bench.reporting.sensitivity.points import points, selected
+
+        rows = selected(points(results), self.options.hyperparameter)
         if rows.empty:
             return None
-        from bench.reporting.figures.legends import add_legends_and_caption
-        from bench.reporting.figures.log_axis import set_logarithmic
-        from bench.reporting.figures.looks import legend_entries, looks, style
-        from bench.reporting.figures.place_panels import place_panels
+        from bench.reporting.sensitivity.panels import draw
 
-        by_cell: dict[Cell, pd.DataFrame] = dict(cells(rows))
-        with style():
-            shown = {cell.algorithm for cell in by_cell}
-            every = looks(dict.fromkeys(results.trials["algorithm"]))
-            looks_shown = {name: look for name, look in every.items() if name in shown}
-            label = self.options.hyperparameter.replace("_", " ")
-            places = dict.fromkeys(cell.place for cell in by_cell)
-            figure, axes = place_panels(places, label, "score\n(nats per datapoint)")
-            for cell, candidates in by_cell.items():
-                best = candidates.sort_values("score").drop_duplicates("value", keep="last").sort_values("value")
-                look = looks_shown[cell.algorithm]
-                ax = axes[cell.place]
-                ax.plot(best["value"], best["score"], color=look.colour, marker=look.marker, markersize=4, linewidth=1)
-                chosen = best[best["chosen"]]
-                ax.scatter(chosen["value"], chosen["score"], s=60, facecolors="none", edgecolors=look.colour, zorder=3)
-            for row, of_row in rows.groupby(["dataset", "n_train"], sort=False):  # whose axes are shared
-                set_logarithmic(next(ax for place, ax in axes.items() if place[:2] == row), of_row["value"])
-            caption = [_caption(rows)]
-            add_legends_and_caption(figure, [legend_entries(looks_shown)], caption)
-        return figure
-
-    def _value(self, candidate: str) -> str | None:
-        return parse_call(f"candidate[{candidate}]")[1].get(self.options.hyperparameter)
+        return draw(rows, list(results.trials["algorithm"]), _caption(rows, results))
 
 
-def _caption(rows: pd.DataFrame) -> str:
-    """What the scores are: they are not comparable between protocols."""
+def _caption(rows: pd.DataFrame, results: Results) -> list[str]:
+    """What the scores are: they are not comparable between protocols, nor with the final log-likelihood."""
+    from bench.reporting.captions.caveats import not_comparable, with_values
+    from bench.reporting.sensitivity.points import FINAL
+
     words = {
-        "paper": "the objective on the first training samples, averaged over seeds",
-        "halving": "log p(x) of held-out training points, after as many samples as the candidate was given",
+        FINAL: "End of training: means over seeds; bars: lowest to highest seed. Only values that were chosen or given "
+        "were trained so long.",
+        "halving": "Validation score (halving): log p(x) of held-out training points, mean over the tuning seeds. Only "
+        "values on one line have been trained equally long.",
+        "paper": "First objective (paper): on the first training samples, a mean over seeds; it is no log-likelihood.",
     }
-    kinds = dict.fromkeys(str(tune).partition("[")[0] for tune in rows["tune"])
-    return f"Circled: the chosen value. Score: {'; '.join(f'{words.get(kind, kind)} ({kind})' for kind in kinds)}."
+    circled = ["Circled: the values that were chosen; of several candidates with one value, the best counts."]
+    uncomparable = [
+        f"z = {z}: {reason}."
+        for (_, _, z), trials in with_values(results).groupby(["dataset", "n_train", "z"], sort=False)
+        if (reason := not_comparable(trials))
+    ]
+    known = [words[quantity] for quantity in words if (rows["quantity"] == quantity).any()]
+    return [*known, *(circled if rows["chosen"].any() else []), *uncomparable]

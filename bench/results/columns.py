@@ -63,12 +63,14 @@ LIKELIHOOD_TRACE_COLUMNS = (
 )
 DIAGNOSIS_COLUMNS = columns(Labels, DiagnosisRecord)
 TUNING_COLUMNS = (
-    *(*LABELS, "tune", "candidate", "score", "score_samples", "chosen"),
+    *(*LABELS, "tune", "candidate", "score", "score_samples", "last_round", "chosen"),
     *("tuning_samples", "tuning_model_evaluations", "tuning_seconds"),
 )
+HYPERPARAMETER_COLUMNS = (*LABELS, "hyperparameter", "setting", "family", "chosen")
 RATE_COLUMNS = (*LABELS, "estimator", "split", *columns(RateRecord))
 LATENT_COLUMNS = (*LABELS, "dimension", *columns(LatentRecord))
 
 TEXTS = texts(Labels, TrialRecord, Provenance, EstimateRecord, DiagnosisRecord) | {
-    *("status", "model", "decoder", "name", "stale", "tune", "chosen", "candidate", "reference")
+    *("status", "model", "decoder", "name", "stale", "tune", "chosen", "candidate", "reference"),
+    *("hyperparameter", "setting", "family"),
 }

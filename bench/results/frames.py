@@ -18,6 +18,7 @@ from bench.execution.sources import HARNESS, code_changes
 from bench.results.columns import (
     DIAGNOSIS_COLUMNS,
     DIAGNOSTIC_COLUMNS,
+    HYPERPARAMETER_COLUMNS,
     LATENT_COLUMNS,
     LIKELIHOOD_COLUMNS,
     LIKELIHOOD_TRACE_COLUMNS,
@@ -30,7 +31,7 @@ from bench.results.columns import (
 )
 from bench.results.grid import Cell
 from bench.results.references import Compared, Source, sources
-from bench.results.rows import labels_of, likelihood_trace_row, trial_row, tuning_rows
+from bench.results.rows import hyperparameter_rows, labels_of, likelihood_trace_row, trial_row, tuning_rows
 from bench.results.versions import DATA, Version, versions
 from bench.store.contents import Contents
 from bench.store.records import DiagnosisRecord, TraceRow
@@ -65,10 +66,11 @@ class Results:
     ``trials`` has one row per trial, ``trace`` one per evaluation, ``diagnostics`` one per quantity that an algorithm
     reports at an evaluation, ``likelihoods`` one per estimate of log p(x), ``likelihood_trace`` one per estimate made
     during training, ``diagnosis`` one per diagnosed model, ``latents`` one per latent dimension of those, ``tuning``
-    one per trial and candidate for its hyperparameters, ``rate_distortion`` one per point of a rate-distortion curve.
-    All log-quantities are in nats per datapoint.  If two runs
-    hold the same cell, the run's name follows that algorithm's everywhere.  Trials that older data or code have made
-    than others of their cell are set apart by the name of their data set or algorithm, unless ``mix_stale``.
+    one per trial, candidate for its hyperparameters and round of the choice, ``rate_distortion`` one per point of a
+    rate-distortion curve.  All log-quantities are in nats per datapoint.
+
+    If two runs hold the same cell, the run's name follows that algorithm's everywhere.  Trials that older data or code
+    have made than others of their cell are set apart by the name of their data set or algorithm, unless ``mix_stale``.
 
     Trials of reference runs that the folders are compared with follow: the reference's name is in the column
     ``reference`` and follows their algorithms' names, their seconds are NaN, and if budgets differ all numbers of the
@@ -164,9 +166,21 @@ class Results:
 
     @cached_property
     def tuning(self) -> pd.DataFrame:
-        """One row per trial and candidate for its open hyperparameters; the same for all seeds of a cell."""
+        """One row per trial, candidate for its open hyperparameters and round; the same for all seeds of a cell.
+
+        ``last_round`` says whether it is the candidate's last one.
+        """
         rows = (row for entry in self._entries for row in tuning_rows(entry.labels, entry.contents))
         return frame_of(rows, TUNING_COLUMNS)
+
+    @cached_property
+    def hyperparameters(self) -> pd.DataFrame:
+        """One row per trial and hyperparameter: its ``setting``, as written on the command line.
+
+        ``family`` is the algorithm's name without this hyperparameter; ``chosen`` says whether tuning has set it.
+        """
+        rows = (row for entry in self._entries for row in hyperparameter_rows(entry.labels, entry.contents))
+        return frame_of(rows, HYPERPARAMETER_COLUMNS)
 
     @cached_property
     def trace(self) -> pd.DataFrame:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 
+from bench import options
 from bench.results.columns import LIKELIHOOD_TRACE_COLUMNS, TRIAL_COLUMNS, values
 from bench.store.contents import Contents
 from bench.store.records import EstimateRecord, TraceRow
 from bench.studies.spec import Labels
 from bench.training.candidates import name
+from bench.training.clocks import Tuning
 
 
 def labels_of(labels: Labels, run: str) -> Labels:
@@ -27,23 +29,54 @@ def likelihood_trace_row(labels: Labels, row: TraceRow, estimate: EstimateRecord
 
 
 def tuning_rows(labels: Labels, contents: Contents) -> Iterator[dict[str, object]]:
-    """The candidates for the open hyperparameters of a trial, with their scores; none if all were given."""
+    """The candidates for the open hyperparameters of a trial, scored after each round; none if all were given."""
     spec, tuning = contents.spec, contents.record.tuning
     if spec is None or spec.search is None or tuning is None:
         return
     best = name(tuning.chosen)
-    for candidate, score in tuning.objectives.items():
+    for candidate, samples, score in _scores(tuning):
         yield {
             **vars(labels),
             "tune": spec.search.protocol,
             "candidate": candidate,
             "score": score,
-            "score_samples": tuning.seen.get(candidate),
+            "score_samples": samples,
+            "last_round": samples == tuning.seen.get(candidate),
             "chosen": candidate == best,
             "tuning_samples": tuning.samples,
             "tuning_model_evaluations": tuning.model_evaluations,
             "tuning_seconds": tuning.seconds,
         }
+
+
+def hyperparameter_rows(labels: Labels, contents: Contents) -> Iterator[dict[str, object]]:
+    """The hyperparameters that a trial was trained with, and what its algorithm is called without each of them."""
+    spec, tuning = contents.spec, contents.record.tuning
+    if spec is None:
+        return
+    keyword, named = options.parse_call(spec.algorithm.name)
+    rest = labels.algorithm.removeprefix(spec.algorithm.name)  # such as the name of a reference run
+    chosen = tuning.chosen if tuning else {}
+    for hyperparameter, value in spec.algorithm.settings:
+        others = {key: text for key, text in named.items() if key != hyperparameter}
+        yield {
+            **vars(labels),
+            "hyperparameter": hyperparameter,
+            "setting": chosen.get(hyperparameter, options.text(value)),
+            "family": options.call(keyword, others) + rest,
+            "chosen": hyperparameter in chosen,
+        }
+
+
+def _scores(tuning: Tuning) -> Iterator[tuple[str, int | None, float]]:
+    """Each candidate with the samples and the score of each of its rounds; of its last one if others are not known."""
+    for candidate, score in tuning.objectives.items():
+        seen = tuning.seen.get(candidate)
+        rounds = {int(at): scores[candidate] for at, scores in tuning.rounds.items() if candidate in scores}
+        if not rounds:
+            yield candidate, seen, score
+        for samples in sorted(rounds):
+            yield candidate, samples, rounds[samples]
 
 
 def trial_row(labels: Labels, contents: Contents) -> dict[str, object]:

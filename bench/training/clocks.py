@@ -38,6 +38,7 @@ class Tuning:
     chosen: Mapping[str, str]  # by name, as written on the command line
     objectives: Mapping[str, float] = field(default_factory=dict)  # nats per datapoint, by candidate; -inf if it failed
     seen: Mapping[str, int] = field(default_factory=dict)  # training samples after which that was, by candidate
+    rounds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # all scores by samples, then by candidate
     samples: int = 0  # of all candidates together
     model_evaluations: int = 0
     seconds: float = 0.0

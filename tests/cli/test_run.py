@@ -400,9 +400,7 @@ def test_networks_may_begin_with_biases_of_zero(bench: Bench, tmp_path: Path) ->
     asked = (*HERE, "--algos", "aevb[learning_rate=0.1]", "--seeds", "1")
     for name, model in {"zero": "mlp[biases=zero]", "drawn": "mlp", "spelt": "mlp[biases=drawn]"}.items():
         bench("run", *asked, "--model", model, "--out", name)
-    (zero,), (drawn,), (spelt,) = (
-        library.load(tmp_path / name).trials.itertuples() for name in ("zero", "drawn", "spelt")
-    )
+    zero, drawn, spelt = (library.load(tmp_path / name).trials.iloc[0] for name in ("zero", "drawn", "spelt"))
     assert "biases=zero" in zero.model
     assert "biases" not in drawn.model
     assert spelt.trial == drawn.trial

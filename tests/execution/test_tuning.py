@@ -308,4 +308,20 @@ def test_fixed_chooses_nothing(tmp_path: Path) -> None:
 
 def test_what_is_kept_of_a_choice_can_be_read_as_json(halved: Results) -> None:
     status = json.loads((halved.path / "trials" / halved.trials["trial"].iloc[0] / "status.json").read_text())
-    assert set(status["tuning"]) == {"chosen", "objectives", "seen", "samples", "model_evaluations", "seconds"}
+    tuning = status["tuning"]
+    assert set(tuning) == {"chosen", "objectives", "seen", "rounds", "samples", "model_evaluations", "seconds"}
+
+
+def test_the_scores_of_all_rounds_are_kept(halved: Results) -> None:
+    """So that all candidates can be compared after equally many samples; the last score is the one of before."""
+    rows = halved.tuning.drop_duplicates(["algorithm", "z", "candidate", "score_samples"])
+    for _, cell in rows.groupby(["algorithm", "z"]):
+        assert sorted(cell["score_samples"]) == [1200, 1200, 1200, 2400, 2400]
+        first = cell[cell["score_samples"] == 1200].sort_values("score")
+        assert first["last_round"].tolist() == [True, False, False]
+        assert cell.loc[cell["score_samples"] == 2400, "last_round"].all()
+    trial = halved.trials["trial"].iloc[0]
+    tuning = Store(halved.path).trial(trial).read_status().tuning
+    assert tuning is not None
+    last = halved.tuning[(halved.tuning["trial"] == trial) & halved.tuning["last_round"].astype(bool)]
+    assert dict(zip(last["candidate"], last["score"], strict=True)) == tuning.objectives

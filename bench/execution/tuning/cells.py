@@ -47,13 +47,24 @@ class Cell:
         spec = self.trials[0]
         return f"{spec.algorithm.name} z={spec.z} n={spec.n_train}"
 
-    def choice(self, best: int, scores: Sequence[float], seen: Sequence[int], spent: Sequence[Spent]) -> Tuning:
-        """The choice of a candidate, with the score of each after the training samples that it has ``seen``."""
+    def choice(
+        self,
+        best: int,
+        scores: Sequence[float],
+        seen: Sequence[int],
+        spent: Sequence[Spent],
+        rounds: Mapping[int, Mapping[int, float]] | None = None,
+    ) -> Tuning:
+        """The choice of a candidate, with the score of each after the training samples that it has ``seen``.
+
+        ``rounds`` are the scores of the candidates that took part in each round, by its samples; none if there is one.
+        """
         names = [candidates.name(candidate) for candidate in self.candidates]
         return Tuning(
             chosen=candidates.as_text(self.candidates[best]),
             objectives=dict(zip(names, scores, strict=True)),
             seen=dict(zip(names, seen, strict=True)),
+            rounds={str(at): {names[i]: score for i, score in each.items()} for at, each in (rounds or {}).items()},
             samples=sum(each.samples for each in spent),
             model_evaluations=sum(each.model_evaluations for each in spent),
             seconds=sum(each.seconds for each in spent),

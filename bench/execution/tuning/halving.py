@@ -30,6 +30,7 @@ class Race:
         self.left = list(range(len(cell.candidates)))
         self.scores = [-math.inf] * len(cell.candidates)
         self.seen = [0] * len(cell.candidates)
+        self.earlier: dict[int, dict[int, float]] = {}  # the score of each candidate by the budget of the round
         self.spent: dict[TrialSpec, Spent] = {}
         self.round = 0
         self.obstacle: Unchosen | None = None
@@ -62,6 +63,7 @@ class Race:
             self.scores[candidate] = mean_score([score(each, self.budget) for each in ended.values()])
             self.seen[candidate] = self.budget
             self.spent |= {spec: _spent(each) for spec, each in ended.items()}
+        self.earlier[self.budget] = {candidate: self.scores[candidate] for candidate in self.left}
         self.round += 1
         if self.round < len(self.rounds):
             best = sorted(self.left, key=lambda candidate: -self.scores[candidate])
@@ -70,7 +72,7 @@ class Race:
     def choice(self) -> Tuning:
         """The best of the last round."""
         best = max(self.left, key=lambda candidate: self.scores[candidate])
-        return self.cell.choice(best, self.scores, self.seen, list(self.spent.values()))
+        return self.cell.choice(best, self.scores, self.seen, list(self.spent.values()), self.earlier)
 
 
 def is_scored(record: TrialRecord, budget: int) -> bool:
