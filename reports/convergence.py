@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from bench.results.frames import Results
 
+BOUND_INTERVAL = "its 95 % interval (nats)"
 HEADINGS = {"samples": "samples", "model_evaluations": "model evaluations", "train_seconds": "seconds"}
 
 
@@ -44,8 +45,8 @@ class Convergence(Table):
 
     Times are medians over all seeds: one that never reaches the target, or did not end well, counts as infinite.  A
     speed-up is the reference's median time divided by the algorithm's on one of the three clocks, with a 95 % bootstrap
-    interval over seeds, from 5 on.  The mean bound is the area under the curve over the last two decades of samples.
-    Algorithms without an encoder have no bound, and are left out.
+    interval over seeds, from 5 on.  The mean bound is the area under the curve over the last two decades of samples, with
+    Student's t interval.  Algorithms without an encoder have no bound, and are left out.
     """
 
     Options = ConvergenceOptions
@@ -70,7 +71,9 @@ class Convergence(Table):
 
     def display(self, table: pd.DataFrame) -> pd.DataFrame:
         """Rounded, with the range of the seeds."""
-        return pd.DataFrame([_shown(row) for _, row in table.iterrows()])
+        shown = pd.DataFrame([_shown(row) for _, row in table.iterrows()])
+        unknown = [name for name in (BOUND_INTERVAL, "intervals over") if (shown[name] == formatting.MISSING).all()]
+        return shown.drop(columns=unknown)
 
 
 def _row(target: float, times: dict[str, NDArray[np.float64]], heights: pd.Series) -> dict[str, object]:
@@ -145,9 +148,10 @@ def _shown(row: pd.Series) -> dict[str, str]:
         shown[f"{heading} to target"] = formatting.with_range(row[clock], row[f"{clock}_low"], row[f"{clock}_high"])
     for clock, heading in HEADINGS.items():
         shown[f"speed-up in {heading}"] = _speed_up(row, f"speed_up_{clock}")
-    known = [row[f"speed_up_{clock}_low"] for clock in HEADINGS]
-    shown["intervals over"] = row["interval_over"] if np.isfinite(known).any() else formatting.MISSING
     shown["mean bound (nats)"] = formatting.number(row["mean_bound"])
+    shown[BOUND_INTERVAL] = formatting.interval(row["mean_bound_low"], row["mean_bound_high"])
+    known = [row["mean_bound_low"], *(row[f"speed_up_{clock}_low"] for clock in HEADINGS)]
+    shown["intervals over"] = row["interval_over"] if np.isfinite(known).any() else formatting.MISSING
     fates = f" ({row['never']} never)" if row["never"] else ""
     return {**shown, "seeds": f"{row['seeds']}{fates}"}
 

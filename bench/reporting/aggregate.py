@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.reporting.captions import caveats
+from bench.reporting.captions.scope import interval_scope
 from bench.results import curves
 from bench.results.grid import Place, cells
 from bench.statistics.aggregate import Aggregate, Block, aggregate
@@ -64,8 +65,8 @@ def overall(results: Results, reference: str = "") -> Overall | None:
     datasets = dict.fromkeys(place.dataset for place in scored)
     blocks = [_block(results, kept, [each for each in scored if each.dataset == name], names) for name in datasets]
     statistics = aggregate(blocks, names.index(reference) if reference else None)
-    scopes = [_scope(block, kept[kept["dataset"] == name]) for name, block in zip(datasets, blocks, strict=True)]
-    return Overall(names, [*scored], statistics, kept, "; or ".join(dict.fromkeys(scopes)), left_out)
+    scopes = {name: _scope(block, kept[kept["dataset"] == name]) for name, block in zip(datasets, blocks, strict=True)}
+    return Overall(names, [*scored], statistics, kept, _listed(scopes), left_out)
 
 
 def _score(trial: pd.Series) -> float:
@@ -120,9 +121,16 @@ def _block(results: Results, trials: pd.DataFrame, places: Sequence[Place], name
 
 
 def _scope(block: Block, trials: pd.DataFrame) -> str:
-    if block.by_point is not None:
-        return f"seeds and {block.by_point.shape[-1]} test points"
-    return "seeds with test points of their own" if trials["fingerprint"].nunique() > 1 else "seeds"
+    num_points = 0 if block.by_point is None else block.by_point.shape[-1]
+    data = trials.drop_duplicates("seed")["data"]  # those of a seed are the same for all algorithms and places
+    return interval_scope(data, num_points, own_points=trials["fingerprint"].nunique() > 1)
+
+
+def _listed(scopes: Mapping[str, str]) -> str:
+    """The scope of all data sets, or that of each if they differ."""
+    if len(set(scopes.values())) == 1:
+        return next(iter(scopes.values()))
+    return "; ".join(f"{scope} ({name})" for name, scope in scopes.items())
 
 
 def _values_by_point(results: Results, trials: pd.DataFrame) -> Array | None:

@@ -80,6 +80,8 @@ def test_tables_say_that_intervals_are_over_training_data(
     library.run(dataset="./numbered.py", out="same", **asked)
     words = {name: said(folder, name) for name in ("own", "same")}
     assert words["own"] == "seeds and 20 test points; training data drawn by seed"
+    shown = " ".join(bench("report", "own", "--only", "convergence").stdout.split())
+    assert "intervals over: seeds; training data drawn by seed" in shown
     assert words["same"] == "seeds and 20 test points; same training data"
     trials = library.load(folder / "own").trials
     assert trials["data"].nunique() == 2

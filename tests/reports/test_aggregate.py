@@ -132,6 +132,23 @@ def test_values_by_point_are_used_if_seeds_share_them(rows: Any, points: list[st
             rows.likelihoods[-1]["points"] = checksum
             rows.by_point[rows.trials[-1]["trial"], "importance"] = values
     assert table(rows)["interval_over"].unique() == [words]
+    results = rows.results()
+    results.trials["data"] = results.trials["seed"].map("data {}".format)
+    (drawn,) = Aggregate().table(results)["interval_over"].unique()
+    assert drawn == f"{words}; training data drawn by seed"
+    results.trials["data"] = "data"
+    (same,) = Aggregate().table(results)["interval_over"].unique()
+    assert same == f"{words}; same training data"
+    figure = AggregateScores().figure(results)
+    assert f"intervals over {same}" in " ".join(text.get_text() for text in figure.texts)
+
+
+def test_data_sets_whose_intervals_are_over_other_things_are_named(two_sets: Any) -> None:
+    results = two_sets.results()
+    trials = results.trials
+    trials["data"] = trials["dataset"].where(trials["dataset"] == "mnist", trials["seed"].map("split {}".format))
+    (words,) = Aggregate().table(results)["interval_over"].unique()
+    assert words == "seeds; training data drawn by seed (digits); seeds; same training data (mnist)"
 
 
 def test_the_figure_has_a_bar_for_each_statistic_and_algorithm(two_sets: Any) -> None:

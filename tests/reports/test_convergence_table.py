@@ -54,7 +54,7 @@ def test_a_clock_of_its_own_has_a_speed_up_of_its_own(rows: Any) -> None:
     assert quick["speed_up_samples"] == pytest.approx(1)
     assert quick["speed_up_train_seconds"] == pytest.approx(2)
     assert Convergence().display(table)["speed-up in seconds"].tolist() == ["reference", "x 2 (2 to 2)"]
-    assert Convergence().display(table)["intervals over"].tolist() == ["–", "seeds"]  # these rows name no data
+    assert Convergence().display(table)["intervals over"].tolist() == ["seeds", "seeds"]  # these rows name no data
 
 
 def test_it_says_what_intervals_are_over(rows: Any) -> None:
@@ -64,7 +64,21 @@ def test_it_says_what_intervals_are_over(rows: Any) -> None:
     results = rows.results()
     results.trials["data"] = results.trials["seed"].map("{} data".format)
     table = Convergence().table(results)
-    assert Convergence().display(table)["intervals over"].tolist()[1] == "seeds; training data drawn by seed"
+    assert Convergence().display(table)["intervals over"].tolist() == ["seeds; training data drawn by seed"] * 2
+
+
+def test_it_says_so_of_few_seeds_too_and_has_no_such_column_for_one(rows: Any) -> None:
+    for seed in range(2):
+        rows.add("slow", seed, bound=line(4 + seed))
+    table = Convergence().table(rows.results())
+    shown = Convergence().display(table)
+    assert shown["intervals over"].tolist() == ["seeds"]
+    low, high = (table[f"mean_bound_{end}"].item() for end in ("low", "high"))
+    assert shown["its 95 % interval (nats)"].tolist() == [f"{low:.2f} to {high:.2f}"]
+    alone = rows.results()
+    alone.trials, alone.trace = (each[each["seed"] == 0] for each in (alone.trials, alone.trace))
+    shown = Convergence().display(Convergence().table(alone))
+    assert {"intervals over", "its 95 % interval (nats)"}.isdisjoint(shown.columns)
 
 
 def test_an_unknown_reference_is_refused(rows: Any) -> None:

@@ -67,6 +67,11 @@ def with_range(value: float, low: float, high: float) -> str:
     return time(value) if low == high or math.isnan(value) else f"{time(value)} ({time(low)} to {time(high)})"
 
 
+def interval(low: float, high: float) -> str:
+    """``-20.13 to -19.87``; a dash if it is not known."""
+    return f"{number(low)} to {number(high)}" if math.isfinite(low) and math.isfinite(high) else MISSING
+
+
 def factor(value: float, sign: str = "x ") -> str:
     """``x 2.50``; ``x inf`` and ``x 0`` if one side never gets there."""
     return MISSING if math.isnan(value) else f"{sign}{value:.3g}"
