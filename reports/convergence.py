@@ -45,8 +45,8 @@ class Convergence(Table):
 
     Times are medians over all seeds: one that never reaches the target, or did not end well, counts as infinite.  A
     speed-up is the reference's median time divided by the algorithm's on one of the three clocks, with a 95 % bootstrap
-    interval over seeds, from 5 on.  The mean bound is the area under the curve over the last two decades of samples, with
-    Student's t interval.  Algorithms without an encoder have no bound, and are left out.
+    interval over seeds, from 5 on.  The mean bound is the area under the curve over the last two decades of samples,
+    with Student's t interval.  Algorithms without an encoder have no bound, and are left out.
     """
 
     Options = ConvergenceOptions
