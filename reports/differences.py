@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bench.results.frames import Results
 
 ALL = "all"
+INTERVALS = ("simultaneous 95 % interval", "its 95 % interval", "interval over")  # left out if no row has one
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,11 @@ class Differences(Table):
     If all values per test point are there, the differences are taken by seed and by point, and the interval is over
     both; else it is over seeds alone (Student's t; docs/statistics.md says how often each covers).  All rows are one
     family of tests: the probability of any false verdict among them is at most 5 % (Holm's adjusted p), and the
-    simultaneous intervals hold all true differences together with 95 % (Bonferroni).  The other interval is that of a
-    row by itself.  P(better) is the probability that a seed of the one ends above a seed of the other.  The rows for
-    all places are means over them, without those of older data or code.  Seeds that did not end well are counted, but
-    excluded from the pairs.
+    simultaneous intervals hold all true differences together with 95 % (Bonferroni).  Holm's test finds more than
+    these intervals do: once a comparison is decided, the next has fewer beside it.  So an algorithm can be better
+    although its simultaneous interval contains 0.  The other interval is that of a row by itself.  P(better) is the
+    probability that a seed of the one ends above a seed of the other.  The rows for all places are means over them,
+    without those of older data or code.  Seeds that did not end well are counted, but excluded from the pairs.
     """
 
     Options = DifferencesOptions
@@ -51,7 +53,9 @@ class Differences(Table):
 
     def display(self, table: pd.DataFrame) -> pd.DataFrame:
         """Rounded, with a verdict in words."""
-        return pd.DataFrame([_shown(row) for _, row in table.iterrows()])
+        shown = pd.DataFrame([_shown(row) for _, row in table.iterrows()])
+        unknown = [name for name in INTERVALS if (shown[name] == formatting.MISSING).all()]
+        return shown.drop(columns=unknown)
 
 
 def verdict(row: pd.Series) -> str:
@@ -63,7 +67,9 @@ def verdict(row: pd.Series) -> str:
     if math.isnan(row["p_adjusted"]):
         return "too few seeds to say"
     if row["significant"]:
-        return f"{row['algorithm' if row['difference'] > 0 else 'other']} is better"
+        better = f"{row['algorithm' if row['difference'] > 0 else 'other']} is better"
+        contains_0 = row["simultaneous_low"] <= 0 <= row["simultaneous_high"]
+        return f"{better} (by Holm's test, which finds more than the simultaneous interval)" if contains_0 else better
     alone = f", though it has p = {formatting.p_value(row['p'])} by itself" if row["p"] <= RATE else ""
     return f"no evidence of a difference{alone}"
 

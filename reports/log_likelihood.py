@@ -44,7 +44,7 @@ class LogLikelihood(Table):
         )
 
     def display(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Rounded; each error in a column that says which it is."""
+        """Rounded; each error in a column that says which it is, what matters most first, for narrow terminals."""
         shown = pd.DataFrame([_shown(row) for _, row in table.iterrows()])
         return shown if shown["warnings"].any() else shown.drop(columns="warnings")
 
@@ -115,19 +115,19 @@ def _shown(row: pd.Series) -> dict[str, str]:
         "z": str(row["z"]),
         "algorithm": row["algorithm"],
         "estimator": row["estimator"] or formatting.MISSING,
-        "test points": formatting.count(row["num_points"]),
-        "bias": row["bias"] or formatting.MISSING,
         "log-likelihood ± sd over seeds (nats)": formatting.with_spread(
             row["log_likelihood"], row["log_likelihood_sd"]
         ),
+        "95 % interval of the mean": interval if row["seeds"] > 1 else "needs 2 seeds",
+        "seeds": formatting.seeds_in_words(row["seeds"], row["not_counted"].split(", ") if row["not_counted"] else []),
         "test-point error (nats)": formatting.error(row["log_likelihood_points_se"]),
         "MC error (nats)": formatting.error(row["log_likelihood_se"]),
-        "seeds": formatting.seeds_in_words(row["seeds"], row["not_counted"].split(", ") if row["not_counted"] else []),
-        "95 % interval of the mean": interval if row["seeds"] > 1 else "needs 2 seeds",
-        "interval over": row["interval_over"] or formatting.MISSING,
+        "bias": row["bias"] or formatting.MISSING,
         "test bound (nats)": formatting.number(row["elbo_test"]),
         "train bound (nats)": formatting.number(row["elbo_train"]),
         "samples": samples[0] if samples[0] == samples[1] else " to ".join(samples),
+        "test points": formatting.count(row["num_points"]),
+        "interval over": row["interval_over"] or formatting.MISSING,
         "pixels": row["pixels"] or formatting.MISSING,
         "tuned by": row["tune"] or formatting.MISSING,
         "warnings": row["warnings"],

@@ -52,7 +52,7 @@ def _shown(row: pd.Series) -> dict[str, str]:
         "z": str(row["z"]),
         "algorithm": row["algorithm"],
         "estimator": row["estimator"],
-        "beta": formatting.number(row["beta"], 2),
+        "beta": f"{row['beta']:.3g}",
         "rate ± MC error (nats)": f"{formatting.number(row['rate'], 3)} ± {formatting.error(row['rate_se'])}",
         "distortion ± MC error (nats)": (
             f"{formatting.number(row['distortion'], 3)} ± {formatting.error(row['distortion_se'])}"

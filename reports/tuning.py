@@ -18,14 +18,15 @@ CELL = ["dataset", "n_train", "z", "algorithm"]
 class Tuning(Table):
     """The candidates for each algorithm's open hyperparameters, with the score by which one was chosen.
 
-    One row per algorithm, latent size and candidate.  A score is after ``score_samples`` training samples.
+    One row per algorithm, latent size, candidate and round of the choice.  A score is after ``score_samples`` training
+    samples: only those after equally many can be compared.
     """
 
     printed = False
 
     def table(self, results: Results) -> pd.DataFrame:
         """Scores are in nats per datapoint, -inf for one that failed; costs are those of all together."""
-        rows = results.tuning.drop_duplicates([*CELL, "candidate"])
+        rows = results.tuning.drop_duplicates([*CELL, "candidate", "score_samples"])
         return rows.drop(columns=["trial", "seed"]).reset_index(drop=True)
 
     def display(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -40,10 +41,10 @@ class Tuning(Table):
                     "tuned by": row["tune"],
                     "candidate": row["candidate"],
                     "score (nats)": formatting.number(row["score"]),
-                    "after samples": formatting.count(row["score_samples"]),
-                    "chosen": "yes" if row["chosen"] else "",
-                    "samples of all": formatting.count(row["tuning_samples"]),
-                    "model evaluations of all": formatting.count(row["tuning_model_evaluations"]),
+                    "after samples": formatting.whole(row["score_samples"]),
+                    "chosen": "yes" if row["chosen"] else "no",
+                    "samples of all": formatting.whole(row["tuning_samples"]),
+                    "model evaluations of all": formatting.whole(row["tuning_model_evaluations"]),
                     "seconds of all": formatting.number(row["tuning_seconds"]),
                 }
                 for _, row in table.iterrows()

@@ -38,6 +38,7 @@ def command(run: tuple[Path, ...], difference: float, level: float, power: float
     from bench.api.planning import power as plan
     from bench.cli.console import Output
     from bench.reporting import power as planning
+    from bench.reporting.tables import formatting
     from bench.reporting.tables.terminal import render_table
     from bench.reporting.writers.texts import markdown_table
 
@@ -54,6 +55,6 @@ def command(run: tuple[Path, ...], difference: float, level: float, power: float
         click.echo("\n\n".join([markdown_table(planning.shown(table)), *notes]))
         return
     console = Output()
-    console.print(render_table(planning.shown(table), f"Seeds that find {difference:g} nats"))
+    console.print(render_table(planning.shown(table), f"Seeds that find a difference of {formatting.nats(difference)}"))
     for note in notes:
         console.print(note, markup=False, highlight=False)

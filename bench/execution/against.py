@@ -9,6 +9,7 @@ from bench.errors import DataError, OptionError, StoreError
 from bench.execution.sources import HARNESS, code_changes
 from bench.store.references import Reference
 from bench.store.run_folder import StoredTrial
+from bench.studies import fields
 from bench.studies.spec import TrialSpec
 from bench.studies.study import Study
 from bench.values.texts import quoted
@@ -81,8 +82,8 @@ def _check_evaluation(reference: Reference, study: Study) -> None:
         here, there = getattr(study, name), getattr(reference.study, name)
         if here != there:
             raise OptionError(
-                f"`{name}` must be that of {reference.name}, {_listed(there)}, so that results can be compared "
-                f"(got {_listed(here)}): leave it out."
+                f"`{name}` must be that of {reference.name}, {fields.in_words(name, there)}, so that results can be "
+                f"compared (got {fields.in_words(name, here)}): leave it out."
             )
 
 
@@ -105,7 +106,3 @@ def _mismatch(reference: Reference, spec: TrialSpec, others: Sequence[TrialSpec]
         f"{spec} has other options than the trials of {reference.name}, whose defaults have changed since: run the "
         "reference's study here, and give its folder to --against."
     )
-
-
-def _listed(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)

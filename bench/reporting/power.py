@@ -104,7 +104,7 @@ def table(results: Results, aim: Aim) -> pd.DataFrame:
 
 
 def shown(rows: pd.DataFrame) -> pd.DataFrame:
-    """As people read it."""
+    """As people read it, the answer first: a narrow terminal has room for the first columns only."""
     texts = pd.DataFrame(
         [
             {
@@ -112,14 +112,14 @@ def shown(rows: pd.DataFrame) -> pd.DataFrame:
                 "training points": str(row["n_train"]),
                 "z": str(row["z"]),
                 "difference": f"{row['algorithm']} - {row['other']}",
+                "seeds needed": _needed(row["seeds_needed"], MOST_SEEDS),
+                "cautiously": _needed(row["seeds_needed_cautious"], MOST_SEEDS),
+                "power now": formatting.number(row["power"]),
+                "why": row["why"],
+                "or test points needed": _needed(row["points_needed"], MOST_POINTS),
                 "observed (nats)": f"{row['observed']:+.2f}" if row["seeds"] else formatting.MISSING,
                 "pairs of seeds": str(row["seeds"]),
                 "test points": str(row["num_points"] or formatting.MISSING),
-                "power now": formatting.number(row["power"]),
-                "seeds needed": _needed(row["seeds_needed"], MOST_SEEDS),
-                "cautiously": _needed(row["seeds_needed_cautious"], MOST_SEEDS),
-                "or test points needed": _needed(row["points_needed"], MOST_POINTS),
-                "why": row["why"],
             }
             for _, row in rows.iterrows()
         ]
@@ -141,11 +141,13 @@ def record(rows: pd.DataFrame) -> list[dict[str, object]]:
 def explanation(rows: pd.DataFrame, aim: Aim) -> list[str]:
     """What the numbers mean."""
     level = float(rows["level"].iloc[0])
-    family = formatting.quantity(round(aim.level / level), "comparison")
+    count = round(aim.level / level)
+    among = f"any false verdict among all {count} comparisons" if count > 1 else "a false verdict in the one comparison"
+    each = " each" if count > 1 else ""
     what = (
-        f"To find a difference of {aim.difference:g} nats with a probability of {aim.power:.0%}. It is found if it is "
-        f"significant while the probability of any false verdict among all {family} of `differences` is at most "
-        f"{aim.level:.0%}: at a level of {level:.2g} each."
+        f"To find a difference of {formatting.nats(aim.difference)} with a probability of {aim.power:.0%}. It is found "
+        f"if it is significant while the probability of {among} of `differences` is at most {aim.level:.0%}: at a "
+        f"level of {level:.2g}{each}."
     )
     columns = (
         "Seeds needed: in total, with the test points that there are. Cautiously: if the spread over seeds is at the "
@@ -171,4 +173,4 @@ def _number(made: Plan | None, name: str) -> float:
 
 
 def _needed(count: float, most: int) -> str:
-    return f"more than {most:,}" if math.isinf(count) else formatting.number(count, 0)
+    return f"more than {most:,}" if math.isinf(count) else formatting.whole(count)

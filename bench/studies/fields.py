@@ -118,3 +118,14 @@ def _number(name: str, value: object, least: int, most: int) -> int:
     if number > most:
         raise OptionError(f"`{name}` must be an integer of at most {most:,} (got {quoted(value)}).")
     return number
+
+
+def in_words(name: str, value: object) -> str:
+    """The value of a field as users write it: ``all`` points, not 0 of them.
+
+    >>> in_words("eval_points", 0), in_words("z", (3, 10)), in_words("likelihood_marks", ())
+    ('all', '3,10', 'none')
+    """
+    if name in COUNTS_OF_POINTS and value == 0:
+        return ALL
+    return (",".join(map(str, value)) or "none") if isinstance(value, tuple) else str(value)

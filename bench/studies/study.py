@@ -188,7 +188,8 @@ class Study:
         These three may be extended in the same run folder.
         """
         return [
-            f"{field.name} is {_listed(getattr(other, field.name))} there and {_listed(getattr(self, field.name))} here"
+            f"{field.name} is {fields.in_words(field.name, getattr(other, field.name))} there and "
+            f"{fields.in_words(field.name, getattr(self, field.name))} here"
             for field in dataclasses.fields(self)
             if field.name not in ("budget", "seeds", "likelihood")
             and getattr(self, field.name) != getattr(other, field.name)
@@ -231,7 +232,3 @@ def _search(algorithm: Choice, protocol: str) -> Search | None:
             f"{algorithm.plugin.name}[{','.join(f'{key}=...' for key in grid[0])}], or another --tune."
         )
     return Search(protocol, tuple(tuple(candidate.items()) for candidate in grid))
-
-
-def _listed(value: object) -> str:
-    return (",".join(map(str, value)) or "none") if isinstance(value, tuple) else str(value)

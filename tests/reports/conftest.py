@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -78,7 +79,7 @@ class Rows:
     def results(self) -> Any:
         """The argument of a report."""
         return SimpleNamespace(
-            path=None,
+            path=Path("run"),
             requested=(),
             trials=frame_of(self.trials, TRIAL_COLUMNS),
             trace=frame_of(self.trace, TRACE_COLUMNS),

@@ -63,7 +63,7 @@ def test_more_comparisons_take_more_seeds(rows: Any) -> None:
     add(rows, "good", -19.5 + SIX)
     alone = int(re.findall(r"about (\d+) more", sentence(rows))[0])
     add(rows, "third", [-20.0, -20.1, -19.9, -20.2, -20.0, -20.1])
-    among = int(re.findall(r"As to other, .*? about (\d+) more", sentence(rows))[0])
+    among = int(re.findall(r"more seeds would decide.*? about (\d+) for other", sentence(rows))[0])
     assert alone < among < 3 * alone
 
 

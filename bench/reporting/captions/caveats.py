@@ -11,6 +11,7 @@ import pandas as pd
 from bench.reporting.tables import formatting
 from bench.results.grid import finite, of_references
 from bench.store.records import Status
+from bench.store.references import is_reference
 
 if TYPE_CHECKING:
     from bench.results.frames import Results
@@ -39,9 +40,10 @@ def stale(results: Results) -> list[str]:
     sentences = (
         f"{formatting.quantity(count, 'trial')} {'is' if count == 1 else 'are'} stale (see what ran): since "
         f"{'it' if count == 1 else 'they'} ran, there have been changes of {', '.join(components)}. {mixed}"
-        f"bench run --on-stale rerun runs {'it' if count == 1 else 'them'} again."
     )
-    return [sentences, *_stale_references(results, kept)]
+    if not is_reference(results.path):
+        sentences += f"bench run --on-stale rerun runs {'it' if count == 1 else 'them'} again."
+    return [sentences.rstrip(), *_stale_references(results, kept)]
 
 
 def _stale_references(results: Results, kept: set[str]) -> list[str]:

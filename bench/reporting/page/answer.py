@@ -12,10 +12,10 @@ import pandas as pd
 
 from bench.reporting.captions import caveats
 from bench.reporting.contrasts import Contrast, contrasts
-from bench.reporting.page.outlook import outlook, outlooks
+from bench.reporting.page.lead import is_sure, lead_over_one, lead_over_several
+from bench.reporting.page.outlook import outlooks
 from bench.reporting.tables import formatting
 from bench.results.grid import Place, cells
-from bench.statistics.paired import Difference
 from bench.store.records import Status
 
 if TYPE_CHECKING:
@@ -79,31 +79,12 @@ def _answer(place: Place, trials: pd.DataFrame, found: Mapping[frozenset[str], C
     gaps = {name: pair and pair.seen_from(winner) for name, pair in pairs.items()}
     if all(gap is None or math.isnan(gap.gap.low) for gap in gaps.values()):
         return Answer(place, winner, False, f"{level}, {TOO_FEW}.{notes}")
-    sizes = "; ".join(_size(name, gap.gap if gap else None) for name, gap in gaps.items())
-    unsure = {name: gap for name, gap in gaps.items() if gap is None or not (gap.significant and gap.gap.mean > 0)}
-    if unsure:
-        doubt = f"The lead over {' and '.join(unsure)} may be due to chance."
-        doubts = "".join(
-            f" As to {name}, {outlook(gap)}." for name, gap in unsure.items() if gap and not gap.significant
-        )
-        return Answer(place, winner, False, f"{level}, {sizes}. {doubt}{doubts}{notes}")
-    if winner in set(others["algorithm"]):  # an algorithm that loses its worst seeds has a better mean
-        return Answer(
-            place, winner, False, f"{level}, {sizes}. That is more than chance among the seeds that ended well.{notes}"
-        )
-    return Answer(place, winner, True, f"{level}, {sizes}. That is more than chance.{notes}")
-
-
-def _size(name: str, gap: Difference | None) -> str:
-    """``0.87 nats above mcem (95 % interval 0.52 to 1.20, 5 pairs of seeds and 300 test points, Student t)``."""
-    if gap is None or not gap.num_seeds:
-        return f"{name} has no seed in common with it"
-    side = "above" if gap.mean >= 0 else "below"  # on the seeds that both have
-    size = f"{abs(gap.mean):.2f} nats {side} {name}"
-    if math.isnan(gap.low):
-        return f"{size} (too few seeds for an interval)"
-    sources = f"{gap.num_seeds} pairs of seeds" + (f" and {gap.num_points} test points" if gap.num_points else "")
-    return f"{size} (95 % interval {gap.low:.2f} to {gap.high:.2f}, {sources}, {gap.method})"
+    lost = winner in set(others["algorithm"])  # an algorithm that loses its worst seeds has a better mean
+    among = " among the seeds that ended well" if lost else ""
+    sure = all(map(is_sure, gaps.values())) and not lost
+    if len(rivals) == 1:
+        return Answer(place, winner, sure, f"{level}, {lead_over_one(rivals[0], gaps[rivals[0]], among)}{notes}")
+    return Answer(place, winner, sure, f"{level}. {lead_over_several(gaps, among)}{notes}")
 
 
 def _missing(trials: pd.DataFrame) -> str:

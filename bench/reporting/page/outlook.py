@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 from bench.reporting.contrasts import Contrast
-from bench.reporting.power import POWER, plan
+from bench.reporting.power import POWER, Plan, plan
 from bench.reporting.tables import formatting
 from bench.statistics.power import MOST_SEEDS
+
+
+class MoreSeeds(NamedTuple):
+    """How many more seeds would decide a comparison, and if they spread more than it seems (None: too many)."""
+
+    likely: int
+    cautious: int | None
+
+    @classmethod
+    def of(cls, contrast: Contrast) -> MoreSeeds | None:
+        """None if it cannot be said, or no number would."""
+        made = _plan(contrast)
+        if contrast.num_references or made is None or made.seeds is None:
+            return None
+        more = max(1, made.seeds - contrast.gap.num_seeds)
+        most = made.cautious_seeds
+        return cls(more, None if most is None else max(more, most - contrast.gap.num_seeds))
+
+    @property
+    def caution(self) -> str:
+        """`` (9 if they spread more than it seems)``; empty if that makes no difference."""
+        if self.cautious == self.likely:
+            return ""
+        limit = f"more than {MOST_SEEDS:,}" if self.cautious is None else f"{self.cautious:,}"
+        return f" ({limit} if they spread more than it seems)"
 
 
 def outlook(contrast: Contrast) -> str:
@@ -15,23 +43,50 @@ def outlook(contrast: Contrast) -> str:
     """
     if contrast.num_references:
         return "a reference run has no more seeds that would decide it"
-    num_seeds = contrast.gap.num_seeds
-    made = plan(contrast, abs(contrast.gap.mean), contrast.level, POWER)
+    made, more = _plan(contrast), MoreSeeds.of(contrast)
     if made is None:
         return "from fewer than 2 pairs of seeds it cannot be said how many would decide it"
-    if made.seeds is not None:
-        more = max(1, made.seeds - num_seeds)
-        most = MOST_SEEDS if made.cautious_seeds is None else max(more, made.cautious_seeds - num_seeds)
-        limit = f"more than {most:,}" if made.cautious_seeds is None else f"{most:,}"
-        caution = f" ({limit} if they spread more than it seems)" if most > more else ""
-        seeds = formatting.quantity(more, "more seed")
-        return f"if the difference is as large as it looks, about {seeds} would decide it{caution}"
+    if more is not None:
+        seeds = formatting.quantity(more.likely, "more seed")
+        return f"if the difference is as large as it looks, about {seeds} would decide it{more.caution}"
     if made.points is not None:
         return (
             f"if the difference is as large as it looks, no number of seeds would decide it on "
             f"{contrast.gap.num_points} test points, but about {made.points:,} test points would"
         )
     return f"the difference is too close to 0: no reasonable number of seeds would decide it (above {MOST_SEEDS:,})"
+
+
+def outlook_of_several(found: Mapping[str, Contrast]) -> str:
+    """The same in sentences, for the comparisons with these algorithms: all for which more seeds would do in one."""
+    seeds = {name: more for name, each in found.items() if (more := MoreSeeds.of(each)) is not None}
+    if len(seeds) < 2:
+        return _each_by_itself(found)
+    caution = (
+        " (in brackets: if they spread more than it seems)" if any(each.caution for each in seeds.values()) else ""
+    )
+    counts = ", ".join(f"about {each.likely} for {name}{_in_brackets(each)}" for name, each in seeds.items())
+    first = f"If the differences are as large as they look, more seeds would decide{caution}: {counts}."
+    others = {name: each for name, each in found.items() if name not in seeds}
+    return " ".join(filter(None, [first, _each_by_itself(others)]))
+
+
+def _each_by_itself(found: Mapping[str, Contrast]) -> str:
+    """Those of which the same is to be said together."""
+    by_text: dict[str, list[str]] = {}
+    for name, each in found.items():
+        by_text.setdefault(outlook(each), []).append(name)
+    return " ".join(f"As to {formatting.listed(names)}, {text}." for text, names in by_text.items())
+
+
+def _in_brackets(more: MoreSeeds) -> str:
+    if not more.caution:
+        return ""
+    return f" (more than {MOST_SEEDS:,})" if more.cautious is None else f" ({more.cautious:,})"
+
+
+def _plan(contrast: Contrast) -> Plan | None:
+    return plan(contrast, abs(contrast.gap.mean), contrast.level, POWER)
 
 
 def outlooks(found: list[Contrast], leaders: set[tuple[object, str]]) -> list[str]:

@@ -42,12 +42,32 @@ def p_value(value: float) -> str:
 
 
 def count(value: float) -> str:
-    """``100000`` -> ``1e5``, ``120000`` -> ``120000``: powers of ten are read faster as such."""
+    """``300000`` -> ``3e5``, ``120000`` -> ``120,000``: multiples of a power of ten are read faster as such.
+
+    For numbers that stand alone; in a column of different ones, `whole` is easier to compare.
+    """
     if not math.isfinite(value):
         return MISSING
     digits = str(int(value))
-    zeros = len(digits) - len(digits.rstrip("0"))
-    return f"{digits[:-zeros]}e{zeros}" if zeros >= 4 else digits
+    return f"{digits[0]}e{len(digits) - 1}" if len(digits) > 4 and not digits[1:].strip("0") else whole(value)
+
+
+def whole(value: float) -> str:
+    """``120000`` -> ``120,000``, ``1500`` -> ``1500``; a dash if there is no number."""
+    if not math.isfinite(value):
+        return MISSING
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.0f}"
+
+
+def nats(value: float) -> str:
+    """``0.5 nats``, ``1 nat``."""
+    return f"{value:g} nat{'' if value == 1 else 's'}"
+
+
+def listed(names: Iterable[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``; nothing for none."""
+    *most, last = [*names] or [""]
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def quantity(count: int, noun: str) -> str:

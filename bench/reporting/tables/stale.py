@@ -18,7 +18,7 @@ NEIGHBOURS = ("algorithm", "difference")  # the headings that the mark stands be
 
 
 def marked(table: RenderedTable, results: Results) -> RenderedTable:
-    """The table with a column ``stale`` if the run has stale trials; a table of single trials says it by itself.
+    """The table with a column ``stale`` if a row has stale trials; a table of single trials says it by itself.
 
     A row stands for the trials of its place and algorithms; one that names none of these stands for all.
     """
@@ -30,6 +30,8 @@ def marked(table: RenderedTable, results: Results) -> RenderedTable:
     newest = ~trials["dataset"].isin(results.older_datasets)
     belongs = [_belongs(trials, newest, row) for _, row in numbers.iterrows()]
     counts = [int((each & is_stale).sum()) for each in belongs]
+    if not any(counts):
+        return table
     words = [f"{count} of {each.sum()}" if count else "" for count, each in zip(counts, belongs, strict=True)]
     numbers, shown = numbers.assign(**{COLUMN: counts}), shown.copy()
     place = next((i + 1 for i, name in enumerate(shown.columns) if name in NEIGHBOURS), len(shown.columns))
