@@ -377,9 +377,10 @@ def main() -> None:
         f"{NUM_PLACES} places on the same {NUM_POINTS} test points: 9 differences and 3 means over places, 12 in all. "
         f"Effects of an algorithm's seeds, points and both at a place are {EFFECTS[0]:g}, {EFFECTS[1]:g} and "
         f"{EFFECTS[2]:g} nats. Adjusted p-values are Holm's (1979), which needs no independence; simultaneous "
-        "intervals are Bonferroni's, at 1 - 0.05 / 12 each. The p-value of a difference is the level at which its "
-        "interval begins to exclude 0. The last three columns are of algorithms that differ by "
-        f"{max(LEVELS):g} nats in two of three pairs."
+        "intervals are Bonferroni's, at 1 - 0.05 / 12 each. Holm's test finds more: once a comparison is decided, the "
+        "next has fewer beside it. So an algorithm can be better while its simultaneous interval contains 0, and its "
+        "verdict says so. The p-value of a difference is the level at which its interval begins to exclude 0. The last "
+        f"three columns are of algorithms that differ by {max(LEVELS):g} nats in two of three pairs."
     )
     about_power = (
         "`bench power` and the page predict how often a difference would be found, from the variances of the effects "

@@ -286,3 +286,25 @@ def test_other_commands_leave_the_reference_alone(bench: Bench, compared: Path) 
     refused = bench("estimate", compared / "against" / "earlier", "--likelihood", "ais", code=2)
     assert "a reference has none" in " ".join(refused.stderr.split())
     assert "(earlier)" in bench("export", compared, "--what", "likelihoods").stdout
+
+
+@pytest.mark.parametrize("option", ["--likelihood-points", "--eval-points"])
+def test_all_points_are_called_so(bench: Bench, earlier: Path, option: str) -> None:
+    refused = bench("run", *AEVB, "--z", "2", "--against", earlier, option, "all", "--out", "new", code=2)
+    assert "so that results can be compared (got all): leave it out" in " ".join(refused.stderr.split())
+    asked = ("run", *AEVB, "--z", "2", "--n-train", "200", "--hidden", "5", "--seeds", "1", "--budget", "100")
+    bench(*asked, "--out", "own")
+    again = bench(*asked, option, "all", "--out", "own", code=2)
+    assert " there and all here" in " ".join(again.stderr.split())
+
+
+def test_what_cannot_be_run_again_is_not_advised_to_be(
+    bench: Bench, compared: Path, tmp_path: Path, rewrite: Rewrite
+) -> None:
+    """The kept copy of a reference is reported by itself, as a shipped one can be."""
+    run = Path(shutil.copytree(compared, tmp_path / "run"))
+    for path in status_files(run / "against" / "earlier"):
+        rewrite(path, provenance={**provenance(path), "code": {**provenance(path)["code"], "algorithm": "other"}})
+    said = bench("report", run / "against" / "earlier", "--only", "tuning", "--out", "report").stderr
+    assert "4 trials are stale" in said
+    assert "--on-stale" not in said

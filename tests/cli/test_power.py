@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import bench as library
+from bench.reporting import power as planning
+from bench.reporting.tables.terminal import render_table
 
 Bench = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -54,3 +58,37 @@ def test_a_folder_without_a_run_or_with_one_algorithm(bench: Bench, tmp_path: Pa
     bench("run", *arguments, "--likelihood-points", 5, "--backend", "sequential", "--out", "one")
     failed = bench("power", "one", "--difference", 1, code=2)
     assert "the run needs two algorithms with a seed in common" in failed.stderr
+
+
+def test_one_nat_and_one_comparison_are_singular(bench: Bench, tmp_path: Path) -> None:
+    asked = [
+        "--algos",
+        "aevb[learning_rate=0.02],wakesleep[learning_rate=0.02]",
+        "--z",
+        2,
+        "--seeds",
+        2,
+        "--budget",
+        200,
+    ]
+    bench("run", *asked, "--likelihood-points", 5, "--backend", "sequential", "--out", "two")
+    shown = " ".join(bench("power", "two", "--difference", 1).stdout.split())
+    assert "Seeds that find a difference of 1 nat " in shown
+    assert "the probability of a false verdict in the one comparison of `differences` is at most 5%" in shown
+    assert "at a level of 0.05." in shown
+
+
+def test_a_narrow_terminal_has_room_for_the_answer() -> None:
+    """Of two reference algorithms with long names."""
+    row = {"dataset": "digits", "n_train": 1500, "observed": 0.5, "seeds": 3, "num_points": 300, "power": 0.5}
+    row |= {"seeds_needed": 12.0, "seeds_needed_cautious": 40.0, "points_needed": math.inf, "level": 0.01, "why": ""}
+    pairs = [("aevb[num_samples=5]", "mcem (reference-digits)"), ("wakesleep", "vqvae (reference-digits)")]
+    rows = pd.DataFrame([{**row, "z": z, "algorithm": one, "other": other} for z, (one, other) in enumerate(pairs)])
+    rows = rows.assign(seeds=[3, 4], power=[0.5, 0.6], seeds_needed=[12.0, 8.0], num_points=[300, 400])
+    rows = rows.assign(seeds_needed_cautious=[40.0, 30.0], n_train=[1500, 1000], observed=[0.5, 0.1])
+    table = render_table(planning.shown(rows), "Seeds", width=80)
+    headings = [" ".join(str(column.header).split()) for column in table.columns]
+    assert "difference" in headings
+    _, _, left_out = str(table.caption).partition("No room for: ")
+    assert left_out
+    assert not {"seeds needed", "cautiously", "power now"} & {*left_out.rstrip(".").replace("\n", " ").split(", ")}

@@ -27,6 +27,9 @@ def test_curves_are_stored_exported_and_shown(bench: Any, tmp_path: Path, asked:
     bench("report", "run", "--only", "rates,rate_distortion")
     table = pd.read_csv(tmp_path / "run/report/tables/rates.csv")
     assert table["seeds"].tolist() == [2, 2, 2]
+    shown = (tmp_path / "run/report/tables/rates.md").read_text().splitlines()
+    betas = [row.split("|")[[*map(str.strip, shown[0].split("|"))].index("beta")].strip() for row in shown[2:]]
+    assert betas == [f"{beta:.3g}" for beta in table["beta"]]
     assert table["rate"].is_monotonic_increasing
     assert table["distortion"].is_monotonic_decreasing
     likelihoods = api.load(tmp_path / "run").likelihoods

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pandas as pd
@@ -116,3 +117,26 @@ def test_stale_trials_are_a_warning_on_the_page(rows: Any, stale: list[str], wor
     results.trials["device"] = "cpu"
     (warning,) = page_warnings(results)
     assert warning.startswith(words)
+
+
+def test_many_rivals_are_named_with_those_of_the_same_verdict(rows: Any) -> None:
+    add(rows, "good", FIVE)
+    noise = [0.6, -0.9, 0.5, -0.4, 0.4]
+    for name, below in {"worse": 3, "worst": 4}.items():
+        add(rows, name, [value - below for value in FIVE])
+    for name, below in {"near": 0.4, "nearer": 0.3}.items():
+        add(rows, name, [value - below + each for value, each in zip(FIVE, noise, strict=True)])
+    add(rows, "alone", [])
+    rows.add("alone", 9, likelihoods={"importance": -30.0}, bound=[(1000, -30)])
+    found = answer(rows)
+    assert not found.sure
+    sentences = found.sentence.split(". ")
+    assert sentences[0] == "good has the highest log-likelihood: -20.00 nats"
+    assert sentences[1] == "The lead over worse (3.00, 3.00 to 3.00) and worst (4.00, 4.00 to 4.00) is more than chance"
+    assert sentences[2].startswith("The lead over nearer (")
+    assert sentences[2].endswith(") may be due to chance")
+    assert sentences[3].startswith("If the differences are as large as they look, more seeds would decide (in brackets")
+    assert re.search(r": about \d+ for nearer \([\d,]+\), about \d+ for near \([\d,]+\)$", sentences[3])
+    assert sentences[4] == "alone has no seed in common with it"
+    assert sentences[5] == "In brackets: nats and 95 % intervals, by 5 pairs of seeds (Student t)."
+    assert found.sentence.count("pairs of seeds") == 1

@@ -130,3 +130,32 @@ def test_what_cannot_be_tested_is_no_part_of_the_family(rows: Any) -> None:
     assert set(table["comparisons"]) == {1}
     assert table["p_adjusted"].iloc[0] == table["p"].iloc[0]
     assert table["p_adjusted"].iloc[1:].isna().all()
+
+
+def test_a_verdict_by_holm_s_test_beside_an_interval_that_contains_0_says_why(rows: Any) -> None:
+    """Of three comparisons two are decided first, so that the third is tested at 0.05, and its interval at 0.05 / 3."""
+    rng = np.random.default_rng(0)
+    noise = rng.normal(0, 1, 6)
+    shape = (noise - noise.mean()) / noise.std(ddof=1)
+    add(rows, "far", [-90.0] * 6)
+    add(rows, "aevb", [-20.0] * 6)
+    add(rows, "near", list(-20 - 3.0 / np.sqrt(6) + shape))  # t = -3.0: p = 0.03
+    table = Differences().table(rows.results())
+    row = table[(table["algorithm"] == "aevb") & (table["other"] == "near")].iloc[0]
+    assert row["p"] == pytest.approx(row["p_adjusted"])
+    assert 0.05 / 3 < row["p"] < 0.05
+    assert row["simultaneous_low"] < 0 < row["simultaneous_high"]
+    verdicts = dict(zip(table["other"] + table["algorithm"], Differences().display(table)["verdict"], strict=True))
+    assert verdicts["nearaevb"] == "aevb is better (by Holm's test, which finds more than the simultaneous interval)"
+    assert verdicts["aevbfar"] == "aevb is better"
+
+
+def test_columns_without_an_entry_are_left_out(rows: Any) -> None:
+    add(rows, "aevb", [-20.0, -20.1])
+    add(rows, "mcem", [-21.0, -21.3])
+    shown = Differences().display(Differences().table(rows.results()))
+    assert "its 95 % interval" not in shown  # of P(better), from five seeds on
+    assert {"95 % interval", "simultaneous 95 % interval", "interval over"} <= {*shown.columns}
+    add(rows, "single", [-22.0])
+    shown = Differences().display(Differences().table(rows.results()))
+    assert shown["simultaneous 95 % interval"].tolist()[1:] == ["–", "–"]

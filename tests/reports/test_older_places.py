@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from bench import plugins
+from bench.report import RenderedTable
+from bench.reporting.tables.stale import marked
 
 OLDER = "digits (older data)"
 
@@ -38,3 +40,15 @@ def test_differences_over_all_places_leave_older_ones_out(results: Any) -> None:
     assert table.loc["all", "places"] == 2
     assert table.loc["all", "difference"] == pytest.approx(table.loc["digits", "difference"].mean())
     assert table.loc[OLDER, "difference"] < 0 < table.loc["all", "difference"]
+
+
+def test_a_table_has_a_stale_column_only_if_there_is_something_in_it(rows: Any) -> None:
+    for name in ("one", "other"):
+        rows.add(name, likelihoods={"importance": -20.0})
+    results = rows.results()
+    results.changed_since = {results.trials["trial"].iloc[0]: "algorithm"}
+    numbers = results.trials[["dataset", "n_train", "z", "algorithm"]]
+    for frame, columns in ((numbers.iloc[1:], []), (numbers, ["1 of 1", ""])):
+        table = marked(RenderedTable(frame, frame.astype(str)), results)
+        assert [*table.shown.get("stale", [])] == columns
+        assert ("stale" in table.numbers) == bool(columns)

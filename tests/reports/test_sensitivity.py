@@ -44,6 +44,10 @@ def test_table_holds_every_candidate_once(results: Results) -> None:
         results.trials.drop_duplicates("algorithm")[["algorithm", "chosen"]].itertuples(index=False)
     )
     assert len(results.tuning) == 4 * len(expected)  # of each seed
+    shown = table.shown
+    assert set(shown["chosen"]) == {"yes", "no"}
+    assert set(shown["samples of all"]) == {"60,000"}  # three candidates, four seeds, 5000 each
+    assert set(shown["after samples"]) == {"5000"}
 
 
 def test_a_choice_that_was_made_by_the_paper_s_rule_is_shown(results: Results) -> None:
