@@ -308,3 +308,15 @@ def test_what_cannot_be_run_again_is_not_advised_to_be(
     said = bench("report", run / "against" / "earlier", "--only", "tuning", "--out", "report").stderr
     assert "4 trials are stale" in said
     assert "--on-stale" not in said
+
+
+def test_a_narrow_terminal_has_room_for_levels_and_their_intervals(compared: Path) -> None:
+    from bench.reporting.tables.terminal import render_table
+    from bench.reports.log_likelihood import LogLikelihood
+
+    report = LogLikelihood()
+    shown = report.display(report.table(library.load(compared)))
+    table = render_table(shown, "Log-likelihood", width=80)
+    headings = {" ".join(str(column.header).split()) for column in table.columns}
+    assert {"algorithm", "log-likelihood ± sd over seeds (nats)", "95 % interval of the mean"} <= headings
+    assert "No room for" in str(table.caption)
