@@ -19,6 +19,7 @@ from bench.reporting.figures.legends import add_legends_and_caption
 from bench.reporting.figures.log_axis import set_logarithmic
 from bench.reporting.figures.looks import Look, legend_entries, looks, style
 from bench.reporting.sensitivity.points import FINAL
+from bench.reporting.tables.formatting import broken
 
 QUANTITIES = {
     FINAL: "log p(x), test,\nend of training (nats)",
@@ -28,6 +29,7 @@ QUANTITIES = {
 Dash = Literal[":", "-.", "--", "-"]
 DASHES: tuple[Dash, ...] = (":", "-.", "--", "-")  # of the rounds of a choice, the last one last
 FAR = 10.0  # a value is off the axis if it is this many times further below the best than the median is
+CHARACTERS = 40  # that the names of categories may have side by side below a panel
 EDGE = 0.03  # height of the marks at the lower edge, of the panel's
 GROUP = ["dataset", "n_train", "hyperparameter", "quantity"]
 
@@ -73,7 +75,8 @@ class _Frame:
         if any(value is None for value in numbers.values()):
             settings = sorted(settings, key=lambda each: (numbers[each] is not None, numbers[each] or 0, each))
             x = {each: float(i) for i, each in enumerate(settings)}
-            ax.set_xticks(list(x.values()), settings)
+            room = max(6, CHARACTERS // len(settings))
+            ax.set_xticks(list(x.values()), [broken(each, room) for each in settings], parse_math=False)
             ax.set_xlim(-0.5, len(settings) - 0.5)
         else:
             x = {each: value for each, value in numbers.items() if value is not None}
