@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import ClassVar
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from bench import options, plugins, seeds
 from bench.data.values import as_values
+from bench.devices import synchronised_time
 from bench.errors import OptionError, PluginError
 from bench.likelihood.estimate import Estimate, flaw, missing
 from bench.models.frozen import frozen
@@ -73,14 +73,12 @@ class Estimator(Plugin, ABC):
         refusal = self.refusal(model)
         if refusal:
             raise OptionError(refusal)
-        seed, started = generator.initial_seed(), time.perf_counter()
+        seed, started = generator.initial_seed(), synchronised_time(x.device)
         with frozen(model):
             result = self.log_likelihood(model, x, generator)
         if broken := flaw(result, None if self.simulates else len(x)):
             raise PluginError(f"The estimator {self.plugin_name()} breaks its contract: {broken}.")
-        if x.device.type == "cuda":
-            torch.cuda.synchronize(x.device)
-        seconds = time.perf_counter() - started
+        seconds = synchronised_time(x.device) - started
         return replace(
             result,
             model_evaluations=int(result.model_evaluations),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
 from bench import seeds
+from bench.devices import synchronised_time
 from bench.execution.diagnosing import diagnosed
 from bench.execution.evaluation import Evaluated, Evaluation, estimate
 from bench.models.latent import LatentVariableModel
@@ -54,7 +54,7 @@ class Estimates:
 
 def complete(folder: TrialFolder, session: Session, evaluation: Evaluation, *, diagnose: bool) -> None:
     """Write the missing estimates of log p(x) of test data, and a diagnosis; their seconds count as evaluation."""
-    started = time.perf_counter()
+    started = synchronised_time(session.problem.x.device)
     model, samples, x = session.learner.model, session.clocks.samples, evaluation.points["test"]
     folder.forget_estimates(samples)  # of a shorter training
     estimates = Estimates(folder, samples)
@@ -66,7 +66,7 @@ def complete(folder: TrialFolder, session: Session, evaluation: Evaluation, *, d
     if diagnose and first is not None and (earlier is None or earlier.samples != samples):
         diagnosis = diagnosed(model, x, first, seeds.derive("diagnosis", evaluation.task))
         folder.write_diagnosis(diagnosis)
-    session.clocks.eval_seconds += time.perf_counter() - started
+    session.clocks.eval_seconds += synchronised_time(session.problem.x.device) - started
 
 
 def _key(record: EstimateRecord) -> tuple[str, str]:

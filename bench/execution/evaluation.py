@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bench.errors import OptionError, in_words
+from bench.errors import OptionError
 from bench.estimator import Estimator
 from bench.execution import interruption
 from bench.execution.points import fingerprint
+from bench.execution.shortage import failure_in_words
 from bench.likelihood.estimate import Estimate
 from bench.models.latent import LatentVariableModel
 from bench.store.records import EstimateRecord, RateRecord, Source
@@ -89,6 +90,8 @@ def _estimate(estimator: Estimator, model: LatentVariableModel, x: Tensor, strea
         if interruption.is_by_user(error):
             raise
         unknown = torch.full((len(x),), torch.nan, dtype=torch.float64)
-        reason = str(error) if isinstance(error, OptionError) else f"It failed: {in_words(error)}"
+        reason = (
+            str(error) if isinstance(error, OptionError) else f"It failed: {failure_in_words(error, str(x.device))}"
+        )
         return Estimate(unknown, unknown, "", 0, warnings=(reason,))  # without an estimate there is no bias
     return estimate

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import asdict
 
 from bench import seeds
+from bench.devices import synchronised_time
 from bench.execution.evaluation import Evaluation, estimate
 from bench.store.records import EstimateRecord, TraceRow
 from bench.training.session import Look, Session
@@ -17,10 +17,10 @@ def follow(look: Look, session: Session, evaluation: Evaluation) -> TraceRow | N
 
     None before the first update of an algorithm without an encoder: there is nothing to record yet.
     """
-    started = time.perf_counter()
+    started = synchronised_time(session.problem.x.device)
     is_due = any(look.previous < mark <= session.clocks.samples for mark in evaluation.marks)
     estimates = tuple(_estimates(session, evaluation)) if is_due else ()
-    session.clocks.eval_seconds += time.perf_counter() - started
+    session.clocks.eval_seconds += synchronised_time(session.problem.x.device) - started
     if not session.clocks.updates and not look.bounds:
         return None
     train, test = (next((e for e in estimates if e.split == split), None) for split in ("train", "test"))

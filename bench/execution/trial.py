@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import platform
 import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from bench.errors import BenchError, DataError, Diverged, WriteFailed, in_words
+from bench.errors import BenchError, DataError, Diverged, WriteFailed
 from bench.execution import interruption, setup
 from bench.execution.estimates import complete
 from bench.execution.evaluation import Evaluation
 from bench.execution.following import follow
 from bench.execution.provenance import provenance
 from bench.execution.settings import Settings
+from bench.execution.shortage import failure_in_words
 from bench.process import state as process_state
 from bench.store.codec import from_plain, to_plain
 from bench.store.records import Provenance, Status, TraceRow, TrialRecord
@@ -61,7 +63,8 @@ def execute(folder: TrialFolder, spec: TrialSpec, settings: Settings) -> Status:
     except BaseException as error:  # whatever a plugin raises is its trial's row
         if interruption.is_by_user(error):
             raise
-        return trial.end(Status.FAILED, in_words(error), traceback.format_exc())
+        reason = failure_in_words(error, settings.device, settings.per_device)
+        return trial.end(Status.FAILED, reason, traceback.format_exc())
 
 
 class Trial:
@@ -77,6 +80,7 @@ class Trial:
         self.record = TrialRecord(
             budget=settings.budget,
             clocks=Clocks(),
+            host=platform.node(),
             device=settings.device,
             threads=settings.threads,
             jobs=settings.jobs,

@@ -6,6 +6,7 @@ import ctypes
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 import uuid
@@ -18,7 +19,7 @@ from typing import Any, TypeVar
 
 from joblib.externals.loky import ProcessPoolExecutor
 
-from bench.execution import interruption
+from bench.execution import interruption, waiting
 from bench.execution.backend import Workers
 from bench.process import offspring
 
@@ -44,12 +45,18 @@ class WorkerProcess:
         """Start the process, and return at once."""
         self.beginning = _beginning(workers)
         self._mark = uuid.uuid4().hex
+        self._waiting = Path(tempfile.gettempdir(), f"bench-waiting-{self._mark}")
         self._executor = ProcessPoolExecutor(
             max_workers=1,
             timeout=None,
             initializer=_begin,
             initargs=(Path.cwd(), os.getpid(), workers.setup),
-            env={**dict.fromkeys(THREAD_LIMITS, str(workers.threads)), **SHARED_CORES, offspring.MARK: self._mark},
+            env={
+                **dict.fromkeys(THREAD_LIMITS, str(workers.threads)),
+                **SHARED_CORES,
+                offspring.MARK: self._mark,
+                waiting.VARIABLE: str(self._waiting),
+            },
         )
         self._calls: set[Future[Any]] = set()  # that may not have returned
         self.ready = self.submit(os.getpid)
@@ -59,17 +66,23 @@ class WorkerProcess:
         """Whether a process that is started now would begin as this one did."""
         return self.beginning == _beginning(workers)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether it is alive and has no task."""
+        return all(call.done() and call.exception() is None for call in self._calls)
+
     def submit(self, function: Callable[..., ResultT], *task: object) -> Future[ResultT]:
         """Have the process call the function.  Nothing else may be under way, its start excepted."""
-        with _signals_blocked():
+        with signals_blocked():
             call: Future[ResultT] = self._executor.submit(function, *task)
         self._calls = {call, *(call for call in self._calls if not call.done())}
         self._began = None
         return call
 
     def seconds_left(self, limit: float) -> float:
-        """Until the task has taken ``limit`` seconds; a process that is still starting has not begun it."""
-        if not self.ready.done():
+        """Until the task has taken ``limit`` seconds; a process that is still starting, or waits, has not begun it."""
+        if not self.ready.done() or self._waiting.exists():
+            self._began = None
             return limit
         now = time.monotonic()
         self._began = self._began or now
@@ -98,6 +111,7 @@ class WorkerProcess:
             time.sleep(0.001)  # at a call that has only just been submitted loky's thread would fail, loudly
         self._executor.shutdown(wait=True, kill_workers=True)
         offspring.kill_marked(self._mark)
+        self._waiting.unlink(missing_ok=True)
 
 
 def kill_all(processes: list[WorkerProcess], patience: float) -> None:
@@ -108,7 +122,8 @@ def kill_all(processes: list[WorkerProcess], patience: float) -> None:
 
 
 def _beginning(workers: Workers) -> tuple[object, ...]:
-    return Path.cwd(), workers.threads, workers.setup
+    """Engines change which devices a process sees from one task to the next."""
+    return Path.cwd(), workers.threads, workers.setup, os.environ.get("CUDA_VISIBLE_DEVICES")
 
 
 def _begin(folder: Path, parent: int, setup: Callable[[], object] | None) -> None:
@@ -137,7 +152,7 @@ def _end_with(parent: int) -> None:
 
 
 @contextmanager
-def _signals_blocked() -> Iterator[None]:
+def signals_blocked() -> Iterator[None]:
     """Delay Ctrl-C, so that a process started meanwhile inherits the block: a terminal sends it to them as well.
 
     Without it they would print a traceback if they are interrupted before `_begin`.

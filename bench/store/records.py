@@ -76,6 +76,7 @@ class TrialRecord:
     clocks: Clocks | None = None
     learning_rate: float | None = None  # as given or chosen; None for an algorithm without one
     tuning: Tuning | None = None  # None if the step size was given
+    host: str | None = None  # the machine that it runs on, or ran on last; that of its first update is in `provenance`
     device: str | None = None
     threads: int | None = None  # of this trial
     jobs: int | None = None  # trials at once

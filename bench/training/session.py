@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -144,13 +143,13 @@ class Session:
         model = self.learner.model
         if model.encoder is None:
             return {}
-        started = time.perf_counter()
+        started = self._now()
         bounds = {}
         for name, followed in self.followed.items():
             stream = torch.Generator(followed.x.device).manual_seed(followed.noise)
             with frozen(model), torch.no_grad():
                 bounds[name] = float(model.elbo(followed.x, stream).cpu().double().mean())
-        self.clocks.eval_seconds += time.perf_counter() - started
+        self.clocks.eval_seconds += self._now() - started
         return bounds
 
 
