@@ -23,6 +23,7 @@ from bench.errors import PluginError, UnknownName, did_you_mean
 from bench.options import parse_call
 from bench.process.state import preserved
 from bench.values.paths import user_path
+from bench.values.places import here
 from bench.values.texts import quoted
 
 
@@ -122,7 +123,7 @@ class PluginRef:
 
         Raises PluginError if the file is missing, fails on import or does not define exactly one plugin.
         """
-        return _load(self, _edition(Path(self.source)))
+        return _load(self, _edition(here(self.source)))
 
     def summary(self) -> str:
         """Return the first line of the plugin's docstring."""
@@ -140,7 +141,7 @@ class PluginRef:
         """
         if self.source == "entry point" or self.kind not in KINDS:
             return str(self.load().source_hash())
-        edition = _edition(Path(self.file or KINDS[self.kind].shipped_file(self.name)))
+        edition = _edition(here(self.file) if self.file else KINDS[self.kind].shipped_file(self.name))
         if not edition:
             raise PluginError(f"The {self.kind} file {self.file or self.name!r} does not exist.")
         return edition
@@ -263,7 +264,7 @@ def _load(ref: PluginRef, edition: str) -> type[Any]:
             raise PluginError(f"This version of bench has no {ref.kind} {ref.name!r}.")
         module = importlib.import_module(f"{kind.package}.{ref.name}")
     else:
-        module = _from_file(Path(ref.source), ref.kind, edition)
+        module = _from_file(here(ref.source), ref.kind, edition)
     contract = kind.contract_class()
     defined = _defined(module, contract)
     leaves = [cls for cls in defined if not any(cls in other.__mro__[1:] for other in defined)]

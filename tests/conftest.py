@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -144,3 +149,75 @@ def _known(latent_size: int, num_data: int, *, encoder: bool) -> Known:
 def linear_gaussian() -> Callable[..., Known]:
     """``linear_gaussian(latent_size, num_data, encoder=True)``; the encoder is deliberately imperfect."""
     return _known
+
+
+CLUSTER_SECONDS = 60.0  # seconds until a process has started
+
+
+class DaskCluster:
+    """A Dask scheduler on this machine, and workers that join and are lost.
+
+    Each node has folders of its own, as if it were another machine.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Start the scheduler."""
+        self.folder = folder
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self.file = folder / "scheduler.json"
+        self._start("scheduler", "scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(self.file))
+        deadline = time.monotonic() + CLUSTER_SECONDS
+        while not self.file.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(0.1)
+        self.address: str = json.loads(self.file.read_text())["address"]
+        self.workers: list[subprocess.Popen[bytes]] = []
+
+    def add_worker(self, node: str = "") -> None:
+        """One with a thread, that is, for one trial at a time; on a node of its own by default."""
+        name = f"worker{len(self.workers)}"
+        command = ("worker", self.address, "--nthreads", "1", "--name", name)
+        self.workers.append(self._start(name, *command, node=node or name))
+
+    def kill_worker(self, number: int) -> None:
+        """As if its machine lost power: its nanny and its children die with it."""
+        os.killpg(self.workers[number].pid, signal.SIGKILL)
+        self.workers[number].wait()
+
+    def stop(self) -> None:
+        """End all processes."""
+        for process in reversed(self.processes):
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+    def _start(self, name: str, *command: str, node: str = "") -> subprocess.Popen[bytes]:
+        folder = self.folder / (node or name)
+        (folder / "tmp").mkdir(parents=True, exist_ok=True)
+        environment = {key: value for key, value in os.environ.items() if key != "BENCH_DATA_DIR"}
+        environment |= {"TMPDIR": str(folder / "tmp"), "BENCH_CACHE_DIR": str(folder / "cache"), "HOME": str(folder)}
+        with (self.folder / f"{name}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "distributed.cli.dask_" + command[0], *command[1:], "--no-dashboard"],
+                cwd=folder,
+                env=environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.processes.append(process)
+        return process
+
+
+@pytest.fixture(scope="session")
+def start_dask_cluster(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], DaskCluster]:
+    """Starts a cluster without workers, which its user stops."""
+    return lambda: DaskCluster(tmp_path_factory.mktemp("cluster"))
+
+
+@pytest.fixture
+def dask_cluster(start_dask_cluster: Callable[[], DaskCluster]) -> Iterator[DaskCluster]:
+    """A cluster without workers."""
+    cluster = start_dask_cluster()
+    yield cluster
+    cluster.stop()

@@ -31,7 +31,7 @@ def announce(plan: Plan, execution: Execution, console: Console) -> None:
     _say(console, f"[bold]{escape(study.dataset)}[/]: {escape(grid)} = {quantity(len(plan.specs), 'trial')}")
     _say(
         console,
-        f"{min(execution.workers.count, max(1, todo))} at once, {quantity(execution.threads, 'thread')} each, "
+        f"{_at_once(execution, todo)}, {quantity(execution.threads, 'thread')} each, "
         f"{study.budget:,} training samples per trial; results go to {escape(str(plan.store.path))}",
     )
     if any(spec.search for spec in plan.todo):
@@ -52,6 +52,13 @@ def announce(plan: Plan, execution: Execution, console: Console) -> None:
         _warn(console, [f"{in_words(kept)}: {how}."])
     if again:
         _warn(console, [f"{in_words(again)}: run again from the beginning."])
+
+
+def _at_once(execution: Execution, todo: int) -> str:
+    if execution.is_remote:
+        most = f", at most {execution.jobs}" if execution.jobs else ""
+        return f"As many at once as {escape(execution.backend)} has room for{most}"
+    return f"{min(execution.workers.count, max(1, todo))} at once"
 
 
 def _announce_reference(plan: Plan, console: Console) -> None:
@@ -106,6 +113,8 @@ def show_estimates(result: Estimated, place: str, console: Console) -> None:
     """Print a line for each new estimate of a model, or why there is none; ``place`` is its number among all."""
     lines = [
         f"{each.estimator} {each.log_likelihood:.3f} ± {each.log_likelihood_se:.3f} ({each.bias}, {each.split})"
+        if each.num_failed < each.num_points
+        else f"{each.estimator} ({each.split}): {printable(each.warnings)}"
         for each in result.estimates
     ]
     for line in lines or [f"failed: {printable(result.failure)}"]:

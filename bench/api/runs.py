@@ -92,7 +92,7 @@ def run(
             with announcements.tuning(console) as tried:
                 chosen = choose(plan, execution, backend, tried)
             announcements.announce_choices(chosen, console)
-            with progress(plan, console) as shown:
+            with progress(plan, console, execution) as shown:
                 runner.run(plan, execution, backend, shown.ended, chosen.by_cell)
     return load(folder, trust=True)  # whoever runs a study has named its plugins' files
 

@@ -8,10 +8,12 @@ from typing import Any
 
 import click
 
-from bench import plugins
+from bench import options, plugins
 from bench.cli.values import count, duration
 from bench.errors import UsageError
 from bench.execution.execution import Execution
+
+OWNERS = {"scheduler": "dask", "address": "ray"}  # the back ends that have these options
 
 
 def execution_options(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -22,10 +24,21 @@ def execution_options(what: str) -> Callable[[Callable[..., Any]], Callable[...,
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         @click.option(
-            "--jobs", type=count(1), help=f"{what.capitalize()}s at once  [default: one per core or CUDA device]"
+            "--jobs",
+            type=count(1),
+            help=f"{what.capitalize()}s at once  [default: one per core or CUDA device, or as many as a cluster runs]",
         )
         @click.option("--threads", type=count(1), default=1, show_default=True, help=f"Threads per {what}")
-        @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps")
+        @click.option(
+            "--device", default="auto", show_default=True, help="auto, cpu, cuda, mps, or several: cuda:0,cuda:1"
+        )
+        @click.option(
+            "--jobs-per-device",
+            type=count(1),
+            default=1,
+            show_default=True,
+            help=f"{what.capitalize()}s that share a GPU",
+        )
         @click.option(
             "--backend",
             type=_backend,
@@ -34,16 +47,44 @@ def execution_options(what: str) -> Callable[[Callable[..., Any]], Callable[...,
             show_default=True,
             help=f"What runs them: {', '.join(plugins.find('backend'))}, or a file with a back end of your own",
         )
+        @click.option("--scheduler", metavar="ADDRESS", help="Of the cluster, for --backend dask: tcp://HOST:8786")
+        @click.option("--address", help="Of the cluster, for --backend ray: auto, ray://HOST:10001")
         @click.option("--timeout", type=duration, help=f"Longest time for a {what}: 90s, 30m, 2h  [default: none]")
         @wraps(command)
         def with_execution(
-            jobs: int | None, threads: int, device: str, backend: str, timeout: float | None, **others: Any
+            jobs: int | None,
+            threads: int,
+            device: str,
+            jobs_per_device: int,
+            backend: str,
+            timeout: float | None,
+            scheduler: str | None,
+            address: str | None,
+            **others: Any,
         ) -> Any:
-            return command(execution=Execution(jobs or 0, threads, device, backend, timeout), **others)
+            backend = _at(backend, scheduler=scheduler, address=address)
+            return command(
+                execution=Execution(jobs or 0, threads, device, backend, timeout, per_device=jobs_per_device), **others
+            )
 
         return with_execution
 
     return decorate
+
+
+def _at(backend: str, **places: str | None) -> str:
+    """The back end with what says where its cluster is, as options in its brackets."""
+    name, settings = options.parse_call(backend)
+    for option, place in places.items():
+        if place is None:
+            continue
+        if option not in options.names(plugins.resolve("backend", backend)[0].load().Options):
+            raise click.BadParameter(
+                f"the back end {name} has no such option: give --backend {OWNERS[option]} with it.",
+                param_hint=f"--{option}",
+            )
+        settings[option] = place
+    return options.call(name, settings)
 
 
 def _backend(text: str) -> str:

@@ -50,6 +50,14 @@ class RemoteFile:
         return 2 * self.size + 2**20
 
 
+_read: dict[str, Path] = {}  # by name
+
+
+def read() -> tuple[Path, ...]:
+    """The files that this process has read by `fetch`, where they lie on this machine."""
+    return tuple(_read.values())
+
+
 def fetch(file: RemoteFile) -> bytes:
     """The file's content, checked by its hash each time.
 
@@ -58,9 +66,12 @@ def fetch(file: RemoteFile) -> bytes:
     """
     supplied = _in_data_dir(file)
     if supplied is not None:
+        _read[file.name] = supplied
         return _read_supplied(file, supplied)
     folder = cache_dir()
     cached = folder / file.name if folder is not None else None
+    if cached is not None:
+        _read[file.name] = cached
     if cached is not None and os.path.isfile(cached):  # noqa: PTH113  # Path.is_file raises if a folder is closed
         try:
             return _checked(file, _bytes(file, cached))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench.data.limits import MAX_BYTES, check_bytes
 from bench.errors import DataError
+from bench.values.places import here
 
 
 def locate(text: str) -> Path:
@@ -14,7 +15,7 @@ def locate(text: str) -> Path:
 
     Raises DataError if there is none, if it cannot be reached, and for pipes, devices and files of absurd size.
     """
-    path = expanded(text)
+    path = expanded(str(here(text)))
     try:
         mode = path.stat().st_mode
     except FileNotFoundError as error:

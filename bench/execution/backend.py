@@ -54,6 +54,7 @@ class Backend(Plugin, ABC):
     """
 
     max_workers: ClassVar[int | None] = None  # no limit
+    is_remote: ClassVar[bool] = False  # whether tasks may run on other machines, of whose devices nothing is known here
 
     @abstractmethod
     def run(

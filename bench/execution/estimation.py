@@ -4,27 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import cycle
 from pathlib import Path
 from typing import Literal
 
 import torch
 
 from bench import devices, plugins
-from bench.errors import StoreError, in_words
+from bench.errors import StoreError
 from bench.execution import interruption, staleness, standing, survey
 from bench.execution import points as datapoints
 from bench.execution.backend import Backend
 from bench.execution.estimates import Estimates
 from bench.execution.evaluation import SIMULATED
 from bench.execution.execution import Execution
+from bench.execution.leases import leased
+from bench.execution.luggage import Luggage, files_of
 from bench.execution.setup import trained_model
+from bench.execution.shortage import failure_in_words
 from bench.execution.sources import is_edited
 from bench.execution.suitability import check_suitability
 from bench.process import state as process_state
 from bench.store import contents
 from bench.store.records import EstimateRecord
 from bench.store.run_folder import Store
+from bench.store.trial_folder import STATUS
 from bench.studies.spec import Choice, Labels, TrialSpec
 from bench.studies.study import Study
 
@@ -52,6 +55,7 @@ class EstimationPlan:
     untrained: list[TrialSpec]
     notes: list[str]
     left_out: list[Estimated]
+    downloads: tuple[Path, ...] = ()  # that loading the data has read
 
 
 @dataclass(frozen=True)
@@ -77,8 +81,19 @@ class Task:
     choices: list[Choice]
     points: int
     split: Split
-    device: str
-    threads: int
+    execution: Execution
+    downloads: tuple[Path, ...] = ()  # that its data set reads
+
+    @property
+    def luggage(self) -> Luggage:
+        """See `Portable.luggage`."""
+        choices = [self.spec.algorithm, self.spec.model, self.spec.decoder, self.spec.dataset, *self.choices]
+        folder = Store(self.run_folder).trial(self.spec.id).path.relative_to(self.run_folder)
+        return Luggage(self.run_folder, folder, STATUS, files_of(choices), self.downloads)
+
+    def moved(self, root: Path) -> Task:
+        """See `Portable.moved`."""
+        return replace(self, run_folder=root)
 
 
 def plan(
@@ -119,8 +134,10 @@ def plan(
     if not (trained and choices) and notes:
         raise StoreError(f"Nothing in {str(path)!r} can be evaluated: {' '.join(notes)}")
     todo: list[tuple[TrialSpec, list[Choice]]] = []
+    downloads: tuple[Path, ...] = ()
     if trained and choices:
         facts = survey.data_facts(trained[0][0].dataset, stored.study.seeds[0], backend, execution.workers)
+        downloads = facts.downloads
         changed = [each for _, each in trained if staleness.has_other_data(each.contents, facts.version)]
         if len(changed) == len(trained):
             raise StoreError(f"Nothing in {str(path)!r} can be evaluated: {CHANGED.format(trained[0][0].dataset.name)}")
@@ -141,7 +158,7 @@ def plan(
                 todo.append((spec, missing))
     untrained = [spec for spec, each in whole if not each.folder.has_model()]
     notes += [f"{each.path.name} is a reference without weights: it keeps its estimates." for each in store.references]
-    return EstimationPlan(store, points, split, todo, untrained, notes, left_out)
+    return EstimationPlan(store, points, split, todo, untrained, notes, left_out, downloads)
 
 
 def _names(likelihood: Sequence[str], study: Study, *, trust: bool) -> tuple[list[str], list[str]]:
@@ -157,9 +174,8 @@ def run(plan: EstimationPlan, execution: Execution, backend: Backend) -> Iterato
 
     A model whose estimation fails, or whose worker dies, has a ``failure``; the others continue.
     """
-    names = cycle(devices.device_names(execution.device))
     tasks = [
-        Task(plan.store.path, spec, choices, plan.points, plan.split, next(names), execution.threads)
+        Task(plan.store.path, spec, choices, plan.points, plan.split, execution, plan.downloads)
         for spec, choices in plan.todo
     ]
     workers = replace(execution.workers, time_limit=execution.timeout)
@@ -170,16 +186,19 @@ def run(plan: EstimationPlan, execution: Execution, backend: Backend) -> Iterato
 
 def _estimate(task: Task) -> Estimated:
     """In a worker: load the data and the weights, and estimate."""
+    execution = task.execution
+    device = execution.device
     try:
-        with process_state.standard(task.threads):
-            return Estimated(task.spec, _estimates(task))
+        names = devices.device_names(device)
+        with process_state.standard(execution.threads), leased(names, execution.per_device) as device:
+            return Estimated(task.spec, _estimates(task, torch.device(device)))
     except BaseException as error:  # one model that cannot be evaluated must not stop the others
         if interruption.is_by_user(error):
             raise
-        return Estimated(task.spec, [], in_words(error))
+        return Estimated(task.spec, [], failure_in_words(error, device, execution.per_device))
 
 
-def _estimates(task: Task) -> list[EstimateRecord]:
+def _estimates(task: Task, device: torch.device) -> list[EstimateRecord]:
     folder = Store(task.run_folder).trial(task.spec.id)
     found = contents.read(folder)
     if found.damage:
@@ -188,7 +207,6 @@ def _estimates(task: Task) -> list[EstimateRecord]:
     data = task.spec.load_data()
     if found.record.provenance is None or found.record.provenance.data != data.fingerprint():
         raise StoreError(CHANGED.format(task.spec.dataset.name))
-    device = torch.device(task.device)
     x = datapoints.evaluated(task.spec, data, device, task.points)[task.split]
     model = trained_model(task.spec, folder, data, device)
     estimates = Estimates(folder, reached)

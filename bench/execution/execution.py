@@ -24,7 +24,9 @@ GRACE = 10.0  # seconds beyond the time limit, after which a worker is killed: i
 class Execution:
     """Where and how trials run; none of it changes a result.
 
-    ``jobs`` is the number of trials at once; 0 means one per core, divided by ``threads``, or one per CUDA device.
+    ``jobs`` is the number of trials at once; 0 means one per core, divided by ``threads``, or ``per_device`` per CUDA
+    device, or as many as a cluster has room for.  ``device`` is ``auto`` or names with commas between them
+    (``cuda:0,cuda:1``): a trial holds one of these, which no more than ``per_device`` trials share.
     ``backend`` is a back end's name, with its options in brackets, or the path of a file that holds one.  ``timeout``
     is in seconds: a trial that takes longer stops after its update, or GRACE seconds later wherever it is; so is
     ``checkpoint``, the time between two checkpoints of a trial, which is the most that a crash can cost.  Raises
@@ -40,10 +42,11 @@ class Execution:
     backend: str = "loky"
     timeout: float | None = None
     checkpoint: float = 15.0
+    per_device: int = 1
 
     def __post_init__(self) -> None:
         """Refuse impossible values, naming the option."""
-        for name, least in (("jobs", 0), ("threads", 1)):
+        for name, least in (("jobs", 0), ("threads", 1), ("per_device", 1)):
             number = whole_number(getattr(self, name))
             if number is None or not least <= number <= MOST_WORKERS:
                 given = quoted(getattr(self, name))
@@ -55,6 +58,23 @@ class Execution:
         if not isinstance(self.device, str):
             raise OptionError(f"`device` must be text such as auto or cpu (got {quoted(self.device)}).")
         plugins.resolve("backend", self.backend)
+
+    @cached_property
+    def is_remote(self) -> bool:
+        """Whether trials run on other machines than this one."""
+        return bool(plugins.resolve("backend", self.backend)[0].load().is_remote)
+
+    @cached_property
+    def jobs_at_once(self) -> int | None:
+        """How many trials run at once on a machine; None if that is for a cluster to decide."""
+        return None if self.is_remote else self.workers.count
+
+    @cached_property
+    def has_several_devices(self) -> bool:
+        """Whether trials may run on different devices, as far as that is known here."""
+        from bench import devices
+
+        return self.is_remote or len(devices.device_names(self.device)) > 1
 
     def start(self, num_tasks: int) -> Backend:
         """The back end, with workers already starting for this many tasks; use it in a ``with`` statement.
@@ -70,8 +90,26 @@ class Execution:
 
     @cached_property
     def workers(self) -> Workers:
-        """The workers: ``jobs`` of them, or as many as there are cores or CUDA devices for."""
-        return self._workers(self.jobs or self._default_jobs())
+        """The workers: ``jobs`` of them, or as many as there are cores or places on devices for.
+
+        Raises OptionError for a device that this machine lacks, and for more ``jobs`` than devices have places.
+        """
+        from bench import devices
+
+        if self.is_remote:  # which devices there are is for its machines to say
+            devices.check(self.device)
+            return self._workers(self.jobs or MOST_WORKERS)
+        names = devices.device_names(self.device)
+        if names == ["cpu"]:
+            return self._workers(self.jobs or self._jobs_by_cores())
+        places = len(names) * self.per_device
+        if self.jobs > places:
+            needed, where = -(-self.jobs // len(names)), ", ".join(names)
+            raise OptionError(
+                f"`jobs` must be at most {places} on {where}, of which each takes {self.per_device} at a time "
+                f"(got {self.jobs}): leave it out, or set --jobs-per-device {needed}."
+            )
+        return self._workers(self.jobs or places)
 
     def _workers(self, count: int) -> Workers:
         limit = plugins.resolve("backend", self.backend)[0].load().max_workers
@@ -82,14 +120,8 @@ class Execution:
             None if self.timeout is None else self.timeout + GRACE,
         )
 
-    def _default_jobs(self) -> int:
-        from bench import devices
-
-        names = devices.device_names(self.device)
-        return len(names) if names != ["cpu"] else self._jobs_by_cores()
-
     def _likely_jobs(self) -> int:
-        """`_default_jobs`, as far as it can be known without importing PyTorch."""
+        """How many there will be, as far as it can be known without importing PyTorch."""
         return 1 if self.device != "cpu" and NVIDIA_DRIVER.exists() else self._jobs_by_cores()
 
     def _jobs_by_cores(self) -> int:

@@ -39,6 +39,7 @@ class Plan:
     stale: Changes = field(default_factory=dict)
     damage: list[str] = field(default_factory=list)  # what was found damaged, in words
     understood: str = ""
+    downloads: tuple[Path, ...] = ()  # that loading the data has read
     reference: Reference | None = None
     counterparts: list[StoredTrial] = field(default_factory=list)
 
@@ -62,7 +63,8 @@ def plan(
     surveyed = survey(study, backend, execution.workers)
     specs = surveyed.specs(study.seeds)
     estimators = check_suitability(surveyed.estimators, specs, surveyed.sample, backend, execution.workers)
-    devices.choose_device(execution.device)
+    if not execution.is_remote:  # devices of other machines are chosen there
+        devices.device_names(execution.device)
     if reference is not None:
         against.check(reference, study, specs, surveyed.version)
     if on_stale == "error":
@@ -84,7 +86,18 @@ def plan(
         and (spec in stale or not standing.is_finished(each, study.budget, [e.name for e in estimators.of(spec)]))
     ]
     return Plan(
-        *(store, study, specs, todo, estimators, surveyed.version, stale, damage, surveyed.understood),
+        *(
+            store,
+            study,
+            specs,
+            todo,
+            estimators,
+            surveyed.version,
+            stale,
+            damage,
+            surveyed.understood,
+            surveyed.downloads,
+        ),
         reference=reference,
         counterparts=counterparts,
     )

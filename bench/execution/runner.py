@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import cycle
+from functools import partial
 from pathlib import Path
 
 from bench import devices
+from bench.errors import OptionError
 from bench.execution import standing
 from bench.execution.backend import Backend
 from bench.execution.execution import Execution
+from bench.execution.leases import Withdrawn, leased
+from bench.execution.luggage import Luggage, files_of
 from bench.execution.planning import Plan
 from bench.execution.settings import Settings
 from bench.execution.trial import INTERRUPTED, execute
 from bench.store.records import Status
 from bench.store.run_folder import Store
-from bench.store.trial_folder import TrialFolder
+from bench.store.trial_folder import STATUS, TrialFolder
 from bench.studies.spec import TrialSpec
 from bench.training.clocks import Tuning
 
+WAITS = "Waits for {} on {}: other trials hold it, of this command or another."
 HUNG = "Its worker was killed after {:.0f} s: an update, an estimator or the loading of data took too long."
 
 
@@ -30,11 +35,29 @@ class Task:
     run_folder: Path
     spec: TrialSpec
     settings: Settings
+    downloads: tuple[Path, ...] = ()  # that its data set reads
 
     @property
     def folder(self) -> TrialFolder:
         """Its files."""
         return Store(self.run_folder).trial(self.spec.id)
+
+    @property
+    def luggage(self) -> Luggage:
+        """See `Portable.luggage`."""
+        choices = [
+            self.spec.algorithm,
+            self.spec.model,
+            self.spec.decoder,
+            self.spec.dataset,
+            *self.settings.estimators,
+        ]
+        folder = self.folder.path.relative_to(self.run_folder)
+        return Luggage(self.run_folder, folder, STATUS, files_of(choices), self.downloads)
+
+    def moved(self, root: Path) -> Task:
+        """See `Portable.moved`."""
+        return replace(self, run_folder=root)
 
 
 @dataclass(frozen=True)
@@ -59,7 +82,10 @@ def run(
     """
     tasks = []
     for spec in plan.todo:
-        task, tuning = Task(plan.store.path, spec, settings_of(plan, spec, execution)), tunings.get(spec.cell)
+        task, tuning = (
+            Task(plan.store.path, spec, settings_of(plan, spec, execution), plan.downloads),
+            tunings.get(spec.cell),
+        )
         if isinstance(tuning, Unchosen):
             _reset(task)
             standing.mark(task.folder, tuning.status, tuning.reason)
@@ -81,10 +107,8 @@ def run_tasks(
     store.check_presence()
     for task in tasks:
         _reset(task)
-    names = cycle(devices.device_names(execution.device))  # CUDA devices are assigned in turn
-    placed = [replace(task, settings=replace(task.settings, device=next(names))) for task in tasks]
     try:
-        for outcome in backend.run(_execute, placed, execution.workers):
+        for outcome in backend.run(_execute, tasks, execution.workers):
             store.check_presence()
             if outcome.died:
                 standing.mark(outcome.task.folder, Status.CRASHED, outcome.died)
@@ -109,8 +133,10 @@ def settings_of(plan: Plan, spec: TrialSpec, execution: Execution) -> Settings:
         likelihood_marks=plan.study.likelihood_marks,
         timeout=execution.timeout,
         checkpoint=execution.checkpoint,
+        device=execution.device,
+        per_device=execution.per_device,
         threads=execution.threads,
-        jobs=execution.workers.count,
+        jobs=execution.jobs_at_once,
     )
 
 
@@ -124,4 +150,13 @@ def _reset(task: Task) -> None:
 
 
 def _execute(task: Task) -> None:
-    execute(task.folder, task.spec, task.settings)
+    """In a worker: the trial, on a device that it holds."""
+    settings = task.settings
+    waits = partial(standing.mark, task.folder, Status.WAITING, WAITS.format(settings.device, platform.node()))
+    try:
+        with leased(devices.device_names(settings.device), settings.per_device, waits) as device:
+            execute(task.folder, task.spec, replace(settings, device=device))
+    except OptionError as error:  # of a node without this device: on another one the trial may go on
+        standing.mark(task.folder, Status.CRASHED, f"{platform.node()}: {error}")
+    except Withdrawn:
+        standing.mark(task.folder, Status.INTERRUPTED, INTERRUPTED)

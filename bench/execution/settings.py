@@ -23,9 +23,10 @@ class Settings:
     likelihood_marks: tuple[int, ...] = ()
     timeout: float | None = None  # seconds
     checkpoint: float = 15.0  # seconds between checkpoints
-    device: str = "cpu"
+    device: str = "cpu"  # or several, with commas, of which a trial gets one; or auto
+    per_device: int = 1  # trials at once on a device
     threads: int = 1
-    jobs: int = 1
+    jobs: int | None = 1  # trials at once on the machine, as far as that is known
     tuning: Tuning | None = None
     try_samples: int = 0
     diagnose: bool = True  # where the trained model loses

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from bench.data import downloads
 from bench.dataset import Data
 from bench.errors import PluginError
 from bench.execution import foreign
@@ -27,6 +29,7 @@ class Survey:
     estimators: list[Choice]
     version: str  # of the data
     understood: str
+    downloads: tuple[Path, ...] = ()  # that loading the data has read
 
     def specs(self, seeds: Sequence[int]) -> list[TrialSpec]:
         """The trials of all these seeds, in the order of `Study.expand`."""
@@ -48,7 +51,7 @@ def _survey(study: Study) -> Survey:
     _check(data, study.dataset)
     grid = replace(study, seeds=study.seeds[:1]).expand(data)
     version = data_version(study.dataset_choice, study.seeds[0], data.fingerprint())
-    return Survey(grid, data.sample(SAMPLE), estimators, version, str(data.understood))
+    return Survey(grid, data.sample(SAMPLE), estimators, version, str(data.understood), downloads.read())
 
 
 def estimators(names: Sequence[str], backend: Backend, workers: Workers) -> list[Choice]:
@@ -68,6 +71,7 @@ class DataFacts:
     num_test: int
     sample: Data
     version: str
+    downloads: tuple[Path, ...] = ()  # that loading them has read
 
 
 def data_facts(dataset: Choice, seed: int, backend: Backend, workers: Workers) -> DataFacts:
@@ -80,7 +84,8 @@ def _data_facts(task: tuple[Choice, int]) -> DataFacts:
     dataset, seed = task
     data = load_data(dataset, seed)
     _check(data, dataset.name)
-    return DataFacts(len(data.x_test), data.sample(SAMPLE), data_version(dataset, seed, data.fingerprint()))
+    version = data_version(dataset, seed, data.fingerprint())
+    return DataFacts(len(data.x_test), data.sample(SAMPLE), version, downloads.read())
 
 
 def _check(data: object, name: str) -> None:

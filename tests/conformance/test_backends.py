@@ -1,59 +1,191 @@
-"""Every back end satisfies the contract."""
+"""Every back end satisfies the contract; those of clusters are tried on one that runs on this machine."""
 
 from __future__ import annotations
 
+import _thread
 import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import cloudpickle
+import psutil
 import pytest
 
 from bench import plugins
-from bench.execution.backend import Backend, Workers
+from bench.execution.backend import Backend, Outcome, Workers
+from bench.execution.luggage import Luggage
 from bench.plugins import PluginRef
 
 TASKS = [3, 1, 4, 1, 5, 9]
+IN_THIS_PROCESS = ("sequential", "threading")  # they cannot survive a task that kills its process, nor stop one
 
-every = pytest.mark.parametrize("plugin", plugins.find("backend").values(), ids=lambda plugin: plugin.name)
-
-
-def backend(plugin: PluginRef) -> Backend:
-    made: Backend = plugin.load()()
-    return made
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import tests
 
 
-def workers(made: Backend) -> Workers:
-    return Workers(count=min(2, made.max_workers or 2))
+@pytest.fixture(scope="module", params=plugins.find("backend").values(), ids=lambda plugin: plugin.name)
+def plugin(request: pytest.FixtureRequest) -> PluginRef:
+    reference: PluginRef = request.param
+    return reference
 
 
-@every
-def test_every_task_has_one_outcome(plugin: PluginRef) -> None:
-    with backend(plugin) as made:
-        outcomes = list(made.run(abs, [-task for task in TASKS], workers(made)))
+@pytest.fixture(scope="module")
+def settings(plugin: PluginRef, request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """What a back end needs to be told."""
+    if plugin.name == "slurm":
+        yield {"cluster": "local"}
+        return
+    if plugin.name != "dask":
+        yield {}
+        return
+    cluster = request.getfixturevalue("start_dask_cluster")()
+    for _ in range(2):
+        cluster.add_worker()
+    yield {"scheduler": cluster.address}
+    cluster.stop()
+
+
+@pytest.fixture
+def made(plugin: PluginRef, settings: dict[str, str]) -> Iterator[Backend]:
+    with plugin.load()(**settings) as backend:
+        yield backend
+
+
+def workers(made: Backend, **changed: Any) -> Workers:
+    return replace(Workers(count=min(2, made.max_workers or 2)), **changed)
+
+
+def test_every_task_has_one_outcome(made: Backend) -> None:
+    outcomes = list(made.run(abs, [-task for task in TASKS], workers(made)))
     assert sorted(outcome.task for outcome in outcomes) == sorted(-task for task in TASKS)
     assert all(outcome.result == -outcome.task and not outcome.died for outcome in outcomes)
 
 
-@every
-def test_no_task_is_no_outcome(plugin: PluginRef) -> None:
-    with backend(plugin) as made:
-        made.prepare(workers(made))
-        assert list(made.run(abs, [], workers(made))) == []
-        made.stop()
-        made.stop()
+def test_no_task_is_no_outcome(made: Backend) -> None:
+    made.prepare(workers(made))
+    assert list(made.run(abs, [], workers(made))) == []
+    made.stop()
+    made.stop()
 
 
-@every
-def test_an_exception_of_the_function_is_raised_to_the_caller(plugin: PluginRef) -> None:
-    with pytest.raises(ZeroDivisionError), backend(plugin) as made:
+def test_an_exception_of_the_function_is_raised_to_the_caller(made: Backend) -> None:
+    with pytest.raises(ZeroDivisionError):
         list(made.run(partial(divmod, 1), [*TASKS, 0], workers(made)))  # a worker can import what it calls
 
 
-@every
 def test_workers_start_in_the_callers_folder(
-    plugin: PluginRef, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plugin: PluginRef, settings: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with backend(plugin) as made:
+    with plugin.load()(**settings) as made:
         (outcome,) = made.run(os.path.realpath, ["."], workers(made))
     assert outcome.result == str(tmp_path.resolve())
+
+
+@dataclass(frozen=True)
+class Job:
+    """A task with files, which may run on another machine."""
+
+    root: Path
+    name: str
+    how: str = "well"
+    source: str = ""
+
+    @property
+    def luggage(self) -> Luggage:
+        """Its files."""
+        return Luggage(self.root, Path("trials", self.name), "status", (self.source,) if self.source else ())
+
+    def moved(self, root: Path) -> Job:
+        """With another root."""
+        return replace(self, root=root)
+
+
+def do(job: Job) -> str:
+    """What a job does: it continues what it finds in its folder."""
+    from bench.values.places import here
+
+    folder = job.root / "trials" / job.name
+    folder.mkdir(parents=True, exist_ok=True)
+    before = (folder / "status").read_text() if (folder / "status").exists() else ""
+    if job.how == "prints":
+        print("x" * 10**6)  # noqa: T201
+        os.write(2, b"y" * 10**6)
+    (folder / "model").write_bytes(bytes(50 * 10**6) if job.how == "large" else job.name.encode())
+    (folder / "status").write_text(before + "+")
+    if job.how == "dies":
+        os._exit(3)
+    if job.how == "hangs":
+        (folder / "process").write_text(str(os.getpid()))
+        time.sleep(600)
+    return here(job.source).read_text() if job.source else job.name
+
+
+def ended(made: Backend, jobs: list[Job], **changed: Any) -> dict[str, Outcome[Job, str]]:
+    return {outcome.task.name: outcome for outcome in made.run(do, jobs, workers(made, **changed))}
+
+
+def test_what_a_task_writes_is_where_its_caller_is(made: Backend, tmp_path: Path) -> None:
+    """It begins with what is there, in whatever order tasks are given; what it prints disturbs nobody."""
+    (tmp_path / "trials" / "a").mkdir(parents=True)
+    (tmp_path / "trials" / "a" / "status").write_text("earlier")
+    (tmp_path / "note.txt").write_text("a user's file")
+    jobs = [Job(tmp_path, "b", "prints"), Job(tmp_path, "a"), Job(tmp_path, "c", source=str(tmp_path / "note.txt"))]
+    outcomes = ended(made, jobs)
+    assert {name: outcome.result for name, outcome in outcomes.items()} == {"a": "a", "b": "b", "c": "a user's file"}
+    assert [outcomes[job.name].task for job in jobs] == jobs, "the caller's own tasks come back"
+    found = {path.relative_to(tmp_path / "trials"): path.read_bytes() for path in (tmp_path / "trials").rglob("[!.]*")
+             if path.is_file()}  # fmt: skip
+    expected = {f"{name}/model": name.encode() for name in "abc"}
+    expected |= {"a/status": b"earlier+", "b/status": b"+", "c/status": b"+"}
+    assert found == {Path(name): content for name, content in expected.items()}
+
+
+def test_a_large_file_arrives(made: Backend, tmp_path: Path) -> None:
+    assert ended(made, [Job(tmp_path, "a", "large")])["a"].result == "a"
+    assert (tmp_path / "trials" / "a" / "model").stat().st_size == 50 * 10**6
+
+
+def test_a_task_that_kills_or_hangs_its_process_harms_no_other(
+    plugin: PluginRef, made: Backend, tmp_path: Path
+) -> None:
+    if plugin.name in IN_THIS_PROCESS:
+        pytest.skip("runs tasks in the process of its caller, and says so")
+    jobs = [Job(tmp_path, "a", "dies"), Job(tmp_path, "b", "hangs"), Job(tmp_path, "c")]
+    outcomes = ended(made, jobs, time_limit=8.0)
+    assert "died" in outcomes["a"].died
+    assert outcomes["b"].timed_out
+    assert outcomes["c"].result == "c"
+    assert (tmp_path / "trials" / "a" / "status").read_text() == "++", "it was tried once more, from what it had left"
+    assert (tmp_path / "trials" / "b" / "status").read_text() == "+"
+
+
+def test_an_interrupt_ends_what_is_under_way(plugin: PluginRef, settings: dict[str, str], tmp_path: Path) -> None:
+    """Ctrl-C while its caller waits: all ends within seconds, whatever the task does, and what it wrote is kept."""
+    if plugin.name in IN_THIS_PROCESS:
+        pytest.skip("runs tasks in the process of its caller, and says so")
+    process = tmp_path / "trials" / "b" / "process"
+    threading.Thread(target=interrupt_once_there_is, args=[process], daemon=True).start()
+    made = plugin.load()(**settings)
+    with pytest.raises(KeyboardInterrupt):
+        list(made.run(do, [Job(tmp_path, "a"), Job(tmp_path, "b", "hangs")], workers(made)))
+    started = time.monotonic()
+    made.stop()
+    assert time.monotonic() - started < 15
+    number = int(process.read_text())
+    while psutil.pid_exists(number) and time.monotonic() - started < 25:
+        time.sleep(0.1)
+    assert not psutil.pid_exists(number)
+    assert (tmp_path / "trials" / "b" / "status").read_text() == "+"
+
+
+def interrupt_once_there_is(file: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not (file.exists() and file.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    _thread.interrupt_main()

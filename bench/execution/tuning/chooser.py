@@ -126,7 +126,7 @@ class _Chooser:
     def task(self, spec: TrialSpec, like: TrialSpec, **changes: Any) -> runner.Task:
         """A trial in the folder of the choices, run as the trial ``like`` of the plan but for these settings."""
         settings = replace(runner.settings_of(self.plan, like, self.execution), **changes)
-        return runner.Task(self.store.path, spec, settings)
+        return runner.Task(self.store.path, spec, settings, self.plan.downloads)
 
     def run(self, tasks: Sequence[runner.Task]) -> None:
         """Run what is not finished yet, or was made by other code or other data."""

@@ -1,0 +1,155 @@
+"""Workers of a Dask cluster."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from bench.errors import OptionError
+from bench.execution.remote import node
+from bench.execution.remote.backend import RemoteOptions, extra
+from bench.execution.remote.engine import MessagingBackend
+from bench.execution.remote.parcel import Parcel
+from bench.execution.remote.post import Answer, Message, Post
+from bench.options import option
+
+CONNECT_SECONDS = 15
+
+
+@dataclass(frozen=True)
+class DaskOptions(RemoteOptions):
+    """Options of the back end."""
+
+    scheduler: str = option("", "address of the scheduler, or path of its scheduler file: tcp://10.0.0.1:8786")
+
+
+class Dask(MessagingBackend):
+    """Workers of a Dask cluster: one trial per thread of a worker, each in a process of its own.
+
+    The cluster is any that Dask can have: by SSH, on Kubernetes, by dask-jobqueue on SLURM or PBS.  Its machines need
+    ``bench`` and no common disk.  Workers may join and leave: a trial whose worker is lost goes on from its last
+    checkpoint on another.  If this command is killed, its trials go on, and the same command finds them.
+
+    Source: https://distributed.dask.org
+    """
+
+    Options = DaskOptions
+
+    def connect(self) -> None:
+        """See `RemoteBackend.connect`."""
+        distributed = _distributed()
+        address = self.options.scheduler or os.environ.get("DASK_SCHEDULER_ADDRESS", "")
+        if not address:
+            raise OptionError("`backend` dask needs the address of a scheduler: --scheduler tcp://HOST:8786.")
+        where = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
+        try:
+            self.client: Any = distributed.Client(**where, timeout=CONNECT_SECONDS, set_as_default=False)
+        except (OSError, ValueError, TimeoutError) as error:
+            raise OptionError(
+                f"No Dask scheduler answers at {address!r} ({error}): start one, or correct --scheduler."
+            ) from error
+
+    def open(self, name: str) -> None:
+        """See `MessagingBackend.open`."""
+        distributed = _distributed()
+        self.name = name
+        self.inbox = distributed.Queue(name, client=self.client)
+        self.stopping = distributed.Event(f"{name}-stop", client=self.client)
+        self.stopping.clear()
+        self.futures: dict[str, Any] = {}
+
+    def submit(self, key: str, parcel: Parcel) -> None:
+        """See `MessagingBackend.submit`."""
+        future = self.client.submit(node.work, parcel, DaskPost(self.name), key=f"{self.name}-{key}", pure=False)
+        _distributed().fire_and_forget(future)  # it goes on if this process is killed
+        self.futures[key] = future
+
+    def receive(self, timeout: float) -> Sequence[Message]:
+        """See `MessagingBackend.receive`."""
+        try:
+            return [pickle.loads(self.inbox.get(timeout=max(timeout, 0.001)))]  # noqa: S301
+        except TimeoutError:
+            return []
+
+    def answer(self, attempt: str, answer: Answer) -> None:
+        """See `MessagingBackend.answer`."""
+        self.client.sync(self._put, f"{self.name}-{attempt}", pickle.dumps(answer))
+
+    async def _put(self, name: str, content: bytes) -> None:
+        """In one call: each that crosses to the client's thread costs a part of a millisecond."""
+        answers = await _distributed().Queue(name, client=self.client)
+        await answers.put(content)
+        answers.close()  # the one who waits for it keeps the queue until then
+
+    def lost(self) -> Sequence[tuple[str, str]]:
+        """See `MessagingBackend.lost`: a task raises nothing itself."""
+        ended = {key: future for key, future in self.futures.items() if future.done()}
+        for key in ended:
+            del self.futures[key]
+        return [
+            (
+                key.partition("-")[0],
+                f"Dask gave it up: {future.exception() if future.status == 'error' else future.status}",
+            )
+            for key, future in ended.items()
+            if future.status != "finished"
+        ]
+
+    def stop_tasks(self) -> None:
+        """See `MessagingBackend.stop_tasks`."""
+        self.stopping.set()
+
+    def close(self) -> None:
+        """See `MessagingBackend.close`."""
+        self.client.cancel(list(self.futures.values()), force=True)
+        self.inbox.close()
+
+    def disconnect(self) -> None:
+        """See `RemoteBackend.disconnect`."""
+        self.client.close()
+
+
+@dataclass(frozen=True)
+class DaskPost(Post):
+    """Queues on the scheduler: one for all messages, and one for the answers to each attempt."""
+
+    name: str
+
+    def send(self, message: Message) -> None:
+        """See `Post.send`."""
+        _inbox(self.name).put(pickle.dumps(message))
+
+    def ask(self, message: Message, timeout: float) -> Answer | None:
+        """See `Post.ask`."""
+        distributed = _distributed()
+        answers = distributed.Queue(f"{self.name}-{message.attempt}", client=distributed.get_client())
+        try:
+            self.send(message)
+            answer: Answer = pickle.loads(answers.get(timeout=timeout))  # noqa: S301
+        except TimeoutError:
+            return None
+        finally:
+            answers.close()
+        return answer
+
+    def is_stopped(self) -> bool:
+        """See `Post.is_stopped`."""
+        distributed = _distributed()
+        return bool(distributed.Event(f"{self.name}-stop", client=distributed.get_client()).is_set())
+
+
+@cache
+def _distributed() -> Any:
+    return extra("distributed", "dask")
+
+
+@cache
+def _inbox(name: str) -> Any:
+    """One queue for all tasks of a worker: the scheduler counts those that are not closed."""
+    distributed = _distributed()
+    return distributed.Queue(name, client=distributed.get_client())

@@ -1,0 +1,181 @@
+"""Workers of a Ray cluster."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from bench.errors import OptionError
+from bench.execution.remote import node
+from bench.execution.remote.backend import RemoteOptions, extra
+from bench.execution.remote.engine import MessagingBackend
+from bench.execution.remote.parcel import Parcel
+from bench.execution.remote.post import Answer, Message, Post
+from bench.options import option
+
+LOST_NODES = 3  # at most for one task
+
+
+@dataclass(frozen=True)
+class RayOptions(RemoteOptions):
+    """Options of the back end."""
+
+    address: str = option("", "of the cluster: auto, or ray://HOST:10001; a new one on this machine if it is empty")
+    gpus: float = option(
+        0.0,
+        "GPUs that Ray reserves for each trial; at 0 it counts CPUs, and trials wait for a GPU of their node",
+        minimum=0,
+    )
+
+
+class Ray(MessagingBackend):
+    """Workers of a Ray cluster: one trial per CPU that Ray counts, each in a process of its own.
+
+    The machines need ``bench`` and no common disk.  Nodes may join and leave: a trial whose node is lost goes on from
+    its last checkpoint on another.  If this command is killed, Ray ends its trials, and the same command goes on from
+    the checkpoints that it has received.
+
+    Source: https://docs.ray.io/en/latest/ray-core/walkthrough.html
+    """
+
+    Options = RayOptions
+
+    def connect(self) -> None:
+        """See `RemoteBackend.connect`."""
+        ray = _ray()
+        if not ray.is_initialized():
+            try:
+                ray.init(address=self.options.address or None, logging_level="error", log_to_driver=False)
+            except (ConnectionError, ValueError, RuntimeError) as error:
+                raise OptionError(
+                    f"No Ray cluster answers at {self.options.address!r} ({error}): start one with `ray start --head`, "
+                    "or correct --address."
+                ) from error
+
+    def open(self, name: str) -> None:
+        """See `MessagingBackend.open`."""
+        ray = _ray()
+        self.office = ray.remote(num_cpus=0)(PostOffice).remote()
+        self.post = RayPost(self.office)
+        self.calls: dict[str, Any] = {}
+
+    def submit(self, key: str, parcel: Parcel) -> None:
+        """See `MessagingBackend.submit`."""
+        threads = parcel.workers.threads
+        work = _ray().remote(num_cpus=threads, num_gpus=self.options.gpus, max_retries=LOST_NODES)(node.work)
+        self.calls[key] = work.options(name=f"bench {key}").remote(parcel, self.post)
+
+    def receive(self, timeout: float) -> Sequence[Message]:
+        """See `MessagingBackend.receive`."""
+        messages: Sequence[Message] = _ray().get(self.office.receive.remote(timeout))
+        return messages
+
+    def answer(self, attempt: str, answer: Answer) -> None:
+        """See `MessagingBackend.answer`."""
+        self.office.answer.remote(attempt, answer)
+
+    def lost(self) -> Sequence[tuple[str, str]]:
+        """See `MessagingBackend.lost`."""
+        ray = _ray()
+        keys = {call: key for key, call in self.calls.items()}
+        ended, _ = ray.wait(list(keys), num_returns=len(keys), timeout=0) if keys else ([], [])
+        lost = []
+        for call in ended:
+            del self.calls[keys[call]]
+            try:
+                ray.get(call)
+            except ray.exceptions.RayError as error:
+                lost.append((keys[call].partition("-")[0], f"Ray gave it up: {str(error).splitlines()[0]}"))
+        return lost
+
+    def stop_tasks(self) -> None:
+        """See `MessagingBackend.stop_tasks`."""
+        self.office.stop.remote()
+
+    def close(self) -> None:
+        """See `MessagingBackend.close`."""
+        ray = _ray()
+        for call in self.calls.values():
+            ray.cancel(call, force=True)
+        ray.kill(self.office)
+
+    def disconnect(self) -> None:
+        """See `RemoteBackend.disconnect`."""
+        _ray().shutdown()
+
+
+class PostOffice:
+    """An actor that keeps messages until they are fetched."""
+
+    def __init__(self) -> None:
+        """No message yet."""
+        self.messages: list[Message] = []
+        self.has_come = asyncio.Event()
+        self.answers: defaultdict[str, asyncio.Queue[Answer]] = defaultdict(asyncio.Queue)
+        self.stopped = False
+
+    async def send(self, message: Message) -> None:
+        """A message from a task."""
+        self.messages.append(message)
+        self.has_come.set()
+
+    async def receive(self, timeout: float) -> list[Message]:
+        """All messages since the last time; waits for the first."""
+        try:
+            await asyncio.wait_for(self.has_come.wait(), max(timeout, 0.001))
+        except TimeoutError:
+            return []
+        messages, self.messages = self.messages, []
+        self.has_come.clear()
+        return messages
+
+    async def answer(self, attempt: str, answer: Answer) -> None:
+        """An answer to an attempt."""
+        await self.answers[attempt].put(answer)
+
+    async def answered(self, attempt: str, timeout: float) -> Answer | None:
+        """The answer to this attempt; None if there is none in time."""
+        try:
+            return await asyncio.wait_for(self.answers[attempt].get(), timeout)
+        except TimeoutError:
+            return None
+        finally:
+            del self.answers[attempt]
+
+    async def stop(self) -> None:
+        """All tasks are to stop."""
+        self.stopped = True
+
+    async def is_stopped(self) -> bool:
+        """Whether they are."""
+        return self.stopped
+
+
+@dataclass(frozen=True)
+class RayPost(Post):
+    """Calls of the actor."""
+
+    office: Any
+
+    def send(self, message: Message) -> None:
+        """See `Post.send`."""
+        _ray().get(self.office.send.remote(message))
+
+    def ask(self, message: Message, timeout: float) -> Answer | None:
+        """See `Post.ask`."""
+        self.send(message)
+        answer: Answer | None = _ray().get(self.office.answered.remote(message.attempt, timeout))
+        return answer
+
+    def is_stopped(self) -> bool:
+        """See `Post.is_stopped`."""
+        return bool(_ray().get(self.office.is_stopped.remote()))
+
+
+@cache
+def _ray() -> Any:
+    return extra("ray", "ray")

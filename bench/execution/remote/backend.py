@@ -1,0 +1,100 @@
+"""What all back ends have in common whose tasks run on other machines."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import Any, Literal, cast
+
+from bench import plugins
+from bench.errors import OptionError
+from bench.execution.backend import Backend, Outcome, ResultT, TaskT, Workers
+from bench.execution.luggage import Portable
+from bench.options import option
+
+ATTEMPTS = 2  # at a task whose process dies: it may not have been the cause
+
+
+@dataclass(frozen=True)
+class RemoteOptions:
+    """Options that all of them have."""
+
+    versions: Literal["same", "any"] = option(
+        "same", "whether a machine with other versions of Python, torch, numpy or bench gets no trial"
+    )
+
+
+class RemoteBackend(Backend):
+    """Runs tasks that are `Portable` on other machines, and all others, such as those of planning, on this one."""
+
+    Options = RemoteOptions
+    is_remote = True
+
+    def __init__(self, **settings: object) -> None:
+        """Nothing is connected yet."""
+        super().__init__(**settings)
+        self._here: Backend = plugins.find("backend")["loky"].load()()
+        self._is_connected = False
+
+    @abstractmethod
+    def connect(self) -> None:
+        """Reach the engine; raises OptionError if it is not installed or cannot be reached."""
+
+    @abstractmethod
+    def away(
+        self, function: Callable[[Any], Any], tasks: Sequence[Portable], workers: Workers
+    ) -> Iterator[Outcome[Any, Any]]:
+        """As `run`, for at least one task, all of them portable and of the same root; the engine is connected."""
+
+    @abstractmethod
+    def withdraw(self) -> None:
+        """Have the tasks stop that are under way, if any are, and withdraw those that have not begun."""
+
+    def disconnect(self) -> None:
+        """Leave the engine to others."""
+
+    def run(
+        self, function: Callable[[TaskT], ResultT], tasks: Sequence[TaskT], workers: Workers
+    ) -> Iterator[Outcome[TaskT, ResultT]]:
+        """See `Backend.run`."""
+        if not all(isinstance(task, Portable) for task in tasks):
+            yield from self._here.run(function, tasks, replace(workers, count=min(workers.count, 2)))
+        elif tasks:
+            self.prepare(workers)
+            yield from self.away(function, cast(Sequence[Portable], tasks), workers)
+
+    def prepare(self, workers: Workers) -> None:
+        """See `Backend.prepare`: reaches the engine, and starts no process."""
+        if not self._is_connected:
+            self.connect()
+            self._is_connected = True
+
+    def stop(self) -> None:
+        """See `Backend.stop`."""
+        self.withdraw()
+        if self._is_connected:
+            self._is_connected = False
+            self.disconnect()
+        self._here.stop()
+
+
+def digest(*parts: str) -> str:
+    """A name for what the parts say, 20 hexadecimal digits.
+
+    >>> digest("a", "b") == digest("a", "b"), len(digest("a")), digest("ab") == digest("a", "b")
+    (True, 20, False)
+    """
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
+
+
+def extra(module: str, backend: str) -> Any:
+    """The module that a back end needs, which an extra of the package installs; raises OptionError without it."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise OptionError(
+            f"`backend` {backend} needs the package {module}: pip install 'aevb-bench[{backend}]'."
+        ) from error

@@ -1,0 +1,68 @@
+"""A folder whose changes are sent home."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+Seen = tuple[int, int, int]  # inode, time of the last change in nanoseconds, and bytes
+
+
+class Mirror:
+    """What was sent of a folder, and what has changed since."""
+
+    def __init__(self, folder: Path, last: str, send: Callable[[Mapping[str, bytes], tuple[str, ...]], None]) -> None:
+        """``send`` is called with what has changed, by name, and the names of what is gone.
+
+        The file called ``last`` is read before the others and sent after them: it never speaks of what is not there.
+        """
+        self.folder = folder
+        self.last = last
+        self.send = send
+        self._seen = self._look()
+        self._last_sent: bytes | None = None
+
+    def sync(self) -> None:
+        """Send what has changed since the last time."""
+        contents: dict[str, bytes] = {}
+        last = self._read(self.last)
+        now = self._look()
+        for name, seen in now.items():
+            if name != self.last and self._seen.get(name) != seen:
+                content = self._read(name)
+                if content is not None:
+                    contents[name] = content
+        if last is not None and last != self._last_sent:
+            contents[self.last] = last
+        removed = tuple(name for name in self._seen if name not in now)
+        if contents or removed:
+            self.send(contents, removed)
+        self._seen = now
+        self._last_sent = last
+
+    def manifest(self) -> dict[str, str]:
+        """The hashes of all files, by name."""
+        contents = {name: self._read(name) for name in self._look()}
+        return {name: hashlib.sha256(each).hexdigest() for name, each in contents.items() if each is not None}
+
+    def send_again(self, names: Sequence[str]) -> None:
+        """Send these files, which were lost on the way."""
+        contents = {name: self._read(name) for name in sorted(names, key=lambda name: name == self.last)}
+        self.send({name: each for name, each in contents.items() if each is not None}, ())
+
+    def _look(self) -> dict[str, Seen]:
+        found = {}
+        for path in self.folder.glob("*"):
+            with contextlib.suppress(OSError):
+                stat = path.stat()
+                if path.is_file() and not path.name.startswith("."):
+                    found[path.name] = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
+        return found
+
+    def _read(self, name: str) -> bytes | None:
+        try:
+            return (self.folder / name).read_bytes()
+        except OSError:  # removed meanwhile
+            return None

@@ -1,0 +1,80 @@
+"""Messages between a task on a node and its home, and what carries them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bench.execution.remote.versions import Versions
+
+
+@dataclass(frozen=True)
+class Message:
+    """From the ``attempt`` at the task with this ``key``: a task is begun anew elsewhere if its node is lost."""
+
+    key: str
+    attempt: str
+
+
+@dataclass(frozen=True)
+class Begun(Message):
+    """The task begins on a machine; the answer holds the contents of its folder, by name."""
+
+    machine: str
+    versions: Versions
+
+
+@dataclass(frozen=True)
+class Wanted(Message):
+    """The node lacks a file with this hash; the answer is its content."""
+
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Written(Message):
+    """What has changed in the task's folder, in the order in which it is to be kept."""
+
+    contents: Mapping[str, bytes]
+    removed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ended(Message):
+    """The task's ``result``, pickled; or why there is none.
+
+    ``manifest`` are the hashes of all that is in its folder, by name, None if nothing was written.  The answer names
+    what has not come home.
+    """
+
+    manifest: Mapping[str, str] | None
+    result: bytes = b""
+    died: str = ""
+    timed_out: bool = False
+    stopped: bool = False
+
+
+@dataclass(frozen=True)
+class Answer:
+    """To `Begun`, `Wanted` or `Ended`; ``refusal`` says why the task is not to go on."""
+
+    contents: Mapping[str, bytes] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    refusal: str = ""
+
+
+class Post(ABC):
+    """Carries messages from a node; picklable, since it travels with the task."""
+
+    @abstractmethod
+    def send(self, message: Message) -> None:
+        """Send a message home; raises anything if the engine does not work any more."""
+
+    @abstractmethod
+    def ask(self, message: Message, timeout: float) -> Answer | None:
+        """Send a message home and wait for its answer; None if there is none after ``timeout`` seconds."""
+
+    @abstractmethod
+    def is_stopped(self) -> bool:
+        """Whether the home wants all its tasks to stop."""

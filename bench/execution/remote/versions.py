@@ -1,0 +1,53 @@
+"""What has to be the same on all machines for results to be the same."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from dataclasses import dataclass, fields
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from bench import plugins
+
+
+@dataclass(frozen=True)
+class Versions:
+    """Of what computes; ``bench`` is a hash of its code, shipped plugins included."""
+
+    python: str
+    torch: str
+    numpy: str
+    bench: str
+
+    def differences(self, other: Versions) -> list[str]:
+        """In words: what another machine has in place of what is here.
+
+        >>> one = Versions("3.11", "2.13.0", "2.4.6", "a")
+        >>> one.differences(Versions("3.11", "2.12.0", "2.4.6", "a"))
+        ['torch 2.12.0 in place of 2.13.0']
+        """
+        return [
+            f"{field.name} {getattr(other, field.name)} in place of {getattr(self, field.name)}"
+            for field in fields(self)
+            if getattr(self, field.name) != getattr(other, field.name)
+        ]
+
+
+@cache
+def versions() -> Versions:
+    """Those of this process."""
+    python = ".".join(platform.python_version_tuple()[:2])
+    return Versions(python, version("torch"), version("numpy"), _code())
+
+
+def _code() -> str:
+    """A hash of all source files of the package and of the shipped plugins, 12 hexadecimal digits."""
+    roots = {Path(__file__).parents[2]}
+    roots |= {kind.shipped_file(name).parent for kind in plugins.KINDS.values() for name in kind.shipped_names()[:1]}
+    files = {(path.parent.name, path.name): path for root in roots for path in root.rglob("*.py")}
+    digest = hashlib.sha256()
+    for key in sorted(files):
+        digest.update(repr(key).encode() + hashlib.sha256(files[key].read_bytes()).digest())
+    return digest.hexdigest()[:12]
