@@ -77,7 +77,8 @@ def summarise(results: Results, console: Console) -> None:
     for _, trial in trials[(trials["status"] != Status.DONE) & ~of_references(trials)].iterrows():
         label = f"{trial['algorithm']} z={trial['z']} n={trial['n_train']} seed={trial['seed']}"
         _print(console, f"{trial['status']}: {label}: {trial['reason']}", style="yellow")
-    for text in [*caveats.warnings(results), *caveats.tuning(results), *caveats.stale(results)]:
+    warnings = [*caveats.warnings(results), *caveats.machines(results)]
+    for text in [*warnings, *caveats.tuning(results), *caveats.stale(results)]:
         _print(console, f"Warning: {text}", style="yellow")
 
 

@@ -1,4 +1,4 @@
-"""Algorithms that were tuned in different ways are named."""
+"""What trials do not have in common is named: how they were tuned, and what they ran on."""
 
 from __future__ import annotations
 
@@ -24,3 +24,25 @@ def test_different_protocols_are_named_with_their_algorithms() -> None:
     assert sentence == (
         "Algorithms were tuned in different ways (aevb, mcem: paper; mine: given), and a difference may be due to that."
     )
+
+
+def ran(**columns: list[str | None]) -> Any:
+    common = {"device": "cpu", "processor": "A", "torch": "2.13.0", "reference": ""}
+    return SimpleNamespace(trials=pd.DataFrame({**common, **columns}, index=range(3)))
+
+
+def test_trials_of_one_machine_need_no_word() -> None:
+    assert caveats.machines(ran(device=["cuda:0", "cuda:1", None])) == []
+    assert caveats.machines(ran(processor=["A", "A", "B"], reference=["", "", "reference-mnist"])) == []
+
+
+def test_machines_that_differ_are_named() -> None:
+    (sentence,) = caveats.machines(ran(processor=["A", "B", "A"]))
+    assert sentence == (
+        "Trials ran with different processors (A: 2 trials; B: 1 trial): their seconds are not comparable, and sums "
+        "may be rounded differently."
+    )
+    (sentence,) = caveats.machines(ran(torch=["2.13.0", "2.12.0", None]))
+    assert sentence.startswith("Trials ran with different versions of torch (2.13.0: 1 trial; 2.12.0: 1 trial):")
+    (sentence,) = caveats.machines(ran(device=["cuda:0", "cpu", "cuda:1"]))
+    assert sentence.startswith("Trials ran with different devices (cuda: 2 trials; cpu: 1 trial): their seconds")

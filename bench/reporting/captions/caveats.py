@@ -78,6 +78,25 @@ def references(results: Results) -> list[str]:
     return [*sentences, *cuts]
 
 
+def machines(results: Results) -> list[str]:
+    """A sentence about each thing that the trials of this run do not have in common, and on which numbers depend."""
+    trials = results.trials[~of_references(results.trials)]
+    kinds = trials["device"].str.partition(":")[0].where(trials["device"].notna())
+    seconds, rounding = "their seconds are not comparable", "sums may be rounded differently"
+    columns = {
+        "devices": (kinds, f"{seconds}, and {rounding}"),
+        "processors": (trials["processor"], f"{seconds}, and {rounding}"),
+        "versions of torch": (trials["torch"], f"{rounding}, or worse"),
+    }
+    sentences = []
+    for what, (column, consequence) in columns.items():
+        counts = column[column.fillna("") != ""].value_counts(sort=False)
+        if len(counts) > 1:
+            listed = "; ".join(f"{name}: {formatting.quantity(count, 'trial')}" for name, count in counts.items())
+            sentences.append(f"Trials ran with different {what} ({listed}): {consequence}.")
+    return sentences
+
+
 def _listed(column: pd.Series) -> str:
     return ", ".join(map(str, column.dropna().unique())) or "an unknown machine"
 

@@ -133,10 +133,7 @@ def _estimators(results: Results) -> str:
 
 def _warnings(results: Results) -> list[str]:
     """What must be known before a number is believed."""
-    warnings = [*results.damage, *caveats.warnings(results)]
-    devices = [str(value) for value in results.trials["device"].dropna().unique()]
-    if len(devices) > 1:
-        warnings.append(f"Several devices, whose seconds are not comparable: {', '.join(devices)}.")
+    warnings = [*results.damage, *caveats.warnings(results), *caveats.machines(results)]
     return [*warnings, *caveats.references(results), *caveats.tuning(results), *caveats.stale(results)]
 
 
