@@ -22,7 +22,7 @@ from bench.studies.spec import Choice
 
 AGAIN = (
     "If this change is meant, make the reference again: `bench run {name} --device cpu --out runs/{name}`, then "
-    "`python docs/references.py runs/{name}` (minutes for digits, an hour for MNIST), and look whether the numbers in "
+    "`python docs/references.py runs/{name}` (half an hour on a core, MNIST an hour), and look whether the numbers in "
     "docs/references.md still hold."
 )
 NAMES = ["reference-digits", "reference-mnist"]
