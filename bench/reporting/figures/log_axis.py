@@ -50,9 +50,9 @@ def label_logarithmic(axes: Axes) -> None:
     axes.xaxis.set_minor_locator(FixedLocator(_between(left, right, labelled)))
     axes.xaxis.set_major_formatter(FuncFormatter(label))
     axes.xaxis.set_minor_formatter(FuncFormatter(label))
-    axes.tick_params(axis="x", which="minor", pad=5)  # shorter ticks, labels at the height of the others
     unlabelled = _between(left, right, (*range(2, 10),) if len(powers) < 10 else (1,))
     for panel in axes.get_shared_x_axes().get_siblings(axes):
+        panel.tick_params(axis="x", which="minor", pad=5)  # shorter ticks, labels at the height of the others
         _mark(panel, unlabelled)
 
 

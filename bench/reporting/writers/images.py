@@ -53,6 +53,7 @@ def fix_layout(figure: Figure) -> Bbox:
 def _fix_label(axes: Axes, axis: Axis) -> None:
     """Keep the label of an axis where it is, which each drawing would find again from all of its ticks."""
     if axis.label.get_text():
+        axis.get_tightbbox()  # finds its place beside the ticks, where the panel is now
         on_screen = axis.label.get_transform().transform(axis.label.get_position())
         axis.set_label_coords(*np.round(axes.transAxes.inverted().transform(on_screen), DIGITS))
 
