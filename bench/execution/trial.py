@@ -28,6 +28,7 @@ from bench.training.clocks import Clocks
 from bench.training.session import Session
 
 HEARTBEAT_SECONDS = 1.0
+ASKED_FOR = ("budget", "estimators", "eval_points", "likelihood_points", "likelihood_marks")  # what makes it complete
 
 
 INTERRUPTED = "Interrupted; the same command resumes it from its last checkpoint."
@@ -95,7 +96,7 @@ class Trial:
     def run(self, spec: TrialSpec) -> Status:
         """From the data to the estimates; goes on from a checkpoint if there is one."""
         earlier, checkpoint = self.folder.read_status(), self.folder.read_checkpoint()
-        if earlier.status.has_ended:
+        if earlier.status.has_ended and all(getattr(earlier, each) == getattr(self.record, each) for each in ASKED_FOR):
             return earlier.status
         rate = self.learning_rate(spec)
         self.record = replace(self.record, tuning=self.settings.tuning, learning_rate=rate, scores=earlier.scores)

@@ -49,7 +49,7 @@ class Ray(MessagingBackend):
         ray = _ray()
         if not ray.is_initialized():
             try:
-                ray.init(address=self.options.address or None, logging_level="error", log_to_driver=False)
+                ray.init(address=self.options.address or "local", logging_level="error", log_to_driver=False)
             except (ConnectionError, ValueError, RuntimeError) as error:
                 raise OptionError(
                     f"No Ray cluster answers at {self.options.address!r} ({error}): start one with `ray start --head`, "

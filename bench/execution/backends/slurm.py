@@ -22,12 +22,14 @@ from bench.execution.backend import Outcome, Workers
 from bench.execution.luggage import Portable
 from bench.execution.remote.backend import ATTEMPTS, RemoteBackend, RemoteOptions, digest, extra
 from bench.execution.remote.job import Job
+from bench.execution.remote.parcel import Shelf
 from bench.execution.remote.versions import versions
 from bench.execution.worker_process import signals_blocked
 from bench.options import option
 from bench.store.files import read_json, write_json
 
 FOLDER = "slurm"  # in the run folder: jobs, and what they print
+LOCKS = "locks"  # in it: one for each trial
 JOBS = "jobs.json"  # in it: the jobs that are submitted, by the keys of their tasks
 LARGEST_ARRAY = 1000  # SLURM's own default limit
 REQUEUES = 1000  # of a job at its time limit; each goes on where the last stopped
@@ -89,11 +91,16 @@ class Slurm(RemoteBackend):
         self._jobs = folder / JOBS
         executor = self._executor(folder, workers)
         required = versions() if self.options.versions == "same" else None
-        by_key = {digest(function.__qualname__, repr(task), repr(versions())): task for task in tasks}
+        (folder / LOCKS).mkdir(exist_ok=True)
+        shelf = Shelf()
+        by_key = {}
+        for task in tasks:
+            files = [shelf.items(named) for named in task.luggage.files]
+            by_key[digest(function.__qualname__, repr(task), repr(files), repr(versions()))] = task
         patience = 2 * SIGNAL_SECONDS if self._is_slurm else 0.0
         jobs = {}
         for key, task in by_key.items():
-            call, lock = pickle.dumps((function, task)), folder / f"{key}.lock"
+            call, lock = pickle.dumps((function, task)), folder / LOCKS / task.luggage.folder.name
             jobs[key] = Job(str(task.luggage.folder), call, workers, required, lock, patience)
         self._adopt(folder, jobs)
         waiting = deque(key for key in jobs if key not in self._under_way)
@@ -112,22 +119,17 @@ class Slurm(RemoteBackend):
                     attempts[key] += 1
                     waiting.append(key)
                     continue
-                jobs[key].lock.unlink(missing_ok=True)
                 self._note()
                 yield outcome or Outcome(by_key[key], died=_loss(job))
-            time.sleep(SECONDS_BETWEEN_LOOKS if self._under_way and not waiting else 0)
+            if self._under_way:
+                time.sleep(SECONDS_BETWEEN_LOOKS)
 
     def withdraw(self) -> None:
         """See `RemoteBackend.withdraw`."""
         if not self._under_way:
             return
         jobs = list(self._under_way.values())
-        if self._is_slurm:
-            subprocess.run(["scancel", *(job.job_id for job in jobs)], check=False)  # noqa: S603, S607
-        else:
-            for job in jobs:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(job.job_id), signal.SIGTERM)
+        self._cancel([job.job_id for job in jobs])
         deadline = time.monotonic() + STOP_SECONDS
         while not all(job.done() for job in jobs) and time.monotonic() < deadline:
             time.sleep(SECONDS_BETWEEN_LOOKS)
@@ -184,18 +186,46 @@ class Slurm(RemoteBackend):
         self._note()
 
     def _adopt(self, folder: Path, jobs: dict[str, Job]) -> None:
-        """Go on with jobs that an earlier process of this command has submitted, if they are not over."""
-        if not self._is_slurm or not (folder / JOBS).exists():
-            return  # an earlier job on this machine holds its lock until it is over
+        """Go on with jobs that an earlier process of this command has submitted, and cancel those of other settings.
+
+        On this machine without SLURM all are cancelled: they keep what they have.  A job that is told to end holds the
+        lock of its trial until it has.
+        """
+        if not (folder / JOBS).exists():
+            return
+        superseded = []
         for key, job_id in read_json(folder / JOBS, JOBS)["jobs"].items():
+            if not self._is_slurm:
+                superseded += [job_id] if _is_local_job(job_id) else []
+                continue
             job = _submitit().SlurmJob(folder, job_id)
-            if key in jobs and job.watcher.get_state(job_id, mode="force").split()[0] in UNDER_WAY:
-                self._under_way[key] = job
+            if job.watcher.get_state(job_id, mode="force").split()[0] in UNDER_WAY:
+                if key in jobs:
+                    self._under_way[key] = job
+                else:
+                    superseded.append(job_id)
+        self._cancel(superseded)
+
+    def _cancel(self, job_ids: Sequence[str]) -> None:
+        if self._is_slurm and job_ids:
+            subprocess.run(["scancel", *job_ids], check=False)  # noqa: S603, S607
+        elif job_ids:
+            for job_id in job_ids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(job_id), signal.SIGTERM)
 
     def _note(self) -> None:
         """Write which jobs are under way, for a later process of this command."""
         if self._jobs is not None and self._jobs.parent.is_dir():
             write_json(self._jobs, {"jobs": {key: job.job_id for key, job in self._under_way.items()}}, JOBS)
+
+
+def _is_local_job(job_id: str) -> bool:
+    """Whether this process is a job of submitit's executor for one machine: its number may have been given again."""
+    try:
+        return b"submitit" in Path("/proc", job_id, "cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def _outcome(job: Any, task: Portable) -> Outcome[Any, Any] | None:

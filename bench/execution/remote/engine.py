@@ -79,32 +79,35 @@ class MessagingBackend(RemoteBackend):
             key = digest(function.__qualname__, repr(task), repr(parcel.items), repr(versions()))
             parcels[key] = replace(parcel, key=key)
             home.away[key] = task
+        outcomes: list[tuple[str, Outcome[Any, Any] | None]] = []
         while messages := self.receive(0):  # of tasks that went on while nobody was at home
-            for message in messages:
-                yield from _some(home.receive(message))
-        waiting = deque(home.away)
+            outcomes += [(message.key, home.receive(message)) for message in messages]
+        waiting = deque(parcels)
         submitted: dict[str, int] = {}  # and how many times
         looked = monotonic()
-        while home.away:
+        while True:
+            for key, outcome in outcomes:
+                if outcome is None:
+                    continue
+                if outcome.died and submitted.get(key, 0) < ATTEMPTS:
+                    home.away[key] = outcome.task
+                    if key in submitted:
+                        submitted[key] += 1
+                        self.submit(f"{key}-{submitted[key]}", parcels[key])
+                else:
+                    submitted.pop(key, None)
+                    yield outcome
+            if not home.away:
+                break
             while waiting and len(submitted) < workers.count:
                 key = waiting.popleft()
-                if key in home.away and key not in submitted:
+                if key in home.away:
                     submitted[key] = 1
                     self.submit(key, parcels[key])
             outcomes = [(message.key, home.receive(message)) for message in self.receive(SECONDS_BETWEEN_LOOKS)]
             if monotonic() - looked >= SECONDS_BETWEEN_LOOKS:  # not after each message: it takes all tasks in view
                 outcomes += [(key, home.lost(key, why)) for key, why in self.lost()]
                 looked = monotonic()
-            for key, outcome in outcomes:
-                if outcome is None:
-                    continue
-                if outcome.died and submitted.get(key, 0) < ATTEMPTS:
-                    submitted[key] = submitted.get(key, 1) + 1
-                    home.away[key] = outcome.task
-                    self.submit(f"{key}-{submitted[key]}", parcels[key])
-                else:
-                    submitted.pop(key, None)
-                    yield outcome
         self._close()
 
     def _close(self) -> None:
@@ -116,13 +119,10 @@ class MessagingBackend(RemoteBackend):
         """See `RemoteBackend.withdraw`."""
         home = self._home
         if home is not None and home.away:
+            home.is_stopping = True
             self.stop_tasks()
             deadline = monotonic() + STOP_SECONDS
-            while home.away and monotonic() < deadline:
+            while home.attempts.keys() & home.away.keys() and monotonic() < deadline:
                 for message in self.receive(SECONDS_BETWEEN_LOOKS):
                     home.receive(message)
         self._close()
-
-
-def _some(outcome: Outcome[Any, Any] | None) -> list[Outcome[Any, Any]]:
-    return [outcome] if outcome is not None else []

@@ -30,6 +30,8 @@ class Home:
     away: dict[str, Portable] = field(default_factory=dict)
     attempts: dict[str, str] = field(default_factory=dict)
     machines: dict[str, str] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)  # attempts on machines with other versions
+    is_stopping: bool = False
 
     def receive(self, message: Message) -> Outcome[Any, Any] | None:
         """Act on a message; returns the outcome of its task if that has ended.
@@ -37,6 +39,8 @@ class Home:
         Only the last attempt at a task counts: an earlier one, whose node was thought lost, is told to end.
         """
         task = self.away.get(message.key)
+        if message.attempt in self.refused:
+            return None
         if task is None:  # it has ended, or belongs to another run
             self._refuse(message, "this task is not wanted any more")
             return None
@@ -66,6 +70,7 @@ class Home:
         if differences and self.refuse_versions:
             why = f"{message.machine} has other versions than this machine: {', '.join(differences)}"
             self.answer(message.attempt, Answer(refusal=why))
+            self.refused.add(message.attempt)
             return self.lost(message.key, f"{why}. Install the same there, or allow them: versions=any.")
         self.attempts[message.key] = message.attempt
         self.machines[message.key] = message.machine
@@ -73,6 +78,11 @@ class Home:
         return None
 
     def _ended(self, message: Ended, task: Portable) -> Outcome[Any, Any] | None:
+        if message.stopped and not self.is_stopping:  # at the wish of an earlier process of this command
+            self.answer(message.attempt, Answer())
+            self.refused.add(message.attempt)
+            self.attempts.pop(message.key, None)
+            return self.lost(message.key, "It was stopped before this command began.")
         missing = _missing(message.manifest, task) if message.manifest is not None else ()
         self.answer(message.attempt, Answer(missing=missing))
         if missing:
@@ -118,4 +128,4 @@ def _missing(manifest: Mapping[str, str], task: Portable) -> tuple[str, ...]:
 
 
 def _is_plain(name: str) -> bool:
-    return Path(name).name == name and not name.startswith(".")
+    return bool(name) and Path(name).name == name and not name.startswith(".") and not {"\0", "\\"} & {*name}

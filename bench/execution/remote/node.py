@@ -47,8 +47,8 @@ def work(parcel: Parcel, post: Post) -> None:
     try:
         with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as scratch:
             errand.run(Path(scratch))
-    except Refused:
-        return
+    except Refused as refusal:  # which the home ignores if this attempt does not count any more
+        errand.send(Ended, manifest=None, died=str(refusal))
     except Exception as error:  # noqa: BLE001  # the node's fault: no disk, for instance
         errand.send(Ended, manifest=None, died=f"{type(error).__name__} on {platform.node()}: {error}")
 
