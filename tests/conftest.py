@@ -173,11 +173,11 @@ class DaskCluster:
         self.address: str = json.loads(self.file.read_text())["address"]
         self.workers: list[subprocess.Popen[bytes]] = []
 
-    def add_worker(self, node: str = "") -> None:
+    def add_worker(self, node: str = "", **environment: str) -> None:
         """One with a thread, that is, for one trial at a time; on a node of its own by default."""
         name = f"worker{len(self.workers)}"
         command = ("worker", self.address, "--nthreads", "1", "--name", name)
-        self.workers.append(self._start(name, *command, node=node or name))
+        self.workers.append(self._start(name, *command, node=node or name, **environment))
 
     def kill_worker(self, number: int) -> None:
         """As if its machine lost power: its nanny and its children die with it."""
@@ -191,11 +191,12 @@ class DaskCluster:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
 
-    def _start(self, name: str, *command: str, node: str = "") -> subprocess.Popen[bytes]:
+    def _start(self, name: str, *command: str, node: str = "", **more: str) -> subprocess.Popen[bytes]:
         folder = self.folder / (node or name)
         (folder / "tmp").mkdir(parents=True, exist_ok=True)
         environment = {key: value for key, value in os.environ.items() if key != "BENCH_DATA_DIR"}
         environment |= {"TMPDIR": str(folder / "tmp"), "BENCH_CACHE_DIR": str(folder / "cache"), "HOME": str(folder)}
+        environment |= more
         with (self.folder / f"{name}.log").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "distributed.cli.dask_" + command[0], *command[1:], "--no-dashboard"],

@@ -47,8 +47,8 @@ def execution_options(what: str) -> Callable[[Callable[..., Any]], Callable[...,
             show_default=True,
             help=f"What runs them: {', '.join(plugins.find('backend'))}, or a file with a back end of your own",
         )
-        @click.option("--scheduler", metavar="ADDRESS", help="Of the cluster, for --backend dask: tcp://HOST:8786")
-        @click.option("--address", help="Of the cluster, for --backend ray: auto, ray://HOST:10001")
+        @click.option("--scheduler", metavar="ADDRESS", help="Address of the Dask scheduler: tcp://HOST:8786")
+        @click.option("--address", help="Address of the Ray cluster: auto, HOST:6379")
         @click.option("--timeout", type=duration, help=f"Longest time for a {what}: 90s, 30m, 2h  [default: none]")
         @wraps(command)
         def with_execution(

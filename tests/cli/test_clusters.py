@@ -8,6 +8,7 @@ import platform
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -146,6 +147,46 @@ def test_a_command_that_is_killed_finds_what_ran_on(dask_cluster: Any, tmp_path:
     assert record.clocks.samples == 20_000
 
 
+OTHER = """
+import bench.execution.remote.versions as versions
+versions._code = lambda: "another"
+"""
+
+
+def test_a_machine_with_other_versions_gets_no_trial(dask_cluster: Any, tmp_path: Path) -> None:
+    """It is told once, and costs no trial."""
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "sitecustomize.py").write_text(OTHER)
+    path = os.pathsep.join([str(tmp_path / "other"), *filter(None, [os.environ.get("PYTHONPATH")])])
+    dask_cluster.add_worker(PYTHONPATH=path)
+    asked = ["--algos", "aevb[learning_rate=0.05]", "--seeds", "3", "--budget", "1000", *QUICK]
+    run = command(tmp_path, *asked, "--backend", "dask", "--scheduler", dask_cluster.address, "--out", "run")
+    assert run.stdout is not None
+    seen = ""
+    watch = threading.Timer(PATIENCE, run.kill)
+    watch.start()
+    while "has other versions" not in seen and (line := run.stdout.readline()):
+        seen += line
+    watch.cancel()
+    dask_cluster.add_worker()
+    output = seen + finished(run)
+    assert output.count("has other versions than this machine: bench another in place of") == 1
+    assert (bench.load(tmp_path / "run").trials["status"] == "done").all()
+
+
+def test_a_file_that_is_edited_meanwhile_is_a_row(dask_cluster: Any, tmp_path: Path) -> None:
+    """A worker that comes too late for the earlier content is told, and so is the user."""
+    mine = tmp_path / "mine.py"
+    mine.write_text((PLUGINS / "mine.py").read_text())
+    asked = ["--algos", "./mine.py", "--seeds", "2", "--budget", "1000", *QUICK]
+    run = command(tmp_path, *asked, "--backend", "dask", "--scheduler", dask_cluster.address, "--out", "run")
+    until(lambda: len(samples(tmp_path / "run")) == 2, "nothing is planned")
+    time.sleep(3)
+    mine.write_text(mine.read_text() + "\n# edited")
+    dask_cluster.add_worker()
+    assert "has changed since it was sent" in finished(run, code=3)
+
+
 def test_an_interrupt_leaves_the_cluster_to_others(dask_cluster: Any, tmp_path: Path) -> None:
     """The trial saves a checkpoint and ends, other work of the cluster goes on, and the same command resumes."""
     import distributed
@@ -217,7 +258,7 @@ def test_slurm_gives_the_same(tmp_path: Path) -> None:
     finished(command(tmp_path, *asked, *LOCAL, "--jobs", "2", "--out", "run"))
     finished(command(tmp_path, *asked, "--jobs", "2", "--out", "here"))
     assert_same(tmp_path / "run", tmp_path / "here")
-    assert [path.name for path in (tmp_path / "run" / "slurm").iterdir()] == ["jobs.json"]
+    assert {path.name for path in (tmp_path / "run" / "slurm").iterdir()} == {"jobs.json", "locks"}
 
 
 def jobs_of(folder: Path) -> list[psutil.Process]:
@@ -256,6 +297,19 @@ def test_a_job_outlives_the_command_that_submitted_it(tmp_path: Path) -> None:
     until(lambda: updates(notes) > before + 20, "the job has stopped")
     finished(command(tmp_path, *asked))
     assert updates(notes) == 200, "nothing is trained twice"
+
+
+def test_a_job_of_an_earlier_command_is_not_taken_for_that_of_a_later_one(tmp_path: Path) -> None:
+    """Its budget is smaller: it saves a checkpoint and ends, and another goes on from there."""
+    notes = tmp_path / "notes"
+    asked = ["--algos", slow(notes), "--seeds", "1", *QUICK, *LOCAL, "--out", "run"]
+    run = command(tmp_path, *asked, "--budget", "20000")
+    until(lambda: sum(samples(tmp_path / "run").values()) > 2000, "the trial has not come far")
+    kill(run)
+    finished(command(tmp_path, *asked, "--budget", "25000"))
+    assert list(samples(tmp_path / "run").values()) == [25_000]
+    assert updates(notes) == 250, "nothing is trained twice"
+    assert not jobs_of(tmp_path)
 
 
 def test_an_interrupt_ends_the_jobs(tmp_path: Path) -> None:

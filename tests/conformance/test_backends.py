@@ -118,6 +118,8 @@ def do(job: Job) -> str:
         os.write(2, b"y" * 10**6)
     (folder / "model").write_bytes(bytes(50 * 10**6) if job.how == "large" else job.name.encode())
     (folder / "status").write_text(before + "+")
+    if job.how == "raises":
+        raise ZeroDivisionError(job.name)
     if job.how == "dies":
         os._exit(3)
     if job.how == "hangs":
@@ -144,6 +146,26 @@ def test_what_a_task_writes_is_where_its_caller_is(made: Backend, tmp_path: Path
     expected = {f"{name}/model": name.encode() for name in "abc"}
     expected |= {"a/status": b"earlier+", "b/status": b"+", "c/status": b"+"}
     assert found == {Path(name): content for name, content in expected.items()}
+
+
+def test_the_order_of_tasks_makes_no_difference(made: Backend, tmp_path: Path) -> None:
+    left = {}
+    for order in ("abc", "cba"):
+        jobs = [Job(tmp_path / order, name) for name in order]
+        assert {name: outcome.result for name, outcome in ended(made, jobs).items()} == {name: name for name in "abc"}
+        files = [
+            path for path in (tmp_path / order).rglob("[!.]*") if path.is_file() and path.parent.parent.name == "trials"
+        ]
+        left[order] = {str(path.relative_to(tmp_path / order)): path.read_bytes() for path in files}
+    assert len(left["abc"]) == 6
+    assert left["abc"] == left["cba"]
+
+
+def test_an_exception_of_a_task_with_files_is_raised_to_the_caller(
+    plugin: PluginRef, settings: dict[str, str], tmp_path: Path
+) -> None:
+    with plugin.load()(**settings) as made, pytest.raises(ZeroDivisionError, match="a"):
+        list(made.run(do, [Job(tmp_path, "a", "raises")], workers(made)))
 
 
 def test_a_large_file_arrives(made: Backend, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bench.errors import OptionError
+from bench.errors import BenchError, OptionError
 from bench.execution.remote import node
 from bench.execution.remote.backend import RemoteOptions, extra
 from bench.execution.remote.engine import MessagingBackend
@@ -75,6 +75,11 @@ class Dask(MessagingBackend):
             return [pickle.loads(self.inbox.get(timeout=max(timeout, 0.001)))]  # noqa: S301
         except TimeoutError:
             return []
+        except OSError as error:
+            raise BenchError(
+                f"The Dask scheduler does not answer any more ({error}). If it is still there, trials under way go on, "
+                "and the same command finds them."
+            ) from error
 
     def answer(self, attempt: str, answer: Answer) -> None:
         """See `MessagingBackend.answer`."""

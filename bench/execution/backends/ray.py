@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import socket
+import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -17,6 +21,7 @@ from bench.execution.remote.parcel import Parcel
 from bench.execution.remote.post import Answer, Message, Post
 from bench.options import option
 
+CONNECT_SECONDS = 15
 LOST_NODES = 3  # at most for one task
 
 
@@ -24,7 +29,7 @@ LOST_NODES = 3  # at most for one task
 class RayOptions(RemoteOptions):
     """Options of the back end."""
 
-    address: str = option("", "of the cluster: auto, or ray://HOST:10001; a new one on this machine if it is empty")
+    address: str = option("", "of the cluster: auto, or HOST:6379; a new one on this machine if it is empty")
     gpus: float = option(
         0.0,
         "GPUs that Ray reserves for each trial; at 0 it counts CPUs, and trials wait for a GPU of their node",
@@ -46,20 +51,25 @@ class Ray(MessagingBackend):
 
     def connect(self) -> None:
         """See `RemoteBackend.connect`."""
-        ray = _ray()
+        ray, address = _ray(), self.options.address
         if not ray.is_initialized():
             try:
-                ray.init(address=self.options.address or "local", logging_level="error", log_to_driver=False)
-            except (ConnectionError, ValueError, RuntimeError) as error:
+                _knock(address)
+                with _signals_kept():
+                    ray.init(address=address or "local", logging_level="error", log_to_driver=False)
+            except (OSError, ValueError, RuntimeError) as error:
                 raise OptionError(
-                    f"No Ray cluster answers at {self.options.address!r} ({error}): start one with `ray start --head`, "
-                    "or correct --address."
+                    f"No Ray cluster answers at {address!r} ({error}): start one with `ray start --head`, or correct "
+                    "--address."
                 ) from error
 
     def open(self, name: str) -> None:
         """See `MessagingBackend.open`."""
         ray = _ray()
-        self.office = ray.remote(num_cpus=0)(PostOffice).remote()
+        here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+            ray.get_runtime_context().get_node_id(), soft=False
+        )
+        self.office = ray.remote(num_cpus=0, scheduling_strategy=here)(PostOffice).remote()  # not on a node to be lost
         self.post = RayPost(self.office)
         self.calls: dict[str, Any] = {}
 
@@ -106,6 +116,22 @@ class Ray(MessagingBackend):
     def disconnect(self) -> None:
         """See `RemoteBackend.disconnect`."""
         _ray().shutdown()
+
+
+def _knock(address: str) -> None:
+    """Raise OSError if nobody listens at an address of the form HOST:PORT: Ray itself would try for ever."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdecimal() and "/" not in host:
+        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+
+
+@contextmanager
+def _signals_kept() -> Iterator[None]:
+    """Ray would handle SIGTERM in place of the command."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, before)
 
 
 class PostOffice:

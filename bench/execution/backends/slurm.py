@@ -46,12 +46,12 @@ class SlurmOptions(RemoteOptions):
 
     cluster: Literal["slurm", "local"] = option("slurm", "local tries everything on this machine, without SLURM")
     partition: str = option("", "partitions, with commas between them")
-    account: str = option("", "who pays")
+    account: str = option("", "account to charge")
     qos: str = option("", "quality of service")
     constraint: str = option("", "features that a node must have")
     minutes: int = option(240, "longest time of a job; a trial that needs more is queued again and goes on", minimum=1)
-    memory: int = option(0, "of a trial in GB", minimum=0)
-    gpus: int = option(0, "of a trial", minimum=0)
+    memory: int = option(0, "memory per trial in GB", minimum=0)
+    gpus: int = option(0, "GPUs per trial", minimum=0)
 
 
 class Slurm(RemoteBackend):
@@ -232,9 +232,11 @@ def _outcome(job: Any, task: Portable) -> Outcome[Any, Any] | None:
     """What became of a job that is over; None, and what it has printed is kept, if it has not come to its end."""
     if not job.paths.result_pickle.exists() or job.exception() is not None:
         return None
-    result: Outcome[str, Any] = job.result()
+    result: Outcome[str, Any] | Exception = job.result()
     for path in (job.paths.submitted_pickle, job.paths.result_pickle, job.paths.stdout, job.paths.stderr):
         path.unlink(missing_ok=True)
+    if isinstance(result, Exception):
+        raise result
     return Outcome(task, result.result, result.died, result.timed_out)
 
 

@@ -23,7 +23,7 @@ class RemoteOptions:
     """Options that all of them have."""
 
     versions: Literal["same", "any"] = option(
-        "same", "whether a machine with other versions of Python, torch, numpy or bench gets no trial"
+        "same", "machines with other versions of Python, torch, numpy or bench: same refuses them, any allows them"
     )
 
 

@@ -19,6 +19,7 @@ from bench.execution.remote.post import Answer, Message
 from bench.execution.remote.versions import versions
 
 SECONDS_BETWEEN_LOOKS = 1.0  # for tasks that the engine has given up; messages are not waited for
+MOST_NAMES = 100
 STOP_SECONDS = 8.0  # until all tasks have stopped and sent what they have
 
 
@@ -84,16 +85,24 @@ class MessagingBackend(RemoteBackend):
             outcomes += [(message.key, home.receive(message)) for message in messages]
         waiting = deque(parcels)
         submitted: dict[str, int] = {}  # and how many times
+        names = dict.fromkeys(parcels, 1)  # how many names each has had: an engine runs nothing twice under one name
         looked = monotonic()
         while True:
             for key, outcome in outcomes:
                 if outcome is None:
                     continue
-                if outcome.died and submitted.get(key, 0) < ATTEMPTS:
+                if key in home.turned_away and names[key] < MOST_NAMES:  # which is no attempt
+                    home.turned_away.discard(key)
+                    home.away[key] = outcome.task
+                    submitted.setdefault(key, 1)
+                    names[key] += 1
+                    self.submit(f"{key}-{names[key]}", parcels[key])
+                elif outcome.died and submitted.get(key, 0) < ATTEMPTS:
                     home.away[key] = outcome.task
                     if key in submitted:
                         submitted[key] += 1
-                        self.submit(f"{key}-{submitted[key]}", parcels[key])
+                        names[key] += 1
+                        self.submit(f"{key}-{names[key]}", parcels[key])
                 else:
                     submitted.pop(key, None)
                     yield outcome
@@ -101,13 +110,14 @@ class MessagingBackend(RemoteBackend):
                 break
             while waiting and len(submitted) < workers.count:
                 key = waiting.popleft()
-                if key in home.away:
+                if key in home.away and key not in submitted:
                     submitted[key] = 1
                     self.submit(key, parcels[key])
             outcomes = [(message.key, home.receive(message)) for message in self.receive(SECONDS_BETWEEN_LOOKS)]
             if monotonic() - looked >= SECONDS_BETWEEN_LOOKS:  # not after each message: it takes all tasks in view
                 outcomes += [(key, home.lost(key, why)) for key, why in self.lost()]
                 looked = monotonic()
+        self.stop_tasks()  # those that keep a place
         self._close()
 
     def _close(self) -> None:

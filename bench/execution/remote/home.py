@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from bench.execution.remote.parcel import Shelf
 from bench.execution.remote.post import Answer, Begun, Ended, Message, Wanted, Written
 from bench.execution.remote.versions import versions
 from bench.store.files import write_bytes
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -31,6 +34,8 @@ class Home:
     attempts: dict[str, str] = field(default_factory=dict)
     machines: dict[str, str] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)  # attempts on machines with other versions
+    turned_away: set[str] = field(default_factory=set)  # tasks that such a machine was given, until they are again
+    unfit: set[str] = field(default_factory=set)  # these machines
     is_stopping: bool = False
 
     def receive(self, message: Message) -> Outcome[Any, Any] | None:
@@ -69,8 +74,12 @@ class Home:
         differences = versions().differences(message.versions)
         if differences and self.refuse_versions:
             why = f"{message.machine} has other versions than this machine: {', '.join(differences)}"
-            self.answer(message.attempt, Answer(refusal=why))
+            self.answer(message.attempt, Answer(refusal=why, unfit=True))
             self.refused.add(message.attempt)
+            self.turned_away.add(message.key)
+            if message.machine not in self.unfit:
+                self.unfit.add(message.machine)
+                logger.warning("Warning: %s. It gets no trial: install the same there, or say versions=any.", why)
             return self.lost(message.key, f"{why}. Install the same there, or allow them: versions=any.")
         self.attempts[message.key] = message.attempt
         self.machines[message.key] = message.machine
@@ -88,6 +97,8 @@ class Home:
         if missing:
             return None
         del self.away[message.key]
+        if message.raised:
+            raise pickle.loads(message.raised)  # noqa: S301
         result = pickle.loads(message.result) if message.result else None  # noqa: S301
         return Outcome(task, result, died=message.died, timed_out=message.timed_out)
 

@@ -37,8 +37,8 @@ class Job:
     lock: Path
     patience: float
 
-    def __call__(self) -> Outcome[str, Any]:
-        """Called by submitit."""
+    def __call__(self) -> Outcome[str, Any] | Exception:
+        """Called by submitit; returns what the function raises."""
         differences = self.versions.differences(versions()) if self.versions is not None else []
         if differences:
             why = f"A node has other versions than this machine: {', '.join(differences)}"
@@ -51,6 +51,8 @@ class Job:
         except ToldToEnd:
             time.sleep(self.patience)
             raise
+        except Exception as error:  # noqa: BLE001  # of the task's function
+            return error
         return Outcome(self.name, outcome.result, outcome.died, outcome.timed_out)
 
     def checkpoint(self) -> Any:

@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,18 @@ from bench.values import places
 SECONDS_BETWEEN_LOOKS = 1.0
 SECONDS_BETWEEN_LETTERS = 2.0  # home may have hundreds of trials to hear of
 PATIENCE = 120.0  # seconds for an answer: the home may be busy, or just be started again
+UNFIT_SECONDS = 600.0
 STOP_SECONDS = 5.0  # that a task has for stopping by itself
 DIED = "The worker process died (killed, out of memory, or a crash in native code)."
 
 
 class Refused(BenchError):
     """The home does not want this attempt to go on, or does not answer."""
+
+    def __init__(self, why: str, *, unfit: bool = False) -> None:
+        """``unfit`` as in `Answer`."""
+        super().__init__(why)
+        self.unfit = unfit
 
 
 def work(parcel: Parcel, post: Post) -> None:
@@ -49,8 +55,18 @@ def work(parcel: Parcel, post: Post) -> None:
             errand.run(Path(scratch))
     except Refused as refusal:  # which the home ignores if this attempt does not count any more
         errand.send(Ended, manifest=None, died=str(refusal))
+        if refusal.unfit:
+            _keep_place(post)
     except Exception as error:  # noqa: BLE001  # the node's fault: no disk, for instance
         errand.send(Ended, manifest=None, died=f"{type(error).__name__} on {platform.node()}: {error}")
+
+
+def _keep_place(post: Post) -> None:
+    """Until the home has no work left, or for some minutes."""
+    until = time.monotonic() + UNFIT_SECONDS
+    with suppress(Exception):  # the engine has ended
+        while time.monotonic() < until and not post.is_stopped():
+            time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
 class _Errand:
@@ -68,7 +84,8 @@ class _Errand:
         """Send a question and wait for its answer; raises Refused if it is a refusal, or if none comes."""
         answer = self.post.ask(kind(self.parcel.key, self.attempt, **content), PATIENCE)
         if answer is None or answer.refusal:
-            raise Refused(answer.refusal if answer else "no answer")
+            why = answer.refusal if answer else "The command that wants it did not answer."
+            raise Refused(why, unfit=answer is not None and answer.unfit)
         return answer
 
     def fetch(self, sha256: str) -> bytes:
@@ -101,6 +118,9 @@ class _Errand:
             if call.done():
                 if isinstance(call.exception(), BrokenProcessPool):
                     return {"died": DIED}
+                error = call.exception()
+                if error is not None:
+                    return {"raised": pickle.dumps(error)}
                 return {"result": call.result(), "stopped": stop_at is not None}
             process.notice_death()
             if time.monotonic() - written >= SECONDS_BETWEEN_LETTERS:

@@ -53,15 +53,20 @@ class Ended(Message):
     died: str = ""
     timed_out: bool = False
     stopped: bool = False
+    raised: bytes = b""  # the exception of the task's function, pickled
 
 
 @dataclass(frozen=True)
 class Answer:
-    """To `Begun`, `Wanted` or `Ended`; ``refusal`` says why the task is not to go on."""
+    """To `Begun`, `Wanted` or `Ended`; ``refusal`` says why the task is not to go on.
+
+    An ``unfit`` node keeps the place of its worker taken for a while: it would be given one task after the other.
+    """
 
     contents: Mapping[str, bytes] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
     refusal: str = ""
+    unfit: bool = False
 
 
 class Post(ABC):
