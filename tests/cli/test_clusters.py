@@ -147,6 +147,20 @@ def test_a_command_that_is_killed_finds_what_ran_on(dask_cluster: Any, tmp_path:
     assert record.clocks.samples == 20_000
 
 
+def test_a_scheduler_that_is_gone_is_one_message(dask_cluster: Any, tmp_path: Path) -> None:
+    """What has come home stays; on another cluster the same command goes on from there."""
+    notes = tmp_path / "notes"
+    asked = ["--algos", slow(notes), "--seeds", "1", "--budget", "10000", *QUICK, "--checkpoint", "1s", "--out", "run"]
+    dask_cluster.add_worker()
+    run = command(tmp_path, *asked, "--backend", "dask", "--scheduler", dask_cluster.address)
+    until(lambda: sum(samples(tmp_path / "run").values()) > 2000, "the trial has not come far")
+    dask_cluster.stop()
+    assert "The Dask scheduler does not answer any more" in finished(run, code=2)
+    before = updates(notes)
+    finished(command(tmp_path, *asked, "--backend", "sequential"))
+    assert updates(notes) < 100 + before, "it went on"
+
+
 OTHER = """
 import bench.execution.remote.versions as versions
 versions._code = lambda: "another"

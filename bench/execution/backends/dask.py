@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError, OptionError
+from bench.errors import OptionError, in_words
 from bench.execution.remote import node
 from bench.execution.remote.backend import RemoteOptions, extra
 from bench.execution.remote.engine import MessagingBackend
@@ -71,19 +73,30 @@ class Dask(MessagingBackend):
 
     def receive(self, timeout: float) -> Sequence[Message]:
         """See `MessagingBackend.receive`."""
-        try:
-            return [pickle.loads(self.inbox.get(timeout=max(timeout, 0.001)))]  # noqa: S301
-        except TimeoutError:
-            return []
-        except OSError as error:
-            raise BenchError(
-                f"The Dask scheduler does not answer any more ({error}). If it is still there, trials under way go on, "
-                "and the same command finds them."
-            ) from error
+        with self._connected():
+            try:
+                return [pickle.loads(self.inbox.get(timeout=max(timeout, 0.001)))]  # noqa: S301
+            except TimeoutError:
+                return []
 
     def answer(self, attempt: str, answer: Answer) -> None:
         """See `MessagingBackend.answer`."""
-        self.client.sync(self._put, f"{self.name}-{attempt}", pickle.dumps(answer))
+        with self._connected():
+            self.client.sync(self._put, f"{self.name}-{attempt}", pickle.dumps(answer))
+
+    @contextmanager
+    def _connected(self) -> Iterator[None]:
+        """Raise OptionError within this block if the connection is lost; then the trials under way are left alone."""
+        try:
+            yield
+        except OSError as error:
+            self.abandon()
+            for name in ("distributed", "distributed.client", "tornado.application"):
+                logging.getLogger(name).setLevel(logging.CRITICAL)  # they would say the same, with tracebacks
+            raise OptionError(
+                f"The Dask scheduler does not answer any more ({in_words(error)}). If it is still there, trials under "
+                "way go on; the same command finds them, or goes on from their checkpoints."
+            ) from error
 
     async def _put(self, name: str, content: bytes) -> None:
         """In one call: each that crosses to the client's thread costs a part of a millisecond."""

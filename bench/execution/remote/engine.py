@@ -125,6 +125,10 @@ class MessagingBackend(RemoteBackend):
             self._home = None
             self.close()
 
+    def abandon(self) -> None:
+        """Leave the tasks that are under way to a later process of this command: the engine does not answer."""
+        self._home = None
+
     def withdraw(self) -> None:
         """See `RemoteBackend.withdraw`."""
         home = self._home
