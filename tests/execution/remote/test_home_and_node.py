@@ -173,7 +173,7 @@ def test_only_the_last_attempt_counts(tmp_path: Path) -> None:
 
 def test_nothing_is_written_outside_of_the_folder(tmp_path: Path) -> None:
     home = Home(lambda *_: None, Shelf(), away={KEY: Copy(tmp_path)})
-    names = ["../b", "x/y", "/etc/passwd", ".hidden", ".."]
+    names = ["../b", "x/y", "/etc/passwd", ".hidden", "..", "", "a\0b", "..\\b"]
     home.receive(Written(KEY, "one", dict.fromkeys(names, b"")))
     home.receive(Written(KEY, "one", {}, removed=("../a",)))
     assert [path.name for path in tmp_path.rglob("*")] == ["trials", "a"]
@@ -188,6 +188,28 @@ def test_other_versions_are_refused_unless_they_are_allowed(refuse: bool, tmp_pa
     if outcome is not None:
         assert "torch 1.0 in place of" in outcome.died
         assert "versions=any" in outcome.died
+
+
+def test_what_a_refused_machine_says_later_counts_for_nobody(tmp_path: Path) -> None:
+    home = Home(lambda *_: None, Shelf(), away={KEY: Copy(tmp_path)})
+    assert home.receive(begun("one", torch="1.0")) is not None
+    home.away[KEY] = Copy(tmp_path)  # it is handed out again
+    assert home.receive(Ended(KEY, "one", manifest=None, died="refused")) is None
+    assert KEY in home.away
+
+
+def test_a_task_that_another_command_has_stopped_has_not_ended(tmp_path: Path) -> None:
+    """It is away still, and nothing of it is removed."""
+    (tmp_path / "trials" / "a").mkdir(parents=True)
+    (tmp_path / "trials" / "a" / "checkpoint").write_text("precious")
+    home = Home(lambda *_: None, Shelf(), away={KEY: Copy(tmp_path)})
+    outcome = home.receive(Ended(KEY, "stale", manifest={}, stopped=True))
+    assert outcome is not None
+    assert "stopped before" in outcome.died, "so that it is handed out again"
+    assert (tmp_path / "trials" / "a" / "checkpoint").read_text() == "precious"
+    home = Home(lambda *_: None, Shelf(), away={KEY: Copy(tmp_path)}, is_stopping=True)
+    outcome = home.receive(Ended(KEY, "own", manifest={"checkpoint": "?"}, stopped=True))
+    assert outcome is None, "it has to send what is missing first"
 
 
 def test_versions_know_the_code() -> None:
