@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import psutil
 import pytest
@@ -188,17 +189,31 @@ def test_a_machine_with_other_versions_gets_no_trial(dask_cluster: Any, tmp_path
     assert (bench.load(tmp_path / "run").trials["status"] == "done").all()
 
 
-def test_a_file_that_is_edited_meanwhile_is_a_row(dask_cluster: Any, tmp_path: Path) -> None:
-    """A worker that comes too late for the earlier content is told, and so is the user."""
-    mine = tmp_path / "mine.py"
-    mine.write_text((PLUGINS / "mine.py").read_text())
-    asked = ["--algos", "./mine.py", "--seeds", "2", "--budget", "1000", *QUICK]
-    run = command(tmp_path, *asked, "--backend", "dask", "--scheduler", dask_cluster.address, "--out", "run")
-    until(lambda: len(samples(tmp_path / "run")) == 2, "nothing is planned")
-    time.sleep(3)
-    mine.write_text(mine.read_text() + "\n# edited")
-    dask_cluster.add_worker()
-    assert "has changed since it was sent" in finished(run, code=3)
+def test_files_that_are_edited_meanwhile(dask_cluster: Any, tmp_path: Path) -> None:
+    """A worker that joins later gets the plugin of the beginning; data that have changed end their trials."""
+    (tmp_path / "mine.py").write_text((PLUGINS / "mine.py").read_text())
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).random((60, 5)))
+    for edited in ("mine.py", "x.npy"):
+        asked = ["--algos", "./mine.py", "--dataset", "./x.npy", "--z", "2", "--hidden", "8", "--seeds", "1"]
+        asked += [
+            "--budget",
+            "1000",
+            "--likelihood",
+            "importance[num_samples=20]",
+            "--device",
+            "cpu",
+            "--out",
+            edited[0],
+        ]
+        run = command(tmp_path, *asked, "--backend", "dask", "--scheduler", dask_cluster.address)
+        until(lambda folder=tmp_path / edited[0]: len(samples(folder)) == 1, "nothing is planned")
+        time.sleep(3)
+        with (tmp_path / edited).open("ab") as file:
+            file.write(b"\nedited = True")
+        dask_cluster.add_worker()
+        output = finished(run, code=0 if edited == "mine.py" else 3)
+        assert ("has changed since it was sent" in output) == (edited == "x.npy")
+        dask_cluster.kill_worker(-1)
 
 
 def test_an_interrupt_leaves_the_cluster_to_others(dask_cluster: Any, tmp_path: Path) -> None:

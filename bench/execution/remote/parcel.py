@@ -39,6 +39,7 @@ class Shelf:
     def __init__(self) -> None:
         """Nothing is on it yet."""
         self.paths: dict[str, Path] = {}
+        self.contents: dict[str, bytes] = {}  # of plugins, which may be edited meanwhile
         self._items: dict[str, tuple[Item, ...]] = {}
 
     def items(self, named: str) -> tuple[Item, ...]:
@@ -52,12 +53,17 @@ class Shelf:
         files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
         for file in files:
             if file.is_file():
-                digest = hashlib.sha256(file.read_bytes()).hexdigest()
+                content = file.read_bytes()
+                digest = hashlib.sha256(content).hexdigest()
                 self.paths[digest] = file
+                if file.suffix == ".py":
+                    self.contents[digest] = content
                 yield Item(named, str(file.relative_to(path)) if path.is_dir() else "", digest)
 
     def content(self, sha256: str) -> bytes | None:
-        """What a task asks for; None if it has changed since, or was never on the shelf."""
+        """What a task asks for; None if it has changed since and is no plugin, or was never on the shelf."""
+        if sha256 in self.contents:
+            return self.contents[sha256]
         path = self.paths.get(sha256)
         content = path.read_bytes() if path is not None and path.is_file() else b""
         return content if hashlib.sha256(content).hexdigest() == sha256 else None

@@ -145,6 +145,11 @@ def test_a_file_that_has_changed_since_is_refused(tmp_path: Path) -> None:
     source.write_bytes(b"others")
     assert shelf.content(item.sha256) is None
     assert shelf.content("0" * 64) is None
+    plugin = tmp_path / "mine.py"
+    plugin.write_bytes(b"earlier")
+    (item,) = shelf.items(str(plugin))
+    plugin.write_bytes(b"edited")
+    assert shelf.content(item.sha256) == b"earlier", "a plugin is what it was when the command began"
 
 
 def begun(attempt: str, **changed: Any) -> Begun:
