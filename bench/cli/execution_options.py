@@ -83,6 +83,10 @@ def _at(backend: str, **places: str | None) -> str:
                 f"the back end {name} has no such option: give --backend {OWNERS[option]} with it.",
                 param_hint=f"--{option}",
             )
+        if option in settings:
+            raise click.BadParameter(
+                f"--backend gives {option} as well: leave one of them out.", param_hint=f"--{option}"
+            )
         settings[option] = place
     return options.call(name, settings)
 

@@ -101,6 +101,10 @@ class Execution:
             return self._workers(self.jobs or MOST_WORKERS)
         names = devices.device_names(self.device)
         if names == ["cpu"]:
+            if self.per_device > 1:
+                raise OptionError(
+                    f"`jobs_per_device` is for GPUs, and here it is the CPU (got {self.per_device}): use --jobs."
+                )
             return self._workers(self.jobs or self._jobs_by_cores())
         places = len(names) * self.per_device
         if self.jobs > places:

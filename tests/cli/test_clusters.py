@@ -246,6 +246,14 @@ def test_an_interrupt_leaves_the_cluster_to_others(dask_cluster: Any, tmp_path: 
     [
         (["--backend", "dask"], "needs the address of a scheduler: --scheduler tcp://HOST:8786"),
         (["--scheduler", "tcp://127.0.0.1:1"], "the back end loky has no such option: give --backend dask with it"),
+        (
+            ["--backend", "dask[scheduler=a]", "--scheduler", "b"],
+            "--backend gives scheduler as well",
+        ),
+        (
+            ["--jobs-per-device", "2", "--device", "cpu"],
+            "is for GPUs, and here it is the CPU (got 2)",
+        ),
         (["--address", "auto", "--backend", "dask"], "give --backend ray with it"),
         (["--backend", "dask[versions=none]"], "`versions` of dask must be 'same' or 'any' (got 'none')"),
     ],
