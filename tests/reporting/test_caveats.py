@@ -26,7 +26,7 @@ def test_different_protocols_are_named_with_their_algorithms() -> None:
     )
 
 
-def ran(**columns: list[str | None]) -> Any:
+def ran(**columns: Any) -> Any:
     common = {"device": "cpu", "processor": "A", "torch": "2.13.0", "reference": ""}
     return SimpleNamespace(trials=pd.DataFrame({**common, **columns}, index=range(3)))
 
@@ -34,6 +34,11 @@ def ran(**columns: list[str | None]) -> Any:
 def test_trials_of_one_machine_need_no_word() -> None:
     assert caveats.machines(ran(device=["cuda:0", "cuda:1", None])) == []
     assert caveats.machines(ran(processor=["A", "A", "B"], reference=["", "", "reference-mnist"])) == []
+
+
+def test_trials_that_never_began_need_no_word() -> None:
+    missing = [float("nan")] * 3
+    assert caveats.machines(ran(device=missing, processor=missing, torch=missing)) == []
 
 
 def test_machines_that_differ_are_named() -> None:

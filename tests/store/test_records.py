@@ -46,6 +46,7 @@ TRIAL = TrialRecord(
         {"learning_rate": "0.1"},
         {"learning_rate=0.01": -20.0, "learning_rate=0.1": -math.inf},
         {"learning_rate=0.01": 5000, "learning_rate=0.1": 5000},
+        {"5000": {"learning_rate=0.01": -20.0, "learning_rate=0.1": -math.inf}},
         *(15_000, 30_000, 0.25),
     ),
     device="cpu",

@@ -36,7 +36,7 @@ REQUEUES = 1000  # of a job at its time limit; each goes on where the last stopp
 SIGNAL_SECONDS = 60  # between SLURM's warning and the end of a job
 SECONDS_BETWEEN_LOOKS = 0.5
 LATE_SECONDS = 15.0
-STOP_SECONDS = 8.0  # until jobs have kept what they have
+STOP_SECONDS = 12.0  # until jobs have kept what they have
 UNDER_WAY = {"PENDING", "RUNNING", "REQUEUED", "COMPLETING", "PREEMPTED", "SUSPENDED", "CONFIGURING", "READY"}
 
 

@@ -81,7 +81,7 @@ def references(results: Results) -> list[str]:
 def machines(results: Results) -> list[str]:
     """A sentence about each thing that the trials of this run do not have in common, and on which numbers depend."""
     trials = results.trials[~of_references(results.trials)]
-    kinds = trials["device"].str.partition(":")[0].where(trials["device"].notna())
+    kinds = trials["device"].dropna().map(lambda name: str(name).partition(":")[0])
     seconds, rounding = "their seconds are not comparable", "sums may be rounded differently"
     columns = {
         "devices": (kinds, f"{seconds}, and {rounding}"),
@@ -90,7 +90,8 @@ def machines(results: Results) -> list[str]:
     }
     sentences = []
     for what, (column, consequence) in columns.items():
-        counts = column[column.fillna("") != ""].value_counts(sort=False)
+        known = column.dropna()
+        counts = known[known != ""].value_counts(sort=False)
         if len(counts) > 1:
             listed = "; ".join(f"{name}: {formatting.quantity(count, 'trial')}" for name, count in counts.items())
             sentences.append(f"Trials ran with different {what} ({listed}): {consequence}.")
