@@ -44,7 +44,9 @@ def test_a_wrong_back_end_is_refused_with_what_there_is(bench: Bench) -> None:
         assert "'--backend': Unknown backend 'locky'. Did you mean 'loky'" in bench(
             *command, "--backend", "locky", code=2
         ).stderr.replace("\n", " ")
-        assert "loky, sequential, threading, or a file" in " ".join(bench(*command, "--help").stdout.split())
+        assert "dask, loky, ray, sequential, slurm, threading, or a file" in " ".join(
+            bench(*command, "--help").stdout.split()
+        )
     assert "has no option 'workers'" in bench("run", *QUICK, "--backend", "loky[workers=3]", code=2).stderr
 
 
@@ -65,6 +67,6 @@ def test_a_file_in_the_shipped_folder_is_all_it_takes(tmp_path: Path) -> None:
         for command in [*commands, ["run", "--help"], ["list", "backends"]]
     ]
     assert order(shown[0].stderr) == ["mcem", "aevb"]
-    assert "backwards, loky, sequential, threading" in shown[1].stdout
+    assert "backwards, dask, loky, ray, sequential" in " ".join(shown[1].stdout.split())
     assert "The last task first" in shown[2].stdout
     assert "backwards" not in plugins.find("backend")

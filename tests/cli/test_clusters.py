@@ -45,7 +45,13 @@ def command(folder: Path, *arguments: object, **environment: str) -> subprocess.
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        preexec_fn=heed_interrupts,  # noqa: PLW1509  # no other thread holds a lock that the new process would want
     )
+
+
+def heed_interrupts() -> None:
+    """In a new process: handle SIGINT as at a terminal; in a parallel run of tests it is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def finished(process: subprocess.Popen[str], code: int = 0) -> str:

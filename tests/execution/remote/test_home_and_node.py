@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import operator
 import pickle
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Any
+from typing import Any, cast
 
+import cloudpickle
 import pytest
 
 from bench.execution.backend import Outcome, Workers
@@ -22,6 +25,8 @@ from bench.execution.remote.post import Answer, Begun, Ended, Message, Post, Wan
 from bench.execution.remote.versions import Versions, versions
 
 KEY = "task"
+
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import tests
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,20 @@ class Copy:
     def moved(self, root: Path) -> Copy:
         """With another root."""
         return replace(self, root=root)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Processes of a node cannot import tests."""
+        return operator.call, (ByValue(Copy), self.root, self.source)
+
+
+class ByValue:
+    """A function or class of this module, which is pickled with its code, whatever pickles it."""
+
+    def __init__(self, content: Any) -> None:
+        self.content = content
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return cloudpickle.loads, (cloudpickle.dumps(self.content),)
 
 
 def copy(task: Copy) -> int:
@@ -98,7 +117,7 @@ def deliver(task: Copy, post: Letters, shelf: Shelf | None = None) -> Outcome[An
     """The task is run by a node in a thread of this process, and its home is here."""
     shelf = shelf or Shelf()
     home = Home(lambda _, answer: post.answers.put(answer), shelf, away={KEY: task})
-    parcel = pack(KEY, copy, task, Workers(), shelf)
+    parcel = pack(KEY, cast(Any, ByValue(copy)), task, Workers(), shelf)
     thread = Thread(target=node.work, args=[parcel, post])
     thread.start()
     outcome = None
@@ -267,6 +286,6 @@ def test_a_parcel_is_small(tmp_path: Path) -> None:
     """It names files by their hashes; their contents are fetched once per node."""
     source = tmp_path / "large.bin"
     source.write_bytes(bytes(10**6))
-    parcel = pack(KEY, copy, Copy(tmp_path, str(source)), Workers(), Shelf())
+    parcel = pack(KEY, cast(Any, ByValue(copy)), Copy(tmp_path, str(source)), Workers(), Shelf())
     assert isinstance(parcel, Parcel)
-    assert len(pickle.dumps(parcel)) < 2000
+    assert len(pickle.dumps(parcel)) < 20_000  # the code of this test's function is in it
