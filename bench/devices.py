@@ -41,34 +41,34 @@ def device_names(names: str) -> list[str]:
     >>> device_names("cpu")
     ['cpu']
     """
-    found: list[str] = []
+    listed: list[str] = []
     for name in names.split(","):
         device = choose_device(name.strip())
         if device.type in ("cpu", "mps"):  # of which there is one
-            found.append(device.type)
+            listed.append(device.type)
         elif device.index is None:
-            found += [f"{device.type}:{i}" for i in range(_count(device.type))]
+            listed += [f"{device.type}:{i}" for i in range(_count(device.type))]
         else:
-            found.append(str(device))
-    check(",".join(found), names)
-    return found
+            listed.append(str(device))
+    check(",".join(listed), names)
+    return listed
 
 
 def check(names: str, given: str = "") -> None:
     """Raise OptionError for what is wrong on any machine: no device, one that is named twice, the CPU beside others."""
-    found = [name.strip() for name in names.split(",")]
+    listed = [name.strip() for name in names.split(",")]
     given = quoted(given or names)
-    for name in found:
+    for name in listed:
         try:
             torch.device("cpu" if name == "auto" else name)
         except RuntimeError as error:
             raise OptionError(f"`device` must be auto, cpu, cuda, cuda:0,cuda:1 or mps (got {given}).") from error
-        if found.count(name) > 1:
+        if listed.count(name) > 1:
             raise OptionError(
                 f"`device` must name each device once (got {name} twice in {given}): --jobs-per-device says how many "
                 "trials share one."
             )
-    if len(found) > 1 and "cpu" in found:
+    if len(listed) > 1 and "cpu" in listed:
         raise OptionError(
             f"`device` must be the CPU or other devices, not both (got {given}): seconds of one run could not be "
             "compared. Use two runs."

@@ -30,8 +30,8 @@ def place(record: TrialRecord, execution: Execution) -> str:
 
 def outcome(plan: Plan, spec: TrialSpec, execution: Execution) -> str:
     """How a trial ended, and where, on one line."""
-    found = contents.read(plan.store.trial(spec.id))
-    record = found.record
+    stored = contents.read(plan.store.trial(spec.id))
+    record = stored.record
     where = place(record, execution)
     who = f"{record.status:<9} {spec}" + f" on {where}" * bool(where)
     if record.status is not Status.DONE or record.clocks is None:
@@ -39,16 +39,16 @@ def outcome(plan: Plan, spec: TrialSpec, execution: Execution) -> str:
         unknown = "" if record.status.has_ended else lost
         return f"{who}: {record.reason or unknown}"
     seconds = record.clocks.train_seconds + record.clocks.eval_seconds
-    return f"{who}: {'; '.join([*_numbers(found), duration(seconds)])}"
+    return f"{who}: {'; '.join([*_numbers(stored), duration(seconds)])}"
 
 
-def _numbers(found: Contents) -> list[str]:
+def _numbers(stored: Contents) -> list[str]:
     """The last lower bounds, and the first estimate of log p(x)."""
-    last = found.trace[-1]
+    last = stored.trace[-1]
     bounds = [f"bound {last.elbo_train:.2f} train, {last.elbo_test:.2f} test"] if last.elbo_test is not None else []
     estimates = [
         f"log p {each.log_likelihood:.2f} ({each.estimator}, MC error {each.log_likelihood_se:.2g})"
-        for each in found.estimates
+        for each in stored.estimates
     ]
     return [*bounds, *estimates[:1]]
 

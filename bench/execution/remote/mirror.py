@@ -53,13 +53,13 @@ class Mirror:
         self.send({name: each for name, each in contents.items() if each is not None}, ())
 
     def _look(self) -> dict[str, Seen]:
-        found = {}
+        files = {}
         for path in self.folder.glob("*"):
             with contextlib.suppress(OSError):
                 stat = path.stat()
                 if path.is_file() and not path.name.startswith("."):
-                    found[path.name] = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
-        return found
+                    files[path.name] = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
+        return files
 
     def _read(self, name: str) -> bytes | None:
         try:
