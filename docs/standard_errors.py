@@ -167,7 +167,7 @@ def linear(z: int, size: Size) -> Case:
 
 def on_digits(algorithm: str, size: Size) -> Case:
     """A small non-linear model that ``algorithm`` has trained."""
-    digits = load_data(Choice.parse("dataset", "digits"), 0)
+    digits = load_data(Choice.parse("dataset", "digits"))
     choice = Choice.parse("algorithm", algorithm)
     trained = choice.create(2, model="mlp[hidden=100]", decoder="bernoulli", device="cpu").fit(
         digits.x_train, size.budget

@@ -204,7 +204,7 @@ def against_exact_at_high_z(size: Size, report: Report) -> None:
 def against_quadrature(size: Size, report: Report) -> None:
     """Add the section on a small non-linear decoder."""
     report.say("## A small non-linear decoder, compared with quadrature")
-    data = load_data(Choice.parse("dataset", "digits"), 0)
+    data = load_data(Choice.parse("dataset", "digits"))
     x = data.x_test[: size.points]
     for algorithm in ("aevb[learning_rate=0.1]", "mcem[learning_rate=0.1]"):
         model = trained(algorithm, data.x_train, 2, "mlp[hidden=100]", "bernoulli", size.budget).model
@@ -220,7 +220,7 @@ def against_quadrature(size: Size, report: Report) -> None:
 
 def against_bounds(case: Bounded, size: Size, report: Report) -> None:
     """Add the section on data drawn from a trained MNIST model, and on real test data."""
-    data = load_data(Choice.parse("dataset", "mnist"), 0)
+    data = load_data(Choice.parse("dataset", "mnist"))
     z, name = case.z, f"mnist z={case.z}"
     algorithm = trained(case.algorithm, data.x_train, z, case.architecture, "bernoulli", size.mnist_budget)
     model = algorithm.model

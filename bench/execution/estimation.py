@@ -136,7 +136,7 @@ def plan(
     todo: list[tuple[TrialSpec, list[Choice]]] = []
     downloads: tuple[Path, ...] = ()
     if trained and choices:
-        facts = survey.data_facts(trained[0][0].dataset, stored.study.seeds[0], backend, execution.workers)
+        facts = survey.data_facts(trained[0][0].dataset, backend, execution.workers)
         downloads = facts.downloads
         changed = [each for _, each in trained if staleness.has_other_data(each.contents, facts.version)]
         if len(changed) == len(trained):

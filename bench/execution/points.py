@@ -35,7 +35,7 @@ def evaluated(spec: TrialSpec, data: Data, device: torch.device, count: int) -> 
         for split, x in (("train", data.x_train[: spec.n_train]), ("test", data.x_test))
     }
     if data.resample:
-        stream = seeds.generator("watched pixels", spec.dataset.identity, spec.seed)
+        stream = seeds.generator("watched pixels", spec.dataset.identity)
         points["train"] = torch.bernoulli(points["train"], generator=stream)
     return {split: x.to(device) for split, x in points.items()}
 

@@ -14,18 +14,16 @@ import torch
 from bench.dataset import Data
 from bench.execution.sources import code_hashes
 from bench.store.records import Provenance
-from bench.studies.spec import Choice, TrialSpec, load_data
-
-REFERENCE_SEED = 0  # whose data tell one version of a data set from another
+from bench.studies.spec import TrialSpec
 
 
-def provenance(spec: TrialSpec, data: Data) -> Provenance:
-    """What makes the numbers of a trial that runs here and now."""
+def provenance(spec: TrialSpec, data: Data, dataset: Data) -> Provenance:
+    """What makes the numbers of a trial that runs here and now on ``data``, which may be a part of its ``dataset``."""
     fingerprint = data.fingerprint()
     return Provenance(
         code=code_hashes(spec),
         data=fingerprint,
-        data_version=data_version(spec.dataset, spec.seed, "" if spec.resample_train else fingerprint),
+        data_version=fingerprint if data is dataset else dataset.fingerprint(),
         began=datetime.now(UTC).isoformat(),
         machine=platform.node(),
         system=platform.platform(),
@@ -37,17 +35,6 @@ def provenance(spec: TrialSpec, data: Data) -> Provenance:
         scipy=version("scipy"),
         cuda=torch.version.cuda,
     )
-
-
-@cache
-def data_version(dataset: Choice, seed: int, fingerprint: str) -> str:
-    """The version of a data set whose values of ``seed`` have this ``fingerprint``: its fingerprint at REFERENCE_SEED.
-
-    Splits and binarisations differ from seed to seed, so that the fingerprints of two seeds cannot be compared.  Costs
-    loading the data once more, unless ``seed`` is that seed or this process has seen the fingerprint before.  An empty
-    one is not known: the trial has only some of the data.
-    """
-    return fingerprint if fingerprint and seed == REFERENCE_SEED else load_data(dataset, REFERENCE_SEED).fingerprint()
 
 
 @cache

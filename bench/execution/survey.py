@@ -12,7 +12,6 @@ from bench.errors import PluginError
 from bench.execution import foreign
 from bench.execution.backend import Backend, Workers
 from bench.execution.foreign import Code
-from bench.execution.provenance import data_version
 from bench.studies.spec import Choice, TrialSpec, load_data
 from bench.studies.study import Study
 from bench.values.texts import quoted
@@ -37,7 +36,7 @@ class Survey:
 
 
 def survey(study: Study, backend: Backend, workers: Workers) -> Survey:
-    """Import the study's plugins and load the data of its first seed; raises UsageError if that is not possible."""
+    """Import the study's plugins and load its data set; raises UsageError if that is not possible."""
     texts = [*(("algorithm", text) for text in study.algos), ("model", study.model), ("dataset", study.dataset)]
     texts += [("decoder", study.decoder)] if study.decoder != "auto" else []
     texts += [("estimator", text) for text in study.likelihood]
@@ -47,11 +46,10 @@ def survey(study: Study, backend: Backend, workers: Workers) -> Survey:
 
 def _survey(study: Study) -> Survey:
     estimators = study.estimators
-    data = study.load_data(study.seeds[0])
+    data = study.load_data()
     _check(data, study.dataset)
     grid = replace(study, seeds=study.seeds[:1]).expand(data)
-    version = data_version(study.dataset_choice, study.seeds[0], data.fingerprint())
-    return Survey(grid, data.sample(SAMPLE), estimators, version, str(data.understood), downloads.read())
+    return Survey(grid, data.sample(SAMPLE), estimators, data.fingerprint(), str(data.understood), downloads.read())
 
 
 def estimators(names: Sequence[str], backend: Backend, workers: Workers) -> list[Choice]:
@@ -74,18 +72,16 @@ class DataFacts:
     downloads: tuple[Path, ...] = ()  # that loading them has read
 
 
-def data_facts(dataset: Choice, seed: int, backend: Backend, workers: Workers) -> DataFacts:
-    """The facts of the data of a seed; raises UsageError if they cannot be loaded."""
+def data_facts(dataset: Choice, backend: Backend, workers: Workers) -> DataFacts:
+    """The facts of a data set; raises UsageError if it cannot be loaded."""
     doing = f"load the data set {quoted(dataset.name)}"
-    return foreign.call(_data_facts, (dataset, seed), [Code.of(dataset)], backend, workers, doing=doing)
+    return foreign.call(_data_facts, dataset, [Code.of(dataset)], backend, workers, doing=doing)
 
 
-def _data_facts(task: tuple[Choice, int]) -> DataFacts:
-    dataset, seed = task
-    data = load_data(dataset, seed)
+def _data_facts(dataset: Choice) -> DataFacts:
+    data = load_data(dataset)
     _check(data, dataset.name)
-    version = data_version(dataset, seed, data.fingerprint())
-    return DataFacts(len(data.x_test), data.sample(SAMPLE), version, downloads.read())
+    return DataFacts(len(data.x_test), data.sample(SAMPLE), data.fingerprint(), downloads.read())
 
 
 def _check(data: object, name: str) -> None:

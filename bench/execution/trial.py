@@ -22,7 +22,7 @@ from bench.process import state as process_state
 from bench.store.codec import from_plain, to_plain
 from bench.store.records import Provenance, Status, TraceRow, TrialRecord
 from bench.store.trial_folder import TrialFolder
-from bench.studies.spec import TrialSpec
+from bench.studies.spec import TrialSpec, load_data
 from bench.training.candidates import AUTO
 from bench.training.clocks import Clocks
 from bench.training.session import Session
@@ -103,10 +103,11 @@ class Trial:
         made_by = from_plain(Provenance, checkpoint["made_by"]) if checkpoint is not None else None  # so it stays stale
         self.record = replace(self.record, labels=spec.labels(), provenance=made_by)
         self.report(Status.RUNNING)
-        data = spec.load_data()
+        dataset = load_data(spec.dataset)
+        data = spec.selected(dataset)
         if made_by is not None and made_by.data != data.fingerprint():
             raise DataError("Its data have changed since it began: the same command begins it again.")
-        self.record = replace(self.record, pixels=data.pixels, provenance=made_by or provenance(spec, data))
+        self.record = replace(self.record, pixels=data.pixels, provenance=made_by or provenance(spec, data, dataset))
         session, evaluation = setup.prepare(spec, data, self.settings)
         self.train(session, evaluation, checkpoint)
         return self.report(Status.DONE)

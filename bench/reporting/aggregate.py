@@ -123,7 +123,7 @@ def _block(results: Results, trials: pd.DataFrame, places: Sequence[Place], name
 def _scope(block: Block, trials: pd.DataFrame) -> str:
     num_points = 0 if block.by_point is None else block.by_point.shape[-1]
     data = trials.drop_duplicates("seed")["data"]  # those of a seed are the same for all algorithms and places
-    return interval_scope(data, num_points, own_points=trials["fingerprint"].nunique() > 1)
+    return interval_scope(data, num_points)
 
 
 def _listed(scopes: Mapping[str, str]) -> str:

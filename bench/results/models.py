@@ -79,7 +79,7 @@ def load_models(
     a reason: its file may have changed since.
     """
     order = {name: i for i, name in enumerate(dict.fromkeys(labels["algorithm"] for labels, *_ in trials))}
-    data: dict[tuple[Choice, int, int], Data] = {}
+    data: dict[tuple[Choice, tuple[int, int] | None], Data] = {}
     models: dict[Cell, TrainedModel] = {}
     missing: dict[Cell, str] = {}
     for labels, contents, folder in sorted(
@@ -96,7 +96,7 @@ def load_models(
             missing[cell] = UNTRUSTED.format(", ".join(dict.fromkeys(Path(file).name for file in spec.files)))
             continue
         try:
-            key = (spec.dataset, spec.seed, spec.n_train if spec.resample_train else 0)
+            key = (spec.dataset, (spec.seed, spec.n_train) if spec.resample_train else None)
             if key not in data:
                 data[key] = spec.load_data()
             if made_by is None or data[key].fingerprint() != made_by.data:

@@ -62,7 +62,7 @@ class Provenance:
     numpy: str
     scipy: str
     cuda: str | None = None
-    data_version: str = ""  # fingerprint of the same data set for one fixed seed: equal for all seeds of unchanged data
+    data_version: str = ""  # fingerprint of the whole data set: equal for all trials on unchanged data
     began: str = ""  # when the first update of these numbers was about to be made, in UTC: tells which of two is older
 
 

@@ -130,7 +130,10 @@ class TrialSpec:
 
     def load_data(self) -> Data:
         """The data that it is trained and evaluated on; raises DataError if they cannot be loaded."""
-        data = load_data(self.dataset, self.seed)
+        return self.selected(load_data(self.dataset))
+
+    def selected(self, data: Data) -> Data:
+        """What it is trained and evaluated on of its data set: usually all, since ``n_train`` counts from the first."""
         if self.resample_train:
             data = data.drawn(
                 self.n_train, seeds.generator("training points", self.dataset.default_identity, self.seed)
@@ -178,10 +181,10 @@ class TrialSpec:
         return cls(**{**data, **chosen, "search": search})
 
 
-def load_data(dataset: Choice, seed: int) -> Data:
-    """Load the data for a seed; split and static binarisation are the same for every algorithm.
+def load_data(dataset: Choice) -> Data:
+    """Load a data set; split and static binarisation are the same for every trial, whatever its seed.
 
     They are also the same for all options of the data set: the stream is that of the default options.
     """
-    data: Data = dataset.create().load(seeds.generator("data", dataset.default_identity, seed))
+    data: Data = dataset.create().load(seeds.generator("data", dataset.default_identity))
     return data

@@ -50,7 +50,7 @@ class Study:
 
     Example:
         >>> study = Study(algos=("aevb", "mcem"), z=(3, 10), seeds=(0, 1))
-        >>> len(study.expand(study.load_data(0)))
+        >>> len(study.expand(study.load_data()))
         8
     """
 
@@ -84,9 +84,9 @@ class Study:
         """The data set with its options."""
         return Choice.parse("dataset", self.dataset)
 
-    def load_data(self, seed: int) -> Data:
-        """Load the complete data that the trials of a seed use."""
-        return load_data(self.dataset_choice, seed)
+    def load_data(self) -> Data:
+        """Load the complete data set."""
+        return load_data(self.dataset_choice)
 
     @cached_property
     def estimators(self) -> list[Choice]:
@@ -105,8 +105,8 @@ class Study:
     def expand(self, data: Data) -> list[TrialSpec]:
         """Return one spec per seed, n_train, z and algorithm; seeds come first, so that early seeds finish early.
 
-        ``data`` may be those of any seed, since their sizes are the same for all. Raises UsageError for unknown plugins
-        or options, and if a training set is larger than the data.
+        ``data`` is the data set (`load_data`). Raises UsageError for unknown plugins or options, and if a training set
+        is larger than the data.
         """
         model = self._model()
         algorithms = [Choice.parse("algorithm", text) for text in self.algos]

@@ -45,7 +45,7 @@ def test_an_option_that_came_later_leaves_ids_as_they_were() -> None:
 
     def ids(model: str) -> list[str]:
         asked = bench.Study(**{**vars(study), "model": model, "seeds": (0,), "z": (3,), "algos": ("aevb",)})
-        return [spec.id for spec in asked.expand(asked.load_data(0))]
+        return [spec.id for spec in asked.expand(asked.load_data())]
 
     (spelt_out,), (left_out,), (other,) = (ids(model) for model in ("mlp[biases=drawn]", "mlp", "mlp[biases=zero]"))
     assert spelt_out == left_out == "992b3af430e079b4"

@@ -43,7 +43,7 @@ def folder(tmp_path: Path) -> Path:
 
 def rows(study: Study, seed: int) -> list[int]:
     """The numbers of the images that a seed is trained on."""
-    spec = next(spec for spec in study.expand(study.load_data(0)) if spec.seed == seed)
+    spec = next(spec for spec in study.expand(study.load_data()) if spec.seed == seed)
     data = spec.load_data()
     numbers = [round(float(x) * 100) for x in data.x_train[: spec.n_train, 0]]
     assert data.labels_train is not None
@@ -59,13 +59,13 @@ def test_each_seed_trains_on_points_of_its_own(folder: Path) -> None:
     assert len(set(drawn[0])) == len(set(drawn[1])) == 30  # without replacement
     assert set(drawn[0]) != set(drawn[1])
     assert max(drawn[0]) > 60  # of all the training data, not of the first ones
-    assert {spec.id for spec in own.expand(own.load_data(0))}.isdisjoint(s.id for s in same.expand(same.load_data(0)))
+    assert {spec.id for spec in own.expand(own.load_data())}.isdisjoint(s.id for s in same.expand(same.load_data()))
 
 
 def test_all_algorithms_have_the_same_points_and_fewer_are_the_first_of_more(folder: Path) -> None:
     asked = {"dataset": str(folder / "numbered.py"), "algos": "aevb,vqvae", "n_train": "30,50", "resample_train": True}
     study = Study(**asked)  # type: ignore[arg-type]
-    specs = [spec for spec in study.expand(study.load_data(0)) if spec.seed == 1]
+    specs = [spec for spec in study.expand(study.load_data()) if spec.seed == 1]
     small, same, large, _ = (spec.load_data().x_train[: spec.n_train, 0].tolist() for spec in specs)
     assert small == same == large[:30]
 

@@ -294,7 +294,7 @@ def test_a_killed_run_goes_on_from_its_checkpoint_bit_for_bit(bench: Bench, tmp_
     asked = {"dataset": BLOBS, "z": (2,), "seeds": (0, 1), "algos": ("aevb", "mcem"), "tune": QUICK[-1]}
     study = Study(**asked, budget=2000)
     bench("run", *HERE, "--algos", "aevb,mcem", "--budget", "700", "--out", "run")
-    for spec in study.expand(study.load_data(0)):
+    for spec in study.expand(study.load_data()):
         folder = TrialFolder(tmp_path / "run" / "trials" / spec.id)
         folder.write_status(dataclasses.replace(folder.read_status(), status=Status.RUNNING))
         rows = folder.read_trace()

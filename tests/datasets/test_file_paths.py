@@ -46,7 +46,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 )
 def test_every_spelling_is_the_same_trial_on_the_same_data(here: Path, text: str) -> None:
     usual, other = (Study(dataset=each, seeds=(3,)) for each in ("file[path=data/C.npy]", text.format(here=here)))
-    data, same = usual.load_data(3), other.load_data(3)
+    data, same = usual.load_data(), other.load_data()
     assert torch.equal(data.x_train, same.x_train)
     assert torch.equal(data.x_test, same.x_test)
     assert [spec.id for spec in usual.expand(data)] == [spec.id for spec in other.expand(same)]
@@ -57,15 +57,15 @@ def test_every_spelling_is_the_same_trial_on_the_same_data(here: Path, text: str
 def test_another_file_is_another_trial(here: Path) -> None:
     np.save("data/D.npy", X)
     one, other = (Study(dataset=f"data/{name}.npy") for name in "CD")
-    assert torch.equal(one.load_data(0).x_test, other.load_data(0).x_test)  # the split depends on neither
-    ids = [{spec.id for spec in study.expand(study.load_data(0))} for study in (one, other)]
+    assert torch.equal(one.load_data().x_test, other.load_data().x_test)  # the split depends on neither
+    ids = [{spec.id for spec in study.expand(study.load_data())} for study in (one, other)]
     assert not ids[0] & ids[1]
     assert one.differs_from(other)
 
 
 def test_the_options_of_a_file_do_not_change_its_split(here: Path) -> None:
-    usual = load_data(Choice.parse("dataset", "data/C.npy"), 1)
-    other = load_data(Choice.parse("dataset", "data/C.npy[likelihood=gaussian,rows=4,divide_by=1]"), 1)
+    usual = load_data(Choice.parse("dataset", "data/C.npy"))
+    other = load_data(Choice.parse("dataset", "data/C.npy[likelihood=gaussian,rows=4,divide_by=1]"))
     assert torch.equal(usual.x_test, other.x_test)
 
 
@@ -77,7 +77,7 @@ def test_names_with_every_character(here: Path, name: str) -> None:
         choice = Choice.parse("dataset", text)
         assert dict(choice.located) == {"path": name}
         assert Choice.parse("dataset", choice.name).name == choice.name  # names can be read back
-        assert len(load_data(choice, 0).x_train) in (32, 37)
+        assert len(load_data(choice).x_train) in (32, 37)
 
 
 def test_brackets_after_a_path_are_options(here: Path) -> None:
@@ -112,7 +112,7 @@ def test_paths_that_cannot_be_read(here: Path, path: str, words: str) -> None:
     os.mkfifo("pipe.npy")
     for text in (path, f"file[path={path}]"):
         with pytest.raises(UsageError) as error:
-            Study(dataset=text).load_data(0)
+            Study(dataset=text).load_data()
         assert words in str(error.value)
         assert len(str(error.value)) < 1500
 
@@ -121,16 +121,16 @@ def test_a_closed_folder(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As another user than root, who may read everything, perhaps not the code: that is loaded before."""
     user, known = os.geteuid(), {kind: plugins.find(kind) for kind in plugins.KINDS}
     monkeypatch.setattr(plugins, "find", known.__getitem__)
-    Study(dataset="file[path=data/C.npy]").load_data(0)
+    Study(dataset="file[path=data/C.npy]").load_data()
     Path("data").chmod(0)
     os.chdir("copy")
     try:
         os.seteuid(user or 65534)
         for path in (here / "data" / "C.npy", here / "data"):
             with pytest.raises(DataError, match="Permission denied"):
-                Study(dataset=f"file[path={path}]").load_data(0)
+                Study(dataset=f"file[path={path}]").load_data()
             with pytest.raises(DataError, match="Permission denied"):
-                Study(dataset=str(path)).load_data(0)
+                Study(dataset=str(path)).load_data()
     finally:
         os.seteuid(user)
         Path("../data").chmod(0o700)

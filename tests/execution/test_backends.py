@@ -254,7 +254,7 @@ def test_leaving_the_block_by_an_exception_does_not_wait_for_tasks(tmp_path: Pat
 def test_a_trial_that_has_ended_is_left_as_it_is(tmp_path: Path) -> None:
     """A back end may hand it out again after a worker's death."""
     study = Study(algos=("aevb[learning_rate=0.05]",), z=(2,), dataset=BLOBS, likelihood_points=10, budget=200)
-    spec, *_ = study.expand(study.load_data(0))
+    spec, *_ = study.expand(study.load_data())
     store = Store.create(tmp_path / "run", study)
     folder = store.trial(spec.id)
     folder.write_spec(spec)

@@ -33,7 +33,7 @@ def numbered(num_train: int = 500, num_test: int = 400) -> Data:
 
 def spec(**fields: Any) -> TrialSpec:
     study = Study(**{"seeds": (0,), "algos": ("aevb[learning_rate=0.1]",), **fields})
-    return study.expand(study.load_data(0))[0]
+    return study.expand(study.load_data())[0]
 
 
 def taken(spec: TrialSpec, count: int, split: str = "test", **sizes: int) -> list[int]:
@@ -77,7 +77,7 @@ def test_the_first_points_are_no_more_likely_than_others() -> None:
 def test_mean_ink_of_the_subset_is_that_of_all_test_images() -> None:
     """Every fixed statistic has the same mean on the subset as on all test data, up to its standard error."""
     study = Study(dataset="mnist", algos=("aevb[learning_rate=0.02]",), seeds=(0,))
-    data = study.load_data(0)
+    data = study.load_data()
     trial = study.expand(data)[0]
     for count in (300, 1000):
         chosen = points.evaluated(trial, data, CPU, count)["test"]

@@ -31,7 +31,7 @@ def checked(
 ) -> tuple[Suitability, dict[str, list[str]]]:
     """What suits, and by trial in words which estimators."""
     study = Study(algos=algos, dataset=BLOBS, z=z, likelihood=likelihood, seeds=(0, 1), n_train=(20, 50))
-    data = study.load_data(0)
+    data = study.load_data()
     specs = study.expand(data)
     found = check_suitability(study.estimators, specs, data.sample(SAMPLE), Sequential(), Workers())
     return found, {f"{spec.algorithm.name} {spec.z}": [each.name for each in found.of(spec)] for spec in specs}

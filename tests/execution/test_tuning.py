@@ -118,7 +118,7 @@ def test_halving_scores_are_estimates_on_training_points_that_were_held_out(halv
     assert len(seeds) == 2
     for each in trials:
         assert each.spec is not None
-        data, whole = each.spec.load_data(), bench.Study(dataset=BLOBS).load_data(each.spec.seed)
+        data, whole = each.spec.load_data(), bench.Study(dataset=BLOBS).load_data()
         assert (len(data.x_train), len(data.x_test)) == (170, 30)
         assert torch.equal(torch.cat([data.x_train, data.x_test]), whole.x_train)
         assert [(e.split, e.num_points) for e in each.estimates] == [("test", 30)]

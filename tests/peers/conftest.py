@@ -27,7 +27,7 @@ def mnist(data_dir: object) -> Callable[[str], tuple[Tensor, Tensor]]:
     """Real MNIST by its options: training and test pixels."""
 
     def load(options: str) -> tuple[Tensor, Tensor]:
-        data = load_data(Choice.parse("dataset", f"mnist[{options}]"), 0)
+        data = load_data(Choice.parse("dataset", f"mnist[{options}]"))
         return data.x_train, data.x_test
 
     return load

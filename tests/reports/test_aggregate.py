@@ -120,10 +120,8 @@ def test_one_seed_has_no_interval(rows: Any) -> None:
     assert AggregateScores().figure(rows.results()) is not None
 
 
-@pytest.mark.parametrize(
-    ("points", "words"), [(["p"] * 3, "seeds and 4 test points"), ("pqr", "seeds with test points of their own")]
-)
-def test_values_by_point_are_used_if_seeds_share_them(rows: Any, points: list[str], words: str) -> None:
+@pytest.mark.parametrize(("points", "words"), [(["p"] * 3, "seeds and 4 test points"), ([None] * 3, "seeds")])
+def test_values_by_point_are_used_if_they_are_known(rows: Any, points: list[str | None], words: str) -> None:
     rng = np.random.default_rng(0)
     for name, level in (("one", -20.0), ("other", -21.0)):
         for seed, checksum in enumerate(points):

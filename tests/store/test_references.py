@@ -75,11 +75,11 @@ def test_it_holds_the_trials_of_the_study_of_its_name(name: str, data_dir: Path)
     reference = Reference.find(name)
     assert not study.differs_from(reference.study)
     assert (study.budget, study.seeds) == (reference.study.budget, reference.study.seeds)
-    specs = study.expand(study.load_data(0))
+    specs = study.expand(study.load_data())
     assert {spec.id for spec in specs} == {trial.folder.path.name for trial in reference.trials}
     made_by = reference.trials[0].contents.record.provenance
     assert made_by is not None
-    assert study.load_data(0).fingerprint() == made_by.data_version
+    assert study.load_data().fingerprint() == made_by.data_version
 
 
 @pytest.mark.parametrize("algorithm", ["aevb", "wakesleep", "mcem", "fullvb", "aae", "vqvae"])

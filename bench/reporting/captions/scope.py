@@ -5,22 +5,16 @@ from __future__ import annotations
 import pandas as pd
 
 
-def interval_scope(data: pd.Series, num_points: int, *, own_points: bool = False) -> str:
+def interval_scope(data: pd.Series, num_points: int) -> str:
     """What would be others in a repetition: ``data`` are the checksums of the seeds' data, ``num_points`` 0 if unknown.
-
-    ``own_points`` says that each seed has test points of its own, whose error the spread over seeds holds.
 
     >>> interval_scope(pd.Series(["a", "a"]), 300)
     'seeds and 300 test points; same training data'
     >>> interval_scope(pd.Series(["a", "b"]), 0)
     'seeds; training data drawn by seed'
-    >>> interval_scope(pd.Series(["a", "b"]), 0, own_points=True)
-    'seeds with test points of their own; training data drawn by seed'
     """
     known = data.dropna()
-    sources = "seeds with test points of their own" if own_points else "seeds"
-    if num_points:
-        sources = f"seeds and {num_points} test points"
+    sources = f"seeds and {num_points} test points" if num_points else "seeds"
     if known.empty or len(data) < 2:
         return sources
     return f"{sources}; same training data" if known.nunique() == 1 else f"{sources}; training data drawn by seed"

@@ -24,7 +24,7 @@ def with_points(
 ) -> Sample:
     """The sample with the variance due to test points; ``seeds`` are those in pairs, None if they are not.
 
-    Unchanged if seeds have test points of their own: then their spread has that error in it.
+    Unchanged if the values by test point are not known, or not all of the same points.
     """
     points_of_base, one = _values(base, old, seeds)
     points_of_new, other = _values(new, fresh, seeds)
