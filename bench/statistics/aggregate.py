@@ -28,7 +28,7 @@ class Block:
     """The scores of one data set, which share their seeds and test points."""
 
     scores: Array  # [P, A, S] by place, algorithm and seed; -inf for a seed that failed, NaN for one that is not there
-    by_point: Array | None = None  # [P, A, S, N], with the scores as their means; None if they are not known, or not of the same points
+    by_point: Array | None = None  # [P, A, S, N], with the scores as their means; None if not known for the same points
 
 
 @dataclass(frozen=True)

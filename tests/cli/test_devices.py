@@ -1,4 +1,4 @@
-"""Trials hold devices: on an accelerator that there is not (`tests/pretend`), and on CUDA if there is one."""
+"""Trials hold devices: on an accelerator that there is not (`tests/pretend`)."""
 
 from __future__ import annotations
 
@@ -191,29 +191,3 @@ def test_a_machine_of_a_cluster_without_the_device_is_named(bench: Bench, tmp_pa
     assert row.reason in shown.replace("\n", " ")
     host = place(TrialRecord(host=platform.node()), Execution(backend=str(PLUGINS / "elsewhere.py")))
     assert f" on {host}: bound" in bench(*asked, "--device", "cpu").stderr
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_a_cuda_device_is_held_and_freed(bench: Bench, tmp_path: Path) -> None:
-    """In this process, so that what is left can be seen; on the CPU the bounds are almost the same."""
-    asked = ["--algos", f"{AEVB},wakesleep[learning_rate=0.1],mcem[learning_rate=0.1]", "--seeds", "1", *QUICK]
-    torch.zeros(1, device="cuda:0")
-    before = torch.cuda.memory_reserved(0)
-    bench("run", *asked, "--device", "cuda:0", "--backend", "sequential", "--out", "run")
-    assert torch.cuda.memory_reserved(0) <= before + 2**22
-    bench("run", *asked, "--device", "cpu", "--backend", "sequential", "--out", "cpu")
-    there, here = (library.load(tmp_path / name).trials for name in ("run", "cpu"))
-    assert set(there["device"]) == {"cuda:0"}
-    assert set(there["status"]) == {"done"}
-    assert there["train_seconds"].gt(0).all()
-    assert there["log_likelihood_test"].tolist() == pytest.approx(here["log_likelihood_test"].tolist(), abs=1.0)
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_a_cuda_device_without_enough_memory_says_what_to_change(bench: Bench, tmp_path: Path) -> None:
-    """One layer alone would take more than any device has."""
-    bench("run", "--algos", AEVB, "--seeds", "1", *QUICK, "--hidden", str(10**11), "--device", "cuda", "--out", "run",
-          code=3)  # fmt: skip
-    (reason,) = library.load(tmp_path / "run").trials["reason"]
-    assert "Out of memory on" in reason
-    assert "--hidden" in reason
