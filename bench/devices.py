@@ -105,6 +105,15 @@ def release_memory(name: str) -> None:
         getattr(torch, device.type).empty_cache()
 
 
+def start_gradients(device: torch.device) -> None:
+    """Let PyTorch's thread for the gradients of a CUDA device begin with something small.
+
+    If its first work is a product of matrices, PyTorch warns that the thread has no context yet.
+    """
+    if device.type == "cuda":
+        (2 * torch.zeros(1, device=device, requires_grad=True)).sum().backward()
+
+
 def synchronised_time(device: torch.device) -> float:
     """Wall-clock seconds, read once the device has finished its queued work."""
     if device.type == "mps":

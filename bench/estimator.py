@@ -12,7 +12,7 @@ from torch import Tensor
 
 from bench import options, plugins, seeds
 from bench.data.values import as_values
-from bench.devices import synchronised_time
+from bench.devices import start_gradients, synchronised_time
 from bench.errors import OptionError, PluginError
 from bench.likelihood.estimate import Estimate, flaw, missing
 from bench.models.frozen import frozen
@@ -123,6 +123,7 @@ def estimate_log_likelihood(
             f"`x` must have {num_pixels} values per row, as many as the model's decoder outputs (got shape "
             f"{tuple(values.shape)}): give x [N, {num_pixels}], or images of {num_pixels} pixels."
         )
+    start_gradients(model.device)
     return made.estimate(model, values, seeds.generator("likelihood", estimator, number, device=model.device))
 
 

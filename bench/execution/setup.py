@@ -9,6 +9,7 @@ import torch
 from bench import seeds
 from bench.algorithm import Algorithm
 from bench.dataset import Data
+from bench.devices import start_gradients
 from bench.errors import StoreError
 from bench.execution import points
 from bench.execution.evaluation import Evaluation
@@ -69,5 +70,6 @@ def _algorithm(spec: TrialSpec, device: torch.device, chosen: Mapping[str, objec
 
 def _problem(spec: TrialSpec, data: Data, device: torch.device) -> Problem:
     x_train = data.x_train[: spec.n_train].to(device)
+    start_gradients(device)
     weights = seeds.derive("weights", spec.task)
     return Problem(x_train, spec.z, spec.model.create(), spec.decoder.create(), data.bounded, seed=weights)

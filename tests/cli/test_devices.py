@@ -131,15 +131,20 @@ def test_memory_of_the_cpu_is_limited_too(bench: Bench, tmp_path: Path) -> None:
 def test_a_command_waits_for_the_device_of_another_and_says_so(pretended: Pretended) -> None:
     slow = f"{PLUGINS / 'counting.py'}[learning_rate=0.1,seconds=0.3]"
     common = ["--seeds", "1", *QUICK, "--device", "pretend:0", "--backend", "sequential"]
-    first = pretended.start("--algos", slow, *common, "--budget", "2000", "--out", "one")
+    first = pretended.start("--algos", slow, *common, "--budget", "100000", "--out", "one")
     while not (log := pretended.log).exists() or "synchronize" not in log.read_text():
         assert first.poll() is None
         time.sleep(0.1)
     second = pretended.start("--algos", AEVB, *common, "--out", "two")
+    waits, shown = f"{AEVB} z=2 n=200 seed=0: Waits for pretend:0 on ", ""
+    assert second.stdout is not None
+    while waits not in shown and (line := second.stdout.readline()):
+        shown += line
+    assert waits in shown
+    first.terminate()
+    first.communicate(timeout=120)
     shown, _ = second.communicate(timeout=120)
-    assert first.communicate(timeout=120)[0].count("done") == 1
-    assert (first.returncode, second.returncode) == (0, 0), shown
-    assert f"{AEVB} z=2 n=200 seed=0: Waits for pretend:0 on " in shown
+    assert (first.returncode, second.returncode) == (143, 0), shown
     ended = next((pretended.folder / "one" / "trials").glob("*/status.json")).stat().st_mtime
     second_began = Store(pretended.folder / "two").read().trials[0].contents.record.provenance
     assert second_began is not None
