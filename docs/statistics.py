@@ -353,10 +353,9 @@ def main() -> None:
     about_points = (
         "The intervals of `log_likelihood` and `differences` are over seeds and test points: where the mean would lie "
         "for other training seeds and other test points of the same source. They are not over training data, unless "
-        "each seed has its own (`digits`, `ppca`, files that are split at random, `--resample-train`); tables say "
-        "which. The values by "
-        "seed and point are taken as the sum of random effects of the seed, of the point and of both. If all seeds "
-        "have the same test points, as on MNIST, an interval over seeds alone lacks the error of the points. The "
+        "each seed draws its own (`--resample-train`); tables say which. The values by seed and point are taken as the "
+        "sum of random effects of the seed, of the point and of both. All seeds have the same test points: an interval "
+        "over seeds alone would lack the error of the points. The "
         "variance of each source comes from the mean squares of the two-way analysis of variance, and is multiplied by "
         "the squared t quantile of its own degrees of freedom. Below is the coverage of nominal 95 % intervals if "
         "seeds, points and single values have standard deviations of "
