@@ -7,21 +7,17 @@ such dataclasses, so that they share one parser, one check of types and ranges, 
 from __future__ import annotations
 
 import dataclasses
-import math
-import types
 import typing
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
+from typing import Any, TypeVar, cast
 
 from bench.errors import OptionError, did_you_mean
-from bench.values.numerals import LARGEST_INTEGER, plain_scalar, read_number, read_whole_number, whole_number
-from bench.values.texts import is_plain, quoted
+from bench.values import typed
+from bench.values.calls import call
+from bench.values.texts import quoted
 
 OptionsT = TypeVar("OptionsT")
-
-QUOTES = ("'", '"')
-HOW_TO_QUOTE = "write name[key=value,...], and quote a value that holds a comma or a bracket, as in path='a,b.npy'"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,73 +70,6 @@ def option(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def split_list(text: str) -> list[str]:
-    """Split a list at its commas, except for those inside brackets and those inside quotes around a value.
-
-    Example:
-        >>> split_list("a[x=1,y='p,q'],b")
-        ["a[x=1,y='p,q']", 'b']
-    """
-    parts, depth, start = [], 0, 0
-    quote, before = "", ""  # the quote that is open, and the last character that is not a space
-    for i, char in enumerate(text):
-        if quote:
-            quote = "" if char == quote else quote
-        elif char in QUOTES and before == "=":
-            quote = char
-        else:
-            depth += (char == "[") - (char == "]")
-            if char == "," and depth == 0:
-                parts.append(text[start:i].strip())
-                start = i + 1
-        before = char if char.strip() else before
-    parts.append(text[start:].strip())
-    if depth != 0 or quote:
-        raise OptionError(
-            f"{'A quote is left open' if quote else 'Brackets do not match'} in {quoted(text)}: {HOW_TO_QUOTE}."
-        )
-    if not all(parts):
-        raise OptionError(f"The list {quoted(text)} has an empty entry: separate entries by single commas.")
-    return parts
-
-
-def parse_call(text: str) -> tuple[str, dict[str, str]]:
-    """Split ``name[key=value,...]`` into the name and its settings, both as text; quotes around a value are removed.
-
-    Example:
-        >>> parse_call("file[path='one, two.npy',rows=8]")
-        ('file', {'path': 'one, two.npy', 'rows': '8'})
-    """
-    if not isinstance(text, str) or not is_plain(text):
-        raise OptionError(f"Cannot read {quoted(text)}: write name or name[key=value,...], in one line of text.")
-    name, bracket, rest = text.strip().partition("[")
-    if not name or (bracket and not rest.endswith("]")):
-        raise OptionError(f"Cannot read {quoted(text)}: write name or name[key=value,...].")
-    settings: dict[str, str] = {}
-    for part in split_list(rest[:-1]) if bracket and rest != "]" else []:
-        key, equals, value = part.partition("=")
-        if not equals or not key.strip() or not value.strip():
-            raise OptionError(f"Cannot read {quoted(part)} in {quoted(text)}: {HOW_TO_QUOTE}.")
-        if key.strip() in settings:
-            raise OptionError(f"{quoted(key.strip())} is set twice in {quoted(text)}.")
-        settings[key.strip()] = _unquoted(value.strip())
-    return name.strip(), settings
-
-
-def _unquoted(value: str) -> str:
-    return value[1:-1] if len(value) > 1 and value[0] in QUOTES and value[-1] == value[0] else value
-
-
-def _quoted_if_needed(value: str) -> str:
-    """A text as `parse_call` reads it back, in quotes only if it has to be."""
-    try:
-        plain = split_list(f"={value}") == [f"={value}"] and _unquoted(value) == value.strip() != ""
-    except OptionError:
-        plain = False
-    quote = "'" if "'" not in value else '"'
-    return value if plain else f"{quote}{value}{quote}"
-
-
 def build(cls: type[OptionsT], settings: Mapping[str, object], owner: str) -> OptionsT:
     """Create an instance of the options dataclass ``cls`` from text or typed values.
 
@@ -153,7 +82,7 @@ def build(cls: type[OptionsT], settings: Mapping[str, object], owner: str) -> Op
     for key, given in settings.items():
         if key not in fields:
             raise OptionError(f"{owner} has no option {quoted(key)}.{did_you_mean(key, fields)}")
-        values[key] = _checked(given, hints[key], fields[key].metadata, f"`{key}` of {owner}")
+        values[key] = typed.checked(given, hints[key], fields[key].metadata, f"`{key}` of {owner}")
     missing = [
         name
         for name, f in fields.items()
@@ -167,65 +96,6 @@ def build(cls: type[OptionsT], settings: Mapping[str, object], owner: str) -> Op
 def changed(options: OptionsT, settings: Mapping[str, object]) -> OptionsT:
     """A copy with other values, given as text or typed.  Raises OptionError as `build` does."""
     return build(type(options), {**as_dict(options), **settings}, type(options).__name__)
-
-
-def _checked(given: object, hint: Any, metadata: Mapping[str, Any], name: str) -> object:
-    """Convert ``given`` to the annotated type and check its range; ``name`` is used in messages."""
-    given = plain_scalar(given)
-    for kind in get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,):
-        value = _converted(given, kind)
-        if value is not None:
-            break
-    else:
-        raise OptionError(f"{name} must be {_allowed(hint, metadata)} (got {quoted(given)}).")
-    if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
-        metadata = {"maximum": LARGEST_INTEGER, **{key: each for key, each in metadata.items() if each is not None}}
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and _is_outside(value, metadata):
-        raise OptionError(f"{name} must be {_allowed(hint, metadata)} (got {quoted(given)}).")
-    return value
-
-
-def _is_outside(value: float, metadata: Mapping[str, Any]) -> bool:
-    low, above, high = metadata.get("minimum"), metadata.get("above"), metadata.get("maximum")
-    return (
-        (isinstance(value, float) and not math.isfinite(value))
-        or (low is not None and value < low)
-        or (above is not None and value <= above)
-        or (high is not None and value > high)
-    )
-
-
-def _converted(given: object, kind: Any) -> object:
-    """Convert ``given`` to the type ``kind``; None if that is impossible."""
-    if get_origin(kind) is Literal:
-        return given if isinstance(given, (str, int, float)) and given in get_args(kind) else None
-    if kind is str:
-        return given if isinstance(given, str) and is_plain(given) else None
-    if kind is bool:
-        if isinstance(given, bool):
-            return given
-        words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-        return words.get(str(given).lower()) if isinstance(given, (str, int)) else None
-    if kind is int:
-        return read_whole_number(given) if isinstance(given, str) else whole_number(given)
-    return read_number(given) if kind is float else None
-
-
-def _allowed(hint: Any, metadata: Mapping[str, Any]) -> str:
-    """Describe the allowed values in words: "an integer of at least 1" or "'a' or 'b'"."""
-    if get_origin(hint) in (Union, types.UnionType):
-        return " or ".join(_allowed(kind, metadata) for kind in get_args(hint))
-    if get_origin(hint) is Literal:
-        return " or ".join(repr(v) for v in get_args(hint))
-    words = {int: "an integer", float: "a number", bool: "true or false", str: "text"}[hint]
-    if hint in (int, float):
-        if metadata.get("minimum") is not None:
-            words += f" of at least {metadata['minimum']:g}"
-        if metadata.get("above") is not None:
-            words += f" above {metadata['above']:g}"
-        if metadata.get("maximum") is not None:
-            words += f" and at most {metadata['maximum']:g}"
-    return words
 
 
 def as_dict(options: object) -> dict[str, object]:
@@ -291,17 +161,6 @@ def call_name(name: str, options: object) -> str:
     return call(name, {f.name: text(getattr(options, f.name)) for f in fields if getattr(options, f.name) != f.default})
 
 
-def call(name: str, settings: Mapping[str, str]) -> str:
-    """The inverse of `parse_call`.
-
-    Example:
-        >>> call("aevb", {"num_samples": "5"}), call("aevb", {})
-        ('aevb[num_samples=5]', 'aevb')
-    """
-    written = [f"{key}={_quoted_if_needed(value)}" for key, value in settings.items()]
-    return f"{name}[{','.join(written)}]" if written else name
-
-
 def text(value: object) -> str:
     """Return a value as it is written on the command line."""
     if isinstance(value, bool):
@@ -333,7 +192,7 @@ def describe(cls: type[object]) -> list[Described]:
     rows = []
     for f in dataclasses.fields(cast(Any, cls)):
         required = f.default is dataclasses.MISSING
-        allowed = _allowed(hints[f.name], f.metadata)
+        allowed = typed.allowed(hints[f.name], f.metadata)
         if f.metadata.get("candidates"):
             allowed += f" (which chooses among {_listed(f.metadata['candidates'])})"
         rows.append(

@@ -12,16 +12,16 @@ import importlib.util
 import sys
 from dataclasses import dataclass
 from functools import cache
-from importlib.machinery import SourceFileLoader
 from importlib.metadata import entry_points
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import Any, ClassVar, cast
 
 from bench import options
 from bench.errors import PluginError, UnknownName, did_you_mean
-from bench.options import parse_call
+from bench.process import python_files
 from bench.process.state import preserved
+from bench.values.calls import parse_call
 from bench.values.paths import user_path
 from bench.values.places import here
 from bench.values.texts import quoted
@@ -123,7 +123,7 @@ class PluginRef:
 
         Raises PluginError if the file is missing, fails on import or does not define exactly one plugin.
         """
-        return _load(self, _edition(here(self.source)))
+        return _load(self, python_files.edition(here(self.source)))
 
     def summary(self) -> str:
         """Return the first line of the plugin's docstring."""
@@ -141,7 +141,7 @@ class PluginRef:
         """
         if self.source == "entry point" or self.kind not in KINDS:
             return str(self.load().source_hash())
-        edition = _edition(here(self.file) if self.file else KINDS[self.kind].shipped_file(self.name))
+        edition = python_files.edition(here(self.file) if self.file else KINDS[self.kind].shipped_file(self.name))
         if not edition:
             raise PluginError(f"The {self.kind} file {self.file or self.name!r} does not exist.")
         return edition
@@ -210,7 +210,7 @@ def kind_of(text: str) -> str:
     Raises PluginError if the file is missing, fails on import or defines no plugin.
     """
     path = _file("plugin", parse_call(text)[0])
-    module = _from_file(path, "plugin", _edition(path))
+    module = python_files.load(path, "plugin", python_files.edition(path))
     contracts = {kind.name: kind.contract_class() for kind in KINDS.values()}
     for name, contract in contracts.items():
         if _defined(module, contract):
@@ -237,21 +237,6 @@ def create(kind: str, text: str) -> Any:
     return reference.load()(**settings)
 
 
-def _edition(path: Path) -> str:
-    """Return a hash of the file's current content, or an empty text if there is no file."""
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-    except OSError:
-        return ""
-
-
-class _SourceLoader(SourceFileLoader):
-    """Compiles the current source: cached bytecode is matched by size and whole seconds only, and may be outdated."""
-
-    def get_code(self, fullname: str) -> CodeType:
-        return self.source_to_code(self.get_data(self.path), self.path)
-
-
 @cache
 def _load(ref: PluginRef, edition: str) -> type[Any]:
     if ref.kind not in KINDS:
@@ -264,7 +249,7 @@ def _load(ref: PluginRef, edition: str) -> type[Any]:
             raise PluginError(f"This version of bench has no {ref.kind} {ref.name!r}.")
         module = importlib.import_module(f"{kind.package}.{ref.name}")
     else:
-        module = _from_file(here(ref.source), ref.kind, edition)
+        module = python_files.load(here(ref.source), ref.kind, edition)
     contract = kind.contract_class()
     defined = _defined(module, contract)
     leaves = [cls for cls in defined if not any(cls in other.__mro__[1:] for other in defined)]
@@ -304,31 +289,3 @@ def _from_entry_point(ref: PluginRef, kind: Kind) -> type[Any]:
         raise PluginError(f"The entry point {ref.name!r} of {kind.package} must name a class of {kind.contract}.")
     loaded.entry_point = ref.name
     return _complete(loaded, ref)
-
-
-def _from_file(path: Path, kind: str, edition: str) -> ModuleType:
-    name = f"bench_{kind}_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}_{edition[:8]}"
-    spec = importlib.util.spec_from_file_location(name, path, loader=_SourceLoader(name, str(path)))
-    if spec is None or spec.loader is None or not path.is_file():
-        raise PluginError(f"The {kind} file {path} does not exist or is not a Python file.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and type hints look their module up by name
-    try:
-        with preserved():
-            spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        del sys.modules[name]
-        line = getattr(error, "lineno", None) or _line_in(path, error)
-        raise PluginError(f"The {kind} file {path} fails on import, line {line}: {error!r}.") from error
-    return module
-
-
-def _line_in(path: Path, error: BaseException) -> int | str:
-    """Return the innermost line of ``path`` in the traceback of ``error``."""
-    line: int | str = "?"
-    trace = error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(path):
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return line

@@ -10,6 +10,7 @@ import pytest
 from bench import options
 from bench.errors import OptionError
 from bench.options import option
+from bench.values import calls
 
 
 @dataclass(frozen=True)
@@ -33,19 +34,19 @@ class Example:
     ],
 )
 def test_lists_keep_brackets_together(text: str, expected: list[str]) -> None:
-    assert options.split_list(text) == expected
+    assert calls.split_list(text) == expected
 
 
 @pytest.mark.parametrize("text", ["a,,b", "", "a,", "a[x=1", "a]"])
 def test_bad_lists_are_refused(text: str) -> None:
     with pytest.raises(OptionError, match=r"entry|Brackets"):
-        options.split_list(text)
+        calls.split_list(text)
 
 
 @pytest.mark.parametrize("text", ["a[x]", "a[=1]", "a[x=]", "a[x=1,x=2]", "[x=1]", "a[x=1]b"])
 def test_bad_calls_are_refused(text: str) -> None:
     with pytest.raises(OptionError, match=r"Cannot read|twice"):
-        options.parse_call(text)
+        calls.parse_call(text)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +105,7 @@ def test_required_option_is_asked_for() -> None:
 def test_names_show_what_differs_from_the_defaults() -> None:
     assert options.call_name("a", Example()) == "a"
     assert options.call_name("a", Example(rate=0.02, prior=False)) == "a[rate=0.02,prior=false]"
-    name, settings = options.parse_call(options.call_name("a", Example(rate=1e-7, count=3)))
+    name, settings = calls.parse_call(options.call_name("a", Example(rate=1e-7, count=3)))
     assert options.build(Example, settings, name) == Example(rate=1e-7, count=3)
 
 

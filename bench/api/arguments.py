@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from bench.errors import OptionError
 from bench.execution.execution import Execution
-from bench.options import split_list
+from bench.values.calls import split_list
 from bench.values.texts import quoted
 
 ChoiceT = TypeVar("ChoiceT", bound=str)

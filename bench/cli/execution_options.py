@@ -12,6 +12,7 @@ from bench import options, plugins
 from bench.cli.values import count, duration
 from bench.errors import UsageError
 from bench.execution.execution import Execution
+from bench.values import calls
 
 OWNERS = {"scheduler": "dask", "address": "ray"}  # the back ends that have these options
 
@@ -74,7 +75,7 @@ def execution_options(what: str) -> Callable[[Callable[..., Any]], Callable[...,
 
 def _at(backend: str, **places: str | None) -> str:
     """The back end with what says where its cluster is, as options in its brackets."""
-    name, settings = options.parse_call(backend)
+    name, settings = calls.parse_call(backend)
     for option, place in places.items():
         if place is None:
             continue
@@ -88,7 +89,7 @@ def _at(backend: str, **places: str | None) -> str:
                 f"--backend gives {option} as well: leave one of them out.", param_hint=f"--{option}"
             )
         settings[option] = place
-    return options.call(name, settings)
+    return calls.call(name, settings)
 
 
 def _backend(text: str) -> str:

@@ -13,8 +13,8 @@ from typing import Literal
 import click
 
 from bench.errors import OptionError
-from bench.options import split_list
 from bench.studies.fields import ALL
+from bench.values.calls import split_list
 from bench.values.numerals import LARGEST_INTEGER, read_whole_number
 from bench.values.texts import MOST_QUOTED, printable, quoted
 

@@ -12,6 +12,7 @@ from bench.store.records import EstimateRecord, TraceRow
 from bench.studies.spec import Labels
 from bench.training.candidates import name
 from bench.training.clocks import Tuning
+from bench.values import calls
 
 
 def labels_of(labels: Labels, run: str) -> Labels:
@@ -54,7 +55,7 @@ def hyperparameter_rows(labels: Labels, contents: Contents) -> Iterator[dict[str
     spec, tuning = contents.spec, contents.record.tuning
     if spec is None:
         return
-    keyword, named = options.parse_call(spec.algorithm.name)
+    keyword, named = calls.parse_call(spec.algorithm.name)
     rest = labels.algorithm.removeprefix(spec.algorithm.name)  # such as the name of a reference run
     chosen = tuning.chosen if tuning else {}
     for hyperparameter, value in spec.algorithm.settings:
@@ -63,7 +64,7 @@ def hyperparameter_rows(labels: Labels, contents: Contents) -> Iterator[dict[str
             **vars(labels),
             "hyperparameter": hyperparameter,
             "setting": chosen.get(hyperparameter, options.text(value)),
-            "family": options.call(keyword, others) + rest,
+            "family": calls.call(keyword, others) + rest,
             "chosen": hyperparameter in chosen,
         }
 

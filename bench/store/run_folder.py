@@ -10,12 +10,12 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from bench.errors import Damaged, StoreError, WriteFailed
-from bench.options import parse_call
 from bench.store import contents, study_file
 from bench.store.contents import Contents
 from bench.store.trial_folder import TrialFolder
 from bench.studies.spec import Labels, TrialSpec
 from bench.studies.study import Study
+from bench.values.calls import parse_call
 from bench.values.texts import quoted
 
 FILE = "study.toml"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from bench.errors import OptionError
-from bench.options import split_list
+from bench.values.calls import split_list
 from bench.values.numerals import LARGEST_INTEGER, read_whole_number, whole_number
 from bench.values.texts import is_plain, quoted
 

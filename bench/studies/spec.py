@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bench import options, plugins, seeds
 from bench.plugins import PluginRef
 from bench.studies.tuning import Search
+from bench.values import calls
 
 if TYPE_CHECKING:
     from bench.dataset import Data
@@ -61,10 +62,10 @@ class Choice:
     def with_values(self, values: Mapping[str, object]) -> Choice:
         """The plugin with other values of these options; it is not imported."""
         settings = {**dict(self.settings), **values}
-        keyword, named = options.parse_call(self.name)
+        keyword, named = calls.parse_call(self.name)
         named = {key: text for key, text in named.items() if key not in values}
         named |= {key: options.text(value) for key, value in values.items()}
-        return dataclasses.replace(self, settings=tuple(settings.items()), name=options.call(keyword, named))
+        return dataclasses.replace(self, settings=tuple(settings.items()), name=calls.call(keyword, named))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from bench import options
 from bench.errors import OptionError, did_you_mean
 from bench.options import option
 from bench.training.candidates import TUNING_SAMPLES
+from bench.values import calls
 from bench.values.texts import quoted
 
 
@@ -26,7 +27,7 @@ class Protocol:
         >>> Protocol.parse("halving[seeds=3]")
         Halving(samples=200000, seeds=3, points=200)
         """
-        keyword, settings = options.parse_call(text)
+        keyword, settings = calls.parse_call(text)
         kinds = {kind.keyword: kind for kind in (Paper, Halving, Fixed)}
         if keyword not in kinds:
             raise OptionError(

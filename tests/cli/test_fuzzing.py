@@ -22,10 +22,10 @@ from bench import plugins
 from bench.cli import COMMANDS, characters, cli
 from bench.cli.endings import code_of
 from bench.errors import UsageError
-from bench.options import parse_call, split_list
 from bench.studies import files as study_files
 from bench.studies.spec import Choice
 from bench.studies.study import Study
+from bench.values.calls import parse_call, split_list
 
 CASES = int(os.environ.get("BENCH_FUZZ_CASES", "60"))
 DOCUMENTED = (0, 2, 3)

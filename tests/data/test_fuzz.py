@@ -27,6 +27,7 @@ from bench import options, plugins
 from bench.datasets.file import File
 from bench.errors import UsageError
 from bench.studies.spec import Choice
+from bench.values import calls
 
 ASKED = os.environ.get("BENCH_FUZZ")
 fuzzed = settings(
@@ -248,5 +249,5 @@ def test_names_of_data_sets(text: str) -> None:
 def test_every_path_can_be_written_and_read_back(path: str) -> None:
     """Unless it holds both kinds of quotes."""
     shown = options.call_name("file", File(path=path).options)
-    assert options.parse_call(shown) == ("file", {"path": path})
-    assert options.split_list(f"{shown},other") == [shown, "other"]
+    assert calls.parse_call(shown) == ("file", {"path": path})
+    assert calls.split_list(f"{shown},other") == [shown, "other"]

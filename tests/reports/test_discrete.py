@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 import bench
 from bench import plugins
 from bench.execution.execution import Execution
-from bench.options import split_list
 from bench.results.frames import Results
+from bench.values.calls import split_list
 
 BLOBS = str(Path(__file__).parent.parent / "plugins" / "blobs.py")
 GROUPS = "vqvae[num_codes=6,num_groups=2]"

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import UsageError, did_you_mean
-from bench.options import parse_call
 from bench.reporting.captions.caveats import with_values
 from bench.results.grid import Place
 from bench.store.records import Status
+from bench.values.calls import parse_call
 from bench.values.texts import quoted
 
 if TYPE_CHECKING:
