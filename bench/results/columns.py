@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, get_type_hints
+
+import pandas as pd
 
 from bench.store.records import (
     DiagnosisRecord,
@@ -74,3 +76,16 @@ TEXTS = texts(Labels, TrialRecord, Provenance, EstimateRecord, DiagnosisRecord) 
     *("status", "model", "decoder", "name", "stale", "tune", "chosen", "candidate", "reference"),
     *("hyperparameter", "setting", "family"),
 }
+
+
+def frame_of(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> pd.DataFrame:
+    """The rows as a frame that has the promised columns even if no row fills them, each with its type.
+
+    Texts are objects; everything else is a number, int64 if all are whole and none is missing, else float64.
+    """
+    frame = pd.DataFrame(list(rows))
+    extra = [name for name in frame.columns if name not in columns]
+    frame = frame.reindex(columns=[*columns, *extra])
+    for name in frame.columns.difference([*TEXTS]):
+        frame[name] = pd.to_numeric(frame[name], errors="coerce") if len(frame) else frame[name].astype(float)
+    return frame

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from bench.errors import Damaged
-from bench.execution.sources import HARNESS, code_changes
 from bench.results.columns import (
     DIAGNOSIS_COLUMNS,
     DIAGNOSTIC_COLUMNS,
@@ -23,40 +21,24 @@ from bench.results.columns import (
     LIKELIHOOD_COLUMNS,
     LIKELIHOOD_TRACE_COLUMNS,
     RATE_COLUMNS,
-    TEXTS,
     TRACE_COLUMNS,
     TRIAL_COLUMNS,
     TUNING_COLUMNS,
+    frame_of,
     values,
 )
+from bench.results.entries import Entry, entries
 from bench.results.grid import Cell
 from bench.results.references import Compared, Source, sources
-from bench.results.rows import hyperparameter_rows, labels_of, likelihood_trace_row, trial_row, tuning_rows
-from bench.results.versions import DATA, Version, versions
-from bench.store.contents import Contents
+from bench.results.rows import hyperparameter_rows, likelihood_trace_row, trial_row, tuning_rows
+from bench.results.versions import Version, versions
 from bench.store.records import DiagnosisRecord, TraceRow
-from bench.store.references import is_reference
 from bench.store.trial_folder import TrialFolder
 from bench.studies.spec import Labels
 from bench.studies.study import Study
 
 if TYPE_CHECKING:
     from bench.results.models import TrainedModel
-
-
-class Entry(NamedTuple):
-    """A trial in its folder, what is in there, the columns that its rows begin with, and what of it is older.
-
-    ``reference`` is the name of the reference run that it is of; ``is_cut`` says that what it reached later is left
-    out.
-    """
-
-    folder: TrialFolder
-    contents: Contents
-    labels: Labels
-    older: tuple[str, ...] = ()
-    reference: str = ""
-    is_cut: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,27 +111,7 @@ class Results:
 
     @cached_property
     def _entries(self) -> list[Entry]:
-        labels = [
-            source.trial.labels if self.mix_stale else each.labels
-            for source, each in zip(self._sources, self._versions, strict=True)
-        ]
-        homes: dict[Cell, set[Path]] = {}
-        for source, each in zip(self._sources, labels, strict=True):
-            if not source.reference:
-                homes.setdefault(_cell(each), set()).add(source.path)
-        shared = {cell.algorithm for cell, paths in homes.items() if len(paths) > 1}
-        names = folder_names((self.path, *self.others))
-        return [
-            Entry(
-                source.trial.folder,
-                source.trial.contents,
-                labels_of(each, source.reference or (names[source.path] if each.algorithm in shared else "")),
-                version.older,
-                source.reference,
-                source.is_cut,
-            )
-            for source, each, version in zip(self._sources, labels, self._versions, strict=True)
-        ]
+        return entries((self.path, *self.others), self._sources, self._versions, mix_stale=self.mix_stale)
 
     @cached_property
     def trials(self) -> pd.DataFrame:
@@ -272,7 +234,7 @@ class Results:
 
         own = [(vars(each.labels), each.contents, each.folder) for each in self._entries if not each.reference]
         models, missing = load_models(own, trust=self.trust)
-        kept = {_cell(each.labels): "a reference has no weights" for each in self._entries if each.reference}
+        kept = {each.cell: "a reference has no weights" for each in self._entries if each.reference}
         return models, {**missing, **kept}
 
     @cached_property
@@ -281,7 +243,7 @@ class Results:
 
         Data are not loaded: they have changed if other trials had newer ones, or if the last `bench run` saw that.
         """
-        changes = {entry.labels.trial: _changes(entry) for entry in self._entries}
+        changes = {entry.labels.trial: entry.changes() for entry in self._entries}
         return {trial: ", ".join(changed) for trial, changed in changes.items() if changed}
 
     @cached_property
@@ -300,36 +262,3 @@ def _by_point(folder: TrialFolder, estimator: str) -> NDArray[np.float64] | None
         return folder.read_log_likelihoods(estimator, "test")
     except (Damaged, KeyError):
         return None
-
-
-def folder_names(paths: Sequence[Path]) -> dict[Path, str]:
-    """The name of each folder, or its path if two have the same name."""
-    counts = Counter(path.resolve().name for path in paths)
-    return {path: path.resolve().name if counts[path.resolve().name] == 1 else str(path) for path in paths}
-
-
-def _changes(entry: Entry) -> list[str]:
-    """Of a reference the harness does not count: every edit of its code changes its hash, and few change numbers."""
-    record, spec = entry.contents.record, entry.contents.spec
-    data = [DATA] if record.data_changed else []
-    code = [] if spec is None else code_changes(spec, record.provenance, entry.contents.estimates)
-    if is_reference(entry.folder.path.parents[1]):
-        code = [name for name in code if name != HARNESS]
-    return list(dict.fromkeys([*data, *entry.older, *code]))
-
-
-def _cell(labels: Labels) -> Cell:
-    return Cell(labels.dataset, labels.n_train, labels.z, labels.algorithm)
-
-
-def frame_of(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> pd.DataFrame:
-    """The rows as a frame that has the promised columns even if no row fills them, each with its type.
-
-    Texts are objects; everything else is a number, int64 if all are whole and none is missing, else float64.
-    """
-    frame = pd.DataFrame(list(rows))
-    extra = [name for name in frame.columns if name not in columns]
-    frame = frame.reindex(columns=[*columns, *extra])
-    for name in frame.columns.difference([*TEXTS]):
-        frame[name] = pd.to_numeric(frame[name], errors="coerce") if len(frame) else frame[name].astype(float)
-    return frame

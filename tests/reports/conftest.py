@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.results.frames import LIKELIHOOD_COLUMNS, LIKELIHOOD_TRACE_COLUMNS, TRACE_COLUMNS, TRIAL_COLUMNS, frame_of
+from bench.results.columns import LIKELIHOOD_COLUMNS, LIKELIHOOD_TRACE_COLUMNS, TRACE_COLUMNS, TRIAL_COLUMNS, frame_of
 
 
 class Rows:

@@ -21,7 +21,7 @@ from bench.reporting.tables import formatting
 from bench.reporting.tables.columns import is_numeric, without_common
 from bench.reporting.writers.latex import latex_table
 from bench.reporting.writers.texts import csv_text, markdown_table
-from bench.results.frames import folder_names
+from bench.results.entries import folder_names
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -22,14 +22,8 @@ from bench.reporting.comparison.measures import LOG_LIKELIHOOD
 from bench.reporting.comparison.verdict import Row, Rules
 from bench.reporting.writers.texts import markdown_table, markdown_text
 from bench.results import curves
-from bench.results.frames import (
-    DIAGNOSIS_COLUMNS,
-    LATENT_COLUMNS,
-    LIKELIHOOD_COLUMNS,
-    TRACE_COLUMNS,
-    TRIAL_COLUMNS,
-    Results,
-)
+from bench.results.columns import DIAGNOSIS_COLUMNS, LATENT_COLUMNS, LIKELIHOOD_COLUMNS, TRACE_COLUMNS, TRIAL_COLUMNS
+from bench.results.frames import Results
 from bench.results.grid import Cell
 
 FALSE_ALARMS = 0.05
