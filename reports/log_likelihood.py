@@ -63,7 +63,7 @@ def _row(results: Results, seeds: pd.DataFrame, estimates: pd.DataFrame, estimat
     rows = estimates[estimates["trial"].isin(ended_well["trial"])].drop_duplicates("trial", keep="last")
     counted = rows[rows["log_likelihood"].notna() & (rows["num_failed"].fillna(0) == 0)]
     values = counted["log_likelihood"]
-    by_point = results.by_point(counted["trial"], estimator) if len(counted) else None
+    by_point = results.by_point(counted["trial"], estimator) if counted["points"].nunique() == 1 else None
     low, high = intervals.mean_interval(values) if by_point is None else crossed.mean_interval(by_point)
     data = ended_well.loc[ended_well["trial"].isin(counted["trial"]), "data"]
     not_counted = [_fate(seed, rows) for _, seed in seeds.iterrows() if seed["trial"] not in set(counted["trial"])]

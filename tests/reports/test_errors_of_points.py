@@ -23,7 +23,7 @@ def add(rows: Any, algorithm: str, values: np.ndarray, points: str = "p") -> Non
     """Trials whose log-likelihoods by seed and test point are ``values`` [S, N]."""
     for seed, each in enumerate(values):
         rows.add(algorithm, seed, likelihoods={"importance": float(each.mean())})
-        rows.likelihoods[-1]["points"] = f"{points}{seed}"
+        rows.likelihoods[-1]["points"] = points
         rows.by_point[rows.trials[-1]["trial"], "importance"] = each
 
 
