@@ -32,5 +32,17 @@ def test_a_dip_is_waited_out_for_a_decade_of_samples() -> None:
     assert not divergence(MARKS, [*blown[:5], -300.0, -1e9, -1e9])  # the second dip has just begun
 
 
+def test_a_training_that_comes_back_is_not_stopped_however_deep_it_fell() -> None:
+    """A trial of wake-sleep on digits, step size 0.1: Adagrad's third step costs 30,000 nats."""
+    marks = [0, 100, 200, 300, 400, 700, 1000, 1600, 2600]
+    bounds = [-44.4, -44.0, -652.1, -32237.6, -6270.9, -3945.9, -3481.5, -2767.8, -1928.6]
+    assert all(not divergence(marks[:count], bounds[:count]) for count in range(2, 10))
+    on = [[*marks, 26_000], [*bounds, -1800.0]]  # but not for ever: here it stays where it was
+    assert "blown up" in divergence(*on)
+    assert "blown up" in divergence(marks, bounds, ended=True)
+    falling = [-44.4 * 3**i for i in range(10)]
+    assert "blown up" in divergence([*marks, 4000], falling)
+
+
 def test_at_the_end_nothing_is_waited_for() -> None:
     assert "-1e+09" in divergence([0, 100], [-543.0, -1e9], ended=True)
