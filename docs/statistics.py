@@ -18,7 +18,8 @@ from bench.execution.execution import Execution
 from bench.reporting.comparison.compare import LIKELIHOOD_SHARE, Comparison, compare
 from bench.reporting.comparison.measures import OTHERS
 from bench.statistics import bootstrap, crossed, intervals, moderated, multiple, paired, power
-from bench.statistics.aggregate import Block, aggregate, improvements, interquartile_means
+from bench.statistics.aggregate import Block, aggregate, interquartile_means
+from bench.statistics.improvement import improvements
 from bench.studies.study import Study
 
 Array = NDArray[np.float64]

@@ -7,7 +7,8 @@ import pytest
 from scipy import stats
 
 from bench.statistics import paired
-from bench.statistics.aggregate import Block, aggregate, improvements, interquartile_means
+from bench.statistics.aggregate import Block, aggregate, interquartile_means
+from bench.statistics.improvement import improvements
 
 
 def block(*by_algorithm: list[float]) -> Block:
