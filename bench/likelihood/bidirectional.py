@@ -68,13 +68,19 @@ class Sandwich:
 def error_of_upper(gap: Tensor, lower_errors: Tensor, upper_errors: Tensor) -> float:
     """The standard error of the mean upper bound, from the gaps and the errors of both bounds, each [N] and finite.
 
-    The chains of a datapoint begin at one exact draw, so that the spread of their weights shows only part of the error.
-    All of it is in the spread of the gap over datapoints, together with the error of the lower bound.
+    The chains of a datapoint begin at one exact draw, so that the spread of their weights may show only part of the
+    error.  All of it is in the spread of the gap over datapoints, together with the error of the lower bound.  What
+    that has in excess of both is itself uncertain, the more the fewer datapoints, and counts only so far as it stands
+    out: it is shrunk by the factor ``1 - variance / excess^2``.  The larger of the two would be too large on average.
+    Source: Breiman 1995, "Better subset regression using the nonnegative garrote", for the factor.
     """
     count = max(1, len(gap))
     own, of_lower = (float(errors.square().sum()) / count**2 for errors in (upper_errors, lower_errors))
-    of_gap = float(gap.var()) / count if count > 1 else 0.0
-    return math.hypot(math.sqrt(max(own, of_gap - of_lower)), 0.5 * own * count)
+    variance = own
+    if count > 1 and (excess := float(gap.var()) / count - own - of_lower) > 0:
+        noise = 2 * (own + of_lower) ** 2 / (count - 1)  # of the spread of the gap, if nothing is in excess
+        variance += excess * max(0.0, 1 - noise / excess**2)
+    return math.hypot(math.sqrt(variance), 0.5 * own * count)
 
 
 def simulate(model: LatentVariableModel, num_points: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
