@@ -22,6 +22,9 @@ from bench.models.latent import LatentVariableModel
 # posterior invariant, so that every chain still begins at an exact draw.
 NUM_SEPARATING = 20
 
+# Level of the test whether gaps vary by more than the chains' own errors explain.
+EXCESS_LEVEL = 0.05
+
 # A datapoint whose lower bound may be too low by more than both of these is named in a warning.
 WIDE_NATS, WIDE_ERRORS = 0.3, 3.0
 
@@ -69,17 +72,19 @@ def error_of_upper(gap: Tensor, lower_errors: Tensor, upper_errors: Tensor) -> f
     """The standard error of the mean upper bound, from the gaps and the errors of both bounds, each [N] and finite.
 
     The chains of a datapoint begin at one exact draw, so that the spread of their weights may show only part of the
-    error.  All of it is in the spread of the gap over datapoints, together with the error of the lower bound.  What
-    that has in excess of both is itself uncertain, the more the fewer datapoints, and counts only so far as it stands
-    out: it is shrunk by the factor ``1 - variance / excess^2``.  The larger of the two would be too large on average.
-    Source: Breiman 1995, "Better subset regression using the nonnegative garrote", for the factor.
+    error.  All of it is in the spread of the gap over datapoints, together with the error of the lower bound.  But from
+    few datapoints that is itself uncertain, and always taking the larger of the two would be too much on average: the
+    gap's counts if it is larger than both errors explain (a chi-squared test).
     """
+    from scipy.special import chdtrc  # of the upper tail of chi-squared
+
     count = max(1, len(gap))
     own, of_lower = (float(errors.square().sum()) / count**2 for errors in (upper_errors, lower_errors))
     variance = own
-    if count > 1 and (excess := float(gap.var()) / count - own - of_lower) > 0:
-        noise = 2 * (own + of_lower) ** 2 / (count - 1)  # of the spread of the gap, if nothing is in excess
-        variance += excess * max(0.0, 1 - noise / excess**2)
+    if count > 1 and own + of_lower > 0:
+        of_gap = float(gap.var()) / count
+        if chdtrc(count - 1, (count - 1) * of_gap / (own + of_lower)) < EXCESS_LEVEL:
+            variance = of_gap - of_lower
     return math.hypot(math.sqrt(variance), 0.5 * own * count)
 
 
