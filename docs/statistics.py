@@ -403,7 +403,8 @@ def main() -> None:
         "the algorithms. The variance due to seeds is that of the jackknife, for P(better) that of all pairs of seeds "
         "by effects of either seed and of the pair, and that due to points of the bootstrap. "
         "Intervals of P(better), and so of ranks, are Wilson's. They are not a point where all seeds agree: what all "
-        "of R runs show is taken to fail once in R + 2 (Laplace). The last two columns "
+        "of R runs show is taken to fail once in R + 2 (Laplace). With 2 seeds, or 3 at a single place, which are few "
+        "pairs, they are wider than they need be. The last two columns "
         "are for comparison, and not used here: percentile intervals of a bootstrap over seeds, stratified by cell, as "
         "usual (Agarwal et al. 2021): they lack the error of the points, and are too narrow with few seeds."
     )
