@@ -18,7 +18,8 @@ from bench.execution.execution import Execution
 from bench.reporting.comparison.compare import LIKELIHOOD_SHARE, Comparison, compare
 from bench.reporting.comparison.measures import OTHERS
 from bench.statistics import bootstrap, crossed, intervals, moderated, multiple, paired, power
-from bench.statistics.aggregate import Block, aggregate, improvements, interquartile_means
+from bench.statistics.aggregate import Block, aggregate, interquartile_means
+from bench.statistics.improvement import improvements
 from bench.studies.study import Study
 
 Array = NDArray[np.float64]
@@ -398,10 +399,12 @@ def main() -> None:
         f"{SCORES[0]:g}, {SCORES[1]:g} and {SCORES[2]:g} nats above a common level, give or take 0.15 at each place; "
         f"effects of seeds, points and both are {OF_SCORES[0]:g}, {OF_SCORES[1]:g} and {OF_SCORES[2]:g} nats, those of "
         f"a seed correlated by 0.5 between places of a data set. Coverage is on average over "
-        "the algorithms. The variance due to seeds is that of the jackknife, and that due to points of the bootstrap. "
-        "Intervals of P(better), and so of ranks, are Wilson's, no narrower than those of as many independent runs: "
-        "with few seeds they are wider than they need be, but they hold where all seeds agree. The last two columns "
-        "are percentile intervals of a bootstrap over seeds, stratified by cell, as "
+        "the algorithms. The variance due to seeds is that of the jackknife, for P(better) that of all pairs of seeds "
+        "by effects of either seed and of the pair, and that due to points of the bootstrap. "
+        "Intervals of P(better), and so of ranks, are Wilson's. They are not a point where all seeds agree: what all "
+        "of R runs show is taken to fail once in R + 2 (Laplace). With 2 seeds, or 3 at a single place, which are few "
+        "pairs, they are wider than they need be. The last two columns "
+        "are for comparison, and not used here: percentile intervals of a bootstrap over seeds, stratified by cell, as "
         "usual (Agarwal et al. 2021): they lack the error of the points, and are too narrow with few seeds."
     )
     about_comparisons = (

@@ -22,6 +22,9 @@ from bench.models.latent import LatentVariableModel
 # posterior invariant, so that every chain still begins at an exact draw.
 NUM_SEPARATING = 20
 
+# Level of the test whether gaps vary by more than the chains' own errors explain.
+EXCESS_LEVEL = 0.05
+
 # A datapoint whose lower bound may be too low by more than both of these is named in a warning.
 WIDE_NATS, WIDE_ERRORS = 0.3, 3.0
 
@@ -68,13 +71,21 @@ class Sandwich:
 def error_of_upper(gap: Tensor, lower_errors: Tensor, upper_errors: Tensor) -> float:
     """The standard error of the mean upper bound, from the gaps and the errors of both bounds, each [N] and finite.
 
-    The chains of a datapoint begin at one exact draw, so that the spread of their weights shows only part of the error.
-    All of it is in the spread of the gap over datapoints, together with the error of the lower bound.
+    The chains of a datapoint begin at one exact draw, so that the spread of their weights may show only part of the
+    error.  All of it is in the spread of the gap over datapoints, together with the error of the lower bound.  But from
+    few datapoints that is itself uncertain, and always taking the larger of the two would be too much on average: the
+    gap's counts if it is larger than both errors explain (a chi-squared test).
     """
+    from scipy.special import chdtrc  # of the upper tail of chi-squared
+
     count = max(1, len(gap))
     own, of_lower = (float(errors.square().sum()) / count**2 for errors in (upper_errors, lower_errors))
-    of_gap = float(gap.var()) / count if count > 1 else 0.0
-    return math.hypot(math.sqrt(max(own, of_gap - of_lower)), 0.5 * own * count)
+    variance = own
+    if count > 1 and own + of_lower > 0:
+        of_gap = float(gap.var()) / count
+        if chdtrc(count - 1, (count - 1) * of_gap / (own + of_lower)) < EXCESS_LEVEL:
+            variance = of_gap - of_lower
+    return math.hypot(math.sqrt(variance), 0.5 * own * count)
 
 
 def simulate(model: LatentVariableModel, num_points: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

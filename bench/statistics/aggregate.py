@@ -1,9 +1,9 @@
 """Algorithms over all places together: interquartile mean, probability of improvement and rank, with intervals.
 
 Scores of one data set share their seeds and test points: a block.  The error of a statistic is taken apart by source,
-as in `crossed`: its variance if only the seeds of a block were others (the jackknife), or only its test points (the
-bootstrap, since no single point changes the order of seeds).  Percentiles of a bootstrap over seeds, as usual for few
-runs, cover less than they say (`make statistics`).
+as in `crossed`: its variance if only the seeds of a block were others (the jackknife for means, `improvement.variances`
+for the probability of improvement), or only its test points (the bootstrap, since no single point changes the order of
+seeds).  Percentiles of a bootstrap over seeds, as usual for few runs, cover less than they say (`make statistics`).
 Source: Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical precipice"; Efron & Tibshirani
 1993, chapter 11; Satterthwaite 1946; Banerjee 1961; Wilson 1927.
 """
@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bench.statistics.improvement import improvements, variances
 
 Array = NDArray[np.float64]
 Statistics = Callable[[Sequence[Array]], Array]  # of the scores [B, P, A, S] of each block: two of them, [B, 2, A]
@@ -69,11 +71,17 @@ def aggregate(
     if not 0 < confidence < 1:
         raise ValueError(f"`confidence` must lie between 0 and 1 (got {confidence}).")
 
-    def statistics(scores: Sequence[Array]) -> Array:
-        means = interquartile_means([_centred(each, reference) for each in scores])
-        return np.stack([means, improvements(scores)], axis=1)
+    def means(scores: Sequence[Array]) -> Array:
+        return interquartile_means([_centred(each, reference) for each in scores])
 
-    (mean, wins), (half, half_of_wins) = _with_half_widths(blocks, statistics, confidence, num_resamples)
+    def statistics(scores: Sequence[Array]) -> Array:
+        return np.stack([means(scores), improvements(scores)], axis=1)
+
+    scores = [block.scores for block in blocks]
+    of_seeds = np.stack([_jackknife(scores, means), variances(scores)], axis=1)
+    of_points = _variances_of_points(blocks, statistics, num_resamples)
+    half, half_of_wins = _half_widths(blocks, of_seeds, of_points, confidence)
+    mean, wins = statistics([each[None] for each in scores])[0]
     improvement = _wilson(wins, half_of_wins, 2 * sum(_num_runs(block) for block in blocks), confidence)
     others = blocks[0].scores.shape[1] - 1
     ranks = [1 + others * (1 - each) for each in (improvement.values, improvement.high, improvement.low)]
@@ -101,33 +109,6 @@ def interquartile_means(scores: Sequence[Array]) -> Array:
     return means
 
 
-def improvements(scores: Sequence[Array]) -> Array:
-    """P(a > b) for a seed of a and a seed of b at the same place, averaged over places and all other b: [B, A].
-
-    Ties count half.
-    """
-    won = [_won(each) for each in scores]  # [B, P, A]
-    size = max(map(len, won))
-    means: Array = np.concatenate([np.broadcast_to(each, (size, *each.shape[1:])) for each in won], axis=1).mean(1)
-    return means
-
-
-def _won(scores: Array) -> Array:
-    """Of the scores [B, P, A, S], the share of pairs of seeds that an algorithm wins against the others: [B, P, A]."""
-    num_algorithms = scores.shape[2]
-    won = np.zeros(scores.shape[:3])
-    for a in range(num_algorithms):
-        for b in range(a):
-            mine, theirs = scores[:, :, a, :, None], scores[:, :, b, None, :]
-            pairs = ~(np.isnan(mine) | np.isnan(theirs))
-            with np.errstate(invalid="ignore"):
-                share = (((mine > theirs) + 0.5 * (mine == theirs)) * pairs).sum((-1, -2)) / pairs.sum((-1, -2))
-            won[:, :, a] += share
-            won[:, :, b] += 1 - share
-    won /= max(1, num_algorithms - 1)
-    return won
-
-
 def _centred(scores: Array, reference: int | None) -> Array:
     """Scores [B, P, A, S] above the average of their place, or the mean of the reference, without failed seeds."""
     finite = np.isfinite(scores)
@@ -145,32 +126,41 @@ def _pooled(blocks: Sequence[Array]) -> Array:
     return np.concatenate([np.broadcast_to(each, (size, *each.shape[1:])) for each in flat], axis=-1)
 
 
-def _with_half_widths(
-    blocks: Sequence[Block], statistics: Statistics, confidence: float, num_resamples: int
-) -> tuple[Array, Array]:
-    """The statistics, and the half-widths of their intervals: [2, A] each, the latter NaN for fewer than two seeds."""
+def _jackknife(scores: Sequence[Array], means: Statistics) -> Array:
+    """The variances of the means if only the seeds of one block were others, of the scores [P, A, S]: [blocks, A]."""
+    full, found = [each[None] for each in scores], []
+    for i, each in enumerate(scores):
+        with np.errstate(invalid="ignore"):  # infinite values have none
+            variance = means([*full[:i], _without_each(each), *full[i + 1 :]]).var(0, ddof=1)
+        num_seeds = each.shape[-1]
+        found.append(variance * (num_seeds - 1) ** 2 / num_seeds)
+    return np.array(found)
+
+
+def _variances_of_points(blocks: Sequence[Block], statistics: Statistics, num_resamples: int) -> Array:
+    """The variances of the statistics if only the test points were others, of all blocks together: [2, A]."""
+    full, rng = [block.scores[None] for block in blocks], np.random.default_rng(SEED)
+    total: Array = np.zeros((2, full[0].shape[2]))
+    for i, block in enumerate(blocks):
+        if block.by_point is not None:
+            others = _other_points(block.scores, block.by_point, num_resamples, rng)
+            with np.errstate(invalid="ignore"):
+                total = total + statistics([*full[:i], others, *full[i + 1 :]]).var(0, ddof=1)
+    return total
+
+
+def _half_widths(blocks: Sequence[Block], of_seeds: Array, of_points: Array, confidence: float) -> Array:
+    """Of the intervals of the statistics, from variances [blocks, 2, A] and [2, A]; NaN for fewer than two seeds."""
     from scipy.special import stdtrit  # t quantiles; scipy.stats takes a second to import
 
-    scores = [block.scores[None] for block in blocks]
-    rng = np.random.default_rng(SEED)
-
-    def variance(i: int, others: Array) -> Array:
-        with np.errstate(invalid="ignore"):  # infinite values have none
-            values: Array = statistics([*scores[:i], others, *scores[i + 1 :]]).var(0, ddof=1)
-        return values
-
-    of_seeds = np.array([variance(i, _without_each(block.scores)) for i, block in enumerate(blocks)])  # [blocks, 2, A]
-    by_point = [(i, block.by_point) for i, block in enumerate(blocks) if block.by_point is not None]
-    of_points = sum(variance(i, _other_points(blocks[i].scores, each, num_resamples, rng)) for i, each in by_point)
-    least_points = min((each.shape[-1] for _, each in by_point), default=2)
+    least_points = min((block.by_point.shape[-1] for block in blocks if block.by_point is not None), default=2)
     degrees = np.array([block.scores.shape[-1] - 1 for block in blocks])[:, None, None]
-    of_seeds = of_seeds * degrees**2 / (degrees + 1)  # the jackknife's factor
     total = of_seeds.sum(0)
     with np.errstate(invalid="ignore", divide="ignore"):
         together = np.where(total > 0, total**2 / (of_seeds**2 / degrees).sum(0), degrees.min())
         t_seeds, t_points = (stdtrit(df, (1 + confidence) / 2) for df in (together, least_points - 1))
         halves: Array = np.sqrt(t_seeds**2 * total + t_points**2 * of_points)
-    return statistics(scores)[0], halves
+    return halves
 
 
 def _without_each(scores: Array) -> Array:
@@ -198,13 +188,15 @@ def _num_runs(block: Block) -> int:
 def _wilson(shares: Array, half: Array, most: int, confidence: float) -> Estimate:
     """Wilson's interval of a share whose symmetric one has this half-width.
 
-    It stays within 0 and 1, and is not narrower than that of a share among ``most`` independent runs, so that seeds
-    that all agree do not make it certain.
+    It stays within 0 and 1.  Seeds that all agree do not make it certain: after ``most`` independent runs, what all of
+    them show still fails once in ``most + 2`` (Laplace's rule of succession), and the half-width is not below that of
+    such a share.
     """
     from scipy.special import ndtri
 
-    least = float(ndtri((1 + confidence) / 2)) ** 2 / most
-    spread, almost = shares * (1 - shares), 1 / (most + 2)  # of what is all but certain after so many runs
-    ratio = np.maximum(half**2 / np.where(spread > 1e-9, spread, almost * (1 - almost)), least)
+    rare = 1 / (most + 2)
+    least = rare * (1 - rare)
+    spread = shares * (1 - shares)
+    ratio = np.maximum(half**2, float(ndtri((1 + confidence) / 2)) ** 2 * least / most) / np.maximum(spread, least)
     middle, width = shares + ratio / 2, np.sqrt(ratio * spread + ratio**2 / 4)
     return Estimate(shares, (middle - width) / (1 + ratio), (middle + width) / (1 + ratio))

@@ -10,6 +10,7 @@ from types import ModuleType
 import pytest
 import torch
 
+from bench.likelihood.bidirectional import error_of_upper
 from bench.likelihood.estimate import Estimate, flaw, inflation
 
 SCRIPT = Path(__file__).parent.parent.parent / "docs" / "standard_errors.py"
@@ -40,8 +41,10 @@ def test_errors_that_are_too_small_break_a_claim(
     off = 0.01 * torch.randn(200 * 20, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     estimate = Estimate(off, torch.full_like(off, 0.01 * stated), "consistent", 1, warnings=warnings)
     found = page.coverage(estimate, torch.zeros_like(off), 200)
-    assert found.of_mean == pytest.approx(1 / stated, rel=0.15)
-    assert found.is_broken(200) == broken
+    (of_mean, noise), _ = found.rms
+    assert of_mean == pytest.approx(1 / stated, rel=0.15)
+    assert noise == pytest.approx(of_mean / 400**0.5, rel=0.2)  # that of a standard deviation of 200 normal values
+    assert found.is_broken == broken
 
 
 @pytest.mark.parametrize("num_points", [1, 5])
@@ -51,8 +54,9 @@ def test_errors_from_few_draws_cover_for_single_points_and_for_their_mean(page: 
     errors = draws.std(1) / 10**0.5 * inflation(9)
     estimate = Estimate(draws.mean(1), errors, "consistent", 1, degrees=9)
     found = page.coverage(estimate, torch.zeros_like(errors), 4000)
-    assert found.of_points == pytest.approx(1, rel=0.03)
-    assert found.of_mean == pytest.approx(1, rel=0.03)
+    (of_mean, _), (of_points, _) = found.rms
+    assert of_points == pytest.approx(1, rel=0.03)
+    assert of_mean == pytest.approx(1, rel=0.03)
 
 
 @pytest.mark.parametrize("degrees", [2.0, float("nan"), True])
@@ -67,3 +71,52 @@ def test_the_error_of_a_mean_includes_its_expected_bias() -> None:
     estimate = Estimate(zeros, zeros + 0.1, "lower", 1, summary={"looseness": 0.005})
     assert estimate.standard_error == pytest.approx((0.001**2 + 0.005**2) ** 0.5)
     assert Estimate(zeros, zeros + 0.1, "consistent", 1).standard_error == pytest.approx(0.001)
+
+
+@pytest.mark.parametrize(("joint", "num_points"), [(0.0, 3), (0.0, 10), (0.0, 100), (0.2, 3), (0.5, 100), (3.0, 100)])
+def test_the_error_of_upper_bounds_is_neither_too_small_nor_too_large(joint: float, num_points: int) -> None:
+    """Chains of a datapoint have an error in common, of ``joint`` times the variance that their spread shows."""
+    generator = torch.Generator().manual_seed(0)
+    shape, off = (2000, num_points), []
+    lower, upper, common = torch.randn(3, *shape, generator=generator, dtype=torch.float64)
+    upper = upper + joint**0.5 * common
+    normal = torch.randn(2, *shape, 9, generator=generator, dtype=torch.float64)
+    of_lower, of_upper = normal.square().mean(-1).sqrt()  # from nine degrees of freedom
+    for u, e_lower, e_upper, gap in zip(upper, of_lower, of_upper, upper - lower, strict=True):
+        noise = 0.01  # nats, so that the bias of second order is small
+        off.append(noise * u.mean() / error_of_upper(noise * gap, noise * e_lower, noise * e_upper))
+    assert 0.95 < torch.stack(off).square().mean().sqrt() < 1.2
+
+
+def test_an_rms_that_may_lie_on_either_side_of_a_limit_is_open(page: ModuleType) -> None:
+    """0.9 or 1.2 within two standard errors, of 0.022 after 1000 runs; a warning leaves nothing open."""
+    normal = torch.randn(1000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    ones = torch.ones_like(normal)
+    known = {
+        scale: page.Coverage(scale * normal / normal.square().mean().sqrt(), ones, ones, ())
+        for scale in (0.8, 0.93, 1.0, 1.17, 1.4)
+    }
+    assert [scale for scale, each in known.items() if each.is_open] == [0.93, 1.17]
+    assert [scale for scale, each in known.items() if each.is_broken] == [0.8, 1.4]
+    assert not page.Coverage(0.93 * normal, ones, ones, ("No.",)).is_open
+
+
+def test_what_is_open_is_repeated_and_all_runs_count(page: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """200 runs whose z has a root mean square of 0.93, then 600 at 1.0: 0.98 of all."""
+    made = []
+
+    def repeated(text: str, model: object, x: object, exactly: object, repeats: int, generator: object) -> object:
+        off = torch.full((repeats,), 0.93 if repeats == 200 else 1.0, dtype=torch.float64)
+        off[::10] += 1e-3 * len(made)
+        made.append(repeats)
+        spread = torch.linspace(0.0, 2**0.5, repeats, dtype=torch.float64)
+        ones = torch.ones(repeats, dtype=torch.float64)
+        return {text: page.Coverage(off * spread * (3 / 2) ** 0.5, ones, ones, ())}
+
+    monkeypatch.setattr(page, "repeated", repeated)
+    found = page.measured("ais", None, None, None, page.SIZES["full"])["ais"]
+    assert made == [200, 600]
+    assert len(found.off) == 800
+    assert found.rms[0][0] == pytest.approx(((0.93**2 + 3) / 4) ** 0.5, rel=0.01)
+    page.measured("ais", None, None, None, page.SIZES["smoke"])
+    assert made == [200, 600, 200]
