@@ -34,6 +34,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in timed]
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are cores: many a test waits for a process that it started, or for a deadline."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.fixture(scope="session")  # before any test changes the environment
 def data_dir() -> Path:
     """The folder of real data that BENCH_DATA_DIR names; without it a test is skipped, or fails in CI."""
