@@ -164,14 +164,13 @@ def find(kind: str) -> dict[str, PluginRef]:
 
 def _entry_points(group: str) -> EntryPoints:
     """Those of a group, also of a package that was installed a moment ago."""
-    folders = [(folder, _changed(folder)) for folder in sys.path]
-    return _all_entry_points(tuple(folders)).select(group=group)
+    return _read_entry_points(group, tuple((folder, _changed(folder)) for folder in sys.path))
 
 
-@lru_cache(maxsize=1)
-def _all_entry_points(folders: tuple[tuple[str, int], ...]) -> EntryPoints:  # noqa: ARG001  # the key
+@lru_cache(maxsize=len(KINDS))
+def _read_entry_points(group: str, folders: tuple[tuple[str, int], ...]) -> EntryPoints:  # noqa: ARG001  # for the cache
     """Reads the metadata of every installed package; ``folders`` are where they are, and when each has changed."""
-    return entry_points()
+    return entry_points(group=group)
 
 
 def _changed(folder: str) -> int:
