@@ -43,5 +43,5 @@ $(VENV)/.bench: pyproject.toml constraints.txt $(VENV)/.python
 	touch $@
 
 $(VENV)/.tox: constraints.txt $(VENV)/.python
-	$(PIP) tox
+	$(PIP) tox tox-uv
 	touch $@

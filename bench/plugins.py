@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import entry_points
+from functools import cache, lru_cache
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar, cast
@@ -155,9 +157,26 @@ def find(kind: str) -> dict[str, PluginRef]:
         True
     """
     group = KINDS[kind].package
-    references = {point.name: PluginRef(kind, point.name, "entry point") for point in entry_points(group=group)}
+    references = {point.name: PluginRef(kind, point.name, "entry point") for point in _entry_points(group)}
     references.update({name: PluginRef(kind, name) for name in KINDS[kind].shipped_names()})
     return dict(sorted(references.items()))
+
+
+def _entry_points(group: str) -> EntryPoints:
+    """Those of a group, also of a package that was installed a moment ago."""
+    return _read_entry_points(group, tuple((folder, _changed(folder)) for folder in sys.path))
+
+
+@lru_cache(maxsize=len(KINDS))
+def _read_entry_points(group: str, folders: tuple[tuple[str, int], ...]) -> EntryPoints:  # noqa: ARG001  # for the cache
+    """Reads the metadata of every installed package; ``folders`` are where they are, and when each has changed."""
+    return entry_points(group=group)
+
+
+def _changed(folder: str) -> int:
+    with suppress(OSError, ValueError):
+        return os.stat(folder or os.curdir).st_mtime_ns  # noqa: PTH116  # quicker, and called again and again
+    return 0
 
 
 def resolve(kind: str, text: str) -> tuple[PluginRef, dict[str, str]]:
@@ -279,7 +298,7 @@ def _complete(cls: type[Any], ref: PluginRef) -> type[Any]:
 
 
 def _from_entry_point(ref: PluginRef, kind: Kind) -> type[Any]:
-    (point,) = [p for p in entry_points(group=kind.package) if p.name == ref.name]
+    (point,) = [p for p in _entry_points(kind.package) if p.name == ref.name]
     try:
         with preserved():
             loaded = point.load()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,19 @@ def test_entry_points_of_other_packages_are_found(
     for name in ("nothing", "wrong"):
         with pytest.raises(PluginError, match="must name a class"):
             known[name].load()
+
+
+def test_an_entry_point_is_found_once_its_package_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a notebook, say: packages are not read again and again, but after a change."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert "later" not in plugins.find("algorithm")
+    info = tmp_path / "later-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: later\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[bench.algorithms]\nlater = later:Later\n")
+    assert "later" in plugins.find("algorithm")
+    shutil.rmtree(info)
+    assert "later" not in plugins.find("algorithm")
 
 
 def test_a_class_derived_from_an_entry_points_class_has_its_own_name(tmp_path: Path) -> None:

@@ -85,5 +85,5 @@ class DiscreteLatents:
         """See `LatentVariableModel.sample_prior`: the vectors of `sample_codes`."""
         return self.vectors(self.sample_codes(num_samples, generator))
 
-    def _forward(self, z: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor | None]]:
+    def _outputs(self, z: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor | None]]:
         raise ValueError("z is discrete in this model: log p(x, z) has no gradient in z.")

@@ -109,14 +109,14 @@ class LatentVariableModel(nn.Module):
 
     def log_joint_with_gradient(self, x: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
         """`log_joint` [..., N] and its gradient in z [..., N, d], detached.  Cost: 2 model evaluations each."""
-        z, log_prior, outputs = self._forward(z)
+        z, outputs = self._outputs(z)
         with torch.no_grad():
-            log_joint = log_prior + self.decoder.observation_model.log_prob(x, *outputs)
-        return log_joint, self._backward(x, z, log_prior, outputs)
+            log_joint = self.log_prior(z) + self.decoder.observation_model.log_prob(x, *outputs)
+        return log_joint, self._gradient(x, z, outputs)
 
     def log_joint_gradient(self, x: Tensor, z: Tensor) -> Tensor:
         """The gradient of `log_joint` in z [..., N, d] without its value.  Cost: 2 model evaluations each."""
-        return self._backward(x, *self._forward(z))
+        return self._gradient(x, *self._outputs(z))
 
     def encode(self, x: Tensor) -> Gaussian:
         """q(z|x) for each row of x [N, D]; raises ValueError if the model has no encoder."""
@@ -138,20 +138,22 @@ class LatentVariableModel(nn.Module):
         expected: Tensor = self.decoder.log_prob(x, z).mean(0)
         return expected - posterior.kl_to_standard_normal()
 
-    def _forward(self, z: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor | None]]:
-        """A copy of z, log p(z) and the outputs of the decoder's network, with their graph."""
+    def _outputs(self, z: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor | None]]:
+        """A copy of z, and the outputs of the decoder's network with their graph."""
         with torch.enable_grad():
             z = z.detach().requires_grad_()
-            return z, self.log_prior(z), self.decoder.outputs(z)
+            return z, self.decoder.outputs(z)
 
-    def _backward(self, x: Tensor, z: Tensor, log_prior: Tensor, outputs: tuple[Tensor, Tensor | None]) -> Tensor:
-        """The gradient of log p(x, z) in z: only the network is differentiated, since the score is known."""
+    def _gradient(self, x: Tensor, z: Tensor, outputs: tuple[Tensor, Tensor | None]) -> Tensor:
+        """The gradient of log p(x, z) in z: only the network is differentiated, since the scores are known."""
         with torch.no_grad():
-            slopes = (torch.ones_like(log_prior), *self.decoder.observation_model.score(x, *outputs))
-        ends = [end for end in zip((log_prior, *outputs), slopes, strict=True) if _depends(end[0])]
+            slopes = self.decoder.observation_model.score(x, *outputs)
+        ends = [end for end in zip(outputs, slopes, strict=True) if _depends(end[0])]
+        if not ends:
+            return -z.detach()
         values, slopes = zip(*ends, strict=True)
-        (gradient,) = torch.autograd.grad(values, z, slopes)
-        return gradient
+        (gradient,) = torch.autograd.grad(values, z, slopes, materialize_grads=True)
+        return gradient - z.detach()  # the score of the prior is -z
 
 
 def _depends(output: Tensor | None) -> bool:

@@ -52,8 +52,9 @@ def cells(trials: pd.DataFrame) -> Iterator[tuple[Cell, pd.DataFrame]]:
 
 
 def done(trials: pd.DataFrame) -> pd.DataFrame:
-    """The trials that ended well."""
-    return trials[trials["status"] == Status.DONE]
+    """The trials that ended well: the frame itself if all did."""
+    ended_well = trials["status"] == Status.DONE
+    return trials if ended_well.all() else trials[ended_well]
 
 
 def of_references(trials: pd.DataFrame) -> pd.Series:
