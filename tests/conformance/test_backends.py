@@ -21,7 +21,7 @@ import pytest
 
 from bench import plugins
 from bench.execution.backend import Backend, Outcome, Workers
-from bench.execution.luggage import Luggage
+from bench.execution.portable import TaskFiles
 from bench.plugins import PluginRef
 
 TASKS = [3, 1, 4, 1, 5, 9]
@@ -99,9 +99,9 @@ class Job:
     source: str = ""
 
     @property
-    def luggage(self) -> Luggage:
+    def files(self) -> TaskFiles:
         """Its files."""
-        return Luggage(self.root, Path("trials", self.name), "status", (self.source,) if self.source else ())
+        return TaskFiles(self.root, Path("trials", self.name), "status", (self.source,) if self.source else ())
 
     def moved(self, root: Path) -> Job:
         """With another root."""

@@ -11,14 +11,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from bench.errors import OptionError
+from bench.execution.backend import Workers
 from bench.execution.remote import node
 from bench.execution.remote.backend import RemoteOptions, extra
 from bench.execution.remote.engine import MessagingBackend
-from bench.execution.remote.parcel import Parcel
-from bench.execution.remote.post import Answer, Message, Post
+from bench.execution.remote.messages import Answer, Channel, Message, Signal
+from bench.execution.remote.payload import Payload
 from bench.options import option
 
 CONNECT_SECONDS = 15
@@ -63,30 +65,33 @@ class Ray(MessagingBackend):
                     "--address."
                 ) from error
 
-    def open(self, name: str) -> None:
-        """See `MessagingBackend.open`."""
+    def open(self, root: Path, workers: Workers) -> None:
+        """See `MessagingBackend.open`: a Ray of its own on this machine is not joined by others."""
         ray = _ray()
+        self.needs = {"CPU": workers.threads, "GPU": self.options.gpus}
+        if not self.options.address and (lack := self._lack()):
+            raise OptionError(f"{lack[0].upper()}{lack[1:]}.")
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
             ray.get_runtime_context().get_node_id(), soft=False
         )
-        self.office = ray.remote(num_cpus=0, scheduling_strategy=here)(PostOffice).remote()  # not on a node to be lost
-        self.post = RayPost(self.office)
+        broker = ray.remote(num_cpus=0, scheduling_strategy=here)(MessageBroker)  # not on a node that may be lost
+        self.broker = broker.remote()
+        self.channel = RayChannel(self.broker)
         self.calls: dict[str, Any] = {}
 
-    def submit(self, key: str, parcel: Parcel) -> None:
+    def submit(self, name: str, payload: Payload) -> None:
         """See `MessagingBackend.submit`."""
-        threads = parcel.workers.threads
-        work = _ray().remote(num_cpus=threads, num_gpus=self.options.gpus, max_retries=LOST_NODES)(node.work)
-        self.calls[key] = work.options(name=f"bench {key}").remote(parcel, self.post)
+        work = _ray().remote(num_cpus=self.needs["CPU"], num_gpus=self.needs["GPU"], max_retries=LOST_NODES)(node.work)
+        self.calls[name] = work.options(name=f"bench {name}").remote(payload, self.channel)
 
     def receive(self, timeout: float) -> Sequence[Message]:
         """See `MessagingBackend.receive`."""
-        messages: Sequence[Message] = _ray().get(self.office.receive.remote(timeout))
+        messages: Sequence[Message] = _ray().get(self.broker.receive.remote(timeout))
         return messages
 
     def answer(self, attempt: str, answer: Answer) -> None:
         """See `MessagingBackend.answer`."""
-        self.office.answer.remote(attempt, answer)
+        self.broker.answer.remote(attempt, answer)
 
     def lost(self) -> Sequence[tuple[str, str]]:
         """See `MessagingBackend.lost`."""
@@ -102,16 +107,36 @@ class Ray(MessagingBackend):
                 lost.append((keys[call].partition("-")[0], f"Ray gave it up: {str(error).splitlines()[0]}"))
         return lost
 
-    def stop_tasks(self) -> None:
-        """See `MessagingBackend.stop_tasks`."""
-        self.office.stop.remote()
+    def give(self, signal: Signal) -> None:
+        """See `MessagingBackend.give`."""
+        self.broker.give.remote(signal)
+
+    def shortage(self) -> str:
+        """See `MessagingBackend.shortage`."""
+        return self._lack()
+
+    def _lack(self) -> str:
+        """What no node of the cluster has, all of which one trial needs; empty if one has it, whether free or not."""
+        nodes = [each["Resources"] for each in _ray().nodes() if each["Alive"]]
+        if any(all(node.get(name, 0) >= needed for name, needed in self.needs.items()) for node in nodes):
+            return ""
+        needed = " and ".join(f"{needed:g} {name}s" for name, needed in self.needs.items() if needed)
+        most = " and ".join(
+            f"{max((node.get(name, 0) for node in nodes), default=0):g} {name}s"
+            for name, needed in self.needs.items()
+            if needed
+        )
+        return (
+            f"a trial needs {needed} on one node of Ray, and they have at most {most}: choose a lower `threads` or "
+            "`gpus` of ray, or add a node"
+        )
 
     def close(self) -> None:
         """See `MessagingBackend.close`."""
         ray = _ray()
         for call in self.calls.values():
             ray.cancel(call, force=True)
-        ray.kill(self.office)
+        ray.kill(self.broker)
 
     def disconnect(self) -> None:
         """See `RemoteBackend.disconnect`."""
@@ -134,7 +159,7 @@ def _signals_kept() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-class PostOffice:
+class MessageBroker:
     """An actor that keeps messages until they are fetched."""
 
     def __init__(self) -> None:
@@ -142,7 +167,7 @@ class PostOffice:
         self.messages: list[Message] = []
         self.has_come = asyncio.Event()
         self.answers: defaultdict[str, asyncio.Queue[Answer]] = defaultdict(asyncio.Queue)
-        self.stopped = False
+        self.last_signal: Signal | None = None
 
     async def send(self, message: Message) -> None:
         """A message from a task."""
@@ -172,34 +197,35 @@ class PostOffice:
         finally:
             del self.answers[attempt]
 
-    async def stop(self) -> None:
-        """All tasks are to stop."""
-        self.stopped = True
+    async def give(self, signal: Signal) -> None:
+        """To all tasks."""
+        self.last_signal = signal
 
-    async def is_stopped(self) -> bool:
-        """Whether they are."""
-        return self.stopped
+    async def signal(self) -> Signal | None:
+        """The last one that was given."""
+        return self.last_signal
 
 
 @dataclass(frozen=True)
-class RayPost(Post):
+class RayChannel(Channel):
     """Calls of the actor."""
 
-    office: Any
+    broker: Any
 
     def send(self, message: Message) -> None:
-        """See `Post.send`."""
-        _ray().get(self.office.send.remote(message))
+        """See `Channel.send`."""
+        _ray().get(self.broker.send.remote(message))
 
     def ask(self, message: Message, timeout: float) -> Answer | None:
-        """See `Post.ask`."""
+        """See `Channel.ask`."""
         self.send(message)
-        answer: Answer | None = _ray().get(self.office.answered.remote(message.attempt, timeout))
+        answer: Answer | None = _ray().get(self.broker.answered.remote(message.attempt, timeout))
         return answer
 
-    def is_stopped(self) -> bool:
-        """See `Post.is_stopped`."""
-        return bool(_ray().get(self.office.is_stopped.remote()))
+    def signal(self) -> Signal:
+        """See `Channel.signal`."""
+        signal: Signal = _ray().get(self.broker.signal.remote())
+        return signal
 
 
 @cache
