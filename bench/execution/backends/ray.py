@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -50,15 +50,17 @@ class Ray(MessagingBackend):
     """
 
     Options = RayOptions
+    _has_joined = False
 
     def connect(self) -> None:
         """See `RemoteBackend.connect`."""
         ray, address = _ray(), self.options.address
-        if not ray.is_initialized():
+        if not ray.is_initialized():  # else the caller has, and leaves it when it likes
             try:
                 _knock(address)
                 with _signals_kept():
                     ray.init(address=address or "local", logging_level="error", log_to_driver=False)
+                    self._has_joined = True
             except (OSError, ValueError, RuntimeError) as error:
                 raise OptionError(
                     f"No Ray cluster answers at {address!r} ({error}): start one with `ray start --head`, or correct "
@@ -120,15 +122,11 @@ class Ray(MessagingBackend):
         nodes = [each["Resources"] for each in _ray().nodes() if each["Alive"]]
         if any(all(node.get(name, 0) >= needed for name, needed in self.needs.items()) for node in nodes):
             return ""
-        needed = " and ".join(f"{needed:g} {name}s" for name, needed in self.needs.items() if needed)
-        most = " and ".join(
-            f"{max((node.get(name, 0) for node in nodes), default=0):g} {name}s"
-            for name, needed in self.needs.items()
-            if needed
-        )
+        most = {name: max((node.get(name, 0) for node in nodes), default=0) for name in self.needs}
         return (
-            f"a trial needs {needed} on one node of Ray, and they have at most {most}: choose a lower `threads` or "
-            "`gpus` of ray, or add a node"
+            f"a trial needs {_in_words(self.needs)} on one node of Ray, and no node has more than "
+            f"{_in_words({name: most[name] for name, needed in self.needs.items() if needed}, zeros=True)}: lower "
+            "--threads or `gpus` of ray, or add a node"
         )
 
     def close(self) -> None:
@@ -140,7 +138,15 @@ class Ray(MessagingBackend):
 
     def disconnect(self) -> None:
         """See `RemoteBackend.disconnect`."""
-        _ray().shutdown()
+        if self._has_joined:
+            self._has_joined = False
+            _ray().shutdown()
+
+
+def _in_words(resources: Mapping[str, float], *, zeros: bool = False) -> str:
+    """``7 CPUs and 1 GPU``."""
+    named = {name: number for name, number in resources.items() if number or zeros}
+    return " and ".join(f"{number:g} {name}{'' if number == 1 else 's'}" for name, number in named.items())
 
 
 def _knock(address: str) -> None:

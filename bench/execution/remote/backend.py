@@ -16,7 +16,7 @@ from bench.execution.portable import Portable
 from bench.options import option
 
 ATTEMPTS = 2  # at a task whose process dies: it may not have been the cause
-SILENT_SECONDS = 15.0  # after which a user wants to know why nothing happens
+SILENT_SECONDS = 10.0  # after which a user wants to know why nothing happens
 
 
 @dataclass(frozen=True)
