@@ -139,6 +139,7 @@ def settings_of(plan: Plan, spec: TrialSpec, execution: Execution) -> Settings:
         per_device=execution.per_device,
         threads=execution.threads,
         jobs=execution.jobs_at_once,
+        data_version=plan.data_version,
     )
 
 

@@ -24,6 +24,7 @@ from bench.execution.remote.payload import Payload
 from bench.options import option
 
 CONNECT_SECONDS = 15
+END_SECONDS = 0.5  # for what a call does after its last message: to be cancelled costs its process
 LOST_NODES = 3  # at most for one task
 
 
@@ -131,8 +132,9 @@ class Ray(MessagingBackend):
 
     def close(self) -> None:
         """See `MessagingBackend.close`."""
-        ray = _ray()
-        for call in self.calls.values():
+        ray, calls = _ray(), list(self.calls.values())
+        _, left = ray.wait(calls, num_returns=len(calls), timeout=END_SECONDS) if calls else ([], [])
+        for call in left:
             ray.cancel(call, force=True)
         ray.kill(self.broker)
 
