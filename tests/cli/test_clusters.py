@@ -367,7 +367,7 @@ def test_jobs_are_preempted_outlive_their_command_and_make_way(tmp_path: Path) -
     """On submitit's executor for this machine: nothing is trained twice, and all is as without it.
 
     A job that is preempted is queued again and goes on; one whose command is killed goes on; one of a smaller budget
-    makes way for another; Ctrl-C ends all of them.  Of jobs that went well nothing is left.
+    makes way for another; Ctrl-C ends all of them.  Of a job that went well nothing is left.
     """
     notes, run = tmp_path / "notes", tmp_path / "run"
     asked = ["--algos", slow(notes), "--seeds", "1", *QUICK, "--out", "run"]
@@ -394,7 +394,8 @@ def test_jobs_are_preempted_outlive_their_command_and_make_way(tmp_path: Path) -
     finished(command(tmp_path, *asked, *LOCAL, "--budget", "25000"))
     assert list(samples(run).values()) == [25_000]
     assert len(updates(notes)) == 250, "nothing is trained twice"
-    assert {path.name for path in (run / "slurm").iterdir()} == {"jobs.json", "locks"}
+    kept = {path.name.partition("_")[0] for path in (run / "slurm").iterdir()}
+    assert len(kept - {"jobs.json", "locks"}) == 2, "of the two that were told to end"
     bench.run(run / "study.toml", out=tmp_path / "here", execution=execution, quiet=True)
     assert_same(run, tmp_path / "here")
 

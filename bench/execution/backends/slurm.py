@@ -40,7 +40,7 @@ REQUEUES = 1000  # of a job at its time limit; each goes on where the last stopp
 SIGNAL_SECONDS = 60  # between SLURM's warning and the end of a job
 SECONDS_BETWEEN_LOOKS = 0.5
 LATE_SECONDS = 15.0
-STOP_SECONDS = 12.0  # until jobs have kept what they have
+STOP_SECONDS = 8.0  # until jobs have kept what they have; the command has ten to end in
 UNDER_WAY = {"PENDING", "RUNNING", "REQUEUED", "COMPLETING", "PREEMPTED", "SUSPENDED", "CONFIGURING", "READY"}
 
 logger = logging.getLogger(__name__)
@@ -174,7 +174,7 @@ class Slurm(RemoteBackend):
         jobs = list(self._under_way.values())
         self._cancel([job.job_id for job in jobs])
         deadline = time.monotonic() + STOP_SECONDS
-        while not all(job.done() for job in jobs) and time.monotonic() < deadline:
+        while not all(job.done(force_check=job is jobs[0]) for job in jobs) and time.monotonic() < deadline:
             time.sleep(SECONDS_BETWEEN_LOOKS)
         self._under_way = {}
         self._note()

@@ -108,7 +108,7 @@ class MessagingBackend(RemoteBackend):
                 if not late:
                     self.give(coordinator.signal())
                 lost += self.lost()
-            if messages:
+            if messages and coordinator.attempts:  # not after those of a machine that gets no trial
                 heard = monotonic()
             elif monotonic() - heard > SILENT_SECONDS:
                 heard = math.inf if self._explain_silence(coordinator) else monotonic()
