@@ -14,7 +14,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import pandas as pd
 import psutil
@@ -347,6 +349,18 @@ def test_what_this_machine_has_not_is_refused_by_a_ray_of_its_own(monkeypatch: p
     monkeypatch.setattr(backend, "_ray", lambda: Nodes)
     with pytest.raises(OptionError, match=r"^A trial needs 1 CPU and 1 GPU on one node of Ray, and no node has more"):
         backend.Ray(gpus=1).open(Path("run"), Workers())
+
+
+def test_a_ray_cluster_that_is_gone_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bench.execution.backends import ray as backend
+
+    made: Any = backend.Ray()
+    made.broker = MagicMock()
+    library = SimpleNamespace(exceptions=SimpleNamespace(RayError=RuntimeError))
+    library.get = MagicMock(side_effect=RuntimeError("The actor died.\nMore."))
+    monkeypatch.setattr(backend, "_ray", lambda: library)
+    with pytest.raises(OptionError, match=r"does not answer any more \(The actor died\.\)\. The same command goes on"):
+        made.receive(1.0)
 
 
 LOCAL = ["--backend", "slurm[cluster=local]", "--checkpoint", "1s"]

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bench.errors import OptionError, in_words
+from bench.errors import Damaged, OptionError, in_words
 from bench.execution.backend import Backend, Workers
 from bench.execution.remote import node
 from bench.execution.remote.backend import RemoteOptions, extra, in_use
@@ -66,13 +66,13 @@ class Dask(MessagingBackend):
         """See `Backend.left_under_way`; a scheduler that does not answer any more has nothing."""
         if not (root / NOTE).exists():
             return ""
-        note = read_json(root / NOTE, NOTE)
-        if isinstance(used, cls) and used.client.scheduler.address == note["scheduler"]:
-            return ""
         try:
+            note = read_json(root / NOTE, NOTE)
+            if isinstance(used, cls) and used.is_connected and _id(used.client) == note["id"]:
+                return ""
             with _distributed().Client(note["scheduler"], timeout=NOTE_SECONDS, set_as_default=False) as client:
                 keys = {key for each in client.processing().values() for key in each}
-        except (OSError, ValueError, TimeoutError, OptionError):
+        except (OSError, ValueError, TimeoutError, OptionError, Damaged):
             (root / NOTE).unlink()
             return ""
         number = sum(str(key).startswith(note["name"]) for key in keys)
@@ -83,7 +83,8 @@ class Dask(MessagingBackend):
         distributed = _distributed()
         self.name = name = run_name(root)
         self.note = root / NOTE
-        write_json(self.note, {"scheduler": self.client.scheduler.address, "name": name}, NOTE)
+        address = self.client.scheduler.address
+        write_json(self.note, {"scheduler": address, "id": _id(self.client), "name": name}, NOTE)
         self.inbox = distributed.Queue(name, client=self.client)
         self.signal = distributed.Variable(f"{name}-signal", client=self.client)
         self.futures: dict[str, Any] = {}
@@ -191,6 +192,11 @@ class DaskChannel(Channel):
         """See `Channel.signal`."""
         signal: Signal = pickle.loads(_signal(self.name).get(timeout=SIGNAL_SECONDS))  # noqa: S301
         return signal
+
+
+def _id(client: Any) -> str:
+    """Of its scheduler, which may have several addresses."""
+    return str(client.scheduler_info()["id"])
 
 
 @cache

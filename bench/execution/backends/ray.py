@@ -89,7 +89,15 @@ class Ray(MessagingBackend):
 
     def receive(self, timeout: float) -> Sequence[Message]:
         """See `MessagingBackend.receive`."""
-        messages: Sequence[Message] = _ray().get(self.broker.receive.remote(timeout))
+        ray = _ray()
+        try:
+            messages: Sequence[Message] = ray.get(self.broker.receive.remote(timeout))
+        except ray.exceptions.RayError as error:
+            self.abandon()
+            raise OptionError(
+                f"The Ray cluster does not answer any more ({str(error).splitlines()[0]}). The same command goes on "
+                "from the checkpoints that have arrived."
+            ) from error
         return messages
 
     def answer(self, attempt: str, answer: Answer) -> None:

@@ -21,7 +21,7 @@ from typing import Any, Literal, cast
 
 from filelock import FileLock, Timeout
 
-from bench.errors import OptionError
+from bench.errors import Damaged, OptionError
 from bench.execution.backend import Backend, Outcome, ResultT, TaskT, Workers
 from bench.execution.portable import Portable
 from bench.execution.remote.arrays import Throttles, split
@@ -95,7 +95,10 @@ class Slurm(RemoteBackend):
         folder = (root / FOLDER).absolute()
         if isinstance(used, cls) or not (folder / JOBS).exists():
             return ""
-        note = read_json(folder / JOBS, JOBS)
+        try:
+            note = read_json(folder / JOBS, JOBS)
+        except Damaged:
+            return ""
         is_slurm = note.get("cluster") != "local"
         if is_slurm and not (find_spec("submitit") and shutil.which("sacct")):
             return ""

@@ -38,7 +38,7 @@ class RemoteBackend(Backend):
         """Nothing is connected yet."""
         super().__init__(**settings)
         self._local: Backend = plugins.find("backend")["loky"].load()()
-        self._is_connected = False
+        self.is_connected = False
 
     @abstractmethod
     def connect(self) -> None:
@@ -69,15 +69,15 @@ class RemoteBackend(Backend):
 
     def prepare(self, workers: Workers) -> None:
         """See `Backend.prepare`: reaches the engine, and starts no process."""
-        if not self._is_connected:
+        if not self.is_connected:
             self.connect()
-            self._is_connected = True
+            self.is_connected = True
 
     def stop(self) -> None:
         """See `Backend.stop`."""
         self.withdraw()
-        if self._is_connected:
-            self._is_connected = False
+        if self.is_connected:
+            self.is_connected = False
             self.disconnect()
         self._local.stop()
 

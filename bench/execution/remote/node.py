@@ -64,8 +64,10 @@ def _occupy_worker(channel: Channel) -> None:
     """Until the coordinator has no work left, or for some minutes."""
     until = time.monotonic() + UNFIT_SECONDS
     with suppress(Exception):  # the engine has ended
-        while time.monotonic() < until and not channel.signal().stop:
+        first = now = channel.signal()
+        while time.monotonic() < until and not now.stop and now.session == first.session:
             time.sleep(SECONDS_BETWEEN_LOOKS)
+            now = channel.signal()
 
 
 class _Attempt:
