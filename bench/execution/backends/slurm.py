@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
 import os
 import pickle
 import shutil
-import signal
-import subprocess
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, cast
-
-from filelock import FileLock, Timeout
 
 from bench.errors import Damaged, OptionError
 from bench.execution.backend import Backend, Outcome, ResultT, TaskT, Workers
 from bench.execution.portable import Portable
 from bench.execution.remote.arrays import Throttles, split
-from bench.execution.remote.backend import ATTEMPTS, SILENT_SECONDS, RemoteBackend, RemoteOptions, digest, extra, in_use
+from bench.execution.remote.backend import ATTEMPTS, SILENT_SECONDS, RemoteBackend, RemoteOptions, digest, in_use
 from bench.execution.remote.job import Job
 from bench.execution.remote.payload import FileIndex
+from bench.execution.remote.slurm_jobs import cancel, last_line, loss, outcome_of, submitit, under_way, wait_for
 from bench.execution.remote.versions import versions
 from bench.execution.worker_process import signals_blocked
 from bench.options import option
@@ -41,7 +36,6 @@ SIGNAL_SECONDS = 60  # between SLURM's warning and the end of a job
 SECONDS_BETWEEN_LOOKS = 0.5
 LATE_SECONDS = 15.0
 STOP_SECONDS = 8.0  # until jobs have kept what they have; the command has ten to end in
-UNDER_WAY = {"PENDING", "RUNNING", "REQUEUED", "COMPLETING", "PREEMPTED", "SUSPENDED", "CONFIGURING", "READY"}
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +76,7 @@ class Slurm(RemoteBackend):
 
     def connect(self) -> None:
         """See `RemoteBackend.connect`."""
-        _submitit()
+        submitit()
         if self._is_slurm and shutil.which("srun") is None:
             raise OptionError(
                 "`backend` slurm needs the programs of SLURM, and there is no srun here: run this on a login node of "
@@ -102,7 +96,7 @@ class Slurm(RemoteBackend):
         is_slurm = note.get("cluster") != "local"
         if is_slurm and not (find_spec("submitit") and shutil.which("sacct")):
             return ""
-        number = sum(_is_under_way(folder, job_id, is_slurm=is_slurm) for job_id in note["jobs"].values())
+        number = len(under_way(folder, list(note["jobs"].values()), is_slurm=is_slurm))
         return in_use("in SLURM jobs", number, "slurm" if is_slurm else "'slurm[cluster=local]'")
 
     def adopt(self, function: Callable[[TaskT], ResultT], tasks: Sequence[TaskT], workers: Workers) -> Sequence[TaskT]:
@@ -120,17 +114,18 @@ class Slurm(RemoteBackend):
             return ()
         superseded = []
         note = read_json(folder / JOBS, JOBS)
+        known = under_way(folder, list(note["jobs"].values()), is_slurm=self._is_slurm)
         for key, job_id in note["jobs"].items():
-            if not _is_under_way(folder, job_id, is_slurm=self._is_slurm):
+            if job_id not in known:
                 continue
             if self._is_slurm and key in by_key:
-                self._under_way[key] = _submitit().SlurmJob(folder, job_id)
+                self._under_way[key] = submitit().SlurmJob(folder, job_id)
             else:
                 superseded.append(job_id)
         self._throttles = Throttles(dict(note.get("arrays", {})))
-        self._cancel(superseded)
+        cancel(superseded, is_slurm=self._is_slurm)
         if superseded:
-            _wait_for([_lock(folder, task) for key, task in by_key.items() if key not in self._under_way])
+            wait_for([_lock(folder, task) for key, task in by_key.items() if key not in self._under_way], STOP_SECONDS)
         self._note()
         return [cast(TaskT, by_key[key]) for key in self._under_way]
 
@@ -157,13 +152,13 @@ class Slurm(RemoteBackend):
                 self._submit(executor, {key: jobs[key] for key in keys}, parallel)
             for key, job in [each for each in self._under_way.items() if self._is_over(*each)]:
                 del self._under_way[key]
-                outcome = _outcome(job, by_key[key])
+                outcome = outcome_of(job, by_key[key])
                 if outcome is None and attempts[key] < ATTEMPTS:
                     attempts[key] += 1
                     waiting.append(key)
                     continue
                 self._note()
-                yield outcome or Outcome(by_key[key], died=_loss(job))
+                yield outcome or Outcome(by_key[key], died=loss(job))
             if self._under_way:
                 if time.monotonic() > silent_until:
                     silent_until = math.inf
@@ -175,7 +170,7 @@ class Slurm(RemoteBackend):
         if not self._under_way:
             return
         jobs = list(self._under_way.values())
-        self._cancel([job.job_id for job in jobs])
+        cancel([job.job_id for job in jobs], is_slurm=self._is_slurm)
         deadline = time.monotonic() + STOP_SECONDS
         while not all(job.done(force_check=job is jobs[0]) for job in jobs) and time.monotonic() < deadline:
             time.sleep(SECONDS_BETWEEN_LOOKS)
@@ -234,7 +229,7 @@ class Slurm(RemoteBackend):
     def _executor(self, folder: Path, workers: Workers) -> Any:
         """Submits jobs with these options, which are named as submitit names them."""
         options = self.options
-        executor = _submitit().AutoExecutor(folder, cluster=options.cluster, slurm_max_num_timeout=REQUEUES)
+        executor = submitit().AutoExecutor(folder, cluster=options.cluster, slurm_max_num_timeout=REQUEUES)
         executor.update_parameters(
             name="bench",
             timeout_min=options.minutes,
@@ -259,21 +254,11 @@ class Slurm(RemoteBackend):
         try:
             with signals_blocked(), executor.batch():  # a terminal's Ctrl-C is none of the jobs' business
                 submitted += [executor.submit(job) for job in jobs.values()]
-        except _submitit().core.utils.FailedJobError as error:
-            raise OptionError(
-                f"SLURM refuses the jobs; correct `backend`. It says: {_last_line(str(error))}"
-            ) from error
+        except submitit().core.utils.FailedJobError as error:
+            raise OptionError(f"SLURM refuses the jobs; correct `backend`. It says: {last_line(str(error))}") from error
         self._under_way |= dict(zip(jobs, submitted, strict=True))
         self._throttles.add(submitted[0].job_id, parallel)
         self._note()
-
-    def _cancel(self, job_ids: Sequence[str]) -> None:
-        if self._is_slurm and job_ids:
-            subprocess.run(["scancel", *job_ids], check=False)  # noqa: S603, S607
-        elif job_ids:
-            for job_id in job_ids:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(job_id), signal.SIGTERM)
 
     def _note(self) -> None:
         """Write which jobs are under way, for a later process of this command."""
@@ -285,54 +270,3 @@ class Slurm(RemoteBackend):
 
 def _lock(folder: Path, task: Portable) -> Path:
     return folder / LOCKS / task.files.folder.name
-
-
-def _wait_for(locks: Sequence[Path]) -> None:
-    """Until no job holds any of them, or for STOP_SECONDS."""
-    deadline = time.monotonic() + STOP_SECONDS
-    for path in locks:
-        with contextlib.suppress(Timeout), FileLock(path).acquire(timeout=max(0.0, deadline - time.monotonic())):
-            pass
-
-
-def _is_under_way(folder: Path, job_id: str, *, is_slurm: bool) -> bool:
-    if not is_slurm:
-        return _is_local_job(job_id)
-    state = _submitit().SlurmJob(folder, job_id).watcher.get_state(job_id, mode="force")
-    return bool(state.split()[0] in UNDER_WAY)
-
-
-def _is_local_job(job_id: str) -> bool:
-    """Whether this process is a job of submitit's executor for one machine: its number may have been given again."""
-    try:
-        return b"submitit" in Path("/proc", job_id, "cmdline").read_bytes()
-    except OSError:
-        return False
-
-
-def _outcome(job: Any, task: Portable) -> Outcome[Any, Any] | None:
-    """What became of a job that is over; None, and what it has printed is kept, if it has not come to its end."""
-    if not job.paths.result_pickle.exists() or job.exception() is not None:
-        return None
-    result: Outcome[str, Any] | Exception = job.result()
-    for path in (job.paths.submitted_pickle, job.paths.result_pickle, job.paths.stdout, job.paths.stderr):
-        path.unlink(missing_ok=True)
-    if isinstance(result, Exception):
-        raise result
-    return Outcome(task, result.result, result.died, result.timed_out)
-
-
-def _loss(job: Any) -> str:
-    said = _last_line(job.stderr() or "")
-    why = f"Its SLURM job {job.job_id} ended without a result ({job.state})"
-    return f"{why}{said and f': {said}'}; see {job.paths.stderr}."
-
-
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip(" -\t")]
-    return lines[-1] if lines else ""
-
-
-@cache
-def _submitit() -> Any:
-    return extra("submitit", "slurm")
