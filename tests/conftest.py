@@ -200,6 +200,10 @@ class DaskCluster:
         os.killpg(self.workers[number].pid, signal.SIGKILL)
         self.workers[number].wait()
 
+    def alive(self) -> list[int]:
+        """The workers that have not been killed, by their numbers."""
+        return [number for number, worker in enumerate(self.workers) if worker.poll() is None]
+
     def stop(self) -> None:
         """End all processes."""
         for process in reversed(self.processes):
@@ -230,6 +234,27 @@ class DaskCluster:
 def start_dask_cluster(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], DaskCluster]:
     """Starts a cluster without workers, which its user stops."""
     return lambda: DaskCluster(tmp_path_factory.mktemp("cluster"))
+
+
+@pytest.fixture(scope="session")
+def shared_dask_cluster(start_dask_cluster: Callable[[], DaskCluster]) -> Iterator[DaskCluster]:
+    """A cluster for all tests of this process that leave it as they found it: with two workers."""
+    cluster = start_dask_cluster()
+    for _ in range(2):
+        cluster.add_worker()
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_ray_cluster() -> Iterator[Any]:
+    """A Ray cluster for all tests of this process: a head without processors, and a node with two."""
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    cluster.add_node(num_cpus=2)
+    yield cluster
+    cluster.shutdown()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -16,6 +17,8 @@ PATIENCE = 5.0  # seconds
 
 def leave(code: int) -> NoReturn:
     """End the process with this exit code, as Python does; but if that takes longer than PATIENCE, at once."""
+    if hasattr(signal, "SIGALRM"):  # of an interrupt: it would come when Python has no handler for it any more
+        signal.alarm(0)
     threading.Thread(target=_insist, args=(code,), daemon=True).start()
     sys.exit(code)
 

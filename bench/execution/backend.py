@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Generic, Self, TypeVar
 
@@ -66,6 +67,22 @@ class Backend(Plugin, ABC):
         that a second call must be harmless.  A worker's death is an outcome of its task and stops no other task; an
         exception raised by ``function`` is raised here.  A back end that cannot stop a worker ignores the time limit.
         """
+
+    def adopt(self, function: Callable[[TaskT], ResultT], tasks: Sequence[TaskT], workers: Workers) -> Sequence[TaskT]:
+        """Those of the tasks that an earlier process of this command has left under way: `run` goes on with them.
+
+        Called before `run` with the same arguments, and before the caller changes anything that belongs to the tasks;
+        what else that process has left is ended first.  By default nothing is left.
+        """
+        return ()
+
+    @classmethod
+    def left_under_way(cls, root: Path, used: Backend) -> str:  # noqa: ARG003  # by default
+        """What a process that has ended has left under way in a run folder, and how to go on with it, in words.
+
+        Empty if that is nothing, or if the back end that is ``used`` now goes on with it.  By default nothing is left.
+        """
+        return ""
 
     def prepare(self, workers: Workers) -> None:
         """Begin to start workers and return at once: they get ready while the caller prepares the tasks.

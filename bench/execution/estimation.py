@@ -18,7 +18,8 @@ from bench.execution.estimates import Estimates
 from bench.execution.evaluation import SIMULATED
 from bench.execution.execution import Execution
 from bench.execution.leases import leased
-from bench.execution.luggage import Luggage, files_of
+from bench.execution.portable import TaskFiles, user_files
+from bench.execution.remote import elsewhere
 from bench.execution.setup import trained_model
 from bench.execution.shortage import failure_in_words
 from bench.execution.sources import is_edited
@@ -85,11 +86,11 @@ class Task:
     downloads: tuple[Path, ...] = ()  # that its data set reads
 
     @property
-    def luggage(self) -> Luggage:
-        """See `Portable.luggage`."""
+    def files(self) -> TaskFiles:
+        """See `Portable.files`."""
         choices = [self.spec.algorithm, self.spec.model, self.spec.decoder, self.spec.dataset, *self.choices]
         folder = Store(self.run_folder).trial(self.spec.id).path.relative_to(self.run_folder)
-        return Luggage(self.run_folder, folder, STATUS, files_of(choices), self.downloads)
+        return TaskFiles(self.run_folder, folder, STATUS, user_files(choices), self.downloads)
 
     def moved(self, root: Path) -> Task:
         """See `Portable.moved`."""
@@ -111,9 +112,10 @@ def plan(
     ``likelihood`` names the estimators, and ``points`` is the number of datapoints, 0 for all; both are the study's by
     default.  Users' plugin files that the folder names are run only if the user wants to ``trust`` them.
     Raises UsageError if there is no such run, no trained model, an estimator that cannot be used on any of them, or if
-    the data of all of them have changed.
+    the data of all of them have changed, or if another back end has trials of it under way.
     """
     store = Store.open(path)
+    elsewhere.refuse(path, backend)
     stored = store.read()
     names, notes = _names(likelihood, stored.study, trust=trust)
     choices = survey.estimators(names, backend, execution.workers)

@@ -18,6 +18,7 @@ from bench.execution import interruption
 from bench.execution.waiting import waiting
 
 SECONDS_BETWEEN_LOOKS = 0.1
+SHARED = 0o1777  # as /tmp: all users lock files in it, and remove none of another's
 
 _last: list[str] = []  # devices that this process has held, the last one first
 
@@ -80,7 +81,7 @@ def _take(name: str, per_device: int, others: int, stack: ExitStack) -> bool:
     with FileLock(place.parent / f"{place.name}.lock", mode=0o666):  # one looks at a time
         place.mkdir(exist_ok=True)
         with suppress(PermissionError):  # another user's
-            place.chmod(0o777)
+            place.chmod(SHARED)
         held = [path for path in place.iterdir() if _is_held(path)]
         if len(held) > min([others, *(int(path.suffix[1:]) - 1 for path in held)]):
             return False
@@ -107,7 +108,7 @@ def folder() -> Path:
     shared = Path("/tmp" if os.name == "posix" else tempfile.gettempdir(), "aevb-bench-devices")  # noqa: S108  # meant
     with suppress(OSError):
         shared.mkdir(exist_ok=True)
-        shared.chmod(0o777)
+        shared.chmod(SHARED)
     if not os.access(shared, os.W_OK):
         shared = Path(tempfile.gettempdir(), f"aevb-bench-devices-{getpass.getuser()}")
         shared.mkdir(exist_ok=True)

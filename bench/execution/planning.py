@@ -9,6 +9,7 @@ from bench import devices
 from bench.execution import against, staleness, standing
 from bench.execution.backend import Backend
 from bench.execution.execution import Execution
+from bench.execution.remote import elsewhere
 from bench.execution.staleness import Changes, OnStale
 from bench.execution.suitability import Suitability, check_suitability
 from bench.execution.survey import survey
@@ -56,8 +57,8 @@ def plan(
 
     What a ``reference`` has reached is copied into it.
 
-    Raises UsageError if the request is wrong, or cannot be compared with the reference, or if there are stale trials
-    and ``on_stale`` is "error"; nothing is written then.
+    Raises UsageError if the request is wrong, or cannot be compared with the reference, or if another back end has
+    trials of the folder under way, or if there are stale trials and ``on_stale`` is "error"; nothing is written then.
     """
     study = study.settled(Store(out).protocol())
     surveyed = survey(study, backend, execution.workers)
@@ -67,6 +68,7 @@ def plan(
         devices.device_names(execution.device)
     if reference is not None:
         against.check(reference, study, specs, surveyed.version)
+    elsewhere.refuse(out, backend)
     if on_stale == "error":
         staleness.refuse(Store(out), specs, surveyed.version)
     store = Store.create(out, study, specs=specs)

@@ -14,8 +14,8 @@ from bench.execution import standing
 from bench.execution.backend import Backend
 from bench.execution.execution import Execution
 from bench.execution.leases import Withdrawn, leased
-from bench.execution.luggage import Luggage, files_of
 from bench.execution.planning import Plan
+from bench.execution.portable import TaskFiles, user_files
 from bench.execution.settings import Settings
 from bench.execution.trial import INTERRUPTED, execute
 from bench.store.records import Status
@@ -43,8 +43,8 @@ class Task:
         return Store(self.run_folder).trial(self.spec.id)
 
     @property
-    def luggage(self) -> Luggage:
-        """See `Portable.luggage`."""
+    def files(self) -> TaskFiles:
+        """See `Portable.files`."""
         choices = [
             self.spec.algorithm,
             self.spec.model,
@@ -53,7 +53,7 @@ class Task:
             *self.settings.estimators,
         ]
         folder = self.folder.path.relative_to(self.run_folder)
-        return Luggage(self.run_folder, folder, STATUS, files_of(choices), self.downloads)
+        return TaskFiles(self.run_folder, folder, STATUS, user_files(choices), self.downloads)
 
     def moved(self, root: Path) -> Task:
         """See `Portable.moved`."""
@@ -105,8 +105,10 @@ def run_tasks(
     raised again.  Raises StoreError as soon as a trial ends and the run folder is not there any more.
     """
     store.check_presence()
+    adopted = {task.spec for task in backend.adopt(_execute, tasks, execution.workers)}
     for task in tasks:
-        _reset(task)
+        if task.spec not in adopted:
+            _reset(task)
     try:
         for outcome in backend.run(_execute, tasks, execution.workers):
             store.check_presence()
@@ -137,6 +139,7 @@ def settings_of(plan: Plan, spec: TrialSpec, execution: Execution) -> Settings:
         per_device=execution.per_device,
         threads=execution.threads,
         jobs=execution.jobs_at_once,
+        data_version=plan.data_version,
     )
 
 

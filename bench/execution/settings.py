@@ -30,3 +30,4 @@ class Settings:
     tuning: Tuning | None = None
     try_samples: int = 0
     diagnose: bool = True  # where the trained model loses
+    data_version: str = ""  # of the data that the command has planned with; those of a worker may be others

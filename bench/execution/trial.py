@@ -30,7 +30,7 @@ from bench.training.session import Session
 HEARTBEAT_SECONDS = 1.0
 ASKED_FOR = ("budget", "estimators", "eval_points", "likelihood_points", "likelihood_marks")  # what makes it complete
 
-
+OTHER_DATA = "Its data on {} are not those that the command has read: make them the same, and repeat the command."
 INTERRUPTED = "Interrupted; the same command resumes it from its last checkpoint."
 
 
@@ -107,7 +107,10 @@ class Trial:
         data = spec.selected(dataset)
         if made_by is not None and made_by.data != data.fingerprint():
             raise DataError("Its data have changed since it began: the same command begins it again.")
-        self.record = replace(self.record, pixels=data.pixels, provenance=made_by or provenance(spec, data, dataset))
+        made_by = made_by or provenance(spec, data, dataset)
+        if self.settings.data_version not in ("", made_by.data_version):
+            raise DataError(OTHER_DATA.format(platform.node()))
+        self.record = replace(self.record, pixels=data.pixels, provenance=made_by)
         session, evaluation = setup.prepare(spec, data, self.settings)
         self.train(session, evaluation, checkpoint)
         return self.report(Status.DONE)

@@ -53,8 +53,8 @@ TRIAL_COLUMNS = (
     *(*LABELS, "status", "reason"),
     *(*columns(Clocks), "elbo_train", "elbo_test", "log_likelihood_test", "log_likelihood_test_se", "estimator"),
     *("samples_per_second", "learning_rate", "tune", "chosen", "tuning_samples", "model", "decoder", "pixels"),
-    *("jobs", "threads", "device", "cpu_share", "budget", "machine", "processor", "python", "torch", "data"),
-    *("data_version", "stale", "reference"),
+    *("jobs", "threads", "device", "cpu_share", "budget", "machine", "processor", "python", "torch", "numpy"),
+    *("data", "data_version", "stale", "reference"),
 )
 TRACE_COLUMNS = columns(Labels, TraceRow)
 DIAGNOSTIC_COLUMNS = (*LABELS, "samples", "updates", "name", "value")

@@ -14,14 +14,17 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
-import numpy as np
 import pandas as pd
 import psutil
 import pytest
 
 import bench
+from bench.errors import OptionError, StoreError
+from bench.execution.backend import Workers
 from bench.execution.execution import Execution
 from bench.store.run_folder import Store
 
@@ -97,75 +100,112 @@ def samples(run: Path) -> dict[str, int]:
     return found
 
 
-def slow(notes: Path) -> str:
-    """An algorithm of a user's file whose trials take some seconds, and which notes its updates."""
+def slow(notes: Path, pace: float = 0.1) -> str:
+    """An algorithm of a user's file that notes its updates, and takes some time for each; see `set_pace`."""
     notes.mkdir()
-    return f"{PLUGINS / 'counting.py'}[learning_rate=0.05,notes={notes},seconds=0.02]"
+    set_pace(notes, pace)
+    return f"{PLUGINS / 'counting.py'}[learning_rate=0.05,notes={notes}]"
 
 
-def updates(notes: Path) -> int:
-    """How many updates have been made in all."""
-    return sum(len(path.read_text().splitlines()) for path in notes.iterdir())
+def set_pace(notes: Path, pace: float) -> None:
+    """The seconds that each update takes from now on."""
+    (notes / "new").write_text(str(pace))
+    (notes / "new").replace(notes / "pace")
 
 
-def test_a_worker_that_is_lost_and_one_that_joins_change_nothing(dask_cluster: Any, tmp_path: Path) -> None:
-    """Two workers begin, one of them is killed half-way, a third joins late; a user's files travel to all of them."""
-    notes = tmp_path / "notes"
-    asked = ["--algos", f"{slow(notes)},wakesleep,mcem", "--seeds", "2", "--budget", "6000", *QUICK]
-    for _ in range(2):
-        dask_cluster.add_worker()
-    run = command(
-        tmp_path, *asked, "--backend", "dask", "--scheduler", dask_cluster.address, "--checkpoint", "1s", "--out", "run"
-    )
-    until(lambda: sum(samples(tmp_path / "run").values()) > 4000, "no trial has come far")
-    dask_cluster.add_worker()
-    dask_cluster.kill_worker(0)
-    shown = finished(run)
-    assert shown.count(f" on {platform.node().partition('.')[0]}: bound ") == 4, (
-        "where each trial ran; mcem has no bound"
-    )
+def updates(notes: Path) -> list[str]:
+    """All updates that have been made, as the number of samples that their trial has seen then."""
+    return [line for path in notes.glob("[0-9]*") for line in path.read_text().splitlines()]
+
+
+def statuses(run: Path) -> Counter[str]:
+    """How many trials have each status."""
+    return Counter(Store(run).trial(trial).read_status().status.value for trial in samples(run))
+
+
+def checkpoints(run: Path) -> int:
+    """How many trials have one."""
+    return len(list(run.glob("trials/*/checkpoint*")))
+
+
+def test_a_sweep_survives_its_command(shared_dask_cluster: Any, tmp_path: Path) -> None:
+    """It is killed, started again, interrupted, and started again: nothing is trained twice, and all is the same.
+
+    When it is killed some trials are done, some run, and some wait for a worker.
+    """
+    import distributed
+
+    notes, run, address = tmp_path / "notes", tmp_path / "run", shared_dask_cluster.address
+    asked = ["--algos", slow(notes), "--seeds", "6", "--budget", "2000", "--dataset", "digits", *QUICK[4:]]
+    asked += ["--z", "2", "--out", "run"]
+    on_dask = [*asked, "--backend", "dask", "--scheduler", address]
+    first = command(tmp_path, *on_dask)
+    until(lambda: statuses(run)["done"], "no trial is done")
+    set_pace(notes, 0.5)
+    until(lambda: 100 <= max_running(run) <= 800, "no trial is far from its beginning and its end")
+    os.killpg(first.pid, signal.SIGKILL)
+    first.communicate()
+    assert set(statuses(run)) == {"done", "running", "waiting"}
+    before = len(updates(notes))
+    until(lambda: len(updates(notes)) > before + 3, "the workers have stopped")
     execution = Execution(backend="sequential", device="cpu")
-    algos = ["wakesleep", "mcem"]
-    algos.insert(0, asked[1].partition(",wakesleep")[0])
-    bench.run(
-        out=tmp_path / "here", execution=execution, quiet=True, algos=algos, seeds=2, budget=6000, z=2,
-        dataset=str(PLUGINS / "blobs.py"), hidden=8, likelihood="importance[num_samples=20]", likelihood_points=20,
-    )  # fmt: skip
-    assert_same(tmp_path / "run", tmp_path / "here")
-    assert (dask_cluster.folder / "worker2" / "cache" / "brought").is_dir(), "the third had work"
+    with pytest.raises(StoreError, match=f"under way on the Dask cluster at {address}; --backend dask --scheduler"):
+        bench.run(run / "study.toml", out=run, execution=execution, quiet=True)
+    with distributed.Client(address, set_as_default=False) as client:
+        other = client.submit(time.sleep, 0.1, key=f"others-{tmp_path.name}", pure=False)
+        second = command(tmp_path, *on_dask)
+        seen = sum(samples(run).values())
+        until(lambda: sum(samples(run).values()) > seen and max_running(run) >= 100, "nothing goes on")
+        second.send_signal(signal.SIGINT)
+        assert "the same command does the rest" in finished(second, code=130)
+        made = len(updates(notes))
+        time.sleep(1)
+        assert len(updates(notes)) == made, "nothing trains any more"
+        set_pace(notes, 0)
+        finished(command(tmp_path, *on_dask))
+        assert other.result(timeout=PATIENCE) is None, "other work of the cluster goes on"
+    assert len(updates(notes)) == 6 * 20, "nothing is trained twice"
+    bench.run(run / "study.toml", out=tmp_path / "here", execution=execution, quiet=True)
+    assert_same(run, tmp_path / "here")
+    assert len(updates(notes)) == 2 * 6 * 20, "which is what is counted"
+    for out, where in ((run, f"dask[scheduler={address}]"), (tmp_path / "here", "sequential")):
+        execution = Execution(backend=where, device="cpu")
+        bench.estimate(out, likelihood="importance[num_samples=30]", trust=True, execution=execution, quiet=True)
+    assert len(bench.load(run).likelihoods["estimator"].unique()) == 2
+    assert_same(run, tmp_path / "here")
 
 
-def test_a_command_that_is_killed_finds_what_ran_on(dask_cluster: Any, tmp_path: Path) -> None:
-    """Nothing is trained twice: the worker goes on alone, and what it has written waits for the command."""
-    notes = tmp_path / "notes"
-    asked = ["--algos", slow(notes), "--seeds", "1", "--budget", "20000", *QUICK]
-    asked += ["--backend", "dask", "--scheduler", dask_cluster.address, "--checkpoint", "1s", "--out", "run"]
-    dask_cluster.add_worker()
-    run = command(tmp_path, *asked)
-    until(lambda: sum(samples(tmp_path / "run").values()) > 2000, "the trial has not come far")
-    os.killpg(run.pid, signal.SIGKILL)
-    run.communicate()
-    before = updates(notes)
-    until(lambda: updates(notes) > before + 20, "the worker has stopped")
-    finished(command(tmp_path, *asked))
-    assert updates(notes) == 200, "nothing is trained twice"
-    (record,) = (Store(tmp_path / "run").trial(trial).read_status() for trial in samples(tmp_path / "run"))
-    assert record.clocks is not None
-    assert record.clocks.samples == 20_000
+def max_running(run: Path) -> int:
+    """How many samples the trial has seen that has come furthest, of those that have not ended."""
+    running = [Store(run).trial(trial).read_status() for trial in samples(run)]
+    return max((r.clocks.samples for r in running if r.clocks and r.status.value == "running"), default=0)
 
 
-def test_a_scheduler_that_is_gone_is_one_message(dask_cluster: Any, tmp_path: Path) -> None:
-    """What has come home stays; on another cluster the same command goes on from there."""
-    notes = tmp_path / "notes"
-    asked = ["--algos", slow(notes), "--seeds", "1", "--budget", "10000", *QUICK, "--checkpoint", "1s", "--out", "run"]
-    dask_cluster.add_worker()
-    run = command(tmp_path, *asked, "--backend", "dask", "--scheduler", dask_cluster.address)
-    until(lambda: sum(samples(tmp_path / "run").values()) > 2000, "the trial has not come far")
-    dask_cluster.stop()
-    assert "The Dask scheduler does not answer any more" in finished(run, code=2)
-    before = updates(notes)
-    finished(command(tmp_path, *asked, "--backend", "sequential"))
-    assert updates(notes) < 100 + before, "it went on"
+def test_a_worker_that_is_lost_and_one_that_joins_change_nothing(shared_dask_cluster: Any, tmp_path: Path) -> None:
+    """One of two workers is killed half-way, a third joins late; it gets a plugin as it was at the beginning."""
+    notes, run, mine = tmp_path / "notes", tmp_path / "run", tmp_path / "mine.py"
+    mine.write_text((PLUGINS / "mine.py").read_text())
+    asked = ["--algos", f"{slow(notes)},wakesleep,mcem,./mine.py", "--seeds", "2", "--budget", "3000", *QUICK]
+    asked += ["--out", "run"]
+    first = command(
+        tmp_path, *asked, "--backend", "dask", "--scheduler", shared_dask_cluster.address, "--checkpoint", "1s"
+    )
+    until(lambda: checkpoints(run) == 2, "no trial has come far")
+    mine.write_text(mine.read_text() + "\nraise ValueError\n")
+    shared_dask_cluster.kill_worker(shared_dask_cluster.alive()[0])
+    shared_dask_cluster.add_worker()
+    set_pace(notes, 0)
+    shown = finished(first)
+    assert shown.count(f" on {platform.node().partition('.')[0]}: bound ") == 6, "where; mcem has no bound"
+    assert updates(notes).count("100") == 2, "each trial was begun once: it went on from its checkpoint"
+    assert len(updates(notes)) > 60, "from which some was lost"
+    mine.write_text((PLUGINS / "mine.py").read_text())
+    execution = Execution(backend="sequential", device="cpu")
+    with contextlib.chdir(tmp_path):
+        bench.run(run / "study.toml", out=tmp_path / "here", execution=execution, quiet=True)
+    assert_same(run, tmp_path / "here")
+    latest = shared_dask_cluster.folder / f"worker{shared_dask_cluster.alive()[-1]}"
+    assert (latest / "cache" / "user-files").is_dir(), "it had work"
 
 
 OTHER = """
@@ -174,77 +214,49 @@ versions._code = lambda: "another"
 """
 
 
-def test_a_machine_with_other_versions_gets_no_trial(dask_cluster: Any, tmp_path: Path) -> None:
-    """It is told once, and costs no trial."""
+def shown_until(run: subprocess.Popen[str], words: str) -> str:
+    """What a command prints until there are these words."""
+    assert run.stdout is not None
+    watch = threading.Timer(PATIENCE, run.kill)
+    watch.start()
+    seen = ""
+    while words not in seen and (line := run.stdout.readline()):
+        seen += line
+    watch.cancel()
+    assert words in seen, seen
+    return seen
+
+
+def test_a_cluster_that_has_no_worker_and_one_that_is_gone(dask_cluster: Any, tmp_path: Path) -> None:
+    """One line says that nothing runs, and one that a machine has other versions, which costs no trial.
+
+    If the scheduler is gone, what has arrived stays, and elsewhere the same command goes on from there.
+    """
+    notes, run = tmp_path / "notes", tmp_path / "run"
+    asked = ["--algos", slow(notes, 0), "--seeds", "2", *QUICK, "--checkpoint", "1s", "--out", "run"]
+    on_dask = [*asked, "--backend", "dask", "--scheduler", dask_cluster.address]
+    first = command(tmp_path, *on_dask, "--budget", "1000")
+    where = f"dask worker {dask_cluster.address} --nthreads 1"
+    seen = shown_until(first, f"No worker has taken a trial yet: the scheduler has no worker; start some: {where}.")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "sitecustomize.py").write_text(OTHER)
     path = os.pathsep.join([str(tmp_path / "other"), *filter(None, [os.environ.get("PYTHONPATH")])])
     dask_cluster.add_worker(PYTHONPATH=path)
-    asked = ["--algos", "aevb[learning_rate=0.05]", "--seeds", "3", "--budget", "1000", *QUICK]
-    run = command(tmp_path, *asked, "--backend", "dask", "--scheduler", dask_cluster.address, "--out", "run")
-    assert run.stdout is not None
-    seen = ""
-    watch = threading.Timer(PATIENCE, run.kill)
-    watch.start()
-    while "has other versions" not in seen and (line := run.stdout.readline()):
-        seen += line
-    watch.cancel()
+    seen += shown_until(first, "has other versions")
     dask_cluster.add_worker()
-    output = seen + finished(run)
-    assert output.count("has other versions than this machine: bench another in place of") == 1
-    assert (bench.load(tmp_path / "run").trials["status"] == "done").all()
-
-
-def test_files_that_are_edited_meanwhile(dask_cluster: Any, tmp_path: Path) -> None:
-    """A worker that joins later gets the plugin of the beginning; data that have changed end their trials."""
-    (tmp_path / "mine.py").write_text((PLUGINS / "mine.py").read_text())
-    np.save(tmp_path / "x.npy", np.random.default_rng(0).random((60, 5)))
-    for edited in ("mine.py", "x.npy"):
-        asked = ["--algos", "./mine.py", "--dataset", "./x.npy", "--z", "2", "--hidden", "8", "--seeds", "1"]
-        asked += [
-            "--budget",
-            "1000",
-            "--likelihood",
-            "importance[num_samples=20]",
-            "--device",
-            "cpu",
-            "--out",
-            edited[0],
-        ]
-        run = command(tmp_path, *asked, "--backend", "dask", "--scheduler", dask_cluster.address)
-        until(lambda folder=tmp_path / edited[0]: len(samples(folder)) == 1, "nothing is planned")
-        time.sleep(3)
-        with (tmp_path / edited).open("ab") as file:
-            file.write(b"\nedited = True")
-        dask_cluster.add_worker()
-        output = finished(run, code=0 if edited == "mine.py" else 3)
-        assert ("has changed since it was sent" in output) == (edited == "x.npy")
-        dask_cluster.kill_worker(-1)
-
-
-def test_an_interrupt_leaves_the_cluster_to_others(dask_cluster: Any, tmp_path: Path) -> None:
-    """The trial saves a checkpoint and ends, other work of the cluster goes on, and the same command resumes."""
-    import distributed
-
-    notes = tmp_path / "notes"
-    asked = ["--algos", slow(notes), "--seeds", "1", "--budget", "20000", *QUICK]
-    asked += ["--backend", "dask", "--scheduler", dask_cluster.address, "--out", "run"]
-    for _ in range(2):
-        dask_cluster.add_worker()
-    with distributed.Client(dask_cluster.address, set_as_default=False) as client:
-        other = client.submit(time.sleep, 20, key="others")
-        run = command(tmp_path, *asked)
-        until(lambda: sum(samples(tmp_path / "run").values()) > 1000, "the trial has not come far")
-        run.send_signal(signal.SIGINT)
-        output = finished(run, code=130)
-        assert "the same command does the rest" in output
-        assert not other.cancelled()
-        made = updates(notes)
-        time.sleep(1)
-        assert updates(notes) == made, "nothing trains any more"
-        finished(command(tmp_path, *asked))
-        assert updates(notes) == 200
-        assert other.result() is None
+    seen += finished(first)
+    assert seen.count("has other versions than this machine: bench another in place of") == 1
+    assert seen.count("No worker has taken a trial yet") == 1
+    assert statuses(run) == {"done": 2}
+    set_pace(notes, 0.1)
+    second = command(tmp_path, *on_dask, "--budget", "10000")
+    until(lambda: sum(samples(run).values()) > 3000, "no trial has come far")
+    dask_cluster.stop()
+    assert "The Dask scheduler does not answer any more" in finished(second, code=2)
+    set_pace(notes, 0)
+    finished(command(tmp_path, *asked, "--budget", "10000", "--backend", "sequential"))
+    assert statuses(run) == {"done": 2}
+    assert updates(notes).count("100") == 2, "it went on"
 
 
 @pytest.mark.parametrize(
@@ -283,25 +295,76 @@ def test_a_missing_extra_is_one_message(name: str, package: str, tmp_path: Path)
     assert "Traceback" not in ended.stderr
 
 
-def test_ray_gives_the_same(tmp_path: Path) -> None:
-    """A cluster of Ray's own on this machine."""
-    asked = ["--algos", f"wakesleep,mcem,{PLUGINS / 'mine.py'}", "--seeds", "2", "--budget", "1000", *QUICK]
-    finished(command(tmp_path, *asked, "--backend", "ray", "--out", "run"))
-    finished(command(tmp_path, *asked, "--jobs", "2", "--out", "here"))
-    assert_same(tmp_path / "run", tmp_path / "here")
+def test_ray_loses_a_node_and_its_command(shared_ray_cluster: Any, tmp_path: Path) -> None:
+    """The command is killed, and started again; a node is lost, and another joins: all is the same.
+
+    No trial is begun anew: each goes on from the checkpoint that has arrived.
+    """
+    notes, run = tmp_path / "notes", tmp_path / "run"
+    lost = shared_ray_cluster.add_node(num_cpus=1)
+    asked = ["--algos", f"{slow(notes)},wakesleep", "--seeds", "3", "--budget", "3000", *QUICK, "--out", "run"]
+    asked += ["--checkpoint", "1s", "--backend", "ray", "--address", shared_ray_cluster.address]
+    first = command(tmp_path, *asked)
+    until(lambda: checkpoints(run) == 3, "three trials have not come far")
+    os.killpg(first.pid, signal.SIGKILL)
+    first.communicate()
+    second = command(tmp_path, *asked)
+    before = samples(run)
+    until(lambda: sum(now > before[trial] for trial, now in samples(run).items()) == 3, "three trials do not go on")
+    shared_ray_cluster.remove_node(lost, allow_graceful=False)
+    late = shared_ray_cluster.add_node(num_cpus=1)
+    set_pace(notes, 0)
+    finished(second)
+    shared_ray_cluster.remove_node(late)
+    assert statuses(run) == {"done": 6}
+    assert updates(notes).count("100") == 3, "each was begun once"
+    execution = Execution(backend="sequential", device="cpu")
+    bench.run(run / "study.toml", out=tmp_path / "here", execution=execution, quiet=True)
+    assert_same(run, tmp_path / "here")
+
+
+def test_what_no_node_of_ray_has_is_one_message(shared_ray_cluster: Any, tmp_path: Path) -> None:
+    """Where nodes can join, trials wait for one."""
+    asked = ["--algos", "aevb[learning_rate=0.05]", "--seeds", "1", "--budget", "1000", *QUICK, "--out", "run"]
+    run = command(
+        tmp_path, *asked, "--threads", "7", "--backend", "ray[gpus=1]", "--address", shared_ray_cluster.address
+    )
+    words = "a trial needs 7 CPUs and 1 GPU on one node of Ray, and no node has more than 2 CPUs and 0 GPUs"
+    shown_until(run, f"No worker has taken a trial yet: {words}: ")
+    run.send_signal(signal.SIGINT)
+    finished(run, code=130)
+
+
+def test_what_this_machine_has_not_is_refused_by_a_ray_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No node joins it."""
+    from bench.execution.backends import ray as backend
+
+    class Nodes:
+        """What is asked of Ray."""
+
+        @staticmethod
+        def nodes() -> list[dict[str, Any]]:
+            """One machine."""
+            return [{"Alive": True, "Resources": {"CPU": 2.0}}]
+
+    monkeypatch.setattr(backend, "_ray", lambda: Nodes)
+    with pytest.raises(OptionError, match=r"^A trial needs 1 CPU and 1 GPU on one node of Ray, and no node has more"):
+        backend.Ray(gpus=1).open(Path("run"), Workers())
+
+
+def test_a_ray_cluster_that_is_gone_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bench.execution.backends import ray as backend
+
+    made: Any = backend.Ray()
+    made.broker = MagicMock()
+    library = SimpleNamespace(exceptions=SimpleNamespace(RayError=RuntimeError))
+    library.get = MagicMock(side_effect=RuntimeError("The actor died.\nMore."))
+    monkeypatch.setattr(backend, "_ray", lambda: library)
+    with pytest.raises(OptionError, match=r"does not answer any more \(The actor died\.\)\. The same command goes on"):
+        made.receive(1.0)
 
 
 LOCAL = ["--backend", "slurm[cluster=local]", "--checkpoint", "1s"]
-
-
-def test_slurm_gives_the_same(tmp_path: Path) -> None:
-    """On submitit's executor for this machine, with a user's file.  Of jobs that went well nothing is left."""
-    algorithms = f"wakesleep,{PLUGINS / 'mine.py'}"
-    asked = ["--algos", algorithms, "--seeds", "1", "--budget", "1000", *QUICK]
-    finished(command(tmp_path, *asked, *LOCAL, "--jobs", "2", "--out", "run"))
-    finished(command(tmp_path, *asked, "--jobs", "2", "--out", "here"))
-    assert_same(tmp_path / "run", tmp_path / "here")
-    assert {path.name for path in (tmp_path / "run" / "slurm").iterdir()} == {"jobs.json", "locks"}
 
 
 def jobs_of(folder: Path) -> list[psutil.Process]:
@@ -315,56 +378,41 @@ def jobs_of(folder: Path) -> list[psutil.Process]:
     return found
 
 
-def test_a_job_that_is_preempted_is_queued_again_and_goes_on(tmp_path: Path) -> None:
-    """SLURM announces it by a signal; the trial saves a checkpoint, so that nothing is trained twice."""
-    notes = tmp_path / "notes"
-    asked = ["--algos", slow(notes), "--seeds", "1", "--budget", "20000", *QUICK, *LOCAL, "--out", "run"]
-    run = command(tmp_path, *asked)
-    until(lambda: sum(samples(tmp_path / "run").values()) > 2000, "the trial has not come far")
+def test_jobs_are_preempted_outlive_their_command_and_make_way(tmp_path: Path) -> None:
+    """On submitit's executor for this machine: nothing is trained twice, and all is as without it.
+
+    A job that is preempted is queued again and goes on; one whose command is killed goes on; one of a smaller budget
+    makes way for another; Ctrl-C ends all of them.  Of a job that went well nothing is left.
+    """
+    notes, run = tmp_path / "notes", tmp_path / "run"
+    asked = ["--algos", slow(notes), "--seeds", "1", *QUICK, "--out", "run"]
+    first = command(tmp_path, *asked, *LOCAL, "--budget", "20000")
+    until(lambda: sum(samples(run).values()) > 1000, "the trial has not come far")
     (job,) = jobs_of(tmp_path)
-    job.send_signal(signal.SIGUSR2)
-    finished(run)
-    assert not job.is_running()
-    assert len(list(notes.iterdir())) == 2, "a second process went on"
-    assert updates(notes) == 200, "nothing is trained twice"
-
-
-def test_a_job_outlives_the_command_that_submitted_it(tmp_path: Path) -> None:
-    """The same command waits for it, and finds its trial done."""
-    notes = tmp_path / "notes"
-    asked = ["--algos", slow(notes), "--seeds", "1", "--budget", "20000", *QUICK, *LOCAL, "--out", "run"]
-    run = command(tmp_path, *asked)
-    until(lambda: sum(samples(tmp_path / "run").values()) > 2000, "the trial has not come far")
-    kill(run)
-    before = updates(notes)
-    until(lambda: updates(notes) > before + 20, "the job has stopped")
-    finished(command(tmp_path, *asked))
-    assert updates(notes) == 200, "nothing is trained twice"
-
-
-def test_a_job_of_an_earlier_command_is_not_taken_for_that_of_a_later_one(tmp_path: Path) -> None:
-    """Its budget is smaller: it saves a checkpoint and ends, and another goes on from there."""
-    notes = tmp_path / "notes"
-    asked = ["--algos", slow(notes), "--seeds", "1", *QUICK, *LOCAL, "--out", "run"]
-    run = command(tmp_path, *asked, "--budget", "20000")
-    until(lambda: sum(samples(tmp_path / "run").values()) > 2000, "the trial has not come far")
-    kill(run)
-    finished(command(tmp_path, *asked, "--budget", "25000"))
-    assert list(samples(tmp_path / "run").values()) == [25_000]
-    assert updates(notes) == 250, "nothing is trained twice"
+    job.send_signal(signal.SIGUSR2)  # as SLURM announces it
+    until(lambda: len(list(notes.glob("[0-9]*"))) == 2, "no second process goes on")
+    kill(first)
+    before = len(updates(notes))
+    until(lambda: len(updates(notes)) > before + 5, "the job has stopped")
+    execution = Execution(backend="sequential", device="cpu")
+    with pytest.raises(
+        StoreError, match=r"1 trial is under way in SLURM jobs; --backend 'slurm\[cluster=local\]' goes"
+    ):
+        bench.run(run / "study.toml", out=run, execution=execution, quiet=True)
+    second = command(tmp_path, *asked, *LOCAL, "--budget", "25000")
+    until(lambda: len(list(notes.glob("[0-9]*"))) == 3, "no third process goes on")
+    second.send_signal(signal.SIGINT)
+    assert "the same command does the rest" in finished(second, code=130)
     assert not jobs_of(tmp_path)
-
-
-def test_an_interrupt_ends_the_jobs(tmp_path: Path) -> None:
-    notes = tmp_path / "notes"
-    asked = ["--algos", slow(notes), "--seeds", "1", "--budget", "20000", *QUICK, *LOCAL, "--out", "run"]
-    run = command(tmp_path, *asked)
-    until(lambda: sum(samples(tmp_path / "run").values()) > 1000, "the trial has not come far")
-    run.send_signal(signal.SIGINT)
-    assert "the same command does the rest" in finished(run, code=130)
-    assert not jobs_of(tmp_path)
-    (record,) = (Store(tmp_path / "run").trial(trial).read_status() for trial in samples(tmp_path / "run"))
-    assert record.status.value == "interrupted"
+    assert statuses(run) == {"interrupted": 1}
+    set_pace(notes, 0)
+    finished(command(tmp_path, *asked, *LOCAL, "--budget", "25000"))
+    assert list(samples(run).values()) == [25_000]
+    assert len(updates(notes)) == 250, "nothing is trained twice"
+    kept = {path.name.partition("_")[0] for path in (run / "slurm").iterdir()}
+    assert len(kept - {"jobs.json", "locks"}) == 2, "of the two that were told to end"
+    bench.run(run / "study.toml", out=tmp_path / "here", execution=execution, quiet=True)
+    assert_same(run, tmp_path / "here")
 
 
 @dataclass(frozen=True)
@@ -422,8 +470,10 @@ def test_what_slurm_is_asked_for(tmp_path: Path) -> None:
         "job-name=bench", "signal=USR2@60", "nodes=1", "open-mode=append",
     }  # fmt: skip
     kill(run)
+    refused = finished(command(tmp_path, *asked[:-4], "--out", "run", **slurm.environment), code=2)
+    assert "2 trials are under way in SLURM jobs; --backend slurm goes on with them" in refused
     again = command(tmp_path, *asked, **slurm.environment)
-    time.sleep(8)
+    shown_until(again, "No SLURM job of this run has started yet: 2 pending. squeue --me says why.")
     assert len(slurm.scripts()) == 1, "its jobs are still there"
     again.send_signal(signal.SIGINT)
     slurm.say("CANCELLED")
@@ -462,11 +512,3 @@ def test_options_that_slurm_refuses(tmp_path: Path) -> None:
     asked += ["--backend", "slurm[partition=no]", "--out", "run"]
     said = finished(command(tmp_path, *asked, **slurm.environment), code=2)
     assert "invalid partition specified: no" in said
-
-
-def test_counting_notes_each_update(tmp_path: Path) -> None:
-    """The other tests count by it."""
-    notes = tmp_path / "notes"
-    finished(command(tmp_path, "--algos", slow(notes), "--seeds", "1", "--budget", "1000", *QUICK, "--out", "run"))
-    assert Counter(path.name for path in notes.iterdir()).total() == 1
-    assert updates(notes) == 10

@@ -135,3 +135,23 @@ def test_a_report_that_leaves_the_process_is_no_regression(bench: Bench, trained
     (tmp_path / "leaves.py").write_text("\n".join(lines))
     shutil.copytree(trained_run, tmp_path / "run")
     assert "please report" in bench("report", "run", "--only", "./leaves.py", code=CRASHED).stderr
+
+
+LATE = """
+import os, signal, time
+from bench.cli.leaving import leave
+
+class Slow:
+    def __del__(self, sleep=time.sleep):
+        sleep(1.5)
+
+slow = Slow()
+signal.signal(signal.SIGALRM, lambda *_: os._exit(130))
+signal.alarm(1)
+leave(130)
+"""
+
+
+def test_the_alarm_of_an_interrupt_does_not_end_a_process_that_is_ending() -> None:
+    """Python has no handlers any more then: its exit code would be that of the alarm."""
+    assert subprocess.run([sys.executable, "-c", LATE], check=False).returncode == 130

@@ -21,7 +21,7 @@ import pytest
 
 from bench import plugins
 from bench.execution.backend import Backend, Outcome, Workers
-from bench.execution.luggage import Luggage
+from bench.execution.portable import TaskFiles
 from bench.plugins import PluginRef
 
 TASKS = [3, 1, 4, 1, 5, 9]
@@ -41,15 +41,17 @@ def settings(plugin: PluginRef, request: pytest.FixtureRequest) -> Iterator[dict
     """What a back end needs to be told."""
     if plugin.name == "slurm":
         yield {"cluster": "local"}
-        return
-    if plugin.name != "dask":
+    elif plugin.name == "dask":
+        yield {"scheduler": request.getfixturevalue("shared_dask_cluster").address}
+    elif plugin.name == "ray":
+        import ray
+
+        address = request.getfixturevalue("shared_ray_cluster").address
+        ray.init(address=address, logging_level="error", log_to_driver=False)  # joined once for all tests
+        yield {"address": address}
+        ray.shutdown()
+    else:
         yield {}
-        return
-    cluster = request.getfixturevalue("start_dask_cluster")()
-    for _ in range(2):
-        cluster.add_worker()
-    yield {"scheduler": cluster.address}
-    cluster.stop()
 
 
 @pytest.fixture
@@ -99,9 +101,9 @@ class Job:
     source: str = ""
 
     @property
-    def luggage(self) -> Luggage:
+    def files(self) -> TaskFiles:
         """Its files."""
-        return Luggage(self.root, Path("trials", self.name), "status", (self.source,) if self.source else ())
+        return TaskFiles(self.root, Path("trials", self.name), "status", (self.source,) if self.source else ())
 
     def moved(self, root: Path) -> Job:
         """With another root."""

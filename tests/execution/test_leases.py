@@ -194,7 +194,7 @@ def test_the_places_are_the_same_for_all_jobs_of_a_machine(monkeypatch: pytest.M
     before = leases.folder()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     assert leases.folder() == before
-    assert before.stat().st_mode & 0o777 == 0o777
+    assert before.stat().st_mode & 0o1777 == 0o1777, "and nobody removes another user's locks"
 
 
 def test_a_device_is_known_by_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,12 @@ class Options(AEVBHyperparameters):
     notes: str = option("", "folder of the notes: one file per process, one line per update")
     seconds: float = option(0.0, "that each update takes in addition", unit="seconds", minimum=0)
 
+    @property
+    def pause(self) -> float:
+        """As a file among the notes says, which can be changed meanwhile, or else the option."""
+        pace = Path(self.notes, "pace")
+        return float(pace.read_text()) if self.notes and pace.exists() else self.seconds
+
 
 class Counting(AEVB):
     """AEVB."""
@@ -27,7 +33,7 @@ class Counting(AEVB):
 
     def step(self, batch: Batch) -> StepInfo:
         """One update, noted."""
-        time.sleep(self.hyperparameters.seconds)
+        time.sleep(self.hyperparameters.pause)
         info = super().step(batch)
         if self.hyperparameters.notes:
             with Path(self.hyperparameters.notes, str(os.getpid())).open("a") as file:

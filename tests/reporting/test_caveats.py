@@ -27,7 +27,8 @@ def test_different_protocols_are_named_with_their_algorithms() -> None:
 
 
 def ran(**columns: Any) -> Any:
-    common = {"device": "cpu", "processor": "A", "torch": "2.13.0", "reference": ""}
+    common = {"device": "cpu", "processor": "A", "torch": "2.13.0", "numpy": "2.4.6", "python": "3.11.4"}
+    common["reference"] = ""
     return SimpleNamespace(trials=pd.DataFrame({**common, **columns}, index=range(3)))
 
 
@@ -38,7 +39,8 @@ def test_trials_of_one_machine_need_no_word() -> None:
 
 def test_trials_that_never_began_need_no_word() -> None:
     missing = [float("nan")] * 3
-    assert caveats.machines(ran(device=missing, processor=missing, torch=missing)) == []
+    nothing = dict.fromkeys(["device", "processor", "torch", "numpy", "python"], missing)
+    assert caveats.machines(ran(**nothing)) == []
 
 
 def test_machines_that_differ_are_named() -> None:
@@ -49,5 +51,9 @@ def test_machines_that_differ_are_named() -> None:
     )
     (sentence,) = caveats.machines(ran(torch=["2.13.0", "2.12.0", None]))
     assert sentence.startswith("Trials ran with different versions of torch (2.13.0: 1 trial; 2.12.0: 1 trial):")
+    (sentence,) = caveats.machines(ran(numpy=["2.4.6", "2.3.0", "2.4.6"]))
+    assert sentence.startswith("Trials ran with different versions of numpy (2.4.6: 2 trials; 2.3.0: 1 trial):")
+    (sentence,) = caveats.machines(ran(python=["3.11.4", "3.11.9", "3.12.1"]))
+    assert sentence.startswith("Trials ran with different versions of Python (3.11: 2 trials; 3.12: 1 trial):")
     (sentence,) = caveats.machines(ran(device=["cuda:0", "cpu", "cuda:1"]))
     assert sentence.startswith("Trials ran with different devices (cuda: 2 trials; cpu: 1 trial): their seconds")

@@ -12,15 +12,20 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bench.errors import OptionError, in_words
+from bench.errors import Damaged, OptionError, in_words
+from bench.execution.backend import Backend, Workers
 from bench.execution.remote import node
-from bench.execution.remote.backend import RemoteOptions, extra
-from bench.execution.remote.engine import MessagingBackend
-from bench.execution.remote.parcel import Parcel
-from bench.execution.remote.post import Answer, Message, Post
+from bench.execution.remote.backend import RemoteOptions, extra, in_use
+from bench.execution.remote.engine import MessagingBackend, run_name
+from bench.execution.remote.messages import Answer, Channel, Message, Signal
+from bench.execution.remote.payload import Payload
 from bench.options import option
+from bench.store.files import read_json, write_json
 
 CONNECT_SECONDS = 15
+SIGNAL_SECONDS = 30
+NOTE = "dask.json"  # in the run folder: where its trials are, while there are any
+NOTE_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -56,20 +61,39 @@ class Dask(MessagingBackend):
                 f"No Dask scheduler answers at {address!r} ({error}): start one, or correct --scheduler."
             ) from error
 
-    def open(self, name: str) -> None:
-        """See `MessagingBackend.open`."""
+    @classmethod
+    def left_under_way(cls, root: Path, used: Backend) -> str:
+        """See `Backend.left_under_way`; a scheduler that does not answer any more has nothing."""
+        if not (root / NOTE).exists():
+            return ""
+        try:
+            note = read_json(root / NOTE, NOTE)
+            if isinstance(used, cls) and used.is_connected and _id(used.client) == note["id"]:
+                return ""
+            with _distributed().Client(note["scheduler"], timeout=NOTE_SECONDS, set_as_default=False) as client:
+                keys = {key for each in client.processing().values() for key in each}
+        except (OSError, ValueError, TimeoutError, OptionError, Damaged):
+            (root / NOTE).unlink()
+            return ""
+        number = sum(str(key).startswith(note["name"]) for key in keys)
+        return in_use(f"on the Dask cluster at {note['scheduler']}", number, f"dask --scheduler {note['scheduler']}")
+
+    def open(self, root: Path, workers: Workers) -> None:
+        """See `MessagingBackend.open`: workers may join that have what tasks need."""
         distributed = _distributed()
-        self.name = name
+        self.name = name = run_name(root)
+        self.note = root / NOTE
+        address = self.client.scheduler.address
+        write_json(self.note, {"scheduler": address, "id": _id(self.client), "name": name}, NOTE)
         self.inbox = distributed.Queue(name, client=self.client)
-        self.stopping = distributed.Event(f"{name}-stop", client=self.client)
-        self.stopping.clear()
+        self.signal = distributed.Variable(f"{name}-signal", client=self.client)
         self.futures: dict[str, Any] = {}
 
-    def submit(self, key: str, parcel: Parcel) -> None:
+    def submit(self, name: str, payload: Payload) -> None:
         """See `MessagingBackend.submit`."""
-        future = self.client.submit(node.work, parcel, DaskPost(self.name), key=f"{self.name}-{key}", pure=False)
+        future = self.client.submit(node.work, payload, DaskChannel(self.name), key=f"{self.name}-{name}", pure=False)
         _distributed().fire_and_forget(future)  # it goes on if this process is killed
-        self.futures[key] = future
+        self.futures[name] = future
 
     def receive(self, timeout: float) -> Sequence[Message]:
         """See `MessagingBackend.receive`."""
@@ -118,13 +142,22 @@ class Dask(MessagingBackend):
             if future.status != "finished"
         ]
 
-    def stop_tasks(self) -> None:
-        """See `MessagingBackend.stop_tasks`."""
-        self.stopping.set()
+    def give(self, signal: Signal) -> None:
+        """See `MessagingBackend.give`."""
+        with self._connected():
+            self.signal.set(pickle.dumps(signal))
+
+    def shortage(self) -> str:
+        """See `MessagingBackend.shortage`."""
+        with self._connected():
+            workers = self.client.nthreads()
+        address = self.client.scheduler.address
+        return "" if workers else f"the scheduler has no worker; start some: dask worker {address} --nthreads 1"
 
     def close(self) -> None:
         """See `MessagingBackend.close`."""
         self.client.cancel(list(self.futures.values()), force=True)
+        self.note.unlink(missing_ok=True)
         self.inbox.close()
 
     def disconnect(self) -> None:
@@ -133,17 +166,17 @@ class Dask(MessagingBackend):
 
 
 @dataclass(frozen=True)
-class DaskPost(Post):
+class DaskChannel(Channel):
     """Queues on the scheduler: one for all messages, and one for the answers to each attempt."""
 
     name: str
 
     def send(self, message: Message) -> None:
-        """See `Post.send`."""
+        """See `Channel.send`."""
         _inbox(self.name).put(pickle.dumps(message))
 
     def ask(self, message: Message, timeout: float) -> Answer | None:
-        """See `Post.ask`."""
+        """See `Channel.ask`."""
         distributed = _distributed()
         answers = distributed.Queue(f"{self.name}-{message.attempt}", client=distributed.get_client())
         try:
@@ -155,10 +188,15 @@ class DaskPost(Post):
             answers.close()
         return answer
 
-    def is_stopped(self) -> bool:
-        """See `Post.is_stopped`."""
-        distributed = _distributed()
-        return bool(distributed.Event(f"{self.name}-stop", client=distributed.get_client()).is_set())
+    def signal(self) -> Signal:
+        """See `Channel.signal`."""
+        signal: Signal = pickle.loads(_signal(self.name).get(timeout=SIGNAL_SECONDS))  # noqa: S301
+        return signal
+
+
+def _id(client: Any) -> str:
+    """Of its scheduler, which may have several addresses."""
+    return str(client.scheduler_info()["id"])
 
 
 @cache
@@ -171,3 +209,9 @@ def _inbox(name: str) -> Any:
     """One queue for all tasks of a worker: the scheduler counts those that are not closed."""
     distributed = _distributed()
     return distributed.Queue(name, client=distributed.get_client())
+
+
+@cache
+def _signal(name: str) -> Any:
+    distributed = _distributed()
+    return distributed.Variable(f"{name}-signal", client=distributed.get_client())

@@ -7,21 +7,24 @@ import signal
 import socket
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from bench.errors import OptionError
+from bench.execution.backend import Workers
 from bench.execution.remote import node
 from bench.execution.remote.backend import RemoteOptions, extra
 from bench.execution.remote.engine import MessagingBackend
-from bench.execution.remote.parcel import Parcel
-from bench.execution.remote.post import Answer, Message, Post
+from bench.execution.remote.messages import Answer, Channel, Message, Signal
+from bench.execution.remote.payload import Payload
 from bench.options import option
 
 CONNECT_SECONDS = 15
+END_SECONDS = 0.5  # for what a call does after its last message: to be cancelled costs its process
 LOST_NODES = 3  # at most for one task
 
 
@@ -48,45 +51,58 @@ class Ray(MessagingBackend):
     """
 
     Options = RayOptions
+    _has_joined = False
 
     def connect(self) -> None:
         """See `RemoteBackend.connect`."""
         ray, address = _ray(), self.options.address
-        if not ray.is_initialized():
+        if not ray.is_initialized():  # else the caller has, and leaves it when it likes
             try:
                 _knock(address)
                 with _signals_kept():
                     ray.init(address=address or "local", logging_level="error", log_to_driver=False)
+                    self._has_joined = True
             except (OSError, ValueError, RuntimeError) as error:
                 raise OptionError(
                     f"No Ray cluster answers at {address!r} ({error}): start one with `ray start --head`, or correct "
                     "--address."
                 ) from error
 
-    def open(self, name: str) -> None:
-        """See `MessagingBackend.open`."""
+    def open(self, root: Path, workers: Workers) -> None:
+        """See `MessagingBackend.open`: a Ray of its own on this machine is not joined by others."""
         ray = _ray()
+        self.needs = {"CPU": workers.threads, "GPU": self.options.gpus}
+        if not self.options.address and (lack := self._lack()):
+            raise OptionError(f"{lack[0].upper()}{lack[1:]}.")
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
             ray.get_runtime_context().get_node_id(), soft=False
         )
-        self.office = ray.remote(num_cpus=0, scheduling_strategy=here)(PostOffice).remote()  # not on a node to be lost
-        self.post = RayPost(self.office)
+        broker = ray.remote(num_cpus=0, scheduling_strategy=here)(MessageBroker)  # not on a node that may be lost
+        self.broker = broker.remote()
+        self.channel = RayChannel(self.broker)
         self.calls: dict[str, Any] = {}
 
-    def submit(self, key: str, parcel: Parcel) -> None:
+    def submit(self, name: str, payload: Payload) -> None:
         """See `MessagingBackend.submit`."""
-        threads = parcel.workers.threads
-        work = _ray().remote(num_cpus=threads, num_gpus=self.options.gpus, max_retries=LOST_NODES)(node.work)
-        self.calls[key] = work.options(name=f"bench {key}").remote(parcel, self.post)
+        work = _ray().remote(num_cpus=self.needs["CPU"], num_gpus=self.needs["GPU"], max_retries=LOST_NODES)(node.work)
+        self.calls[name] = work.options(name=f"bench {name}").remote(payload, self.channel)
 
     def receive(self, timeout: float) -> Sequence[Message]:
         """See `MessagingBackend.receive`."""
-        messages: Sequence[Message] = _ray().get(self.office.receive.remote(timeout))
+        ray = _ray()
+        try:
+            messages: Sequence[Message] = ray.get(self.broker.receive.remote(timeout))
+        except ray.exceptions.RayError as error:
+            self.abandon()
+            raise OptionError(
+                f"The Ray cluster does not answer any more ({str(error).splitlines()[0]}). The same command goes on "
+                "from the checkpoints that have arrived."
+            ) from error
         return messages
 
     def answer(self, attempt: str, answer: Answer) -> None:
         """See `MessagingBackend.answer`."""
-        self.office.answer.remote(attempt, answer)
+        self.broker.answer.remote(attempt, answer)
 
     def lost(self) -> Sequence[tuple[str, str]]:
         """See `MessagingBackend.lost`."""
@@ -102,20 +118,45 @@ class Ray(MessagingBackend):
                 lost.append((keys[call].partition("-")[0], f"Ray gave it up: {str(error).splitlines()[0]}"))
         return lost
 
-    def stop_tasks(self) -> None:
-        """See `MessagingBackend.stop_tasks`."""
-        self.office.stop.remote()
+    def give(self, signal: Signal) -> None:
+        """See `MessagingBackend.give`."""
+        self.broker.give.remote(signal)
+
+    def shortage(self) -> str:
+        """See `MessagingBackend.shortage`."""
+        return self._lack()
+
+    def _lack(self) -> str:
+        """What no node of the cluster has, all of which one trial needs; empty if one has it, whether free or not."""
+        nodes = [each["Resources"] for each in _ray().nodes() if each["Alive"]]
+        if any(all(node.get(name, 0) >= needed for name, needed in self.needs.items()) for node in nodes):
+            return ""
+        most = {name: max((node.get(name, 0) for node in nodes), default=0) for name in self.needs}
+        return (
+            f"a trial needs {_in_words(self.needs)} on one node of Ray, and no node has more than "
+            f"{_in_words({name: most[name] for name, needed in self.needs.items() if needed}, zeros=True)}: lower "
+            "--threads or `gpus` of ray, or add a node"
+        )
 
     def close(self) -> None:
         """See `MessagingBackend.close`."""
-        ray = _ray()
-        for call in self.calls.values():
+        ray, calls = _ray(), list(self.calls.values())
+        _, left = ray.wait(calls, num_returns=len(calls), timeout=END_SECONDS) if calls else ([], [])
+        for call in left:
             ray.cancel(call, force=True)
-        ray.kill(self.office)
+        ray.kill(self.broker)
 
     def disconnect(self) -> None:
         """See `RemoteBackend.disconnect`."""
-        _ray().shutdown()
+        if self._has_joined:
+            self._has_joined = False
+            _ray().shutdown()
+
+
+def _in_words(resources: Mapping[str, float], *, zeros: bool = False) -> str:
+    """``7 CPUs and 1 GPU``."""
+    named = {name: number for name, number in resources.items() if number or zeros}
+    return " and ".join(f"{number:g} {name}{'' if number == 1 else 's'}" for name, number in named.items())
 
 
 def _knock(address: str) -> None:
@@ -134,7 +175,7 @@ def _signals_kept() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-class PostOffice:
+class MessageBroker:
     """An actor that keeps messages until they are fetched."""
 
     def __init__(self) -> None:
@@ -142,7 +183,7 @@ class PostOffice:
         self.messages: list[Message] = []
         self.has_come = asyncio.Event()
         self.answers: defaultdict[str, asyncio.Queue[Answer]] = defaultdict(asyncio.Queue)
-        self.stopped = False
+        self.last_signal: Signal | None = None
 
     async def send(self, message: Message) -> None:
         """A message from a task."""
@@ -172,34 +213,35 @@ class PostOffice:
         finally:
             del self.answers[attempt]
 
-    async def stop(self) -> None:
-        """All tasks are to stop."""
-        self.stopped = True
+    async def give(self, signal: Signal) -> None:
+        """To all tasks."""
+        self.last_signal = signal
 
-    async def is_stopped(self) -> bool:
-        """Whether they are."""
-        return self.stopped
+    async def signal(self) -> Signal | None:
+        """The last one that was given."""
+        return self.last_signal
 
 
 @dataclass(frozen=True)
-class RayPost(Post):
+class RayChannel(Channel):
     """Calls of the actor."""
 
-    office: Any
+    broker: Any
 
     def send(self, message: Message) -> None:
-        """See `Post.send`."""
-        _ray().get(self.office.send.remote(message))
+        """See `Channel.send`."""
+        _ray().get(self.broker.send.remote(message))
 
     def ask(self, message: Message, timeout: float) -> Answer | None:
-        """See `Post.ask`."""
+        """See `Channel.ask`."""
         self.send(message)
-        answer: Answer | None = _ray().get(self.office.answered.remote(message.attempt, timeout))
+        answer: Answer | None = _ray().get(self.broker.answered.remote(message.attempt, timeout))
         return answer
 
-    def is_stopped(self) -> bool:
-        """See `Post.is_stopped`."""
-        return bool(_ray().get(self.office.is_stopped.remote()))
+    def signal(self) -> Signal:
+        """See `Channel.signal`."""
+        signal: Signal = _ray().get(self.broker.signal.remote())
+        return signal
 
 
 @cache

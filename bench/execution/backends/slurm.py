@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
+import logging
+import math
 import os
 import pickle
 import shutil
-import signal
-import subprocess
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
-from itertools import islice
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
-from bench.errors import OptionError
-from bench.execution.backend import Outcome, Workers
-from bench.execution.luggage import Portable
-from bench.execution.remote.backend import ATTEMPTS, RemoteBackend, RemoteOptions, digest, extra
+from bench.errors import Damaged, OptionError
+from bench.execution.backend import Backend, Outcome, ResultT, TaskT, Workers
+from bench.execution.portable import Portable
+from bench.execution.remote.arrays import Throttles, split
+from bench.execution.remote.backend import ATTEMPTS, SILENT_SECONDS, RemoteBackend, RemoteOptions, digest, in_use
 from bench.execution.remote.job import Job
-from bench.execution.remote.parcel import Shelf
+from bench.execution.remote.payload import FileIndex
+from bench.execution.remote.slurm_jobs import cancel, last_line, loss, outcome_of, submitit, under_way, wait_for
 from bench.execution.remote.versions import versions
 from bench.execution.worker_process import signals_blocked
 from bench.options import option
@@ -31,13 +31,13 @@ from bench.store.files import read_json, write_json
 FOLDER = "slurm"  # in the run folder: jobs, and what they print
 LOCKS = "locks"  # in it: one for each trial
 JOBS = "jobs.json"  # in it: the jobs that are submitted, by the keys of their tasks
-LARGEST_ARRAY = 1000  # SLURM's own default limit
 REQUEUES = 1000  # of a job at its time limit; each goes on where the last stopped
 SIGNAL_SECONDS = 60  # between SLURM's warning and the end of a job
 SECONDS_BETWEEN_LOOKS = 0.5
 LATE_SECONDS = 15.0
-STOP_SECONDS = 12.0  # until jobs have kept what they have
-UNDER_WAY = {"PENDING", "RUNNING", "REQUEUED", "COMPLETING", "PREEMPTED", "SUSPENDED", "CONFIGURING", "READY"}
+STOP_SECONDS = 8.0  # until jobs have kept what they have; the command has ten to end in
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -72,56 +72,97 @@ class Slurm(RemoteBackend):
         self._under_way: dict[str, Any] = {}  # submitit's jobs, by the keys of their tasks
         self._ended: dict[str, float] = {}  # when they were seen to have ended without a result
         self._jobs: Path | None = None
+        self._throttles = Throttles()
 
     def connect(self) -> None:
         """See `RemoteBackend.connect`."""
-        _submitit()
+        submitit()
         if self._is_slurm and shutil.which("srun") is None:
             raise OptionError(
                 "`backend` slurm needs the programs of SLURM, and there is no srun here: run this on a login node of "
                 "the cluster, or try it without SLURM: --backend 'slurm[cluster=local]'."
             )
 
-    def away(
+    @classmethod
+    def left_under_way(cls, root: Path, used: Backend) -> str:
+        """See `Backend.left_under_way`; where there is no SLURM, its jobs are not known of."""
+        folder = (root / FOLDER).absolute()
+        if isinstance(used, cls) or not (folder / JOBS).exists():
+            return ""
+        try:
+            note = read_json(folder / JOBS, JOBS)
+        except Damaged:
+            return ""
+        is_slurm = note.get("cluster") != "local"
+        if is_slurm and not (find_spec("submitit") and shutil.which("sacct")):
+            return ""
+        number = len(under_way(folder, list(note["jobs"].values()), is_slurm=is_slurm))
+        return in_use("in SLURM jobs", number, "slurm" if is_slurm else "'slurm[cluster=local]'")
+
+    def adopt(self, function: Callable[[TaskT], ResultT], tasks: Sequence[TaskT], workers: Workers) -> Sequence[TaskT]:
+        """See `Backend.adopt`: jobs of other settings are cancelled.
+
+        On this machine without SLURM all are: they keep what they have.  A job that is told to end holds the lock of
+        its trial until it has.
+        """
+        if not tasks or not all(isinstance(task, Portable) for task in tasks):
+            return ()
+        self.prepare(workers)
+        by_key = self._tasks(function, cast(Sequence[Portable], tasks))
+        folder = self._folder(cast(Portable, tasks[0]))
+        if not (folder / JOBS).exists():
+            return ()
+        superseded = []
+        note = read_json(folder / JOBS, JOBS)
+        known = under_way(folder, list(note["jobs"].values()), is_slurm=self._is_slurm)
+        for key, job_id in note["jobs"].items():
+            if job_id not in known:
+                continue
+            if self._is_slurm and key in by_key:
+                self._under_way[key] = submitit().SlurmJob(folder, job_id)
+            else:
+                superseded.append(job_id)
+        self._throttles = Throttles(dict(note.get("arrays", {})))
+        cancel(superseded, is_slurm=self._is_slurm)
+        if superseded:
+            wait_for([_lock(folder, task) for key, task in by_key.items() if key not in self._under_way], STOP_SECONDS)
+        self._note()
+        return [cast(TaskT, by_key[key]) for key in self._under_way]
+
+    def run_remotely(
         self, function: Callable[[Any], Any], tasks: Sequence[Portable], workers: Workers
     ) -> Iterator[Outcome[Any, Any]]:
-        """See `RemoteBackend.away`."""
-        folder = (tasks[0].luggage.root / FOLDER).absolute()
-        folder.mkdir(parents=True, exist_ok=True)
-        self._jobs = folder / JOBS
+        """See `RemoteBackend.run_remotely`."""
+        folder = self._folder(tasks[0])
+        (folder / LOCKS).mkdir(parents=True, exist_ok=True)
+        self.adopt(function, tasks, workers)
         executor = self._executor(folder, workers)
         required = versions() if self.options.versions == "same" else None
-        (folder / LOCKS).mkdir(exist_ok=True)
-        shelf = Shelf()
-        by_key = {}
-        for task in tasks:
-            files = [shelf.items(named) for named in task.luggage.files]
-            by_key[digest(function.__qualname__, repr(task), repr(files), repr(versions()))] = task
+        by_key = self._tasks(function, tasks)
         patience = 2 * SIGNAL_SECONDS if self._is_slurm else 0.0
         jobs = {}
         for key, task in by_key.items():
-            call, lock = pickle.dumps((function, task)), folder / LOCKS / task.luggage.folder.name
-            jobs[key] = Job(str(task.luggage.folder), call, workers, required, lock, patience)
-        self._adopt(folder, jobs)
+            call = pickle.dumps((function, task))
+            jobs[key] = Job(str(task.files.folder), call, workers, required, _lock(folder, task), patience)
         waiting = deque(key for key in jobs if key not in self._under_way)
         attempts = dict.fromkeys(jobs, 1)
-        most = len(jobs) if self._is_slurm else min(workers.count, os.cpu_count() or 1)
+        silent_until = time.monotonic() + SILENT_SECONDS
         while waiting or self._under_way:
-            while waiting and len(self._under_way) < most:
-                number = min(most - len(self._under_way), LARGEST_ARRAY)
-                self._submit(executor, {key: jobs[key] for key in islice(waiting, number)})
-                for _ in range(min(number, len(waiting))):
-                    waiting.popleft()
+            for keys, parallel in self._batches(waiting, workers):
+                self._submit(executor, {key: jobs[key] for key in keys}, parallel)
             for key, job in [each for each in self._under_way.items() if self._is_over(*each)]:
                 del self._under_way[key]
-                outcome = _outcome(job, by_key[key])
+                outcome = outcome_of(job, by_key[key])
                 if outcome is None and attempts[key] < ATTEMPTS:
                     attempts[key] += 1
                     waiting.append(key)
                     continue
                 self._note()
-                yield outcome or Outcome(by_key[key], died=_loss(job))
+                yield outcome or Outcome(by_key[key], died=loss(job))
             if self._under_way:
+                if time.monotonic() > silent_until:
+                    silent_until = math.inf
+                    self._explain_silence()
                 time.sleep(SECONDS_BETWEEN_LOOKS)
 
     def withdraw(self) -> None:
@@ -129,9 +170,9 @@ class Slurm(RemoteBackend):
         if not self._under_way:
             return
         jobs = list(self._under_way.values())
-        self._cancel([job.job_id for job in jobs])
+        cancel([job.job_id for job in jobs], is_slurm=self._is_slurm)
         deadline = time.monotonic() + STOP_SECONDS
-        while not all(job.done() for job in jobs) and time.monotonic() < deadline:
+        while not all(job.done(force_check=job is jobs[0]) for job in jobs) and time.monotonic() < deadline:
             time.sleep(SECONDS_BETWEEN_LOOKS)
         self._under_way = {}
         self._note()
@@ -150,16 +191,50 @@ class Slurm(RemoteBackend):
     def _is_slurm(self) -> bool:
         return bool(self.options.cluster == "slurm")
 
+    def _folder(self, task: Portable) -> Path:
+        """Of the jobs, in the run folder."""
+        folder = (task.files.root / FOLDER).absolute()
+        self._jobs = folder / JOBS
+        return folder
+
+    def _tasks(self, function: Callable[..., Any], tasks: Sequence[Portable]) -> dict[str, Portable]:
+        """By keys that another process of the same command, with the same code and files, finds too."""
+        index = FileIndex()
+        by_key = {}
+        for task in tasks:
+            files = [index.refs(named) for named in task.files.inputs]
+            by_key[digest(function.__qualname__, repr(task), repr(files), repr(versions()))] = task
+        return by_key
+
+    def _batches(self, waiting: deque[str], workers: Workers) -> Iterator[tuple[list[str], int]]:
+        """What can be submitted now, taken out of ``waiting``: keys, and how many of these may run at once."""
+        if not self._is_slurm:
+            room = min(workers.count, os.cpu_count() or 1) - len(self._under_way)
+            if waiting and room > 0:
+                yield [waiting.popleft() for _ in range(min(room, len(waiting)))], room
+            return
+        while waiting and (room := self._throttles.room(workers.count, self._job_ids())) > 0:
+            number, parallel = split(len(waiting), room)
+            yield [waiting.popleft() for _ in range(number)], parallel
+
+    def _job_ids(self) -> list[str]:
+        return [job.job_id for job in self._under_way.values()]
+
+    def _explain_silence(self) -> None:
+        """Say so if no job has begun."""
+        states = [job.state.split()[0] for job in self._under_way.values()] if self._is_slurm else []
+        if states and set(states) == {"PENDING"}:
+            logger.warning("No SLURM job of this run has started yet: %d pending. squeue --me says why.", len(states))
+
     def _executor(self, folder: Path, workers: Workers) -> Any:
         """Submits jobs with these options, which are named as submitit names them."""
         options = self.options
-        executor = _submitit().AutoExecutor(folder, cluster=options.cluster, slurm_max_num_timeout=REQUEUES)
+        executor = submitit().AutoExecutor(folder, cluster=options.cluster, slurm_max_num_timeout=REQUEUES)
         executor.update_parameters(
             name="bench",
             timeout_min=options.minutes,
             cpus_per_task=workers.threads,
             slurm_signal_delay_s=SIGNAL_SECONDS,
-            slurm_array_parallelism=workers.count,
         )
         given = {
             "mem_gb": options.memory,
@@ -172,85 +247,26 @@ class Slurm(RemoteBackend):
         executor.update_parameters(**{name: value for name, value in given.items() if value})
         return executor
 
-    def _submit(self, executor: Any, jobs: dict[str, Job]) -> None:
-        """As one array."""
+    def _submit(self, executor: Any, jobs: dict[str, Job], parallel: int) -> None:
+        """As one array, of which so many run at once."""
         submitted = []
+        executor.update_parameters(slurm_array_parallelism=parallel)
         try:
             with signals_blocked(), executor.batch():  # a terminal's Ctrl-C is none of the jobs' business
                 submitted += [executor.submit(job) for job in jobs.values()]
-        except _submitit().core.utils.FailedJobError as error:
-            raise OptionError(
-                f"SLURM refuses the jobs; correct `backend`. It says: {_last_line(str(error))}"
-            ) from error
+        except submitit().core.utils.FailedJobError as error:
+            raise OptionError(f"SLURM refuses the jobs; correct `backend`. It says: {last_line(str(error))}") from error
         self._under_way |= dict(zip(jobs, submitted, strict=True))
+        self._throttles.add(submitted[0].job_id, parallel)
         self._note()
-
-    def _adopt(self, folder: Path, jobs: dict[str, Job]) -> None:
-        """Go on with jobs that an earlier process of this command has submitted, and cancel those of other settings.
-
-        On this machine without SLURM all are cancelled: they keep what they have.  A job that is told to end holds the
-        lock of its trial until it has.
-        """
-        if not (folder / JOBS).exists():
-            return
-        superseded = []
-        for key, job_id in read_json(folder / JOBS, JOBS)["jobs"].items():
-            if not self._is_slurm:
-                superseded += [job_id] if _is_local_job(job_id) else []
-                continue
-            job = _submitit().SlurmJob(folder, job_id)
-            if job.watcher.get_state(job_id, mode="force").split()[0] in UNDER_WAY:
-                if key in jobs:
-                    self._under_way[key] = job
-                else:
-                    superseded.append(job_id)
-        self._cancel(superseded)
-
-    def _cancel(self, job_ids: Sequence[str]) -> None:
-        if self._is_slurm and job_ids:
-            subprocess.run(["scancel", *job_ids], check=False)  # noqa: S603, S607
-        elif job_ids:
-            for job_id in job_ids:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(job_id), signal.SIGTERM)
 
     def _note(self) -> None:
         """Write which jobs are under way, for a later process of this command."""
         if self._jobs is not None and self._jobs.parent.is_dir():
-            write_json(self._jobs, {"jobs": {key: job.job_id for key, job in self._under_way.items()}}, JOBS)
+            jobs = {key: job.job_id for key, job in self._under_way.items()}
+            arrays = self._throttles.of(self._job_ids())
+            write_json(self._jobs, {"cluster": self.options.cluster, "jobs": jobs, "arrays": arrays}, JOBS)
 
 
-def _is_local_job(job_id: str) -> bool:
-    """Whether this process is a job of submitit's executor for one machine: its number may have been given again."""
-    try:
-        return b"submitit" in Path("/proc", job_id, "cmdline").read_bytes()
-    except OSError:
-        return False
-
-
-def _outcome(job: Any, task: Portable) -> Outcome[Any, Any] | None:
-    """What became of a job that is over; None, and what it has printed is kept, if it has not come to its end."""
-    if not job.paths.result_pickle.exists() or job.exception() is not None:
-        return None
-    result: Outcome[str, Any] | Exception = job.result()
-    for path in (job.paths.submitted_pickle, job.paths.result_pickle, job.paths.stdout, job.paths.stderr):
-        path.unlink(missing_ok=True)
-    if isinstance(result, Exception):
-        raise result
-    return Outcome(task, result.result, result.died, result.timed_out)
-
-
-def _loss(job: Any) -> str:
-    said = _last_line(job.stderr() or "")
-    why = f"Its SLURM job {job.job_id} ended without a result ({job.state})"
-    return f"{why}{said and f': {said}'}; see {job.paths.stderr}."
-
-
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip(" -\t")]
-    return lines[-1] if lines else ""
-
-
-@cache
-def _submitit() -> Any:
-    return extra("submitit", "slurm")
+def _lock(folder: Path, task: Portable) -> Path:
+    return folder / LOCKS / task.files.folder.name

@@ -12,10 +12,11 @@ from typing import Any, Literal, cast
 from bench import plugins
 from bench.errors import OptionError
 from bench.execution.backend import Backend, Outcome, ResultT, TaskT, Workers
-from bench.execution.luggage import Portable
+from bench.execution.portable import Portable
 from bench.options import option
 
 ATTEMPTS = 2  # at a task whose process dies: it may not have been the cause
+SILENT_SECONDS = 10.0  # after which a user wants to know why nothing happens
 
 
 @dataclass(frozen=True)
@@ -36,15 +37,15 @@ class RemoteBackend(Backend):
     def __init__(self, **settings: object) -> None:
         """Nothing is connected yet."""
         super().__init__(**settings)
-        self._here: Backend = plugins.find("backend")["loky"].load()()
-        self._is_connected = False
+        self._local: Backend = plugins.find("backend")["loky"].load()()
+        self.is_connected = False
 
     @abstractmethod
     def connect(self) -> None:
         """Reach the engine; raises OptionError if it is not installed or cannot be reached."""
 
     @abstractmethod
-    def away(
+    def run_remotely(
         self, function: Callable[[Any], Any], tasks: Sequence[Portable], workers: Workers
     ) -> Iterator[Outcome[Any, Any]]:
         """As `run`, for at least one task, all of them portable and of the same root; the engine is connected."""
@@ -61,24 +62,24 @@ class RemoteBackend(Backend):
     ) -> Iterator[Outcome[TaskT, ResultT]]:
         """See `Backend.run`."""
         if not all(isinstance(task, Portable) for task in tasks):
-            yield from self._here.run(function, tasks, replace(workers, count=min(workers.count, 2)))
+            yield from self._local.run(function, tasks, replace(workers, count=min(workers.count, 2)))
         elif tasks:
             self.prepare(workers)
-            yield from self.away(function, cast(Sequence[Portable], tasks), workers)
+            yield from self.run_remotely(function, cast(Sequence[Portable], tasks), workers)
 
     def prepare(self, workers: Workers) -> None:
         """See `Backend.prepare`: reaches the engine, and starts no process."""
-        if not self._is_connected:
+        if not self.is_connected:
             self.connect()
-            self._is_connected = True
+            self.is_connected = True
 
     def stop(self) -> None:
         """See `Backend.stop`."""
         self.withdraw()
-        if self._is_connected:
-            self._is_connected = False
+        if self.is_connected:
+            self.is_connected = False
             self.disconnect()
-        self._here.stop()
+        self._local.stop()
 
 
 def digest(*parts: str) -> str:
@@ -98,3 +99,14 @@ def extra(module: str, backend: str) -> Any:
         raise OptionError(
             f"`backend` {backend} needs the package {module}: pip install 'aevb-bench[{backend}]'."
         ) from error
+
+
+def in_use(place: str, number: int, backend: str) -> str:
+    """For `Backend.left_under_way`.
+
+    >>> in_use("in SLURM jobs", 2, "slurm")
+    '2 trials are under way in SLURM jobs; --backend slurm goes on with them'
+    """
+    who = "1 trial is" if number == 1 else f"{number} trials are"
+    them = "it" if number == 1 else "them"
+    return f"{who} under way {place}; --backend {backend} goes on with {them}" if number else ""

@@ -1,54 +1,69 @@
-"""A folder of this node for what was brought from a user's machine: by hash, once for all its processes."""
+"""A folder of this node for copies of files from the user's machine: by hash, once for all its processes."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock
 
 from bench.data.downloads import cache_dir
-from bench.execution.remote.parcel import Item
+from bench.errors import DataError
+from bench.execution.remote.payload import FileRef
 from bench.store.files import write_bytes
 
 
 def folder() -> Path:
     """The folder, in that for downloads; raises DataError if there is none."""
-    import tempfile
-
-    place = cache_dir() or Path(tempfile.gettempdir(), "aevb-bench")
-    return place / "brought"
+    return (cache_dir() or Path(tempfile.gettempdir(), "aevb-bench")) / "user-files"
 
 
-def bring(items: tuple[Item, ...], fetch: Callable[[str], bytes]) -> dict[str, Path]:
-    """A copy of each file that a user has named, by the path in which they named it; ``fetch`` gets what is missing."""
+def provide(refs: tuple[FileRef, ...], fetch: Callable[[str], bytes]) -> dict[str, Path]:
+    """A copy of each file that a user has named, by the path in which they named it; ``fetch`` gets what is missing.
+
+    A copy that is damaged is fetched again.  Raises DataError if what is fetched is not what was asked for.
+    """
     places: dict[str, Path] = {}
-    for named in dict.fromkeys(item.named for item in items):
-        files = [item for item in items if item.named == named]
-        digest = hashlib.sha256(repr([(item.name, item.sha256) for item in files]).encode()).hexdigest()[:24]
+    for named in dict.fromkeys(ref.named for ref in refs):
+        files = [ref for ref in refs if ref.named == named]
+        digest = hashlib.sha256(repr([(ref.name, ref.sha256) for ref in files]).encode()).hexdigest()[:24]
         place = folder() / digest / Path(named).name
-        for item in files:
-            _bring(place / item.name if item.name else place, item.sha256, fetch)
+        for ref in files:
+            path = place / ref.name if ref.name else place
+            _store(path, ref.sha256, fetch, partial(_is_intact, path, ref.sha256))
         places[named] = place
     return places
 
 
-def bring_downloads(items: tuple[Item, ...], fetch: Callable[[str], bytes]) -> None:
-    """Put files into the folder for downloads, unless they lie there or in the user's folder for data."""
+def provide_downloads(refs: tuple[FileRef, ...], fetch: Callable[[str], bytes]) -> None:
+    """Put files into the folder for downloads, unless they lie there or in the user's folder for data.
+
+    A file of that name there is left alone: whoever reads it checks its content.
+    """
     data, downloads = os.environ.get("BENCH_DATA_DIR"), cache_dir()
-    for item in items:
-        name = Path(item.named).name
+    for ref in refs:
+        name = Path(ref.named).name
         if downloads is not None and not (data and (Path(data) / name).is_file()):
-            _bring(downloads / name, item.sha256, fetch)
+            _store(downloads / name, ref.sha256, fetch, (downloads / name).is_file)
 
 
-def _bring(path: Path, sha256: str, fetch: Callable[[str], bytes]) -> None:
+def _store(path: Path, sha256: str, fetch: Callable[[str], bytes], is_there: Callable[[], bool]) -> None:
     """One copy; other processes of this node wait for it."""
-    if path.is_file():
+    if is_there():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.parent / f".{path.name}.lock"):
-        if not path.is_file():
-            write_bytes(path, fetch(sha256))
+        if is_there():
+            return
+        content = fetch(sha256)
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise DataError(f"{path.name} has arrived damaged: the same command fetches it again.")
+        write_bytes(path, content)
+
+
+def _is_intact(path: Path, sha256: str) -> bool:
+    return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import platform
 from abc import abstractmethod
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from bench.execution.backend import Outcome, Workers
-from bench.execution.luggage import Portable
-from bench.execution.remote.backend import ATTEMPTS, RemoteBackend, digest
-from bench.execution.remote.home import Home
-from bench.execution.remote.parcel import Parcel, Shelf, pack
-from bench.execution.remote.post import Answer, Message
+from bench.execution.portable import Portable
+from bench.execution.remote.backend import SILENT_SECONDS, RemoteBackend, digest
+from bench.execution.remote.coordinator import Coordinator
+from bench.execution.remote.messages import Answer, Message, Signal
+from bench.execution.remote.payload import FileIndex, Payload, pack
+from bench.execution.remote.submissions import Submissions
 from bench.execution.remote.versions import versions
 
 SECONDS_BETWEEN_LOOKS = 1.0  # for tasks that the engine has given up; messages are not waited for
-MOST_NAMES = 100
 STOP_SECONDS = 8.0  # until all tasks have stopped and sent what they have
+
+logger = logging.getLogger(__name__)
 
 
 class MessagingBackend(RemoteBackend):
-    """Its machines need no common disk: files travel there, and what tasks write comes home, in messages.
+    """Its machines need no common disk: files travel there, and what tasks write comes back, in messages.
 
     A derived class carries messages and submits work; it decides nothing about tasks.
     """
@@ -32,17 +36,23 @@ class MessagingBackend(RemoteBackend):
     def __init__(self, **settings: object) -> None:
         """Nothing is connected yet."""
         super().__init__(**settings)
-        self._home: Home | None = None
+        self._coordinator: Coordinator | None = None
 
     # -- what an engine does ---------------------------------------------------------------------------------------
 
     @abstractmethod
-    def open(self, name: str) -> None:
-        """Begin to send and receive; messages of these tasks are told from others by the ``name`` of their run."""
+    def open(self, root: Path, workers: Workers) -> None:
+        """Begin to send and receive; messages of these tasks are told from others by their `run_name`.
+
+        Raises OptionError if no machine can ever give a task what it needs.
+        """
 
     @abstractmethod
-    def submit(self, key: str, parcel: Parcel) -> None:
-        """Have a worker call `node.work` on the parcel; a second time if the worker is lost."""
+    def submit(self, name: str, payload: Payload) -> None:
+        """Have a worker call `node.work` on the payload; a second time if the worker is lost.
+
+        The ``name`` begins with the task's key, and is the same for a later process of this command.
+        """
 
     @abstractmethod
     def receive(self, timeout: float) -> Sequence[Message]:
@@ -53,12 +63,16 @@ class MessagingBackend(RemoteBackend):
         """Send an answer to an attempt."""
 
     @abstractmethod
+    def give(self, signal: Signal) -> None:
+        """Let `Channel.signal` return this from now on."""
+
+    @abstractmethod
     def lost(self) -> Sequence[tuple[str, str]]:
         """The keys that the engine has given up since the last time, and why."""
 
     @abstractmethod
-    def stop_tasks(self) -> None:
-        """Let `Post.is_stopped` be true."""
+    def shortage(self) -> str:
+        """Why no worker begins a task, as far as the engine knows, and what to do; empty if it does not know."""
 
     @abstractmethod
     def close(self) -> None:
@@ -66,77 +80,110 @@ class MessagingBackend(RemoteBackend):
 
     # -- what a back end does --------------------------------------------------------------------------------------
 
-    def away(
+    def run_remotely(
         self, function: Callable[[Any], Any], tasks: Sequence[Portable], workers: Workers
     ) -> Iterator[Outcome[Any, Any]]:
-        """See `RemoteBackend.away`."""
-        root = tasks[0].luggage.root
-        self.open(f"bench-{digest(platform.node(), str(root.resolve()))}")
-        shelf = Shelf()
-        home = self._home = Home(self.answer, shelf, refuse_versions=self.options.versions == "same")
-        parcels: dict[str, Parcel] = {}
-        for task in tasks:
-            parcel = pack("", function, task, workers, shelf)
-            key = digest(function.__qualname__, repr(task), repr(parcel.items), repr(versions()))
-            parcels[key] = replace(parcel, key=key)
-            home.away[key] = task
-        outcomes: list[tuple[str, Outcome[Any, Any] | None]] = []
-        while messages := self.receive(0):  # of tasks that went on while nobody was at home
-            outcomes += [(message.key, home.receive(message)) for message in messages]
-        waiting = deque(parcels)
-        submitted: dict[str, int] = {}  # and how many times
-        names = dict.fromkeys(parcels, 1)  # how many names each has had: an engine runs nothing twice under one name
-        looked = monotonic()
-        while True:
-            for key, outcome in outcomes:
-                if outcome is None:
-                    continue
-                if key in home.turned_away and names[key] < MOST_NAMES:  # which is no attempt
-                    home.turned_away.discard(key)
-                    home.away[key] = outcome.task
-                    submitted.setdefault(key, 1)
-                    names[key] += 1
-                    self.submit(f"{key}-{names[key]}", parcels[key])
-                elif outcome.died and submitted.get(key, 0) < ATTEMPTS:
-                    home.away[key] = outcome.task
-                    if key in submitted:
-                        submitted[key] += 1
-                        names[key] += 1
-                        self.submit(f"{key}-{names[key]}", parcels[key])
-                else:
-                    submitted.pop(key, None)
-                    yield outcome
-            if not home.away:
-                break
-            while waiting and len(submitted) < workers.count:
-                key = waiting.popleft()
-                if key in home.away and key not in submitted:
-                    submitted[key] = 1
-                    self.submit(key, parcels[key])
-            outcomes = [(message.key, home.receive(message)) for message in self.receive(SECONDS_BETWEEN_LOOKS)]
+        """See `RemoteBackend.run_remotely`."""
+        root = tasks[0].files.root
+        root.mkdir(parents=True, exist_ok=True)
+        self.open(root, workers)
+        index = FileIndex()
+        coordinator = Coordinator(self.answer, index, refuse_versions=self.options.versions == "same")
+        payloads = _payloads(function, tasks, workers, index)
+        coordinator.pending.update({key: payload.task for key, payload in payloads.items()})
+        self._coordinator = coordinator
+        self.give(coordinator.signal())
+        submissions = Submissions(payloads, workers.count, self.submit)
+        while messages := self.receive(0):  # of tasks that went on while nobody read them
+            yield from _settled([(each.key, coordinator.receive(each)) for each in messages], coordinator, submissions)
+        heard = looked = monotonic()
+        while coordinator.pending:
+            submissions.fill(coordinator.pending)
+            messages = list(self.receive(SECONDS_BETWEEN_LOOKS))
+            lost: list[tuple[str, str]] = []
             if monotonic() - looked >= SECONDS_BETWEEN_LOOKS:  # not after each message: it takes all tasks in view
-                outcomes += [(key, home.lost(key, why)) for key, why in self.lost()]
                 looked = monotonic()
-        self.stop_tasks()  # those that keep a place
+                late = self.receive(0)
+                messages += late
+                if not late:
+                    self.give(coordinator.signal())
+                lost += self.lost()
+            if messages and coordinator.attempts:  # not after those of a machine that gets no trial
+                heard = monotonic()
+            elif monotonic() - heard > SILENT_SECONDS:
+                heard = math.inf if self._explain_silence(coordinator) else monotonic()
+            outcomes = [(each.key, coordinator.receive(each)) for each in messages]
+            outcomes += [(key, coordinator.lost(key, why)) for key, why in lost]
+            yield from _settled(outcomes, coordinator, submissions)
+        self._stop_tasks(coordinator)  # those that occupy a worker
         self._close()
 
+    def _explain_silence(self, coordinator: Coordinator) -> bool:
+        """Say why no trial goes on, if that is known; whether it is."""
+        why = self.shortage()
+        if not why and not coordinator.is_any_under_way():
+            why = "the workers are busy with other work, or still starting"
+        if why:
+            what = "Trials wait" if coordinator.attempts else "No worker has taken a trial yet"
+            logger.warning("%s: %s.", what, why)
+        return bool(why)
+
+    def _stop_tasks(self, coordinator: Coordinator) -> None:
+        coordinator.is_stopping = True
+        self.give(coordinator.signal())
+
     def _close(self) -> None:
-        if self._home is not None:
-            self._home = None
+        if self._coordinator is not None:
+            self._coordinator = None
             self.close()
 
     def abandon(self) -> None:
         """Leave the tasks that are under way to a later process of this command: the engine does not answer."""
-        self._home = None
+        self._coordinator = None
 
     def withdraw(self) -> None:
         """See `RemoteBackend.withdraw`."""
-        home = self._home
-        if home is not None and home.away:
-            home.is_stopping = True
-            self.stop_tasks()
+        coordinator = self._coordinator
+        if coordinator is not None and coordinator.pending:
+            self._stop_tasks(coordinator)
             deadline = monotonic() + STOP_SECONDS
-            while home.attempts.keys() & home.away.keys() and monotonic() < deadline:
+            while coordinator.is_any_under_way() and monotonic() < deadline:
                 for message in self.receive(SECONDS_BETWEEN_LOOKS):
-                    home.receive(message)
+                    coordinator.receive(message)
         self._close()
+
+
+def run_name(root: Path) -> str:
+    """The same for every process of this machine whose tasks have this root."""
+    return f"bench-{digest(platform.node(), str(root.resolve()))}"
+
+
+def _payloads(
+    function: Callable[[Any], Any], tasks: Sequence[Portable], workers: Workers, index: FileIndex
+) -> dict[str, Payload]:
+    """By keys that another process of the same command, with the same code and files, finds too."""
+    payloads = {}
+    for task in tasks:
+        payload = pack("", function, task, workers, index)
+        key = digest(function.__qualname__, repr(task), repr(payload.inputs), repr(versions()))
+        payloads[key] = replace(payload, key=key)
+    return payloads
+
+
+def _settled(
+    outcomes: Sequence[tuple[str, Outcome[Any, Any] | None]], coordinator: Coordinator, submissions: Submissions
+) -> Iterator[Outcome[Any, Any]]:
+    """The outcomes of tasks that have ended and are not repeated; those that are repeated are pending again."""
+    for key, outcome in outcomes:
+        if outcome is None:
+            continue
+        if key in coordinator.declined:
+            coordinator.declined.discard(key)
+            is_repeated = submissions.repeat_declined(key)
+        else:
+            is_repeated = bool(outcome.died) and submissions.repeat_died(key)
+        if is_repeated:
+            coordinator.pending[key] = outcome.task
+        else:
+            submissions.end(key)
+            yield outcome

@@ -1,31 +1,31 @@
-"""A folder whose changes are sent home."""
+"""A folder whose changes are sent to another machine."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 Seen = tuple[int, int, int]  # inode, time of the last change in nanoseconds, and bytes
+Changes = tuple[Mapping[str, bytes], tuple[str, ...]]  # contents by name, and the names of what is gone
 
 
 class Mirror:
     """What was sent of a folder, and what has changed since."""
 
-    def __init__(self, folder: Path, last: str, send: Callable[[Mapping[str, bytes], tuple[str, ...]], None]) -> None:
-        """``send`` is called with what has changed, by name, and the names of what is gone.
+    def __init__(self, folder: Path, last: str) -> None:
+        """What is there now came from the other machine.
 
         The file called ``last`` is read before the others and sent after them: it never speaks of what is not there.
         """
         self.folder = folder
         self.last = last
-        self.send = send
         self._seen = self._look()
         self._last_sent: bytes | None = None
 
-    def sync(self) -> None:
-        """Send what has changed since the last time."""
+    def changes(self) -> Changes:
+        """What has changed since the last time."""
         contents: dict[str, bytes] = {}
         last = self._read(self.last)
         now = self._look()
@@ -37,20 +37,23 @@ class Mirror:
         if last is not None and last != self._last_sent:
             contents[self.last] = last
         removed = tuple(name for name in self._seen if name not in now)
-        if contents or removed:
-            self.send(contents, removed)
         self._seen = now
         self._last_sent = last
+        return contents, removed
+
+    def forget(self) -> None:
+        """Take all files for changed: what was sent may be lost."""
+        self._seen = dict.fromkeys(self._seen, (0, 0, 0))
+        self._last_sent = None
 
     def manifest(self) -> dict[str, str]:
         """The hashes of all files, by name."""
-        contents = {name: self._read(name) for name in self._look()}
-        return {name: hashlib.sha256(each).hexdigest() for name, each in contents.items() if each is not None}
+        return {name: hashlib.sha256(each).hexdigest() for name, each in self.read(list(self._look())).items()}
 
-    def send_again(self, names: Sequence[str]) -> None:
-        """Send these files, which were lost on the way."""
+    def read(self, names: Sequence[str]) -> dict[str, bytes]:
+        """The contents of these files, the ``last`` one at the end."""
         contents = {name: self._read(name) for name in sorted(names, key=lambda name: name == self.last)}
-        self.send({name: each for name, each in contents.items() if each is not None}, ())
+        return {name: each for name, each in contents.items() if each is not None}
 
     def _look(self) -> dict[str, Seen]:
         files = {}

@@ -79,14 +79,20 @@ def references(results: Results) -> list[str]:
 
 
 def machines(results: Results) -> list[str]:
-    """A sentence about each thing that the trials of this run do not have in common, and on which numbers depend."""
+    """A sentence about each thing that the trials of this run do not have in common, and on which numbers depend.
+
+    Of other code of `bench` `stale` speaks.
+    """
     trials = results.trials[~of_references(results.trials)]
     kinds = trials["device"].dropna().map(lambda name: str(name).partition(":")[0])
+    python = trials["python"].dropna().map(lambda version: ".".join(str(version).split(".")[:2]))
     seconds, rounding = "their seconds are not comparable", "sums may be rounded differently"
     columns = {
         "devices": (kinds, f"{seconds}, and {rounding}"),
         "processors": (trials["processor"], f"{seconds}, and {rounding}"),
+        "versions of Python": (python, "the same code may do something else"),
         "versions of torch": (trials["torch"], f"{rounding}, or worse"),
+        "versions of numpy": (trials["numpy"], f"{rounding}, or worse"),
     }
     sentences = []
     for what, (column, consequence) in columns.items():

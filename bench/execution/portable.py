@@ -11,18 +11,18 @@ from bench.studies.spec import Choice
 
 
 @dataclass(frozen=True)
-class Luggage:
+class TaskFiles:
     """The files of a task.
 
     It reads and writes those in ``root / folder``, and nothing else in ``root``; the one called ``last`` says how the
-    task stands, and is written after those that it speaks of.  ``files`` are only read: files and folders that a user
+    task stands, and is written after those that it speaks of.  ``inputs`` are only read: files and folders that a user
     has named, by the path as it is written in the task.  ``downloads`` are read from the folder for downloads.
     """
 
     root: Path
     folder: Path
     last: str
-    files: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
     downloads: tuple[Path, ...] = ()
 
 
@@ -31,14 +31,14 @@ class Portable(Protocol):
     """A task that may run where the disk of its caller is not."""
 
     @property
-    def luggage(self) -> Luggage:
+    def files(self) -> TaskFiles:
         """Its files."""
 
     def moved(self, root: Path) -> Self:
         """The same task, whose folder is in another root."""
 
 
-def files_of(choices: Sequence[Choice]) -> tuple[str, ...]:
+def user_files(choices: Sequence[Choice]) -> tuple[str, ...]:
     """The users' files that plugins with these options are in, or read."""
     plugins = [choice.plugin.file for choice in choices if choice.plugin.file]
     values = [str(dict(choice.settings)[name]) for choice in choices for name, _ in choice.located]

@@ -1,50 +1,64 @@
-"""Where the run folder is: keeps what tasks on other machines write, and answers what they ask."""
+"""On the machine of the run folder: keeps what tasks on other machines write, and answers what they ask."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 import pickle
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.errors import StoreError
 from bench.execution.backend import Outcome
-from bench.execution.luggage import Portable
-from bench.execution.remote.parcel import Shelf
-from bench.execution.remote.post import Answer, Begun, Ended, Message, Wanted, Written
+from bench.execution.portable import Portable
+from bench.execution.remote.messages import Answer, Begun, Ended, FileRequested, Message, Signal, Written
+from bench.execution.remote.payload import FileIndex
 from bench.execution.remote.versions import versions
 from bench.store.files import write_bytes
+from bench.values.texts import quoted
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass
-class Home:
-    """The tasks that are away, by their keys; ``answer`` sends an answer to an attempt at one of them.
+class Coordinator:
+    """The tasks that have not ended, by their keys; ``answer`` sends an answer to an attempt at one of them.
 
     If ``refuse_versions``, a machine with other versions than this one gets no task: its trials could differ.
     """
 
     answer: Callable[[str, Answer], None]
-    shelf: Shelf
+    index: FileIndex
     refuse_versions: bool = True
-    away: dict[str, Portable] = field(default_factory=dict)
+    pending: dict[str, Portable] = field(default_factory=dict)
     attempts: dict[str, str] = field(default_factory=dict)
-    machines: dict[str, str] = field(default_factory=dict)
-    refused: set[str] = field(default_factory=set)  # attempts on machines with other versions
-    turned_away: set[str] = field(default_factory=set)  # tasks that such a machine was given, until they are again
+    refused: set[str] = field(default_factory=set)  # attempts that are not to go on
+    declined: set[str] = field(default_factory=set)  # tasks that a machine of other versions was given
     unfit: set[str] = field(default_factory=set)  # these machines
     is_stopping: bool = False
+    last_signal: Signal = field(default_factory=lambda: Signal(uuid.uuid4().hex))
+
+    def signal(self) -> Signal:
+        """The next one for all tasks, to be given when all messages have been read."""
+        count, refused = self.last_signal.count + 1, frozenset(self.refused)
+        self.last_signal = Signal(self.last_signal.session, count, self.is_stopping, refused)
+        return self.last_signal
+
+    def is_any_under_way(self) -> bool:
+        """Whether a machine has begun one of the tasks that have not ended."""
+        return not self.attempts.keys().isdisjoint(self.pending)
 
     def receive(self, message: Message) -> Outcome[Any, Any] | None:
         """Act on a message; returns the outcome of its task if that has ended.
 
         Only the last attempt at a task counts: an earlier one, whose node was thought lost, is told to end.
         """
-        task = self.away.get(message.key)
+        task = self.pending.get(message.key)
         if message.attempt in self.refused:
+            self._refuse(message, "this attempt is not wanted any more")
             return None
         if task is None:  # it has ended, or belongs to another run
             self._refuse(message, "this task is not wanted any more")
@@ -53,21 +67,21 @@ class Home:
             return self._begun(message, task)
         if self.attempts.setdefault(message.key, message.attempt) != message.attempt:
             self._refuse(message, "another attempt has begun")
-        elif isinstance(message, Wanted):
-            content = self.shelf.content(message.sha256)
+        elif isinstance(message, FileRequested):
+            content = self.index.content(message.sha256)
             missing = "a file that the task needs has changed since it was sent"
             self.answer(
                 message.attempt, Answer(refusal=missing) if content is None else Answer({message.sha256: content})
             )
-        elif isinstance(message, Written):
-            _keep(message, task)
         elif isinstance(message, Ended):
             return self._ended(message, task)
+        elif isinstance(message, Written):
+            _keep(message, task)
         return None
 
     def lost(self, key: str, why: str) -> Outcome[Any, Any] | None:
         """The engine has given a task up."""
-        task = self.away.pop(key, None)
+        task = self.pending.pop(key, None)
         return Outcome(task, died=why) if task is not None else None
 
     def _begun(self, message: Begun, task: Portable) -> Outcome[Any, Any] | None:
@@ -76,13 +90,12 @@ class Home:
             why = f"{message.machine} has other versions than this machine: {', '.join(differences)}"
             self.answer(message.attempt, Answer(refusal=why, unfit=True))
             self.refused.add(message.attempt)
-            self.turned_away.add(message.key)
+            self.declined.add(message.key)
             if message.machine not in self.unfit:
                 self.unfit.add(message.machine)
                 logger.warning("Warning: %s. It gets no trial: install the same there, or say versions=any.", why)
             return self.lost(message.key, f"{why}. Install the same there, or allow them: versions=any.")
         self.attempts[message.key] = message.attempt
-        self.machines[message.key] = message.machine
         self.answer(message.attempt, Answer(_contents(_folder(task))))
         return None
 
@@ -92,24 +105,29 @@ class Home:
             self.refused.add(message.attempt)
             self.attempts.pop(message.key, None)
             return self.lost(message.key, "It was stopped before this command began.")
-        missing = _missing(message.manifest, task) if message.manifest is not None else ()
+        missing: tuple[str, ...] = ()
+        if message.manifest is not None:
+            _keep(message, task)
+            missing = _missing(message.manifest, task)
         self.answer(message.attempt, Answer(missing=missing))
         if missing:
             return None
-        del self.away[message.key]
+        del self.pending[message.key]
         if message.raised:
             raise pickle.loads(message.raised)  # noqa: S301
         result = pickle.loads(message.result) if message.result else None  # noqa: S301
         return Outcome(task, result, died=message.died, timed_out=message.timed_out)
 
     def _refuse(self, message: Message, why: str) -> None:
-        if isinstance(message, (Begun, Wanted, Ended)):
+        """By an answer if the attempt waits for one, else by the next signal."""
+        if isinstance(message, (Begun, FileRequested, Ended)):
             self.answer(message.attempt, Answer(refusal=why))
+        else:
+            self.refused.add(message.attempt)
 
 
 def _folder(task: Portable) -> Path:
-    luggage = task.luggage
-    return luggage.root / luggage.folder
+    return task.files.root / task.files.folder
 
 
 def _contents(folder: Path) -> Mapping[str, bytes]:
@@ -118,8 +136,15 @@ def _contents(folder: Path) -> Mapping[str, bytes]:
 
 
 def _keep(message: Written, task: Portable) -> None:
-    """Write what has come, in its order; names with folders in them are none of a task's."""
-    folder, last = _folder(task), task.luggage.last
+    """Write what has come, in its order; names with folders in them are none of a task's.
+
+    Raises StoreError if the root is gone: it would be made anew, with nothing but this in it.
+    """
+    if not task.files.root.is_dir():
+        raise StoreError(
+            f"The folder {quoted(str(task.files.root))} was moved or deleted while trials ran: move it back."
+        )
+    folder, last = _folder(task), task.files.last
     folder.mkdir(parents=True, exist_ok=True)
     for name in message.removed:
         if _is_plain(name):
@@ -130,7 +155,7 @@ def _keep(message: Written, task: Portable) -> None:
 
 
 def _missing(manifest: Mapping[str, str], task: Portable) -> tuple[str, ...]:
-    """What has not come home, since an earlier process of this command had a message; what is gone is removed."""
+    """What has not arrived, since an earlier process of this command had a message; what is gone is removed."""
     folder = _folder(task)
     here = {name: hashlib.sha256(content).hexdigest() for name, content in _contents(folder).items()}
     for name in here.keys() - manifest.keys():

@@ -1,4 +1,4 @@
-"""A task as it travels to another machine."""
+"""A task as it travels to another machine, and the files that it may ask for."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.execution.backend import Workers
-from bench.execution.luggage import Portable
+from bench.execution.portable import Portable
 
 
 @dataclass(frozen=True)
-class Item:
-    """A file to be brought: ``name`` is its place within what the user has named, empty if that is the file itself."""
+class FileRef:
+    """A file that a task needs: ``name`` is its place within what the user has ``named``, empty if it is that file."""
 
     named: str
     name: str
@@ -22,33 +22,33 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Parcel:
+class Payload:
     """A ``function`` to be called on a ``task``, and the files that it needs besides those of its folder."""
 
     key: str
     function: Callable[[Any], Any]
     task: Portable
     workers: Workers
-    items: tuple[Item, ...]
-    downloads: tuple[Item, ...]
+    inputs: tuple[FileRef, ...]
+    downloads: tuple[FileRef, ...]
 
 
-class Shelf:
+class FileIndex:
     """The files that tasks may ask for, by their hashes; each is read and hashed once."""
 
     def __init__(self) -> None:
-        """Nothing is on it yet."""
+        """Nothing is in it yet."""
         self.paths: dict[str, Path] = {}
         self.contents: dict[str, bytes] = {}  # of plugins, which may be edited meanwhile
-        self._items: dict[str, tuple[Item, ...]] = {}
+        self._refs: dict[str, tuple[FileRef, ...]] = {}
 
-    def items(self, named: str) -> tuple[Item, ...]:
+    def refs(self, named: str) -> tuple[FileRef, ...]:
         """The files that a user's path names: itself, or all in a folder; none if nothing is there."""
-        if named not in self._items:
-            self._items[named] = tuple(self._found(named))
-        return self._items[named]
+        if named not in self._refs:
+            self._refs[named] = tuple(self._found(named))
+        return self._refs[named]
 
-    def _found(self, named: str) -> Iterator[Item]:
+    def _found(self, named: str) -> Iterator[FileRef]:
         path = Path(named).expanduser()
         files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
         for file in files:
@@ -58,10 +58,10 @@ class Shelf:
                 self.paths[digest] = file
                 if file.suffix == ".py":
                     self.contents[digest] = content
-                yield Item(named, str(file.relative_to(path)) if path.is_dir() else "", digest)
+                yield FileRef(named, str(file.relative_to(path)) if path.is_dir() else "", digest)
 
     def content(self, sha256: str) -> bytes | None:
-        """What a task asks for; None if it has changed since and is no plugin, or was never on the shelf."""
+        """What a task asks for; None if it has changed since and is no plugin, or was never in the index."""
         if sha256 in self.contents:
             return self.contents[sha256]
         path = self.paths.get(sha256)
@@ -69,9 +69,8 @@ class Shelf:
         return content if hashlib.sha256(content).hexdigest() == sha256 else None
 
 
-def pack(key: str, function: Callable[[Any], Any], task: Portable, workers: Workers, shelf: Shelf) -> Parcel:
+def pack(key: str, function: Callable[[Any], Any], task: Portable, workers: Workers, index: FileIndex) -> Payload:
     """The task with the list of its files; their contents stay here until a node asks for them."""
-    luggage = task.luggage
-    items = tuple(item for named in luggage.files for item in shelf.items(named))
-    downloads = tuple(item for path in luggage.downloads for item in shelf.items(str(path)))
-    return Parcel(key, function, task, workers, items, downloads)
+    inputs = tuple(ref for named in task.files.inputs for ref in index.refs(named))
+    downloads = tuple(ref for path in task.files.downloads for ref in index.refs(str(path)))
+    return Payload(key, function, task, workers, inputs, downloads)

@@ -1,4 +1,4 @@
-"""Messages between a task on a node and its home, and what carries them."""
+"""Messages between a task on a node and its coordinator, and what carries them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Begun(Message):
 
 
 @dataclass(frozen=True)
-class Wanted(Message):
+class FileRequested(Message):
     """The node lacks a file with this hash; the answer is its content."""
 
     sha256: str
@@ -41,14 +41,14 @@ class Written(Message):
 
 
 @dataclass(frozen=True)
-class Ended(Message):
+class Ended(Written):
     """The task's ``result``, pickled; or why there is none.
 
     ``manifest`` are the hashes of all that is in its folder, by name, None if nothing was written.  The answer names
-    what has not come home.
+    what has not arrived.
     """
 
-    manifest: Mapping[str, str] | None
+    manifest: Mapping[str, str] | None = None
     result: bytes = b""
     died: str = ""
     timed_out: bool = False
@@ -58,7 +58,7 @@ class Ended(Message):
 
 @dataclass(frozen=True)
 class Answer:
-    """To `Begun`, `Wanted` or `Ended`; ``refusal`` says why the task is not to go on.
+    """To `Begun`, `FileRequested` or `Ended`; ``refusal`` says why the task is not to go on.
 
     An ``unfit`` node keeps the place of its worker taken for a while: it would be given one task after the other.
     """
@@ -69,17 +69,32 @@ class Answer:
     unfit: bool = False
 
 
-class Post(ABC):
+@dataclass(frozen=True)
+class Signal:
+    """What the coordinator tells all tasks at once, about once per second.
+
+    Its ``count`` grows when everything that was sent has been read: a task sends nothing unasked before that, so that
+    messages do not pile up while nobody reads them.  A new ``session`` may lack what was sent to the one before.
+    ``refused`` are attempts that are not to go on, and if ``stop``, none is.
+    """
+
+    session: str
+    count: int = 0
+    stop: bool = False
+    refused: frozenset[str] = frozenset()
+
+
+class Channel(ABC):
     """Carries messages from a node; picklable, since it travels with the task."""
 
     @abstractmethod
     def send(self, message: Message) -> None:
-        """Send a message home; raises anything if the engine does not work any more."""
+        """Send a message to the coordinator; raises anything if the engine does not work any more."""
 
     @abstractmethod
     def ask(self, message: Message, timeout: float) -> Answer | None:
-        """Send a message home and wait for its answer; None if there is none after ``timeout`` seconds."""
+        """Send a message and wait for its answer; None if there is none after ``timeout`` seconds."""
 
     @abstractmethod
-    def is_stopped(self) -> bool:
-        """Whether the home wants all its tasks to stop."""
+    def signal(self) -> Signal:
+        """The last one that was given."""

@@ -1,0 +1,71 @@
+"""The processes of a node in which tasks run: those that are idle are kept for a while."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from bench.execution.backend import Workers
+from bench.execution.worker_process import WorkerProcess
+
+IDLE_SECONDS = 60.0  # after which a process that nobody needs is ended: the node has other users
+
+idle: list[WorkerProcess] = []
+_lock = threading.Lock()
+
+
+@contextmanager
+def process_for(workers: Workers) -> Iterator[WorkerProcess]:
+    """A process of this node; it is kept for the next task, since a new one costs seconds of imports."""
+    with _lock:
+        fitting = [each for each in idle if each.fits(workers)]
+        outdated = [each for each in idle if each not in fitting]
+        process = fitting.pop() if fitting else None
+        idle[:] = fitting
+    for each in outdated:
+        each.kill()
+    if process is None:
+        with _children_allowed():
+            process = WorkerProcess(workers)
+    try:
+        yield process
+    finally:
+        if process.is_idle:
+            with _lock:
+                idle.append(process)
+            timer = threading.Timer(IDLE_SECONDS, end_if_idle, [process])
+            timer.daemon = True
+            timer.start()
+        else:
+            process.kill()
+
+
+def end_if_idle(process: WorkerProcess) -> None:
+    """A process that is idle again, or still, after some time; one that worked meanwhile may end a little early."""
+    with _lock:
+        is_idle = process in idle
+        if is_idle:
+            idle.remove(process)
+    if is_idle:
+        process.kill()
+
+
+@contextmanager
+def _children_allowed() -> Iterator[None]:
+    """Engines start their workers as daemons, which multiprocessing forbids to have children.
+
+    That is a precaution against children that outlive them, and ours end with their parent in any case.
+    """
+    config: dict[str, Any] = getattr(multiprocessing.current_process(), "_config", {})
+    with _lock:
+        before = config.get("daemon")
+        if before:
+            config["daemon"] = False
+        try:
+            yield
+        finally:
+            if before:
+                config["daemon"] = before

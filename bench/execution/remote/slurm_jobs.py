@@ -1,0 +1,90 @@
+"""Jobs that are submitted: on SLURM, or as processes of this machine by the same library."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from bench.execution.backend import Outcome
+from bench.execution.portable import Portable
+from bench.execution.remote.backend import extra
+
+UNDER_WAY = {"PENDING", "RUNNING", "REQUEUED", "COMPLETING", "PREEMPTED", "SUSPENDED", "CONFIGURING", "READY"}
+
+
+def under_way(folder: Path, job_ids: Sequence[str], *, is_slurm: bool) -> set[str]:
+    """Those of these jobs, submitted from this folder, that have not ended.  SLURM is asked once for all of them."""
+    if not is_slurm:
+        return set(filter(_is_local_job, job_ids))
+    jobs = {job_id: submitit().SlurmJob(folder, job_id) for job_id in job_ids}
+    for job in list(jobs.values())[:1]:
+        job.watcher.update()
+    return {
+        job_id for job_id, job in jobs.items() if job.watcher.get_state(job_id, mode="cache").split()[0] in UNDER_WAY
+    }
+
+
+def _is_local_job(job_id: str) -> bool:
+    """Whether this process is a job of submitit's executor for one machine: its number may have been given again."""
+    try:
+        return b"submitit" in Path("/proc", job_id, "cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def cancel(job_ids: Sequence[str], *, is_slurm: bool) -> None:
+    """Tell these jobs to end: they keep what they have."""
+    if is_slurm and job_ids:
+        subprocess.run(["scancel", *job_ids], check=False)  # noqa: S603, S607
+    elif job_ids:
+        for job_id in job_ids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(job_id), signal.SIGTERM)
+
+
+def wait_for(locks: Sequence[Path], patience: float) -> None:
+    """Until no job holds any of them, or for ``patience`` seconds."""
+    deadline = time.monotonic() + patience
+    for path in locks:
+        with contextlib.suppress(Timeout), FileLock(path).acquire(timeout=max(0.0, deadline - time.monotonic())):
+            pass
+
+
+def outcome_of(job: Any, task: Portable) -> Outcome[Any, Any] | None:
+    """What became of a job that is over; None, and what it has printed is kept, if it has not come to its end."""
+    if not job.paths.result_pickle.exists() or job.exception() is not None:
+        return None
+    result: Outcome[str, Any] | Exception = job.result()
+    for path in (job.paths.submitted_pickle, job.paths.result_pickle, job.paths.stdout, job.paths.stderr):
+        path.unlink(missing_ok=True)
+    if isinstance(result, Exception):
+        raise result
+    return Outcome(task, result.result, result.died, result.timed_out)
+
+
+def loss(job: Any) -> str:
+    """Why a job has no result, and where to read more."""
+    said = last_line(job.stderr() or "")
+    why = f"Its SLURM job {job.job_id} ended without a result ({job.state})"
+    return f"{why}{said and f': {said}'}; see {job.paths.stderr}."
+
+
+def last_line(text: str) -> str:
+    """The last one that says something."""
+    lines = [line.strip() for line in text.splitlines() if line.strip(" -\t")]
+    return lines[-1] if lines else ""
+
+
+@cache
+def submitit() -> Any:
+    """The library; raises OptionError if it is not installed."""
+    return extra("submitit", "slurm")

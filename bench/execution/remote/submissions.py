@@ -1,0 +1,60 @@
+"""Which tasks an engine has been given, how often, and under which names."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Container, Mapping
+
+from bench.execution.remote.backend import ATTEMPTS
+from bench.execution.remote.payload import Payload
+
+MOST_NAMES = 100  # of one task: an engine runs nothing twice under one name
+
+
+class Submissions:
+    """Tasks that wait to be submitted, and those that are; ``submit`` gives one to the engine, under a name."""
+
+    def __init__(self, payloads: Mapping[str, Payload], most: int, submit: Callable[[str, Payload], None]) -> None:
+        """``payloads`` by the keys of their tasks; at most so many are submitted at once."""
+        self.payloads = payloads
+        self.most = most
+        self.submit = submit
+        self.attempts: dict[str, int] = {}  # of those that are submitted
+        self._waiting = deque(payloads)
+        self._names = dict.fromkeys(payloads, 1)
+
+    def fill(self, pending: Container[str]) -> None:
+        """Submit those of the ``pending`` tasks that wait, as far as there is room."""
+        while self._waiting and len(self.attempts) < self.most:
+            key = self._waiting.popleft()
+            if key in pending and key not in self.attempts:
+                self.attempts[key] = 1
+                self.submit(key, self.payloads[key])
+
+    def repeat_declined(self, key: str) -> bool:
+        """Submit a task again that no machine has begun, which is no attempt; whether that is possible."""
+        if self._names[key] >= MOST_NAMES:
+            return False
+        self.attempts.setdefault(key, 1)
+        self._submit_again(key)
+        return True
+
+    def repeat_died(self, key: str) -> bool:
+        """Submit a task again whose process has died, unless that has happened too often; whether it is repeated.
+
+        One of an earlier command still waits.
+        """
+        if self.attempts.get(key, 0) >= ATTEMPTS:
+            return False
+        if key in self.attempts:
+            self.attempts[key] += 1
+            self._submit_again(key)
+        return True
+
+    def end(self, key: str) -> None:
+        """The task has its outcome."""
+        self.attempts.pop(key, None)
+
+    def _submit_again(self, key: str) -> None:
+        self._names[key] += 1
+        self.submit(f"{key}-{self._names[key]}", self.payloads[key])
