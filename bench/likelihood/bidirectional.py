@@ -80,10 +80,10 @@ def error_of_upper(gap: Tensor, lower_errors: Tensor, upper_errors: Tensor) -> f
 
     count = max(1, len(gap))
     own, of_lower = (float(errors.square().sum()) / count**2 for errors in (upper_errors, lower_errors))
-    variance = own
-    if count > 1 and own + of_lower > 0:
+    variance, explained = own, own + of_lower
+    if count > 1:
         of_gap = float(gap.var()) / count
-        if chdtrc(count - 1, (count - 1) * of_gap / (own + of_lower)) < EXCESS_LEVEL:
+        if not explained or chdtrc(count - 1, (count - 1) * of_gap / explained) < EXCESS_LEVEL:
             variance = of_gap - of_lower
     return math.hypot(math.sqrt(variance), 0.5 * own * count)
 

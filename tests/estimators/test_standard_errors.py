@@ -88,6 +88,12 @@ def test_the_error_of_upper_bounds_is_neither_too_small_nor_too_large(joint: flo
     assert 0.95 < torch.stack(off).square().mean().sqrt() < 1.2
 
 
+def test_gaps_that_vary_although_chains_agree_are_an_error() -> None:
+    zeros = torch.zeros(4, dtype=torch.float64)
+    assert error_of_upper(zeros + torch.tensor([0.1, -0.1, 0.1, -0.1]), zeros, zeros) == pytest.approx(0.0577, abs=1e-4)
+    assert error_of_upper(zeros[:1], zeros[:1] + 0.3, zeros[:1]) == 0
+
+
 def test_an_rms_that_may_lie_on_either_side_of_a_limit_is_open(page: ModuleType) -> None:
     """0.9 or 1.2 within two standard errors, of 0.022 after 1000 runs; a warning leaves nothing open."""
     normal = torch.randn(1000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
