@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -59,13 +60,12 @@ def power(spread: Spread, difference: float, num_seeds: int, num_points: int, le
     >>> round(power(Spread(1.0, 0.0, 0.0), 2.0, num_seeds=5, num_points=1), 3)  # of a t-test
     0.909
     """
-    from scipy.special import chdtri, ndtr, stdtrit
+    from scipy.special import ndtr, stdtrit
 
     size = num_seeds * num_points
     expected = np.array([num_points * spread.seeds + spread.both, num_seeds * spread.points + spread.both, spread.both])
-    degrees = [num_seeds - 1, num_points - 1, (num_seeds - 1) * (num_points - 1)]
-    drawn = [e * chdtri(d, u) / d if d else 0 * u for e, d, u in zip(expected, degrees, _uniform(), strict=True)]
-    t_seeds, t_points = (-float(stdtrit(d, level / 2)) if d else 0.0 for d in degrees[:2])
+    drawn = expected[:, None] * _mean_squares(num_seeds, num_points)
+    t_seeds, t_points = (-float(stdtrit(n - 1, level / 2)) if n > 1 else 0.0 for n in (num_seeds, num_points))
     half = np.sqrt((t_seeds**2 * drawn[0] + t_points**2 * np.maximum(drawn[1] - drawn[2], 0)) / size)
     error = np.sqrt((expected[0] + max(expected[1] - expected[2], 0)) / size)
     if error == 0:
@@ -96,6 +96,16 @@ def _smallest(enough: Callable[[int], bool], most: int) -> int | None:
     return high
 
 
+@lru_cache(maxsize=128)  # 3 MB: the search for each comparison begins with the same numbers
+def _mean_squares(num_seeds: int, num_points: int) -> Array:
+    """Draws [3, NUM_DRAWS] of the mean squares of seeds, of points and of both, each divided by its expectation."""
+    from scipy.special import chdtri
+
+    degrees = [num_seeds - 1, num_points - 1, (num_seeds - 1) * (num_points - 1)]
+    return np.stack([chdtri(d, u) / d if d else 0 * u for d, u in zip(degrees, _uniform(), strict=True)])
+
+
+@cache
 def _uniform() -> Array:
     """Stratified draws [3, NUM_DRAWS] from (0, 1), the same ones always."""
     rng = np.random.default_rng(SEED)
