@@ -22,7 +22,7 @@ from bench.execution.remote.arrays import Throttles, split
 from bench.execution.remote.backend import ATTEMPTS, SILENT_SECONDS, RemoteBackend, RemoteOptions, digest, in_use
 from bench.execution.remote.job import Job
 from bench.execution.remote.payload import FileIndex
-from bench.execution.remote.slurm_jobs import cancel, last_line, loss, outcome_of, submitit, under_way, wait_for
+from bench.execution.remote.slurm_jobs import cancel, kill, last_line, loss, outcome_of, submitit, under_way, wait_for
 from bench.execution.remote.versions import versions
 from bench.execution.worker_process import signals_blocked
 from bench.options import option
@@ -87,14 +87,15 @@ class Slurm(RemoteBackend):
     def left_under_way(cls, root: Path, used: Backend) -> str:
         """See `Backend.left_under_way`; where there is no SLURM, its jobs are not known of."""
         folder = (root / FOLDER).absolute()
-        if isinstance(used, cls) or not (folder / JOBS).exists():
+        if not (folder / JOBS).exists():
             return ""
         try:
             note = read_json(folder / JOBS, JOBS)
         except Damaged:
             return ""
-        is_slurm = note.get("cluster") != "local"
-        if is_slurm and not (find_spec("submitit") and shutil.which("sacct")):
+        is_slurm = note["cluster"] == "slurm"
+        goes_on = isinstance(used, cls) and used.options.cluster == note["cluster"]
+        if goes_on or (is_slurm and not (find_spec("submitit") and shutil.which("sacct"))):
             return ""
         number = len(under_way(folder, list(note["jobs"].values()), is_slurm=is_slurm))
         return in_use("in SLURM jobs", number, "slurm" if is_slurm else "'slurm[cluster=local]'")
@@ -174,6 +175,8 @@ class Slurm(RemoteBackend):
         deadline = time.monotonic() + STOP_SECONDS
         while not all(job.done(force_check=job is jobs[0]) for job in jobs) and time.monotonic() < deadline:
             time.sleep(SECONDS_BETWEEN_LOOKS)
+        if not self._is_slurm:
+            kill([job for job in jobs if not job.done()])
         self._under_way = {}
         self._note()
 

@@ -51,6 +51,15 @@ def cancel(job_ids: Sequence[str], *, is_slurm: bool) -> None:
                 os.kill(int(job_id), signal.SIGTERM)
 
 
+def kill(jobs: Sequence[Any]) -> None:
+    """End these processes of this machine, and their children with them."""
+    for job in jobs:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(job.job_id), signal.SIGKILL)
+        while not job.done():
+            time.sleep(0.01)
+
+
 def wait_for(locks: Sequence[Path], patience: float) -> None:
     """Until no job holds any of them, or for ``patience`` seconds."""
     deadline = time.monotonic() + patience
