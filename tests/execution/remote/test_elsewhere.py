@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import cloudpickle
 import pytest
 
 from bench.errors import StoreError
@@ -41,28 +38,3 @@ def test_jobs_are_refused_by_all_but_their_own_back_end(folder: str, job: str, t
     elsewhere.refuse(tmp_path, Slurm(cluster="local"))
     write_json(place / "jobs.json", note | {"jobs": {}}, "jobs.json")
     elsewhere.refuse(tmp_path, Sequential())
-
-
-def test_a_job_that_does_not_stop_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On this machine, where SLURM does not do it."""
-    from bench.execution.backends import slurm
-    from bench.execution.remote.slurm_jobs import submitit
-
-    monkeypatch.setattr(slurm, "STOP_SECONDS", 0.5)
-    made = Slurm(cluster="local")
-    job = submitit().AutoExecutor(tmp_path, cluster="local").submit(deaf, tmp_path / "begun")
-    while not (tmp_path / "begun").exists():
-        time.sleep(0.05)
-    made._under_way = {"a": job}
-    made.withdraw()
-    assert job.done()
-
-
-def deaf(begun: Path) -> None:
-    """It takes no notice of SIGTERM."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    begun.touch()
-    time.sleep(600)
-
-
-cloudpickle.register_pickle_by_value(sys.modules[__name__])  # jobs cannot import tests
