@@ -251,7 +251,9 @@ def shared_ray_cluster() -> Iterator[Any]:
     """A Ray cluster for all tests of this process: a head without processors, and a node with two."""
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    spared = {"prestart_worker_first_driver": False, "enable_worker_prestart": False}  # idle processes
+    head = {"num_cpus": 0, "include_dashboard": False, "no_monitor": True, "_system_config": spared}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
     cluster.add_node(num_cpus=2)
     yield cluster
     cluster.shutdown()

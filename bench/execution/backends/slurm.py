@@ -22,7 +22,7 @@ from bench.execution.remote.arrays import Throttles, split
 from bench.execution.remote.backend import ATTEMPTS, SILENT_SECONDS, RemoteBackend, RemoteOptions, digest, in_use
 from bench.execution.remote.job import Job
 from bench.execution.remote.payload import FileIndex
-from bench.execution.remote.slurm_jobs import cancel, last_line, loss, outcome_of, submitit, under_way, wait_for
+from bench.execution.remote.slurm_jobs import cancel, last_line, let_go, loss, outcome_of, submitit, under_way, wait_for
 from bench.execution.remote.versions import versions
 from bench.execution.worker_process import signals_blocked
 from bench.options import option
@@ -35,6 +35,7 @@ REQUEUES = 1000  # of a job at its time limit; each goes on where the last stopp
 SIGNAL_SECONDS = 60  # between SLURM's warning and the end of a job
 SECONDS_BETWEEN_LOOKS = 0.5
 LATE_SECONDS = 15.0
+END_SECONDS = 3.0  # for what a process does after it has written its result
 STOP_SECONDS = 8.0  # until jobs have kept what they have; the command has ten to end in
 
 logger = logging.getLogger(__name__)
@@ -87,14 +88,15 @@ class Slurm(RemoteBackend):
     def left_under_way(cls, root: Path, used: Backend) -> str:
         """See `Backend.left_under_way`; where there is no SLURM, its jobs are not known of."""
         folder = (root / FOLDER).absolute()
-        if isinstance(used, cls) or not (folder / JOBS).exists():
+        if not (folder / JOBS).exists():
             return ""
         try:
             note = read_json(folder / JOBS, JOBS)
         except Damaged:
             return ""
-        is_slurm = note.get("cluster") != "local"
-        if is_slurm and not (find_spec("submitit") and shutil.which("sacct")):
+        is_slurm = note["cluster"] == "slurm"
+        goes_on = isinstance(used, cls) and used.options.cluster == note["cluster"]
+        if goes_on or (is_slurm and not (find_spec("submitit") and shutil.which("sacct"))):
             return ""
         number = len(under_way(folder, list(note["jobs"].values()), is_slurm=is_slurm))
         return in_use("in SLURM jobs", number, "slurm" if is_slurm else "'slurm[cluster=local]'")
@@ -152,6 +154,7 @@ class Slurm(RemoteBackend):
                 self._submit(executor, {key: jobs[key] for key in keys}, parallel)
             for key, job in [each for each in self._under_way.items() if self._is_over(*each)]:
                 del self._under_way[key]
+                let_go(job, END_SECONDS)
                 outcome = outcome_of(job, by_key[key])
                 if outcome is None and attempts[key] < ATTEMPTS:
                     attempts[key] += 1
@@ -174,6 +177,8 @@ class Slurm(RemoteBackend):
         deadline = time.monotonic() + STOP_SECONDS
         while not all(job.done(force_check=job is jobs[0]) for job in jobs) and time.monotonic() < deadline:
             time.sleep(SECONDS_BETWEEN_LOOKS)
+        for job in jobs:
+            let_go(job, 0 if not job.done() else END_SECONDS)
         self._under_way = {}
         self._note()
 

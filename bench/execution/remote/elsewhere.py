@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 from bench import plugins
 from bench.errors import StoreError
 from bench.execution.backend import Backend
+from bench.store.run_folder import TUNING
 from bench.values.texts import quoted
 
 
@@ -15,7 +17,8 @@ def refuse(root: Path, used: Backend) -> None:
 
     Those that the back end that is ``used`` now goes on with are no reason.
     """
-    for reference in plugins.find("backend").values():
-        left = reference.load().left_under_way(root, used)
+    kinds = [reference.load() for reference in plugins.find("backend").values()]
+    for kind, folder in product(kinds, (root, root / TUNING)):
+        left = kind.left_under_way(folder, used)
         if left:
             raise StoreError(f"Of {quoted(str(root))} {left}, and Ctrl-C there stops them. Or choose another --out.")

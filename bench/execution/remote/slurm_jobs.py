@@ -51,6 +51,19 @@ def cancel(job_ids: Sequence[str], *, is_slurm: bool) -> None:
                 os.kill(int(job_id), signal.SIGTERM)
 
 
+_left: list[Any] = []  # jobs whose processes go on: Python warns of processes that are forgotten
+
+
+def let_go(job: Any, patience: float) -> None:
+    """Wait until the process of a job on this machine has ended, or for ``patience`` seconds."""
+    process = getattr(job, "_process", None)  # submitit has no other name for it; a job of SLURM has none
+    if process is not None:
+        try:
+            process.wait(patience)
+        except subprocess.TimeoutExpired:
+            _left.append(job)
+
+
 def wait_for(locks: Sequence[Path], patience: float) -> None:
     """Until no job holds any of them, or for ``patience`` seconds."""
     deadline = time.monotonic() + patience
