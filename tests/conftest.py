@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import gzip
 import json
 import os
 import signal
@@ -60,6 +61,26 @@ def data_dir() -> Path:
     return Path(named)
 
 
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A temporary folder that the processes of a parallel run share: who makes something there holds a `FileLock`."""
+    session = tmp_path_factory.getbasetemp()
+    return session.parent if "PYTEST_XDIST_WORKER" in os.environ else session
+
+
+@pytest.fixture(scope="session")
+def unpacked_data_dir(data_dir: Path, shared_folder: Path) -> Path:
+    """The same data, unpacked once: each short trial on MNIST would spend as long on that as on its training."""
+    folder = shared_folder / "unpacked"
+    with FileLock(shared_folder / "unpacked.lock"):
+        if not folder.exists():
+            folder.mkdir()
+            for path in filter(Path.is_file, data_dir.iterdir()):
+                content, packed = path.read_bytes(), path.suffix == ".gz"
+                (folder / path.name.removesuffix(".gz")).write_bytes(gzip.decompress(content) if packed else content)
+    return folder
+
+
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> None:
     """As trials run by default; several threads on tensors this small only wait for each other.
@@ -77,7 +98,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 
 @pytest.fixture(scope="session")
-def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained_run(shared_folder: Path) -> Path:
     """A run for all tests of reports, in a folder with a hostile name: two algorithms, two latent sizes, five seeds.
 
     The processes of a parallel run share it: the first to ask makes it.  Tests that change it take a copy.
@@ -85,14 +106,12 @@ def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import bench
     from bench.execution.execution import Execution
 
-    session = tmp_path_factory.getbasetemp()
-    shared = session.parent if "PYTEST_XDIST_WORKER" in os.environ else session
-    out = shared / "trained" / "<b>run & 'co'"
+    out = shared_folder / "trained" / "<b>run & 'co'"
     asked: dict[str, Any] = {"algos": "aevb[learning_rate=0.05],mcem", "z": [2, 3], "seeds": 5, "budget": 2000}
     asked["tune"] = "paper[samples=500]"
     asked |= {"dataset": str(Path(__file__).parent / "plugins" / "blobs.py")}
     asked |= {"likelihood": "importance[num_samples=20]", "likelihood_points": 60}
-    with FileLock(shared / "trained.lock"):
+    with FileLock(shared_folder / "trained.lock"):
         if not out.exists():
             bench.run(out=out, execution=Execution(backend="sequential", device="cpu"), quiet=True, **asked)
     return out

@@ -82,7 +82,7 @@ class LatentVariableModel(nn.Module):
         It is if the prior is N(0, I), the network affine and p(x|z) Gaussian with the same variance for all pixels.
         """
         network, observation_model = self.decoder.network, self.decoder.observation_model
-        if type(self).log_prior is not LatentVariableModel.log_prior or not is_affine(network):
+        if not self._has_normal_prior or not is_affine(network):
             return None
         origin = torch.zeros(1, self.latent_size, device=self.device, dtype=self.dtype)
         bias, log_variance = network(origin)
@@ -145,15 +145,27 @@ class LatentVariableModel(nn.Module):
             return z, self.decoder.outputs(z)
 
     def _gradient(self, x: Tensor, z: Tensor, outputs: tuple[Tensor, Tensor | None]) -> Tensor:
-        """The gradient of log p(x, z) in z: only the network is differentiated, since the scores are known."""
+        """The gradient of log p(x, z) in z: only the network is differentiated if the scores are known."""
         with torch.no_grad():
             slopes = self.decoder.observation_model.score(x, *outputs)
+        of_prior = -z.detach() if self._has_normal_prior else self._score_of_prior(z)
         ends = [end for end in zip(outputs, slopes, strict=True) if _depends(end[0])]
         if not ends:
-            return -z.detach()
+            return of_prior
         values, slopes = zip(*ends, strict=True)
         (gradient,) = torch.autograd.grad(values, z, slopes, materialize_grads=True)
-        return gradient - z.detach()  # the score of the prior is -z
+        return gradient + of_prior
+
+    @property
+    def _has_normal_prior(self) -> bool:
+        """Whether p(z) is N(0, I), as it is unless a class derived from this one has another."""
+        return type(self).log_prior is LatentVariableModel.log_prior
+
+    def _score_of_prior(self, z: Tensor) -> Tensor:
+        with torch.enable_grad():
+            z = z.detach().requires_grad_()
+            (score,) = torch.autograd.grad(self.log_prior(z).sum(), z)
+        return score
 
 
 def _depends(output: Tensor | None) -> bool:

@@ -17,8 +17,7 @@ FILES = (
     "pyproject.toml",
     ".gitignore",
     "tests/conftest.py",
-    "tests/perf/test_hot_paths.py",
-    "tests/perf/test_results.py",
+    "tests/perf/test_hot_paths.py",  # no others: every process would import what they need
 )
 
 Bench = Callable[..., subprocess.CompletedProcess[str]]
@@ -97,7 +96,6 @@ def test_a_planted_slow_down_of_30_percent_is_found_and_one_of_3_percent_is_none
     process: Bench, repository: Path
 ) -> None:
     """The first is committed, the second only in the working tree.  In as many rounds as are the default."""
-    (repository / "tests" / "perf" / "test_results.py").unlink()  # every process would import what it needs
     append(repository / "algorithms" / "aevb.py", STRETCHED.format(algorithm="AEVB", share=0.3))
     commit(repository)
     append(repository / "algorithms" / "wakesleep.py", STRETCHED.format(algorithm="WakeSleep", share=0.03))
@@ -114,18 +112,18 @@ def test_what_one_side_does_not_have_or_cannot_run_is_told(process: Bench, repos
     shutil.copy(repository / "algorithms" / "aevb.py", repository / "algorithms" / "newcomer.py")
     append(repository / "bench" / "errors.py", "\n\nclass Newer(BenchError):\n    pass\n")
     (repository / "tests" / "perf" / "test_newer.py").write_text(NEWER, encoding="utf-8")
-    append(repository / "tests" / "perf" / "test_results.py", FAILING)
-    only = "newer or trouble or newcomer-digits or write_trace"
+    append(repository / "tests" / "perf" / "test_hot_paths.py", FAILING)
+    only = "newer or trouble or newcomer-digits or (bound and digits)"
     found = rows(
         process("perf", "--against", "HEAD", "--only", only, "--rounds", "2", "--format", "json", code=3).stdout
     )
     assert {name: row["verdict"] for name, row in found.items()} == {
-        "test_results.test_trouble": "fails",
+        "test_hot_paths.test_trouble": "fails",
         "test_newer.test_newer": "fails on base",
         "test_hot_paths.test_update[newcomer-digits]": "not in base",
-        "test_results.test_write_trace": "no evidence",
+        "test_hot_paths.test_evaluation_of_the_bound[digits]": "no evidence",
     }
-    assert "ZeroDivisionError: planted" in str(found["test_results.test_trouble"]["why"])
+    assert "ZeroDivisionError: planted" in str(found["test_hot_paths.test_trouble"]["why"])
     assert "ImportError" in str(found["test_newer.test_newer"]["why"])
 
 

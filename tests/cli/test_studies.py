@@ -37,7 +37,10 @@ SHOWN = {
 @pytest.mark.slow
 @pytest.mark.data
 @pytest.mark.parametrize("name", study_files.shipped_names())
-def test_every_shipped_study_runs_and_is_reported(bench: Bench, data_dir: Path, tmp_path: Path, name: str) -> None:
+def test_every_shipped_study_runs_and_is_reported(
+    bench: Bench, unpacked_data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("BENCH_DATA_DIR", str(unpacked_data_dir))
     bench("run", name, "--size", "smoke", "--backend", "sequential", "--out", "run")
     asked = study_files.read(name).parts("smoke")[1]
     run = library.load(tmp_path / "run")

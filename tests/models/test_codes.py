@@ -129,11 +129,3 @@ def test_what_cannot_be_is_refused() -> None:
     model = code_model()
     with pytest.raises(ValueError, match="z is discrete in this model"):
         model.log_joint_gradient(torch.zeros(2, D, dtype=torch.float64), torch.zeros(2, 4, dtype=torch.float64))
-
-
-def test_its_joint_density_has_no_gradient() -> None:
-    model, x = code_model(), torch.ones(2, D, dtype=torch.float64)
-    z = model.sample_prior(2, seeds.generator("z"))
-    for gradient in (model.log_joint_gradient, model.log_joint_with_gradient):
-        with pytest.raises(ValueError, match="z is discrete in this model"):
-            gradient(x, z)

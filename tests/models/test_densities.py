@@ -167,14 +167,22 @@ def test_a_model_without_an_encoder_says_so() -> None:
         lonely.elbo(torch.zeros(5, 3), seeds.generator("x"))
 
 
+class Elsewhere(LatentVariableModel):
+    """Another prior: N((1, 1, ...), I)."""
+
+    def log_prior(self, z: Tensor) -> Tensor:
+        return super().log_prior(z - 1)
+
+
+@pytest.mark.parametrize("kind", [LatentVariableModel, Elsewhere])
 @pytest.mark.parametrize("bounded", [False, True])
 @pytest.mark.parametrize("architecture", [Linear(init_scale=0.7), MLP(hidden=4, init_scale=0.7)])
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian", "unit_gaussian"])
 def test_gradient_of_the_joint_is_its_finite_difference(
-    likelihood: str, architecture: Linear | MLP, bounded: bool
+    likelihood: str, architecture: Linear | MLP, bounded: bool, kind: type[LatentVariableModel]
 ) -> None:
     x, z = normal(5, 3).sigmoid(), normal(4, 5, 2, seed=1)
-    built = Problem(x, 2, architecture, likelihood, bounded).model(encoder=False)
+    built = kind(2, Problem(x, 2, architecture, likelihood, bounded).model(encoder=False).decoder)
     steps = 1e-6 * torch.eye(2, dtype=torch.float64)
     ahead, behind = (torch.stack([built.log_joint(x, z + sign * step) for step in steps], -1) for sign in (1, -1))
     expected = ((ahead - behind) / 2e-6).detach()
