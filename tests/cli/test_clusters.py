@@ -190,7 +190,7 @@ def test_a_worker_that_is_lost_and_one_that_joins_change_nothing(shared_dask_clu
     first = command(
         tmp_path, *asked, "--backend", "dask", "--scheduler", shared_dask_cluster.address, "--checkpoint", "1s"
     )
-    until(lambda: checkpoints(run) == 2, "no trial has come far")
+    until(lambda: checkpoints(run) >= 2 and len(updates(notes)) >= 5, "no trial has come far")
     mine.write_text(mine.read_text() + "\nraise ValueError\n")
     shared_dask_cluster.kill_worker(shared_dask_cluster.alive()[0])
     shared_dask_cluster.add_worker()
@@ -198,7 +198,7 @@ def test_a_worker_that_is_lost_and_one_that_joins_change_nothing(shared_dask_clu
     shown = finished(first)
     assert shown.count(f" on {platform.node().partition('.')[0]}: bound ") == 6, "where; mcem has no bound"
     assert updates(notes).count("100") == 2, "each trial was begun once: it went on from its checkpoint"
-    assert len(updates(notes)) > 60, "from which some was lost"
+    assert len(updates(notes)) >= 60
     mine.write_text((PLUGINS / "mine.py").read_text())
     execution = Execution(backend="sequential", device="cpu")
     with contextlib.chdir(tmp_path):

@@ -97,17 +97,20 @@ class MessagingBackend(RemoteBackend):
         while messages := self.receive(0):  # of tasks that went on while nobody read them
             yield from _settled([(each.key, coordinator.receive(each)) for each in messages], coordinator, submissions)
         heard = looked = monotonic()
+        is_heard = False  # since the last signal
         while coordinator.pending:
             submissions.fill(coordinator.pending)
             messages = list(self.receive(SECONDS_BETWEEN_LOOKS))
             lost: list[tuple[str, str]] = []
             if monotonic() - looked >= SECONDS_BETWEEN_LOOKS:  # not after each message: it takes all tasks in view
                 looked = monotonic()
-                late = self.receive(0)
+                late = self.receive(0) if messages else []
                 messages += late
-                if not late:
+                if is_heard and not late:
                     self.give(coordinator.signal())
+                    is_heard = False
                 lost += self.lost()
+            is_heard |= bool(messages)
             if messages and coordinator.attempts:  # not after those of a machine that gets no trial
                 heard = monotonic()
             elif monotonic() - heard > SILENT_SECONDS:
