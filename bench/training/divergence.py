@@ -14,10 +14,10 @@ def divergence(samples: Sequence[int], bounds: Sequence[float], *, ended: bool =
     """Why a training with these bounds (nats per datapoint) at evaluation marks has diverged; empty if it has not.
 
     It has diverged if its last bound is NaN or infinite, or if it has blown up: if the bound has stayed ``BLOWN_UP``
-    times lower than its first value while the number of samples grew by the factor ``PATIENCE`` and did not come half
-    of the way back in that time, or is that low when the training has ``ended``.  The patience is needed because
-    Adagrad's first step often throws a bound far down, from where most trainings recover: by a factor of about 3 each
-    time that the number of samples grows by 10, or faster.
+    times lower than its first value while the number of samples grew by the factor ``PATIENCE``, and still falls or has
+    not come half of the way back in as long a time since its lowest value; or if it is that low when the training has
+    ``ended``.  The patience is needed because Adagrad's first steps often throw a bound far down, from where most
+    trainings recover.
     """
     if not bounds:
         return ""
@@ -27,18 +27,18 @@ def divergence(samples: Sequence[int], bounds: Sequence[float], *, ended: bool =
     below = len(bounds)
     while below > 0 and bounds[below - 1] < floor:
         below -= 1
-    if below == len(bounds):
+    if below == len(bounds) or not (ended or _is_lost(samples[below:], bounds[below:], bounds[0])):
         return ""
-    has_lasted = samples[-1] >= PATIENCE * max(samples[below], 1)
-    if ended or (has_lasted and not _recovers(samples[below:], bounds[below:], bounds[0])):
-        return (
-            f"The run has blown up: its bound began at {bounds[0]:.4g} nats and is {bounds[-1]:.4g} "
-            f"after {samples[-1]} training samples."
-        )
-    return ""
+    return (
+        f"The run has blown up: its bound began at {bounds[0]:.4g} nats and is {bounds[-1]:.4g} "
+        f"after {samples[-1]} training samples."
+    )
 
 
-def _recovers(samples: Sequence[int], bounds: Sequence[float], first: float) -> bool:
-    """Whether the last bound is half of the way back to the ``first`` from the lowest since a tenth of the samples."""
-    recent = [bound for count, bound in zip(samples, bounds, strict=True) if count * PATIENCE >= samples[-1]]
-    return first - bounds[-1] <= HALF_WAY * (first - min(recent))
+def _is_lost(samples: Sequence[int], bounds: Sequence[float], first: float) -> bool:
+    """Whether a bound that has been low since the first of these marks has had its time, and does not recover."""
+    lowest = bounds.index(min(bounds))
+    if lowest == len(bounds) - 1:
+        return samples[-1] >= PATIENCE * max(samples[0], 1)
+    is_half_way = first - bounds[-1] <= HALF_WAY * (first - bounds[lowest])
+    return samples[-1] >= PATIENCE * max(samples[lowest], 1) and not is_half_way
