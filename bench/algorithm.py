@@ -28,11 +28,11 @@ from bench.values.texts import quoted
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """What all shipped algorithms have, with the paper's values; derive from it to add options, or do without it."""
+    """Hyperparameters of all shipped algorithms, with the paper's values: derive from it, or do without."""
 
     learning_rate: float | Literal["auto"] = option(
         "auto",
-        "the optimiser's global step size; auto tries each candidate on the first training samples",
+        "the optimiser's global step size; auto is chosen among the candidates (--tune)",
         above=0,
         candidates={"adagrad": (0.01, 0.02, 0.1), "adam": (0.0003, 0.001, 0.003)},
     )

@@ -18,7 +18,7 @@ from bench.errors import DataError, OptionError, StoreError, UsageError, did_you
 from bench.studies import fields
 from bench.studies.spec import Choice, TrialSpec, load_data
 from bench.studies.toml import read_toml
-from bench.studies.tuning import Fixed, Protocol, Search, default_protocol
+from bench.studies.tuning import Fixed, Halving, Protocol, Search, default_protocol
 from bench.training.candidates import AUTO, candidates, is_open
 from bench.values.texts import quoted
 
@@ -114,8 +114,11 @@ class Study:
         if len(set(names)) != len(names):
             raise OptionError(f"`algos` has two algorithms of the same name and options (got {', '.join(names)}).")
         protocol = self.settled().tune
-        searches = [_search(choice, protocol) for choice in algorithms]
         decoder = self._decoder(data)
+        for choice in (model, decoder, self.dataset_choice):
+            _refuse_open(choice)
+        largest = max(n or len(data.x_train) for n in self.n_train)
+        searches = [_search(choice, protocol, largest) for choice in algorithms]
         for n in self.n_train:
             if n > len(data.x_train):
                 raise DataError(
@@ -220,7 +223,18 @@ class Study:
         return f"{readable[:60]}-{seeds.digest(identity)[:6]}"
 
 
-def _search(algorithm: Choice, protocol: str) -> Search | None:
+def _refuse_open(choice: Choice) -> None:
+    """Raise OptionError for an option that only an algorithm can leave open."""
+    chosen = choice.options()
+    if is_open(chosen):
+        open_ones = ", ".join(f"`{name}`" for name in candidates(chosen)[0])
+        raise OptionError(
+            f"{open_ones} of {choice.name} must be given, since --tune chooses hyperparameters of algorithms alone: "
+            "compare its values in several runs, or make it an option of the algorithm."
+        )
+
+
+def _search(algorithm: Choice, protocol: str, n_train: int) -> Search | None:
     """How the open hyperparameters of an algorithm are chosen; raises OptionError if they cannot be."""
     hyperparameters = algorithm.options()
     if not is_open(hyperparameters):
@@ -231,4 +245,8 @@ def _search(algorithm: Choice, protocol: str) -> Search | None:
             f"`tune` is fixed, and {algorithm.name} leaves {', '.join(grid[0])} open: give "
             f"{algorithm.plugin.name}[{','.join(f'{key}=...' for key in grid[0])}], or another --tune."
         )
+    way = Protocol.parse(protocol)
+    if isinstance(way, Halving):
+        batch_size = getattr(hyperparameters, "batch_size", 1)
+        way.check(algorithm.name, len(grid), batch_size if isinstance(batch_size, int) else n_train)
     return Search(protocol, tuple(tuple(candidate.items()) for candidate in grid))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -63,7 +63,8 @@ class Halving(Protocol):
     """Successive halving: train all candidates, keep the better half, train these on; on held-out training data.
 
     Candidates are compared by log p(x) of training points that they are not trained on, with seeds of their own.
-    Every algorithm has the same number of training samples for all its candidates together.
+    Every algorithm has the same number of training samples for all its candidates together, but for what the last
+    update of a round goes beyond it.
     Source: Jamieson & Talwalkar 2016, algorithm 1.
     """
 
@@ -82,11 +83,31 @@ class Halving(Protocol):
         >>> Halving(samples=200_000).rounds(3), Halving(samples=200_000).rounds(8)
         ([(3, 40000), (2, 80000)], [(8, 12500), (4, 25000), (2, 50000)])
         """
-        left = [num_candidates]
-        while left[-1] > 2:
-            left.append((left[-1] + 1) // 2)
-        cost = left[0] + sum(count * 2 ** (i - 1) for i, count in enumerate(left) if i > 0)  # in units of the first
-        return [(count, max(1, self.samples // cost) * 2**i) for i, count in enumerate(left)]
+        left = _left(num_candidates)
+        return [(count, max(1, self.samples // _cost(left)) * 2**i) for i, count in enumerate(left)]
+
+    def check(self, algorithm: str, num_candidates: int, batch_size: int) -> None:
+        """Raise OptionError if the second round would add no update of ``batch_size`` datapoints to the first."""
+        (_, first), *others = self.rounds(num_candidates)
+        if others and 2 * first <= batch_size:
+            raise OptionError(
+                f"`samples` of halving must be at least {_cost(_left(num_candidates)) * (batch_size // 2 + 1)} for "
+                f"{algorithm} (got {self.samples}): its {num_candidates} candidates have {first} training samples each "
+                f"in the first round, and twice as many are still one update of {batch_size}."
+            )
+
+
+def _left(num_candidates: int) -> list[int]:
+    """How many candidates are left in each round."""
+    left = [num_candidates]
+    while left[-1] > 2:
+        left.append((left[-1] + 1) // 2)
+    return left
+
+
+def _cost(left: Sequence[int]) -> int:
+    """The samples of all rounds, in units of those that a candidate has in the first."""
+    return left[0] + sum(count * 2 ** (i - 1) for i, count in enumerate(left) if i > 0)
 
 
 @dataclass(frozen=True)

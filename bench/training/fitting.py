@@ -57,6 +57,7 @@ class FitMixin:
 
         ``history`` then has one entry per evaluation mark: samples and training seconds so far, the objective and, if
         there is an encoder, the lower bound on (at most) the first 1000 datapoints.  ``progress`` is called at each.
+        A hyperparameter that is ``auto`` is chosen first, by the objective of each candidate on 5000 training samples.
         Raises OptionError for a bad ``x`` or ``budget``, Diverged if the bound is no longer finite or has blown up.
 
         >>> from bench.algorithms.aevb import AEVB

@@ -76,9 +76,9 @@ class StepInfo:
     """What one update reports.
 
     ``objective`` is a detached scalar in nats per datapoint, higher is better: the algorithm's estimate of what it
-    ascends, by which a step size is chosen and divergence is noticed.  ``model_evaluations`` counts datapoints through
-    the decoder, forward and backward one each.  ``diagnostics`` are further detached scalars (an acceptance rate);
-    their means between evaluation marks are kept.  Raises PluginError for what is none of these.
+    ascends, by which divergence is noticed and `fit`, or ``--tune paper``, chooses a step size.  ``model_evaluations``
+    counts datapoints through the decoder, forward and backward one each.  ``diagnostics`` are further detached scalars
+    (an acceptance rate); their means between evaluation marks are kept.  Raises PluginError for what is none of these.
     """
 
     objective: Tensor

@@ -15,6 +15,8 @@ from safetensors.numpy import load_file
 
 import bench as library
 from bench.errors import UsageError
+from bench.reporting.captions import caveats
+from bench.reporting.rendering import make_reports
 from bench.results.frames import Results
 
 Bench = Callable[..., subprocess.CompletedProcess[str]]
@@ -184,6 +186,11 @@ def test_other_budgets_are_compared_where_both_have_a_log_likelihood(
     from bench.reports.differences import Differences
 
     assert not Differences().table(results)["obstacle"].any()
+    (said,) = [each for each in caveats.references(results) if "Budgets differ" in each]
+    assert said.endswith("values by test point are not kept: intervals are over seeds, for these test points alone.")
+    page = make_reports(results, ["index"], folder=tmp_path / "report")[0].paths[0].read_text()
+    assert "Log-likelihood of test data after 1,000 training samples, nats per datapoint" in page
+    assert "differences are by seed and test point" not in page
 
 
 def test_it_says_where_other_budgets_are_compared(bench: Bench, earlier: Path) -> None:
@@ -237,7 +244,7 @@ def refusal(reference: Path, out: Path) -> str:
 def test_other_data_under_the_same_name_are_refused(copy: Path, tmp_path: Path, rewrite: Rewrite) -> None:
     for path in status_files(copy):
         rewrite(path, provenance={**provenance(path), "data_version": "0" * 64})
-    assert "The data of digits are not those of copy: the fingerprint is 5c6ec6c547f3" in refusal(
+    assert "The data of digits are not those of copy: the fingerprint is 74df382e7679" in refusal(
         copy, tmp_path / "new"
     )
 

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import bench
+from bench.errors import OptionError
 from bench.execution.execution import Execution
 from bench.results.frames import Results
 from bench.store import contents
@@ -73,6 +74,38 @@ def test_halving_spends_what_it_may_and_no_more(num_candidates: int) -> None:
         assert (fewer, later) == (math.ceil(more / 2), 2 * earlier)
     spent = sum(count * (now - before) for (count, now), before in zip(rounds, (0, *samples), strict=False))
     assert 0.9 * 100_000 < spent <= 100_000
+
+
+def test_rounds_that_are_one_and_the_same_update_are_refused() -> None:
+    Halving(samples=800).check("mine", 12, 40)  # 25 samples in the first round, 50 in the second: two updates
+    with pytest.raises(OptionError, match=r"`samples` of halving must be at least 1632 for mine \(got 800\)"):
+        Halving(samples=800).check("mine", 12, 100)
+    Halving(samples=1632).check("mine", 12, 100)
+    Halving(samples=100).check("mine", 2, 10_000)  # a single round
+    study = bench.Study(algos=("aevb[batch_size=all]",), tune="halving[samples=1000]")
+    with pytest.raises(OptionError, match="twice as many are still one update of 1500"):
+        study.expand(study.load_data())
+
+
+WIDE = """
+from bench.architectures.mlp import MLP, MLPOptions
+from dataclasses import dataclass
+from bench import option
+
+@dataclass(frozen=True)
+class Options(MLPOptions):
+    depth: object = option("auto", "layers", candidates=(1, 2))
+
+class Wide(MLP):
+    Options = Options
+"""
+
+
+def test_options_of_networks_and_data_are_not_chosen(tmp_path: Path) -> None:
+    (tmp_path / "wide.py").write_text(WIDE.replace("object", 'int | __import__("typing").Literal["auto"]'))
+    study = bench.Study(model=str(tmp_path / "wide.py"))
+    with pytest.raises(OptionError, match=r"`depth` of wide\S* must be given, since --tune chooses hyperparameters of"):
+        study.expand(study.load_data())
 
 
 HALVED: dict[str, Any] = {

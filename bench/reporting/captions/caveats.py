@@ -71,8 +71,12 @@ def references(results: Results) -> list[str]:
         for name, rows in trials.groupby("reference", sort=False)
     ]
     cuts = [
-        f"Budgets differ, so all results are those after {mark:,} training samples"
-        + ("." if results.likelihoods["log_likelihood"].notna().any() else ", where log p(x) was not estimated.")
+        f"Budgets differ, so all results are those after {mark:,} training samples, "
+        + (
+            "where values by test point are not kept: intervals are over seeds, for these test points alone."
+            if results.likelihoods["log_likelihood"].notna().any()
+            else "where log p(x) was not estimated."
+        )
         for mark in results.compared_at
     ]
     return [*sentences, *cuts]

@@ -75,6 +75,7 @@ def build(results: Results, contents: PageContents) -> str:
         command=_command(runs, contents.folder),
         answers=answers,
         outlooks=outlooks,
+        when=_when(results),
         estimators=_estimators(results),
         costs=caveats.costs(results),
         status=_status(results),
@@ -97,6 +98,12 @@ def _script(data: object) -> str:
     """As JSON that may stand inside a script element: no text ends the element or begins a comment."""
     text = json.dumps(data, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _when(results: Results) -> str:
+    """When the log-likelihoods are those of; earlier if runs with other budgets are compared."""
+    marks = " and ".join(f"{mark:,}" for mark in results.compared_at)
+    return f"after {marks} training samples" if marks else "at the end of training"
 
 
 def _status(results: Results) -> str:
