@@ -47,7 +47,7 @@ def test_with_itself(bench: Bench, runs: Path) -> None:
 def test_a_loss_ends_in_exit_code_1_and_a_gain_does_not(bench: Bench, runs: Path) -> None:
     shown = " ".join(bench("compare", runs / "base", runs / "poor", code=1).stdout.split())
     assert "Worse: log-likelihood of aevb, z = 2 (" in shown
-    assert "by 2.00 nats (95 % interval -2.00 to -2.00; 5 pairs of seeds; p = " in shown
+    assert "by 2.00 nats (95 % interval -2.00 to -2.00; 5 pairs of seeds and 30 test points; p = " in shown
     assert "1 worse, 0 better, 4 without evidence of a change." in shown
     assert "0 worse, 1 better" in bench("compare", runs / "poor", runs / "base").stdout
     bench("compare", runs / "base", runs / "poor", "--min-nats", 3)

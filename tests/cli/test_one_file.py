@@ -188,7 +188,14 @@ def test_a_users_observation_model_serves_every_algorithm_and_estimator(
 ) -> None:
     """It relies on the generic gradients, pairs and samples."""
     (tmp_path / "laplace.py").write_text(LAPLACE)
-    command = ["run", "--algos", "aevb,wakesleep,mcem[batch_size=100],fullvb,vqvae,aae", *SMALL, "--out", "run"]
+    command = [
+        "run",
+        "--algos",
+        "aevb,wakesleep,mcem[batch_size=100],fullvb,vqvae,aae[learning_rate=0.01]",
+        *SMALL,
+        "--out",
+        "run",
+    ]
     command += ["--decoder", "./laplace.py", "--likelihood", "importance[num_samples=20],ais[num_steps=5]"]
     command += ["--budget", "300", "--likelihood-points", "2"]
     bench(*command)

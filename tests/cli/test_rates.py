@@ -11,8 +11,8 @@ import pytest
 
 import bench as api
 
-ASKED = ("--algos", "aevb[learning_rate=0.02]", "--dataset", "ppca[rank=2,pixels=8]", "--model", "linear", "--z", "2")
-SHORT = (*ASKED, "--seeds", "2", "--budget", "200", "--n-train", "100", "--likelihood-points", "20", "--out", "run")
+ASKED = ("--algos", "aevb[learning_rate=0.1]", "--dataset", "ppca[rank=2,pixels=8]", "--model", "linear", "--z", "2")
+SHORT = (*ASKED, "--seeds", "2", "--budget", "2000", "--n-train", "100", "--likelihood-points", "20", "--out", "run")
 
 
 @pytest.mark.parametrize("asked", ["run", "estimate"])

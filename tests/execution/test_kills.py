@@ -135,7 +135,7 @@ def kill(parent: subprocess.Popen[bytes], rng: random.Random) -> str:
         os.kill(victim, number)
     if parent.pid in victims:
         # Before Python listens the signal kills it, and one that arrives when all is done comes too late.
-        assert parent.wait(15) in (EXIT_CODES[name], -number, 0)
+        assert parent.wait(60) in (EXIT_CODES[name], -number, 0)
         deadline = time.monotonic() + 5
         while any(map(is_alive, workers)) and time.monotonic() < deadline:
             time.sleep(0.05)
