@@ -25,6 +25,7 @@ from bench.store.files import read_json, write_json
 CONNECT_SECONDS = 15
 SIGNAL_SECONDS = 30
 NOTE = "dask.json"  # in the run folder: where its trials are, while there are any
+QUEUE_SECONDS = 30.0  # in which a message that the scheduler has arrives here
 NOTE_SECONDS = 5
 
 
@@ -98,8 +99,12 @@ class Dask(MessagingBackend):
     def receive(self, timeout: float) -> Sequence[Message]:
         """See `MessagingBackend.receive`."""
         with self._connected():
+            if not timeout:  # what is there is never missed, however slow the scheduler is
+                if not self.inbox.qsize():
+                    return []
+                timeout = QUEUE_SECONDS
             try:
-                return [pickle.loads(self.inbox.get(timeout=max(timeout, 0.001)))]  # noqa: S301
+                return [pickle.loads(self.inbox.get(timeout=timeout))]  # noqa: S301
             except TimeoutError:
                 return []
 

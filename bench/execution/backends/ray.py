@@ -8,7 +8,7 @@ import socket
 import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -192,10 +192,9 @@ class MessageBroker:
 
     async def receive(self, timeout: float) -> list[Message]:
         """All messages since the last time; waits for the first."""
-        try:
-            await asyncio.wait_for(self.has_come.wait(), max(timeout, 0.001))
-        except TimeoutError:
-            return []
+        if timeout:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.has_come.wait(), timeout)
         messages, self.messages = self.messages, []
         self.has_come.clear()
         return messages
