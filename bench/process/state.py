@@ -72,7 +72,7 @@ def _complete_path(places: list[str]) -> None:
     sys.path.extend(place for place in places if place not in sys.path)
 
 
-def _set_attributes(owner: object, values: dict[str, Any]) -> None:
+def _set_attributes(owner: object, values: dict[str, object]) -> None:
     for name, value in values.items():
         setattr(owner, name, value)
 

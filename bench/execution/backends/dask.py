@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from bench.errors import Damaged, OptionError, in_words
 from bench.execution.backend import Backend, Workers
@@ -26,6 +26,18 @@ CONNECT_SECONDS = 15
 SIGNAL_SECONDS = 30
 NOTE = "dask.json"  # in the run folder: where its trials are, while there are any
 NOTE_SECONDS = 5
+
+
+class Future(Protocol):
+    """A future of ``distributed``, as far as it is used here; the library need not be installed."""
+
+    status: str
+
+    def done(self) -> bool:
+        """Whether the task has ended, well or not."""
+
+    def exception(self) -> BaseException | None:
+        """The exception of the task, if its status is ``error``."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +99,7 @@ class Dask(MessagingBackend):
         write_json(self.note, {"scheduler": address, "id": _id(self.client), "name": name}, NOTE)
         self.inbox = distributed.Queue(name, client=self.client)
         self.signal = distributed.Variable(f"{name}-signal", client=self.client)
-        self.futures: dict[str, Any] = {}
+        self.futures: dict[str, Future] = {}
 
     def submit(self, name: str, payload: Payload) -> None:
         """See `MessagingBackend.submit`."""

@@ -80,7 +80,7 @@ class Ray(MessagingBackend):
         broker = ray.remote(num_cpus=0, scheduling_strategy=here)(MessageBroker)  # not on a node that may be lost
         self.broker = broker.remote()
         self.channel = RayChannel(self.broker)
-        self.calls: dict[str, Any] = {}
+        self.calls: dict[str, object] = {}  # Ray's references, by the keys of their tasks
 
     def submit(self, name: str, payload: Payload) -> None:
         """See `MessagingBackend.submit`."""

@@ -22,7 +22,17 @@ from bench.execution.remote.arrays import Throttles, split
 from bench.execution.remote.backend import ATTEMPTS, SILENT_SECONDS, RemoteBackend, RemoteOptions, digest, in_use
 from bench.execution.remote.job import Job
 from bench.execution.remote.payload import FileIndex
-from bench.execution.remote.slurm_jobs import cancel, last_line, let_go, loss, outcome_of, submitit, under_way, wait_for
+from bench.execution.remote.slurm_jobs import (
+    SubmittedJob,
+    cancel,
+    last_line,
+    let_go,
+    loss,
+    outcome_of,
+    submitit,
+    under_way,
+    wait_for,
+)
 from bench.execution.remote.versions import versions
 from bench.execution.worker_process import signals_blocked
 from bench.options import option
@@ -70,7 +80,7 @@ class Slurm(RemoteBackend):
     def __init__(self, **settings: object) -> None:
         """Nothing is submitted yet."""
         super().__init__(**settings)
-        self._under_way: dict[str, Any] = {}  # submitit's jobs, by the keys of their tasks
+        self._under_way: dict[str, SubmittedJob] = {}  # by the keys of their tasks
         self._ended: dict[str, float] = {}  # when they were seen to have ended without a result
         self._jobs: Path | None = None
         self._throttles = Throttles()
@@ -182,7 +192,7 @@ class Slurm(RemoteBackend):
         self._under_way = {}
         self._note()
 
-    def _is_over(self, key: str, job: Any) -> bool:
+    def _is_over(self, key: str, job: SubmittedJob) -> bool:
         """Whether its result is there, or will not come: another machine's disk may show it late."""
         if job.paths.result_pickle.exists():
             return True

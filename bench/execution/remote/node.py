@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from joblib.externals.loky import BrokenProcessPool
 
@@ -70,6 +70,16 @@ def _occupy_worker(channel: Channel) -> None:
             now = channel.signal()
 
 
+class _Ending(TypedDict, total=False):
+    """How a task ended: the fields of `Ended` of the same names."""
+
+    result: bytes
+    died: str
+    raised: bytes
+    timed_out: bool
+    stopped: bool
+
+
 class _Attempt:
     """An attempt at a task."""
 
@@ -111,7 +121,7 @@ class _Attempt:
         ).missing:
             contents, removed = mirror.read(missing), ()
 
-    def _follow(self, call: Future[bytes], process: WorkerProcess, mirror: Mirror) -> dict[str, Any]:
+    def _follow(self, call: Future[bytes], process: WorkerProcess, mirror: Mirror) -> _Ending:
         """Send what the task writes until it has ended; returns how."""
         limit, stop_at, reports = self.payload.workers.time_limit, None, _Reports()
         while True:
