@@ -1,4 +1,4 @@
-"""Rules of the code that no linter knows: data in flight has types, `bench/` is short, models are not told apart by type.
+"""Rules of the code that no linter knows: typed data, few modules, models that are not told apart by their type.
 
 Each is a count over the source, so that a breach is noticed when it is made and not at the next review.
 """
