@@ -1,9 +1,8 @@
 """Means over training seeds and test points: both are samples, so both are sources of error.
 
 Values are [S, N], one per seed and test point, taken as x[s, n] = mean + a[s] + b[n] + c[s, n] with random effects of
-the seed, of the point and of both.  If all seeds are evaluated on the same points the effects are crossed, and an
-interval over seeds alone lacks the error of b.  If each seed has points of its own, b is zero: the spread over seeds
-then contains the error of the points, and the same formulas lead back to Student's t over seeds.
+the seed, of the point and of both.  All seeds are evaluated on the same points, so the effects are crossed, and an
+interval over seeds alone lacks the error of b.  If b is zero, the same formulas lead back to Student's t over seeds.
 Source: Searle, Casella & McCulloch 1992, "Variance components", section 4.3; Owen 2007, "The pigeonhole bootstrap".
 """
 
@@ -51,7 +50,7 @@ class Variances:
     """The variance of a mean over seeds and points, by source; their sum is that of the mean."""
 
     seeds: float  # with the error of each single value: what the spread over seeds shows
-    points: float  # of the points that all seeds share; 0 if each seed has its own
+    points: float  # of the test points, which all seeds share
 
     @classmethod
     def of(cls, values: ArrayLike) -> Variances:
@@ -150,8 +149,7 @@ def points_of_difference(one: ArrayLike, other: ArrayLike) -> float:
 def points_error(values: ArrayLike) -> float:
     """Standard error of the mean of values [S, N] because the test points are few: it shrinks as there are more.
 
-    It is that of the points' means over seeds, so it holds for the same points in all seeds and for other ones in each.
-    NaN for fewer than two points.
+    It is the standard error over points of their means over seeds.  NaN for fewer than two points.
 
     >>> points_error([[1.0, 3.0], [2.0, 4.0]])
     1.0

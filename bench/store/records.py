@@ -41,11 +41,6 @@ class Status(StrEnum):
         """Whether running it again would give the same."""
         return self in (Status.DONE, Status.DIVERGED)
 
-    @property
-    def is_resumable(self) -> bool:
-        """Whether it was cut short, so that running it again goes on from its last checkpoint."""
-        return self in (Status.RUNNING, Status.TIMEOUT, Status.CRASHED, Status.INTERRUPTED)
-
 
 @dataclass(frozen=True)
 class Provenance:

@@ -13,7 +13,6 @@ MOST_TRIALS = 100_000
 
 TEXTS = ("dataset", "model", "decoder", "tune")
 FLAGS = ("resample_train",)
-LISTS_OF_TEXTS = ("algos", "likelihood")
 # The least and the largest value; wider networks than these do not fit into any memory.
 LISTS_OF_NUMBERS = {
     "z": (1, 100_000),
