@@ -28,7 +28,7 @@ from bench.values.texts import quoted
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """What all shipped algorithms have, with the paper's values; derive from it to add options, or do without it."""
+    """Options that all shipped algorithms share, with the paper's values as defaults; deriving from it is optional."""
 
     learning_rate: float | Literal["auto"] = option(
         "auto",
@@ -162,7 +162,7 @@ class Algorithm(FitMixin, StateMixin, Plugin, ABC):
         )
 
     def _without_prior(self, parameters: list[nn.Parameter]) -> list[nn.Parameter]:
-        """Those without the prior N(0, I), as the hyperparameter ``prior`` says."""
+        """The parameters without the prior N(0, I), according to the hyperparameter ``prior``."""
         which = getattr(self.hyperparameters, "prior", Hyperparameters.prior)
         if which == "decoder":
             return self.model.phi if hasattr(self, "model") else []

@@ -1,4 +1,4 @@
-"""What a person sees while trials run: bars on a terminal, plain lines elsewhere.
+"""Display of progress while trials run: bars on a terminal, plain lines elsewhere.
 
 Workers write their trial's status to the run folder about once a second.  Progress is read from there, so that no
 other channel between the processes is needed.

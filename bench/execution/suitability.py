@@ -64,12 +64,12 @@ def check_suitability(
 
 
 def _choosy(estimators: Sequence[Choice]) -> list[Choice]:
-    """Those that may refuse a model."""
+    """The estimators that may refuse a model."""
     return [choice for choice in estimators if choice.create().may_refuse]
 
 
 def _kind(spec: TrialSpec) -> TrialSpec:
-    """What trials have in common that build the same model."""
+    """A specification that is the same for all trials with the same model."""
     return replace(spec, n_train=SAMPLE, seed=0)
 
 

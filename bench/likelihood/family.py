@@ -1,4 +1,4 @@
-"""What a family of q attains on a model: its bounds, and what its latent dimensions carry."""
+"""Evaluation of a family of q on a model: its bounds, and the information in its latent dimensions."""
 
 from __future__ import annotations
 

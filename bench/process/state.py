@@ -1,4 +1,4 @@
-"""What plugins can change for the whole process: kept as it was for everybody else.
+"""Process-wide state that plugins can change, and its restoration for all other code.
 
 Random streams of the project are generators of their own; only foreign code draws from the global ones.
 """

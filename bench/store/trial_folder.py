@@ -54,7 +54,7 @@ class TrialFolder:
     # -- records ---------------------------------------------------------------------------------------------------
 
     def write_spec(self, spec: TrialSpec) -> None:
-        """What the trial is."""
+        """The specification of the trial."""
         self.path.mkdir(parents=True, exist_ok=True)
         write_json(self.path / SPEC, spec.to_dict(), self.path.name)
 
@@ -159,7 +159,7 @@ class TrialFolder:
         return read_tensors(self.path / MODEL, self.path.name)
 
     def write_checkpoint(self, state: Mapping[str, object]) -> None:
-        """What resuming needs: nested dicts and lists of tensors and numbers."""
+        """The state to resume from: nested dicts and lists of tensors and numbers."""
         write_state(self.path / CHECKPOINT, state, self.path.name)
 
     def read_checkpoint(self) -> dict[str, Any] | None:

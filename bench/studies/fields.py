@@ -1,4 +1,4 @@
-"""What the fields of a study may hold: as users write them, and as a study keeps them."""
+"""Allowed values of the fields of a study: as users write them, and as a study stores them."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ def call(*arguments: object) -> Result:
 
 @pytest.fixture(scope="module")
 def expected(whole: Path) -> dict[str, pd.DataFrame]:
-    """What the run holds."""
+    """The content of the run."""
     return frames(whole)
 
 

@@ -54,7 +54,7 @@ def run(folder: Path, *more: str) -> tuple[int, str]:
 
 
 def numbers(folder: Path) -> list[pd.DataFrame]:
-    """What a run measured, without the seconds."""
+    """The numbers of a run, without the seconds."""
     results = bench.load(folder)
     frames = [getattr(results, name) for name in ("trials", "trace", "likelihoods", "diagnosis")]
     return [frame.drop(columns=[name for name in frame if "second" in name or name == "cpu_share"]) for frame in frames]

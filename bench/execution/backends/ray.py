@@ -127,7 +127,7 @@ class Ray(MessagingBackend):
         return self._lack()
 
     def _lack(self) -> str:
-        """What no node of the cluster has, all of which one trial needs; empty if one has it, whether free or not."""
+        """The resources that a trial needs and that no single node has; empty if a node has them, free or not."""
         nodes = [each["Resources"] for each in _ray().nodes() if each["Alive"]]
         if any(all(node.get(name, 0) >= needed for name, needed in self.needs.items()) for node in nodes):
             return ""

@@ -222,7 +222,7 @@ class Slurm(RemoteBackend):
         return by_key
 
     def _batches(self, waiting: deque[str], workers: Workers) -> Iterator[tuple[list[str], int]]:
-        """What can be submitted now, taken out of ``waiting``: keys, and how many of these may run at once."""
+        """Batches to submit now, taken out of ``waiting``: keys, and how many of these may run at once."""
         if not self._is_slurm:
             room = min(workers.count, os.cpu_count() or 1) - len(self._under_way)
             if waiting and room > 0:

@@ -1,4 +1,4 @@
-"""What all back ends have in common whose tasks run on other machines."""
+"""Base class of the back ends whose tasks run on other machines."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ def _keep(message: Written, task: Portable) -> None:
 
 
 def _missing(manifest: Mapping[str, str], task: Portable) -> tuple[str, ...]:
-    """What has not arrived, since an earlier process of this command had a message; what is gone is removed."""
+    """Names of files that have not arrived because an earlier process received them; removes files that are gone."""
     folder = _folder(task)
     here = {name: hashlib.sha256(content).hexdigest() for name, content in _contents(folder).items()}
     for name in here.keys() - manifest.keys():

@@ -34,7 +34,7 @@ class FileRequested(Message):
 
 @dataclass(frozen=True)
 class Written(Message):
-    """What has changed in the task's folder, in the order in which it is to be kept."""
+    """Changes in the task's folder, in the order in which they are to be stored."""
 
     contents: Mapping[str, bytes]
     removed: tuple[str, ...] = ()
@@ -71,7 +71,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Signal:
-    """What the coordinator tells all tasks at once, about once per second.
+    """The coordinator's message to all tasks at once, about once per second.
 
     Its ``count`` grows when everything that was sent has been read: a task sends nothing unasked before that, so that
     messages do not pile up while nobody reads them.  A new ``session`` may lack what was sent to the one before.

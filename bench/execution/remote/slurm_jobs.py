@@ -47,11 +47,11 @@ class SubmittedJob(Protocol):
         """The result of the function; raises what it raised."""
 
     def stderr(self) -> str | None:
-        """What it has written to its error stream, if it has begun."""
+        """Its error stream so far; None if it has not begun."""
 
 
 def under_way(folder: Path, job_ids: Sequence[str], *, is_slurm: bool) -> set[str]:
-    """Those of these jobs, submitted from this folder, that have not ended.  SLURM is asked once for all of them."""
+    """The ids of these jobs, submitted from this folder, that have not ended, by a single query to SLURM."""
     if not is_slurm:
         return set(filter(_is_local_job, job_ids))
     jobs = {job_id: submitit().SlurmJob(folder, job_id) for job_id in job_ids}
@@ -102,7 +102,7 @@ def wait_for(locks: Sequence[Path], patience: float) -> None:
 
 
 def outcome_of(job: SubmittedJob, task: Portable) -> Outcome[Any, Any] | None:
-    """What became of a job that is over; None, and what it has printed is kept, if it has not come to its end."""
+    """The outcome of a job that is over; None if it has no result, and then its output files are kept."""
     if not job.paths.result_pickle.exists() or job.exception() is not None:
         return None
     result: Outcome[str, Any] | Exception = job.result()

@@ -1,4 +1,4 @@
-"""What has to be the same on all machines for results to be the same."""
+"""Versions that must agree on all machines for the results to agree."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Versions:
 
 @cache
 def versions() -> Versions:
-    """Those of this process."""
+    """The versions in this process."""
     python = ".".join(platform.python_version_tuple()[:2])
     return Versions(python, version("torch"), version("numpy"), _code())
 

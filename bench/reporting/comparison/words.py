@@ -33,7 +33,7 @@ def verdict(comparison: Comparison) -> str:
 
 
 def sentences(comparison: Comparison) -> list[str]:
-    """What is worse, what is better, what could not be compared and why, and what could not have been detected."""
+    """List what is worse, what is better, what could not be compared and why, and what could not have been detected."""
     texts = [_sentence(row) for name in ("worse", "better") for row in comparison.of(name)]
     grouped: dict[tuple[str, str], list[Row]] = {}
     for name in ("missing", "not comparable", "no evidence"):

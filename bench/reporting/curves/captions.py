@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def learning_curves_caption(results: Results, competitors: Sequence[Competitor]) -> list[str]:
-    """What a reader must know that the lines do not say, one paragraph per entry."""
+    """Caption text that the lines cannot show, one paragraph per entry."""
     texts = [about_lines(competitors), about_pixels(results), *_about_absentees(competitors)]
     return [text for text in texts if text]
 

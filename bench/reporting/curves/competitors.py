@@ -1,4 +1,4 @@
-"""What each algorithm contributes to a figure of learning curves: bands, curves of single seeds, log-likelihoods."""
+"""Each algorithm's contribution to a figure of learning curves: bands, curves of single seeds, log-likelihoods."""
 
 from __future__ import annotations
 

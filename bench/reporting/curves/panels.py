@@ -195,7 +195,7 @@ def _set_range(ax: Axes, panels: Sequence[Sequence[Competitor]], words: Wording)
 
 
 def _kinds(competitors: Sequence[Competitor], words: Wording) -> dict[str, Line2D]:
-    """What the kinds of lines and marks mean, those that occur."""
+    """Legend entries for the kinds of lines and marks that occur."""
     kinds = {}
     if any(c.bands for c in competitors):
         kinds[f"{words.short}, test data"] = Line2D([], [], color=GREY, linewidth=1.5)

@@ -29,7 +29,7 @@ TOO_FEW = (
 
 @dataclass(frozen=True)
 class Answer:
-    """What is to be said of one place; ``winner`` is empty if none can be named."""
+    """The answer for one place; ``winner`` is empty if none can be named."""
 
     place: Place
     winner: str

@@ -132,7 +132,7 @@ def _estimators(results: Results) -> str:
 
 
 def _warnings(results: Results) -> list[str]:
-    """What must be known before a number is believed."""
+    """Warnings to read before believing any number."""
     warnings = [*results.damage, *caveats.warnings(results), *caveats.machines(results)]
     return [*warnings, *caveats.references(results), *caveats.tuning(results), *caveats.stale(results)]
 

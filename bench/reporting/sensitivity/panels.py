@@ -168,7 +168,7 @@ def _mark_edge(ax: Axes, x: Sequence[float], look: Look, marker: str) -> None:
 
 
 def _edge_caption(rows: pd.DataFrame, below: Sequence[str]) -> list[str]:
-    """What the marks at the lower edge mean."""
+    """The meaning of the marks at the lower edge."""
     lost = ["× at the lower edge: diverged or failed, for one seed at least."] if (rows["failed"] > 0).any() else []
     off = [f"▼ at the lower edge: far below the axis ({'; '.join(below)})."] if below else []
     return [*lost, *off]
