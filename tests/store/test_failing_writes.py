@@ -23,7 +23,7 @@ from click.testing import CliRunner
 import bench
 from bench.cli import cli, terminal
 from bench.errors import UsageError
-from bench.store import seals
+from bench.store import checksums
 from bench.store.records import Status
 from bench.store.run_folder import LOCK
 
@@ -122,7 +122,7 @@ def test_each_write_fails_in_turn(
     for path in folder.rglob("*.*"):
         if path.is_file() and path.name != LOCK:
             owner = "" if path.name == "study.toml" else path.parent.name
-            seals.check(path.read_bytes(), f"{owner}/{path.name}")  # nothing half-written under a final name
+            checksums.check(path.read_bytes(), f"{owner}/{path.name}")  # nothing half-written under a final name
     if (folder / "trials").is_dir():
         trials = bench.load(folder).trials
         if not stays and exit_code == 3:

@@ -142,7 +142,7 @@ def test_a_run_folder_from_elsewhere_names_no_part_outside(tmp_path: Path) -> No
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "study.toml").write_text("z = [3]")
     (tmp_path / "run").mkdir()
-    study_file.write_toml(tmp_path / "run" / "parts.toml", "A seal is no proof.", 'parts = ["../outside"]')
+    study_file.write_toml(tmp_path / "run" / "parts.toml", "A checksum is no proof.", 'parts = ["../outside"]')
     with pytest.raises(OptionError, match="must be named"):
         study_folder.find(tmp_path / "run")
 
