@@ -64,7 +64,7 @@ def _code_of_signal(stop: BaseException) -> int:
 
 
 def _without_output(error: OSError) -> int:
-    """After an error that names no file: the output has gone, or cannot be written."""
+    """Handle an error that names no file: the output was closed, or cannot be written."""
     if isinstance(error, BrokenPipeError):
         _forget(sys.stdout)
         return OUTPUT_CLOSED

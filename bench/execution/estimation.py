@@ -187,7 +187,7 @@ def run(plan: EstimationPlan, execution: Execution, backend: Backend) -> Iterato
 
 
 def _estimate(task: Task) -> Estimated:
-    """In a worker: load the data and the weights, and estimate."""
+    """Runs in a worker: load the data and the weights, and estimate."""
     execution = task.execution
     device = execution.device
     try:

@@ -105,7 +105,7 @@ def _notes(choice: Choice, refused: dict[TrialSpec, str], kinds: list[TrialSpec]
 
 
 def _where(refused: list[TrialSpec], kinds: list[TrialSpec]) -> str:
-    """In words: "at z = ..." for latent sizes that lose all their algorithms, "for ..." for single algorithms."""
+    """The trials: "at z = ..." for latent sizes that lose all their algorithms, "for ..." for single algorithms."""
     left = [kind for kind in kinds if kind not in refused]
     lost = dict.fromkeys(kind.z for kind in refused if kind.z not in {other.z for other in left})
     phrases = [f"at z = {', '.join(map(str, lost))}"] if lost else []

@@ -80,7 +80,7 @@ class WorkerProcess:
         return call
 
     def seconds_left(self, limit: float) -> float:
-        """Until the task has taken ``limit`` seconds; a process that is still starting, or waits, has not begun it."""
+        """Seconds until the task has taken ``limit``; a process that is still starting, or waits, has not begun it."""
         if not self.ready.done() or self._waiting.exists():
             self._began = None
             return limit
@@ -127,7 +127,7 @@ def _beginning(workers: Workers) -> tuple[object, ...]:
 
 
 def _begin(folder: Path, parent: int, setup: Callable[[], object] | None) -> None:
-    """In a new process: be where the caller is, leave signals to the caller, end with it, get ready."""
+    """Runs in a new process: use the caller's folder, leave signals to the caller, end with it, get ready."""
     interruption.listen()
     _end_with(parent)
     os.chdir(folder)

@@ -60,7 +60,7 @@ class Plan:
 
 
 def plan(contrast: Contrast, difference: float, level: float, power: float) -> Plan | None:
-    """For one comparison by itself at this level; None for fewer than two pairs of seeds."""
+    """Plan of a single comparison at this level; None for fewer than two pairs of seeds."""
     values = contrast.values
     num_seeds, num_points = values.shape
     if num_seeds < 2:
@@ -104,7 +104,7 @@ def table(results: Results, aim: Aim) -> pd.DataFrame:
 
 
 def shown(rows: pd.DataFrame) -> pd.DataFrame:
-    """As people read it, the answer first: a narrow terminal has room for the first columns only."""
+    """Columns for readers, the answer first: a narrow terminal has room for the first columns only."""
     texts = pd.DataFrame(
         [
             {
@@ -128,7 +128,7 @@ def shown(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def record(rows: pd.DataFrame) -> list[dict[str, object]]:
-    """As plain data: ``null`` for a number that is not known, ``"inf"`` for more than any reasonable one."""
+    """Plain data: ``null`` for a number that is not known, ``"inf"`` for more than any reasonable one."""
 
     def plain(value: object) -> object:
         if isinstance(value, float) and not math.isfinite(value):

@@ -79,7 +79,7 @@ class Results:
 
     @property
     def own(self) -> Results:
-        """The same without reference runs, up to the end of training."""
+        """These results without reference runs, up to the end of training."""
         return replace(self, alone=True)
 
     @cached_property

@@ -112,7 +112,7 @@ def load_models(
 
 
 def _reason(error: Exception, folder: TrialFolder) -> str:
-    """In a few words without paths, so that a copied run gives the same figures."""
+    """A short reason without paths, so that a copied run gives the same figures."""
     if isinstance(error, DataError):
         return "its data cannot be loaded"
     if isinstance(error, PluginError):

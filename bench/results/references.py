@@ -114,7 +114,7 @@ def as_of(contents: Contents, samples: int) -> Contents:
 
 
 def without_seconds(contents: Contents) -> Contents:
-    """The same with NaN for all times: they are those of another machine, or of another load of this one."""
+    """The frame with NaN for all times, which come from another machine or another load of this one."""
     record = contents.record
     clocks, tuning = record.clocks, record.tuning
     if clocks is not None:

@@ -42,7 +42,7 @@ def read_tensors(path: Path, owner: str = "") -> dict[str, Tensor]:
 
 
 def read_arrays(path: Path, owner: str = "") -> dict[str, NDArray[Any]]:
-    """As `read_tensors`, as arrays, which need no PyTorch."""
+    """Like `read_tensors`, but arrays, which need no PyTorch."""
     from safetensors import SafetensorError
     from safetensors.numpy import load
 

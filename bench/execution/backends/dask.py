@@ -135,7 +135,7 @@ class Dask(MessagingBackend):
             ) from error
 
     async def _put(self, name: str, content: bytes) -> None:
-        """In one call: each that crosses to the client's thread costs a part of a millisecond."""
+        """Put it in one call, since each one that crosses to the client's thread costs a part of a millisecond."""
         answers = await _distributed().Queue(name, client=self.client)
         await answers.put(content)
         answers.close()  # the one who waits for it keeps the queue until then
@@ -207,7 +207,7 @@ class DaskChannel(Channel):
 
 
 def _id(client: Any) -> str:
-    """Of its scheduler, which may have several addresses."""
+    """The id of its scheduler, which may have several addresses."""
     return str(client.scheduler_info()["id"])
 
 

@@ -214,7 +214,7 @@ class MessageBroker:
             del self.answers[attempt]
 
     async def give(self, signal: Signal) -> None:
-        """To all tasks."""
+        """Give the signal to all tasks."""
         self.last_signal = signal
 
     async def signal(self) -> Signal | None:

@@ -207,13 +207,13 @@ class Slurm(RemoteBackend):
         return bool(self.options.cluster == "slurm")
 
     def _folder(self, task: Portable) -> Path:
-        """Of the jobs, in the run folder."""
+        """The folder of the jobs, in the run folder."""
         folder = (task.files.root / FOLDER).absolute()
         self._jobs = folder / JOBS
         return folder
 
     def _tasks(self, function: Callable[..., Any], tasks: Sequence[Portable]) -> dict[str, Portable]:
-        """By keys that another process of the same command, with the same code and files, finds too."""
+        """The tasks by keys that another process of the same command computes too, given the same code and files."""
         index = FileIndex()
         by_key = {}
         for task in tasks:
@@ -263,7 +263,7 @@ class Slurm(RemoteBackend):
         return executor
 
     def _submit(self, executor: Any, jobs: dict[str, Job], parallel: int) -> None:
-        """As one array, of which so many run at once."""
+        """Submit jobs as one array, of which at most ``parallel`` run at once."""
         submitted = []
         executor.update_parameters(slurm_array_parallelism=parallel)
         try:

@@ -32,7 +32,7 @@ class Throttles:
         self.limits[_array(job_id)] = limit
 
     def of(self, job_ids: Sequence[str]) -> dict[str, int]:
-        """Of the arrays of these jobs."""
+        """The limits of the arrays of these jobs."""
         return {array: self.limits[array] for array in dict.fromkeys(map(_array, job_ids)) if array in self.limits}
 
     def room(self, most: int, job_ids: Sequence[str]) -> int:

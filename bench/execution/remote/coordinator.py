@@ -1,4 +1,4 @@
-"""On the machine of the run folder: keeps what tasks on other machines write, and answers what they ask."""
+"""Coordinator on the machine of the run folder: stores what tasks on other machines write, and answers them."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class Coordinator:
         return Outcome(task, result, died=message.died, timed_out=message.timed_out)
 
     def _refuse(self, message: Message, why: str) -> None:
-        """By an answer if the attempt waits for one, else by the next signal."""
+        """Refuse by an answer if the attempt waits for one, else by the next signal."""
         if isinstance(message, (Begun, FileRequested, Ended)):
             self.answer(message.attempt, Answer(refusal=why))
         else:

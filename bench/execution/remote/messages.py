@@ -11,7 +11,7 @@ from bench.execution.remote.versions import Versions
 
 @dataclass(frozen=True)
 class Message:
-    """From the ``attempt`` at the task with this ``key``: a task is begun anew elsewhere if its node is lost."""
+    """A message from an ``attempt`` at the task with this ``key``; a task begins anew elsewhere if its node is lost."""
 
     key: str
     attempt: str
@@ -58,7 +58,7 @@ class Ended(Written):
 
 @dataclass(frozen=True)
 class Answer:
-    """To `Begun`, `FileRequested` or `Ended`; ``refusal`` says why the task is not to go on.
+    """The answer to `Begun`, `FileRequested` or `Ended`; ``refusal`` says why the task is not to go on.
 
     An ``unfit`` node keeps the place of its worker taken for a while: it would be given one task after the other.
     """

@@ -61,7 +61,7 @@ def work(payload: Payload, channel: Channel) -> None:
 
 
 def _occupy_worker(channel: Channel) -> None:
-    """Until the coordinator has no work left, or for some minutes."""
+    """Wait until the coordinator has no work left, or for some minutes."""
     until = time.monotonic() + UNFIT_SECONDS
     with suppress(Exception):  # the engine has ended
         first = now = channel.signal()
@@ -172,6 +172,6 @@ class _Reports:
 
 
 def _call(function: Callable[[Portable], Any], task: Portable, copies: Mapping[str, Path]) -> bytes:
-    """In the task's process: the pickled result."""
+    """Runs in the task's process; returns the pickled result."""
     places.set_copies(copies)
     return pickle.dumps(function(task))

@@ -94,7 +94,7 @@ def let_go(job: SubmittedJob, patience: float) -> None:
 
 
 def wait_for(locks: Sequence[Path], patience: float) -> None:
-    """Until no job holds any of them, or for ``patience`` seconds."""
+    """Wait until no job holds any of them, or for ``patience`` seconds."""
     deadline = time.monotonic() + patience
     for path in locks:
         with contextlib.suppress(Timeout), FileLock(path).acquire(timeout=max(0.0, deadline - time.monotonic())):

@@ -171,7 +171,7 @@ def _set_frame(ax: Axes, frame: Frame) -> None:
 
 
 def _set_range(ax: Axes, panels: Sequence[Sequence[Competitor]], words: Wording) -> None:
-    """Where learning can be seen, the same for all panels of the group."""
+    """Set axis limits that show where learning happens, the same for all panels of the group."""
     group = [competitor for panel in panels for competitor in panel]
     bands = [band for c in group for band in c.bands.values()]
     ends = [c.likelihood for c in group if c.likelihood is not None]

@@ -38,7 +38,7 @@ class Answer:
 
 
 def answers(results: Results) -> list[Answer]:
-    """One for each place of the grid."""
+    """One answer per place of the grid."""
     return _answers(results, contrasts(results))
 
 

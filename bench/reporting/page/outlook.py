@@ -58,7 +58,7 @@ def outlook(contrast: Contrast) -> str:
 
 
 def outlook_of_several(found: Mapping[str, Contrast]) -> str:
-    """The same in sentences, for the comparisons with these algorithms: all for which more seeds would do in one."""
+    """The outlooks of comparisons with these algorithms; those that more seeds would decide share one sentence."""
     seeds = {name: more for name, each in found.items() if (more := MoreSeeds.of(each)) is not None}
     if len(seeds) < 2:
         return _each_by_itself(found)

@@ -61,7 +61,7 @@ def draw(rows: pd.DataFrame, names: Sequence[str], caption: Sequence[str]) -> Fi
 
 @dataclass(frozen=True)
 class _Frame:
-    """Where values lie on the axes of a group of panels: ``x`` by setting, ``lowest`` on the vertical one."""
+    """Positions of values on the axes of a group of panels: ``x`` by setting, ``lowest`` on the vertical one."""
 
     x: Mapping[str, float]
     lowest: float
