@@ -15,7 +15,7 @@ from bench.training.clocks import Clocks, Tuning
 
 
 class Status(StrEnum):
-    """How a trial stands or ended.
+    """The state of a trial, or how it ended.
 
     >>> Status.DONE.has_ended, Status.INTERRUPTED.has_ended, Status.TIMEOUT.is_finished, f"{Status.DONE}"
     (True, False, False, 'done')
