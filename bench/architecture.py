@@ -16,7 +16,7 @@ from bench.plugins import Plugin
 
 @dataclass(frozen=True)
 class Shape:
-    """What the networks must fit: d latent dimensions, D pixels, and the parameters of p(x|z).
+    """The sizes that the networks must fit: d latent dimensions, D pixels, and the parameters of p(x|z).
 
     >>> from bench.models.observation import observation_model
     >>> Shape(latent_size=2, num_pixels=64, observation_model=observation_model("gaussian"), bounded=True).squash

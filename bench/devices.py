@@ -87,7 +87,7 @@ def _count(kind: str) -> int:
 
 
 def identity(name: str) -> str:
-    """What a device is called by all processes of the machine, whatever CUDA_VISIBLE_DEVICES makes of its number."""
+    """The name of a device that holds for all processes of the machine, regardless of CUDA_VISIBLE_DEVICES."""
     kind, _, number = name.partition(":")
     properties = getattr(getattr(torch, kind), "get_device_properties", None)
     uuid = getattr(properties(int(number)), "uuid", None) if properties is not None and number else None

@@ -163,7 +163,7 @@ def find(kind: str) -> dict[str, PluginRef]:
 
 
 def _entry_points(group: str) -> EntryPoints:
-    """Those of a group, also of a package that was installed a moment ago."""
+    """The entry points of a group, including those of a package that was installed a moment ago."""
     return _read_entry_points(group, tuple((folder, _changed(folder)) for folder in sys.path))
 
 

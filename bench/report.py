@@ -141,7 +141,7 @@ class PageEntry:
 
 @dataclass(frozen=True)
 class PageContents:
-    """What a page holds beside the results."""
+    """The content of a page besides the results."""
 
     entries: tuple[PageEntry, ...] = ()
     failures: tuple[str, ...] = ()  # which reports could not be made, and why

@@ -23,7 +23,7 @@ class ConvergenceLikelihood(Figure):
     def figure(self, results: Results) -> MatplotlibFigure | None:
         """See `Figure.figure`: a panel for each n_train and latent size, on the paper's linear axis."""
         competitors = read_likelihoods(results, "samples")
-        if not any(c.bands or c.strays for c in competitors):
+        if not any(c.bands or c.excluded for c in competitors):
             return None
         from bench.reporting.curves.panels import Wording, draw
 

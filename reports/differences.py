@@ -59,7 +59,7 @@ class Differences(Table):
 
 
 def verdict(row: pd.Series) -> str:
-    """In words: which algorithm is better, or why that is not known."""
+    """Says which algorithm is better, or why that is not known."""
     if row["obstacle"]:
         return f"not comparable: {row['obstacle']}"
     if not row["seeds"]:

@@ -1,4 +1,4 @@
-"""Where the test data lie in a two-dimensional latent space."""
+"""Test data in a two-dimensional latent space."""
 
 from __future__ import annotations
 

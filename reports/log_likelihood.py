@@ -50,7 +50,7 @@ class LogLikelihood(Table):
 
 
 def _estimators(estimates: pd.DataFrame, cell: Cell) -> list[str]:
-    """Those of any algorithm at the cell's place, so that one whose seeds all failed still has its rows."""
+    """The estimators of all algorithms at the cell's place, so that one whose seeds all failed still has its rows."""
     at_place = estimates[[*Cell._fields[:3]]] == [*cell[:3]]
     used = set(estimates.loc[at_place.all(axis=1), "estimator"])
     every = list(estimates["estimator"].unique())

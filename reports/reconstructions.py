@@ -1,4 +1,4 @@
-"""What is left of an image after encoding and decoding."""
+"""Images after encoding and decoding."""
 
 from __future__ import annotations
 

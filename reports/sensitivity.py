@@ -47,7 +47,7 @@ class Sensitivity(Figure):
 
 
 def _caption(rows: pd.DataFrame, results: Results) -> list[str]:
-    """What the scores are: they are not comparable between protocols, nor with the final log-likelihood."""
+    """Note about the scores: they are not comparable between protocols, nor with the final log-likelihood."""
     from bench.reporting.captions.caveats import not_comparable, with_values
     from bench.reporting.sensitivity.points import FINAL
 

@@ -44,7 +44,7 @@ class WhatRan(Table):
         return trials[COLUMNS].assign(changed_since=stale).dropna(axis="columns", how="all")
 
     def display(self, table: pd.DataFrame) -> pd.DataFrame:
-        """With headings in words."""
+        """The table with headings in words."""
         shown = table.copy()
         for name in shown.columns.intersection(["train_seconds", "eval_seconds", "cpu_share"]):
             shown[name] = shown[name].map(lambda value: formatting.number(float(value)))

@@ -26,7 +26,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def violations(checkout: Path) -> str:
-    """What the linter prints if a contract is broken."""
+    """The output of the linter if a contract is broken; else empty."""
     environment = {**os.environ, "PYTHONPATH": str(checkout)}
     result = subprocess.run(LINTER, check=False, cwd=checkout, env=environment, capture_output=True, text=True)
     assert "Contracts: " in result.stdout, result.stdout + result.stderr

@@ -1,4 +1,4 @@
-"""What is printed before trials and estimates start: what will run, what is kept, and what cannot be done."""
+"""Messages printed before trials and estimates start: what will run, what is kept, and what cannot be done."""
 
 from __future__ import annotations
 

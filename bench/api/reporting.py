@@ -67,7 +67,7 @@ def make(
     *,
     quiet: bool = False,
 ) -> list[Made]:
-    """What `report` makes, with the tables that were rendered, and the error of each report that failed."""
+    """The result of `report`: the tables that were rendered, and the error of each report that failed."""
     from bench.api import arguments
     from bench.reporting.processes import safe_number
     from bench.reporting.rendering import make_reports

@@ -99,7 +99,7 @@ def run(
 
 @dataclasses.dataclass(frozen=True)
 class _Request:
-    """What is to be run: the study of each part, by the part's name, and where."""
+    """The run that was requested: the study of each part, by the part's name, and its folder."""
 
     parts: Mapping[str, Study]
     folder: Path

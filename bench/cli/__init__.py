@@ -99,7 +99,7 @@ def program() -> NoReturn:
 
 
 def _command() -> object:
-    """What the command returns.  Not `cli.main`, which ends a closed pipe with exit code 1."""
+    """Run the command and return its result.  Not `cli.main`, which ends a closed pipe with exit code 1."""
     if instruction := os.environ.get(COMPLETION):
         return shell_complete(cli, {}, "bench", COMPLETION, instruction)
     with cli.make_context("bench", sys.argv[1:]) as context:

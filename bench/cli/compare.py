@@ -104,7 +104,7 @@ def _print_text(comparison: Comparison, title: str, *, everything: bool) -> None
 
 
 def _print_markdown(comparison: Comparison, title: str) -> None:
-    """For a comment on a pull request: the table folded away."""
+    """Format for a comment on a pull request: the table folded away."""
     from bench.reporting.comparison import words
     from bench.reporting.writers.texts import markdown_table, markdown_text
 

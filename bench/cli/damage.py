@@ -1,4 +1,4 @@
-"""What is wrong with the trials that are read is said on the error stream: damaged files, stale trials."""
+"""Warnings on the error stream about the trials that are read: damaged files, stale trials."""
 
 from __future__ import annotations
 

@@ -58,13 +58,13 @@ def _called(command: Callable[[], object]) -> int:
 
 
 def _code_of_signal(stop: BaseException) -> int:
-    """That of the signal which has arrived, see `bench.cli.signals.Stopped`; click's own exception has it as cause."""
+    """Exit code for the signal that was received: a `bench.cli.signals.Stopped`, or the cause of click's exception."""
     signal = stop.__cause__ if isinstance(stop, click.Abort) else stop
     return int(getattr(signal, "exit_code", INTERRUPTED))
 
 
 def _without_output(error: OSError) -> int:
-    """After an error that names no file: the output has gone, or cannot be written."""
+    """Handle an error that names no file: the output was closed, or cannot be written."""
     if isinstance(error, BrokenPipeError):
         _forget(sys.stdout)
         return OUTPUT_CLOSED

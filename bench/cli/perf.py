@@ -86,7 +86,7 @@ def _print_text(rows: Sequence[Row], rules: Rules, title: str) -> None:
 
 
 def _print_markdown(rows: Sequence[Row], rules: Rules, title: str) -> None:
-    """For a comment on a pull request: the table folded away."""
+    """Format for a comment on a pull request: the table folded away."""
     from bench.reporting.writers.texts import markdown_table, markdown_text
 
     lines = "\n".join(f"- {markdown_text(line)}" for line in words.sentences(rows, rules))

@@ -61,7 +61,7 @@ def command(
 
 
 def _open(pages: list[Path]) -> None:
-    """In the browser that the environment variable BROWSER names, or the system's."""
+    """Open it in the browser that the environment variable BROWSER names, or in the system's."""
     if not pages:
         click.echo("There is no page to open.", err=True)
     elif not webbrowser.open(pages[0].resolve().as_uri()):

@@ -71,7 +71,7 @@ def _show_options(reference: PluginRef, console: Console) -> None:
 
 
 def _show_study(study: StudyFile, console: Console) -> None:
-    """What it is, and what each of its sizes runs."""
+    """The description of a study, and what each of its sizes runs."""
     from rich.table import Table
     from rich.text import Text
 

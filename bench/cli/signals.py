@@ -1,4 +1,4 @@
-"""What the `bench` command does when it is told to stop: by Ctrl-C, by `kill`, by a terminal that is closed."""
+"""How the `bench` command stops: on Ctrl-C, on `kill`, and when its terminal is closed."""
 
 from __future__ import annotations
 

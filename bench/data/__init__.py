@@ -1,1 +1,1 @@
-"""What data sets share: downloads, splits, binarisation, reading files of arrays."""
+"""Building blocks of data sets: downloads, splits, binarisation, reading files of arrays."""

@@ -49,7 +49,7 @@ def choose(names: Sequence[str], key: str, path: Path) -> str:
 
 
 def left_out(names: Sequence[str], wanted: str) -> list[str]:
-    """What is said of a file with several arrays."""
+    """The error message for a file with several arrays."""
     others = [name for name in names if name != wanted]
     shown = ", ".join(others[:NUM_SHOWN]) + (", ..." if len(others) > NUM_SHOWN else "")
     return [f"array '{wanted}'; not used: {shown}"] if others else []

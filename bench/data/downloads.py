@@ -171,7 +171,7 @@ def _download(file: RemoteFile) -> tuple[bytes, bytes]:
 
 
 class _Limited(io.BytesIO):
-    """What a server sends, as long as it is not too much."""
+    """The response of a server, up to a limit."""
 
     def __init__(self, limit: int) -> None:
         super().__init__()

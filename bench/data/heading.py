@@ -39,7 +39,7 @@ def _fits(table: Table, lines: Sequence[Line]) -> bool:
 
 
 def _is_heading(cells: Sequence[str], table: Table, lines: Sequence[Line]) -> bool:
-    """What the first line shows by itself; raises DataError if it shows nothing."""
+    """Whether the first line is a heading, judged by itself; raises DataError if that is unclear."""
     if lines[0].text.startswith("#"):
         return True
     missing = [cell for cell in cells if cell.lower() in MISSING]

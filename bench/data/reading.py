@@ -45,7 +45,7 @@ class ReadOptions:
 
 @dataclass(frozen=True)
 class Read:
-    """What was read: values [N, D] or [N, H, W] of real numbers, and what they were understood to be, in words."""
+    """The data that were read: real values [N, D] or [N, H, W], and how they were interpreted, in words."""
 
     values: Array
     words: list[str]

@@ -1,4 +1,4 @@
-"""What values are divided by, if the user does not say: never a guess."""
+"""The divisor of the values, if the user gives none: known from the format, never guessed."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class Table:
         return [cell.strip() for cell in next(csv.reader([line.text], delimiter=self.separator, skipinitialspace=True))]
 
     def words(self) -> list[str]:
-        """What is said of the separator, if it is not the comma."""
+        """A remark on the separator, if it is not the comma."""
         name = SEPARATORS.get(self.separator or "", "spaces")
         return [] if name == "commas" else [f"separated by {name}"]
 

@@ -54,7 +54,7 @@ class Data:
                 raise DataError(f"{name} must lie in [0, 1] (got {low:.9g} to {high:.9g}).")
 
     def drawn(self, n_train: int, generator: torch.Generator) -> Data:
-        """With ``n_train`` of the training points, drawn without replacement; a smaller number has the first of these.
+        """Draw ``n_train`` of the training points without replacement; a smaller number gives the first of these.
 
         >>> data = Data(torch.rand(8, 6), torch.ones(2, 6), (2, 3), "bernoulli", pixels="grey")
         >>> len(data.drawn(5, torch.Generator()).x_train)

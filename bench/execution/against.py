@@ -64,7 +64,7 @@ def counterparts(reference: Reference, specs: Sequence[TrialSpec]) -> list[Store
 
 
 def changes(trials: Sequence[StoredTrial]) -> dict[TrialSpec, list[str]]:
-    """What has been edited since trials of a reference ran: plugins and estimators, not the harness."""
+    """Plugins and estimators that were edited since trials of a reference ran; the harness is not compared."""
     changed = {
         trial.contents.spec: code_changes(
             trial.contents.spec, trial.contents.record.provenance, trial.contents.estimates

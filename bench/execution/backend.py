@@ -69,7 +69,7 @@ class Backend(Plugin, ABC):
         """
 
     def adopt(self, function: Callable[[TaskT], ResultT], tasks: Sequence[TaskT], workers: Workers) -> Sequence[TaskT]:
-        """Those of the tasks that an earlier process of this command has left under way: `run` goes on with them.
+        """The tasks that an earlier process of this command has left under way: `run` goes on with them.
 
         Called before `run` with the same arguments, and before the caller changes anything that belongs to the tasks;
         what else that process has left is ended first.  By default nothing is left.
@@ -78,9 +78,9 @@ class Backend(Plugin, ABC):
 
     @classmethod
     def left_under_way(cls, root: Path, used: Backend) -> str:  # noqa: ARG003  # by default
-        """What a process that has ended has left under way in a run folder, and how to go on with it, in words.
+        """The tasks that a former process has left under way in a run folder, and how to go on with them, in words.
 
-        Empty if that is nothing, or if the back end that is ``used`` now goes on with it.  By default nothing is left.
+        Empty if there are none, or if the back end that is ``used`` now goes on with them.  By default nothing is left.
         """
         return ""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -25,7 +25,7 @@ def diagnosed(model: LatentVariableModel, x: Tensor, estimate: Evaluated, noise:
         estimate.values[quantity].to(x.device) for quantity in ("log_likelihood", "standard_error")
     )
     diagnosis = diagnose(model, x, log_likelihood, standard_error, torch.Generator(x.device).manual_seed(noise))
-    return _record(diagnosis, estimate.record)
+    return _with_calibration(_record(diagnosis, estimate.record), diagnosis.calibration)
 
 
 def _record(diagnosis: Diagnosis, estimate: EstimateRecord) -> DiagnosisRecord:
@@ -51,23 +51,23 @@ def _record(diagnosis: Diagnosis, estimate: EstimateRecord) -> DiagnosisRecord:
         collapse=diagnosis.collapse,
         samples=estimate.samples,
         latents=tuple(LatentRecord(*dimension) for dimension in zip(*_columns(latents), *_columns(local), strict=True)),
-        **_calibration(diagnosis.calibration),
     )
 
 
-def _calibration(calibration: Calibration | None) -> dict[str, Any]:
-    """The fields of the record that say how well calibrated the encoder is; none without one."""
+def _with_calibration(record: DiagnosisRecord, calibration: Calibration | None) -> DiagnosisRecord:
+    """The record, completed by how well calibrated the encoder is, if there is one."""
     if calibration is None:
-        return {}
-    return {
-        "calibration": calibration.verdict,
-        "calibration_p": calibration.p,
-        "coverage": calibration.coverage,
-        "simulated_eubo": calibration.eubo,
-        "simulated_eubo_se": calibration.eubo_se,
-        "simulated_bound": calibration.bound,
-        "simulated_bound_se": calibration.bound_se,
-    }
+        return record
+    return replace(
+        record,
+        calibration=calibration.verdict,
+        calibration_p=calibration.p,
+        coverage=calibration.coverage,
+        simulated_eubo=calibration.eubo,
+        simulated_eubo_se=calibration.eubo_se,
+        simulated_bound=calibration.bound,
+        simulated_bound_se=calibration.bound_se,
+    )
 
 
 def _columns(latents: Latents) -> tuple[list[float], list[float], list[bool]]:

@@ -42,7 +42,7 @@ CHANGED = (
 
 @dataclass(frozen=True)
 class EstimationPlan:
-    """What is to be estimated in a run folder.
+    """The estimates to make in a run folder.
 
     ``todo`` are the trained trials, each with the estimators that still have to be applied; ``untrained`` the trials
     without weights; ``left_out`` those that are damaged or whose data have changed, with the reason; ``notes`` say
@@ -61,7 +61,7 @@ class EstimationPlan:
 
 @dataclass(frozen=True)
 class Estimated:
-    """What became of one model: its new estimates, or why there are none."""
+    """The outcome for one model: its new estimates, or why there are none."""
 
     spec: TrialSpec | Labels
     estimates: Sequence[EstimateRecord]
@@ -187,7 +187,7 @@ def run(plan: EstimationPlan, execution: Execution, backend: Backend) -> Iterato
 
 
 def _estimate(task: Task) -> Estimated:
-    """In a worker: load the data and the weights, and estimate."""
+    """Runs in a worker: load the data and the weights, and estimate."""
     execution = task.execution
     device = execution.device
     try:

@@ -39,7 +39,7 @@ def follow(look: Look, session: Session, evaluation: Evaluation) -> TraceRow | N
 
 
 def _estimates(session: Session, evaluation: Evaluation) -> Iterator[EstimateRecord]:
-    """By each estimator on each split; those that draw their data from the model are left out.
+    """Estimate by each estimator on each split; those that draw their data from the model are left out.
 
     The noise is the same at every mark and for every algorithm.
     """

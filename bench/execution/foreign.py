@@ -38,7 +38,7 @@ class Code:
 
     @classmethod
     def of(cls, choice: Choice) -> Code:
-        """That of a plugin with its options."""
+        """The code of a plugin with its options."""
         return cls._with(choice.plugin, [value for _, value in choice.settings])
 
     @classmethod
@@ -117,6 +117,6 @@ def _in_words(plugin: PluginRef) -> str:
 
 
 def _place(error: BaseException) -> str:
-    """Where it was raised."""
+    """The place where it was raised."""
     frames = traceback.extract_tb(error.__traceback__)
     return f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""

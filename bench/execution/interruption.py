@@ -10,7 +10,7 @@ _is_worker = threading.Event()
 
 
 def listen() -> None:
-    """In a worker process: from now on SIGTERM is such a request, and Ctrl-C is left to the caller."""
+    """Runs in a worker process: SIGTERM becomes such a request, and Ctrl-C is left to the caller."""
     for name in ("SIGINT", "SIGHUP"):  # a terminal sends them to all processes
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)

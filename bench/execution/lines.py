@@ -18,7 +18,7 @@ PLACE_WIDTH = 20  # characters at most for the name of a machine
 
 
 def place(record: TrialRecord, execution: Execution) -> str:
-    """Where a trial runs, as far as trials of this run may differ: its machine, its device, both or nothing."""
+    """The place of a trial, as far as trials of this run may differ: its machine, its device, both or nothing."""
     words = []
     if execution.is_remote and record.host:
         name = record.host.partition(".")[0]
@@ -59,7 +59,7 @@ def left(seconds: float, before: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """As people write it.
+    """Format for reading.
 
     >>> duration(4.2), duration(185), duration(7800)
     ('4.2 s', '3 min 5 s', '2 h 10 min')

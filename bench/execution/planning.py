@@ -1,4 +1,4 @@
-"""What a study still needs: which trials have to run, and which estimators each of them gets."""
+"""Plans a study: which trials still have to run, and which estimators each of them gets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from bench.studies.study import Study
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done in a run folder: ``todo``, out of all ``specs``.
+    """The work to do in a run folder: ``todo``, out of all ``specs``.
 
     ``stale`` says of trials that other code or data have made what has changed; those of them in ``todo`` are run
     again.  ``estimators`` are those that can be used on each trial's model; ``understood`` is what a user's file was

@@ -1,4 +1,4 @@
-"""What a task needs of the disk of its caller, and what it leaves there."""
+"""The files that a task needs from the disk of its caller, and those that it leaves there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person sees while trials run: bars on a terminal, plain lines elsewhere.
+"""Display of progress while trials run: bars on a terminal, plain lines elsewhere.
 
 Workers write their trial's status to the run folder about once a second.  Progress is read from there, so that no
 other channel between the processes is needed.
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from bench.studies.spec import TrialSpec
 
 
-class Standing:
-    """How trials stand, as their folders say; a file that has not changed is not read again."""
+class StatusReader:
+    """Reads the records of trials; a file that has not changed is not read again."""
 
     def __init__(self, plan: Plan) -> None:
         """Nothing is read yet."""
@@ -62,7 +62,7 @@ class PlainProgress:
         self.count = 0
         self.started = time.monotonic()
         self.under_way = {spec.id: spec for spec in plan.todo}
-        self._standing = Standing(plan)
+        self._statuses = StatusReader(plan)
         self._told: set[str] = set()  # reasons for waiting
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._look_until_stopped, daemon=True)
@@ -99,7 +99,7 @@ class PlainProgress:
     def look(self) -> None:
         """Read how the trials stand."""
         for spec in list(self.under_way.values()):
-            record = self._standing.record(spec)
+            record = self._statuses.record(spec)
             if record is not None:
                 self.show(spec, record)
 

@@ -1,4 +1,4 @@
-"""What makes a number, apart from the trial's identity: code, data, machine and versions."""
+"""Provenance of a number, apart from the trial's identity: code, data, machine and versions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bench.studies.spec import TrialSpec
 
 
 def provenance(spec: TrialSpec, data: Data, dataset: Data) -> Provenance:
-    """What makes the numbers of a trial that runs here and now on ``data``, which may be a part of its ``dataset``."""
+    """The provenance of a trial that runs here and now on ``data``, which may be a part of its ``dataset``."""
     fingerprint = data.fingerprint()
     return Provenance(
         code=code_hashes(spec),

@@ -153,7 +153,7 @@ def _reset(task: Task) -> None:
 
 
 def _execute(task: Task) -> None:
-    """In a worker: the trial, on a device that it holds."""
+    """Runs in a worker: the trial, on a device that it holds."""
     settings = task.settings
     waits = partial(standing.mark, task.folder, Status.WAITING, WAITS.format(settings.device, platform.node()))
     try:

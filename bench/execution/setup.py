@@ -1,4 +1,4 @@
-"""From what a trial is to what it trains: its session, its evaluation, its model."""
+"""Builds what a trial needs from its specification: the session, the evaluation, the model."""
 
 from __future__ import annotations
 

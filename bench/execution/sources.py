@@ -64,7 +64,7 @@ def code_hashes(spec: TrialSpec) -> dict[str, str]:
 
 
 def code_changes(spec: TrialSpec, made_by: Provenance | None, estimates: Sequence[EstimateRecord] = ()) -> list[str]:
-    """What has been edited since a trial ran, in words: its plugins, the harness, the estimators of its ``estimates``.
+    """Edits since a trial ran, in words: of its plugins, of the harness, of the estimators of its ``estimates``.
 
     Empty for a trial that has not begun.  Results that other code has made are stale.
     """

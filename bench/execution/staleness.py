@@ -20,7 +20,7 @@ DATA = "data"
 
 
 def changes(found: Mapping[TrialSpec, Contents], version: str) -> dict[TrialSpec, list[str]]:
-    """What has changed since each trial ran or began: the data, whose present ``version`` is given, or code.
+    """The changes since each trial ran or began: of the data, whose present ``version`` is given, or of code.
 
     Trials that have not begun, and those that would be made by the same today, are left out.
     """

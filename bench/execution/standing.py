@@ -1,4 +1,4 @@
-"""How a trial stands, as its folder says: what planning, running and estimation need to know of it."""
+"""The state of a trial according to its folder: its progress, whether it is finished, and changes to its record."""
 
 from __future__ import annotations
 

@@ -64,12 +64,12 @@ def check_suitability(
 
 
 def _choosy(estimators: Sequence[Choice]) -> list[Choice]:
-    """Those that may refuse a model."""
+    """The estimators that may refuse a model."""
     return [choice for choice in estimators if choice.create().may_refuse]
 
 
 def _kind(spec: TrialSpec) -> TrialSpec:
-    """What trials have in common that build the same model."""
+    """A specification that is the same for all trials with the same model."""
     return replace(spec, n_train=SAMPLE, seed=0)
 
 
@@ -105,7 +105,7 @@ def _notes(choice: Choice, refused: dict[TrialSpec, str], kinds: list[TrialSpec]
 
 
 def _where(refused: list[TrialSpec], kinds: list[TrialSpec]) -> str:
-    """In words: "at z = ..." for latent sizes that lose all their algorithms, "for ..." for single algorithms."""
+    """The trials: "at z = ..." for latent sizes that lose all their algorithms, "for ..." for single algorithms."""
     left = [kind for kind in kinds if kind not in refused]
     lost = dict.fromkeys(kind.z for kind in refused if kind.z not in {other.z for other in left})
     phrases = [f"at z = {', '.join(map(str, lost))}"] if lost else []

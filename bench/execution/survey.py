@@ -1,4 +1,4 @@
-"""What planning must know of plugins and data: found by a worker if that runs foreign code."""
+"""Facts about plugins and data that planning needs; a worker gathers them if that runs foreign code."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _estimators(names: Sequence[str]) -> list[Choice]:
 
 @dataclass(frozen=True)
 class DataFacts:
-    """What estimation must know of data: how many test points there are, a few points, and which version this is."""
+    """Facts about the data that estimation needs: the number of test points, a few points, and the version."""
 
     num_test: int
     sample: Data

@@ -94,7 +94,7 @@ class Trial:
         self.cpu_started = time.process_time()
 
     def run(self, spec: TrialSpec) -> Status:
-        """From the data to the estimates; goes on from a checkpoint if there is one."""
+        """Run from the data to the estimates; goes on from a checkpoint if there is one."""
         earlier, checkpoint = self.folder.read_status(), self.folder.read_checkpoint()
         if earlier.status.has_ended and all(getattr(earlier, each) == getattr(self.record, each) for each in ASKED_FOR):
             return earlier.status
@@ -116,7 +116,7 @@ class Trial:
         return self.report(Status.DONE)
 
     def train(self, session: Session, evaluation: Evaluation, checkpoint: Mapping[str, Any] | None) -> None:
-        """From the first update, or the checkpoint, to the estimates."""
+        """Run from the first update, or from the checkpoint, to the estimates."""
         self.session = session
         session.begin(
             checkpoint["session"] if checkpoint is not None else None,
@@ -143,7 +143,7 @@ class Trial:
         complete(self.folder, session, evaluation, diagnose=self.settings.diagnose)
 
     def learning_rate(self, spec: TrialSpec) -> float | None:
-        """As given or chosen; None for an algorithm without one."""
+        """The step size, given or chosen; None for an algorithm without one."""
         chosen = self.settings.tuning.chosen if self.settings.tuning else {}
         rate = chosen.get("learning_rate", dict(spec.algorithm.settings).get("learning_rate"))
         return None if rate is None or rate == AUTO else float(rate)

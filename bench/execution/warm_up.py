@@ -1,4 +1,4 @@
-"""What a worker does first: import whatever a trial needs, while the caller is still planning.
+"""Warm-up of a worker: it imports whatever a trial needs while the caller is still planning.
 
 Importing this module imports nothing heavy, so that workers can be started before the caller itself imports PyTorch.
 """

@@ -21,7 +21,7 @@ from joblib.externals.loky import ProcessPoolExecutor
 
 from bench.execution import interruption, waiting
 from bench.execution.backend import Workers
-from bench.process import offspring
+from bench.process import child_processes
 
 ResultT = TypeVar("ResultT")
 
@@ -54,7 +54,7 @@ class WorkerProcess:
             env={
                 **dict.fromkeys(THREAD_LIMITS, str(workers.threads)),
                 **SHARED_CORES,
-                offspring.MARK: self._mark,
+                child_processes.MARK: self._mark,
                 waiting.VARIABLE: str(self._waiting),
             },
         )
@@ -80,7 +80,7 @@ class WorkerProcess:
         return call
 
     def seconds_left(self, limit: float) -> float:
-        """Until the task has taken ``limit`` seconds; a process that is still starting, or waits, has not begun it."""
+        """Seconds until the task has taken ``limit``; a process that is still starting, or waits, has not begun it."""
         if not self.ready.done() or self._waiting.exists():
             self._began = None
             return limit
@@ -102,7 +102,7 @@ class WorkerProcess:
             return
         with suppress(ChildProcessError):  # noticed already
             if os.waitid(os.P_PID, self.ready.result(), os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
-                offspring.kill_marked(self._mark)
+                child_processes.kill_marked(self._mark)
 
     def kill(self) -> None:
         """End the process now, with those that it has started."""
@@ -110,7 +110,7 @@ class WorkerProcess:
         while any(not call.running() and not call.done() for call in self._calls) and time.monotonic() < deadline:
             time.sleep(0.001)  # at a call that has only just been submitted loky's thread would fail, loudly
         self._executor.shutdown(wait=True, kill_workers=True)
-        offspring.kill_marked(self._mark)
+        child_processes.kill_marked(self._mark)
         self._waiting.unlink(missing_ok=True)
 
 
@@ -127,7 +127,7 @@ def _beginning(workers: Workers) -> tuple[object, ...]:
 
 
 def _begin(folder: Path, parent: int, setup: Callable[[], object] | None) -> None:
-    """In a new process: be where the caller is, leave signals to the caller, end with it, get ready."""
+    """Runs in a new process: use the caller's folder, leave signals to the caller, end with it, get ready."""
     interruption.listen()
     _end_with(parent)
     os.chdir(folder)

@@ -1,1 +1,1 @@
-"""What estimators of log p(x) are made of: proposals, weights, bridges, and the diagnosis of a model."""
+"""Building blocks of estimators of log p(x): proposals, weights, bridges, and the diagnosis of a model."""

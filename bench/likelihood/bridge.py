@@ -81,7 +81,7 @@ class Bridge:
         self.model_evaluations += cost * options.num_chains * len(x)
 
     def forward(self) -> tuple[Weighed, Annealed]:
-        """From draws of the starting distribution to the posterior: a lower bound on log p(x)."""
+        """Anneal from draws of the starting distribution to the posterior: a lower bound on log p(x)."""
         kept = passages(len(self.schedule) - 1) if isinstance(self.start, PriorProposal) else ()
         run = self._run(self._draw(), self.schedule, self.step_sizes, kept)
         if isinstance(self.start, StratifiedGaussian):
@@ -90,7 +90,7 @@ class Bridge:
         return weighed_chains(run.log_weights), run
 
     def reverse(self, z: Tensor) -> tuple[Weighed, Annealed]:
-        """From exact posterior draws z [C, N, d] to the start: ``log_mean``, of reciprocal weights, is -log p(x)."""
+        """Anneal back from exact posterior draws z [C, N, d]: ``log_mean``, of reciprocal weights, is -log p(x)."""
         run = self._run(z, self.schedule[::-1], self.step_sizes.flip(0))
         return weighed_chains(-run.log_weights), run
 

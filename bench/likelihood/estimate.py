@@ -105,7 +105,7 @@ def inflation(degrees: float) -> float:
 
 
 def flaw(estimate: object, num_points: int | None) -> str:
-    """What is wrong with the result of an estimator, in words; empty if nothing is.
+    """Defects in the result of an estimator, in words; empty if there are none.
 
     ``num_points`` is N, None if the estimator draws as many datapoints as it likes.
 

@@ -1,4 +1,4 @@
-"""What a family of q attains on a model: its bounds, and what its latent dimensions carry."""
+"""Evaluation of a family of q on a model: its bounds, and the information in its latent dimensions."""
 
 from __future__ import annotations
 
@@ -51,4 +51,4 @@ class Family(Protocol):
     """The distributions over z that q is chosen from, for one model."""
 
     def bounds(self, x: Tensor, num_gap_points: int, generator: torch.Generator) -> Bounds:
-        """Of the first ``num_gap_points`` of x [N, D], but ``latents`` of all; the model is frozen."""
+        """Evaluate the first ``num_gap_points`` of x [N, D], but ``latents`` on all; the model is frozen."""

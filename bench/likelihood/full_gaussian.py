@@ -25,7 +25,7 @@ class FullGaussian:
         return FullGaussian(self.mean[rows], self.root[rows], self.inverse_root[rows])
 
     def to(self, dtype: torch.dtype) -> FullGaussian:
-        """The same in another floating-point type."""
+        """Convert to another floating-point type."""
         return FullGaussian(self.mean.to(dtype), self.root.to(dtype), self.inverse_root.to(dtype))
 
     def unwhiten(self, noise: Tensor) -> Tensor:
@@ -83,7 +83,7 @@ def _apply(matrix: Tensor, z: Tensor) -> Tensor:
 
 
 def _finite(z: Tensor) -> Tensor:
-    """In float64, with 0 for what is not finite: one datapoint without a density must not stop the others."""
+    """To float64, with 0 for values that are not finite: one datapoint without a density must not stop the others."""
     return torch.nan_to_num(z.double(), nan=0.0, posinf=0.0, neginf=0.0)
 
 

@@ -155,7 +155,7 @@ class StratifiedGaussian(Proposal):
         return torch.logaddexp(wide + math.log1p(-share), self.model.log_prior(z) + math.log(share))
 
     def log_factors(self, log_weights: Tensor) -> Tensor:
-        """What is to be added to log weights [K, N] of chains, so that their mean is again that of the mixture."""
+        """The correction to add to log weights [K, N] of chains, so that their mean is again that of the mixture."""
         num_chains, share = len(log_weights), self.PRIOR_SHARE if self.num_prior else 0.0
         factors = torch.full_like(log_weights[:, :1], (1 - share) * num_chains / (num_chains - self.num_prior))
         factors[: self.num_prior] = share * num_chains / max(1, self.num_prior)

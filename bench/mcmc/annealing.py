@@ -56,7 +56,7 @@ class _Between(LogDensity):
 
 @dataclass(frozen=True)
 class Passage:
-    """Where the chains are after their move at b, and the weights that they have until then."""
+    """Positions of the chains after their move at b, and their weights so far."""
 
     b: float
     log_ratio: Tensor  # [C, N] log p(x, z) - log start(z), nats

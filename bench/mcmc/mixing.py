@@ -19,7 +19,7 @@ SHORTEST_TIME = 1 / 3
 
 @dataclass(frozen=True)
 class Mixing:
-    """What several chains say of the mean of one quantity."""
+    """Estimate of the mean of one quantity from several chains."""
 
     variance: Tensor  # [...] of the quantity, between chains included
     autocorrelation_time: Tensor  # [...] draws that are worth one independent draw

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from bench.models.affine import is_affine
 
-# What a network outputs beside the mean: log sigma^2, log sigma or sigma.
+# The output of a network besides the mean: log sigma^2, log sigma or sigma.
 Scale = Literal["log_variance", "log_deviation", "deviation"]
 SCALES: tuple[str, ...] = get_args(Scale)
 

@@ -42,7 +42,7 @@ class CodeModel(DiscreteLatents, LatentVariableModel):
 
     @classmethod
     def around(cls, model: LatentVariableModel, num_codes: int, num_groups: int) -> CodeModel:
-        """With the networks of another model, which must have an encoder."""
+        """Build from the networks of another model, which must have an encoder."""
         if model.encoder is None:
             raise ValueError("Codes are chosen by an encoder, and this model has none.")
         return cls(model.latent_size, model.decoder, model.encoder, num_codes, num_groups)

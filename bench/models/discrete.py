@@ -62,7 +62,7 @@ class DiscreteLatents:
 
     @property
     def latents_in_words(self) -> str:
-        """What messages call them: ``128 codes`` or ``128^4 codes``."""
+        """Their name in messages: ``128 codes`` or ``128^4 codes``."""
         return f"{self.num_codes}{f'^{self.num_groups}' if self.num_groups > 1 else ''} codes"
 
     def states(self, chunk: int) -> Iterator[Tensor]:

@@ -28,7 +28,7 @@ class ObservationModel(Plugin, ABC):
 
     has_log_variance: ClassVar[bool] = False
 
-    # What the location is, by which an architecture chooses the range of its network's output:
+    # The kind of location, from which an architecture chooses the range of its network's output:
     # "mean": E[x|z], which passes through a sigmoid if the data lie in [0, 1];
     # "logit": the logit of a probability;  "real": any real number, such as a log-rate.
     location_is: ClassVar[Literal["mean", "logit", "real"]] = "real"

@@ -1,4 +1,4 @@
-"""What plugins can change for the whole process: kept as it was for everybody else.
+"""Process-wide state that plugins can change, and its restoration for all other code.
 
 Random streams of the project are generators of their own; only foreign code draws from the global ones.
 """
@@ -72,7 +72,7 @@ def _complete_path(places: list[str]) -> None:
     sys.path.extend(place for place in places if place not in sys.path)
 
 
-def _set_attributes(owner: object, values: dict[str, Any]) -> None:
+def _set_attributes(owner: object, values: dict[str, object]) -> None:
     for name, value in values.items():
         setattr(owner, name, value)
 

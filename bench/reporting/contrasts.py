@@ -56,7 +56,7 @@ class Contrast:
 
     @property
     def level(self) -> float:
-        """Of a single test at which a difference is significant whatever the others are: Holm's first step."""
+        """The level of a single test below which it is significant regardless of the others: Holm's first step."""
         return RATE / max(1, self.num_tests)
 
     @property
@@ -74,7 +74,7 @@ class Contrast:
 
 
 def contrasts(results: Results, reference: str = "") -> list[Contrast]:
-    """Of each pair of algorithms, or of the others with the ``reference``: at each place, then over several."""
+    """Contrasts of all pairs of algorithms, or of each with the ``reference``: at each place, then over several."""
     trials = caveats.with_values(results)
     names = list(dict.fromkeys(trials["algorithm"]))
     curves.check_reference(reference, names)
@@ -100,7 +100,7 @@ def _named_pairs(names: list[str], reference: str) -> Iterator[tuple[str, str]]:
 
 
 def _at_places(results: Results, trials: pd.DataFrame, one: str, other: str) -> Iterator[Contrast]:
-    """At each place at which both have seeds in common."""
+    """Contrasts at each place where both have seeds in common."""
     for key, at_place in trials.groupby(list(Place._fields), sort=False):
         both = at_place[at_place["algorithm"].isin([one, other])]
         pairs = pairing.paired(results, both, one, other)
@@ -117,7 +117,7 @@ def _differences(pairs: Sequence[Pairs]) -> list[pairing.Array]:
 
 
 def _corrected(found: Sequence[Contrast]) -> list[Contrast]:
-    """With what depends on how many of them could be tested."""
+    """Complete the contrasts with what depends on the number of tests."""
     adjusted = multiple.adjusted([math.nan if each.obstacle else each.gap.p for each in found])
     num_tests = sum(not math.isnan(p) for p in adjusted)
     confidence = multiple.each_confidence(1 - RATE, num_tests)

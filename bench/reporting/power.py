@@ -28,7 +28,7 @@ POWER = 0.8  # by convention
 
 @dataclass(frozen=True)
 class Aim:
-    """What is to be found, and how surely; raises OptionError if a value is out of its range."""
+    """The difference to detect and the power to detect it with; raises OptionError if a value is out of its range."""
 
     difference: float  # nats per datapoint
     level: float = RATE  # the probability of any false verdict among all comparisons
@@ -51,7 +51,7 @@ class Aim:
 
 @dataclass(frozen=True)
 class Plan:
-    """What it takes to find a difference; None for what no reasonable number achieves."""
+    """The numbers needed to detect a difference; None if no reasonable number suffices."""
 
     now: float  # the probability of finding it with the seeds and points that there are
     seeds: int | None  # with the test points that there are
@@ -60,7 +60,7 @@ class Plan:
 
 
 def plan(contrast: Contrast, difference: float, level: float, power: float) -> Plan | None:
-    """For one comparison by itself at this level; None for fewer than two pairs of seeds."""
+    """Plan of a single comparison at this level; None for fewer than two pairs of seeds."""
     values = contrast.values
     num_seeds, num_points = values.shape
     if num_seeds < 2:
@@ -104,7 +104,7 @@ def table(results: Results, aim: Aim) -> pd.DataFrame:
 
 
 def shown(rows: pd.DataFrame) -> pd.DataFrame:
-    """As people read it, the answer first: a narrow terminal has room for the first columns only."""
+    """Columns for readers, the answer first: a narrow terminal has room for the first columns only."""
     texts = pd.DataFrame(
         [
             {
@@ -128,7 +128,7 @@ def shown(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def record(rows: pd.DataFrame) -> list[dict[str, object]]:
-    """As plain data: ``null`` for a number that is not known, ``"inf"`` for more than any reasonable one."""
+    """Plain data: ``null`` for a number that is not known, ``"inf"`` for more than any reasonable one."""
 
     def plain(value: object) -> object:
         if isinstance(value, float) and not math.isfinite(value):
@@ -139,7 +139,7 @@ def record(rows: pd.DataFrame) -> list[dict[str, object]]:
 
 
 def explanation(rows: pd.DataFrame, aim: Aim) -> list[str]:
-    """What the numbers mean."""
+    """An explanation of the numbers."""
     level = float(rows["level"].iloc[0])
     count = round(aim.level / level)
     among = f"any false verdict among all {count} comparisons" if count > 1 else "a false verdict in the one comparison"

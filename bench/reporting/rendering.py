@@ -26,7 +26,7 @@ Progress = Callable[[int, int], object]  # called with how many reports are rend
 
 @dataclass(frozen=True)
 class Made:
-    """What became of one report: the table that it rendered, its files, or the error that it raised."""
+    """The outcome of one report: the table that it rendered, its files, or the error that it raised."""
 
     name: str
     report: Report | None  # None if it cannot be loaded
@@ -184,7 +184,7 @@ def failure(name: str, error: Exception) -> str:
 
 
 def _written(folder: Path, selected: Selected, made: Made | None) -> Made:
-    """What was made, with the requested files on disk."""
+    """The rendered reports, with the requested files on disk."""
     if made is None:
         return Made(selected.name, selected.report)
     files = {each: made.contents[each] for each in selected.formats if each in made.contents}

@@ -46,7 +46,7 @@ def select(names: Sequence[str] = (), formats: Sequence[str] = ()) -> tuple[list
 
 
 def _load(names: Sequence[str]) -> tuple[dict[str, Report], dict[str, PluginError]]:
-    """By the name of their files; options that differ from the defaults are part of it: ``cost-clock-samples``."""
+    """Selected reports by file name, which includes options that differ from the defaults: ``cost-clock-samples``."""
     reports: dict[str, Report] = {}
     unloaded: dict[str, PluginError] = {}
     calls = [plugins.resolve("report", text) for text in names] or [

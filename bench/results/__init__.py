@@ -1,1 +1,1 @@
-"""What is read: a run as tidy frames, the grid, learning curves, trained models."""
+"""Reading a run: tidy frames, the grid, learning curves, trained models."""

@@ -1,4 +1,4 @@
-"""What is read off the learning curve of each trial: the time to a target, the height of the curve."""
+"""Quantities of the learning curve of each trial: the time to a target, the height of the curve."""
 
 from __future__ import annotations
 

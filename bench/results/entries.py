@@ -38,7 +38,7 @@ class Entry(NamedTuple):
         return Cell(self.labels.dataset, self.labels.n_train, self.labels.z, self.labels.algorithm)
 
     def changes(self) -> list[str]:
-        """What has changed since it ran.
+        """The changes since it ran.
 
         Of a reference the harness does not count: every edit of its code changes its hash, and few change numbers.
         """

@@ -73,13 +73,13 @@ class Results:
 
     @cached_property
     def damage(self) -> list[str]:
-        """What is damaged or missing in these folders, in words: the numbers of those trials are left out."""
+        """Damaged and missing files in these folders, in words: the numbers of those trials are left out."""
         several = len(self._runs) > 1 or any(run.references for run in self._runs)
         return [f"{path}: {text}" if several else text for run in self._runs for path, text in run.damage()]
 
     @property
     def own(self) -> Results:
-        """The same without reference runs, up to the end of training."""
+        """These results without reference runs, up to the end of training."""
         return replace(self, alone=True)
 
     @cached_property
@@ -203,7 +203,7 @@ class Results:
 
     @cached_property
     def _log_likelihoods(self) -> dict[tuple[str, str], Callable[[], NDArray[np.float64] | None]]:
-        """What reads the values per test point, by trial and estimator."""
+        """Functions that read the values per test point, by trial and estimator."""
         return {
             (entry.labels.trial, each.estimator): cache(partial(_by_point, entry.folder, each.estimator))
             for entry in self._entries
@@ -239,7 +239,7 @@ class Results:
 
     @cached_property
     def changed_since(self) -> dict[str, str]:
-        """What has changed since a trial ran, in words, by trial: ``data, algorithm``; the others are left out.
+        """The changes since each trial ran, in words, by trial: ``data, algorithm``; unchanged trials are left out.
 
         Data are not loaded: they have changed if other trials had newer ones, or if the last `bench run` saw that.
         """

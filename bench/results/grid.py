@@ -36,7 +36,7 @@ class Place(NamedTuple):
 
     @property
     def words(self) -> str:
-        """As a heading."""
+        """The text of a heading."""
         return f"{self.dataset}, {self.n_train} training points, z = {self.z}"
 
 
@@ -63,5 +63,5 @@ def of_references(trials: pd.DataFrame) -> pd.Series:
 
 
 def finite(values: FrameOrSeries) -> FrameOrSeries:
-    """The same with infinite values as missing: one infinite log-likelihood would make a mean over seeds useless."""
+    """The values with infinite ones as missing: one infinite log-likelihood would make a mean over seeds useless."""
     return values.replace([math.inf, -math.inf], math.nan)

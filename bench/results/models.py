@@ -112,7 +112,7 @@ def load_models(
 
 
 def _reason(error: Exception, folder: TrialFolder) -> str:
-    """In a few words without paths, so that a copied run gives the same figures."""
+    """A short reason without paths, so that a copied run gives the same figures."""
     if isinstance(error, DataError):
         return "its data cannot be loaded"
     if isinstance(error, PluginError):
@@ -139,7 +139,7 @@ def left_out(missing: Mapping[Cell, str], z: int | None = None) -> list[str]:
 
 
 def about(models: Sequence[TrainedModel], *, coded: bool = False) -> str:
-    """What a figure of these models must say: their seeds, and if they are ``coded`` how z was obtained from x."""
+    """Caption of a figure of these models: their seeds and, if they are ``coded``, how z was obtained from x."""
     texts = ["One seed each, the first that is done."]
     continuous = [each for each in models if each.model.discrete is None]
     without = dict.fromkeys(each.cell.algorithm for each in continuous if each.model.encoder is None)
@@ -153,7 +153,7 @@ def about(models: Sequence[TrainedModel], *, coded: bool = False) -> str:
 
 
 def about_prior(models: Sequence[TrainedModel]) -> str:
-    """What z is drawn from."""
+    """Caption that says how z is drawn."""
     text = "E[x|z] for draws of z from the prior, the same for all algorithms"
     discrete = _discrete(models)
     return f"{text} but {discrete}, whose priors are over codes of their own." if discrete else f"{text}."
@@ -167,7 +167,7 @@ def _discrete(models: Sequence[TrainedModel]) -> str:
 def continuous_planes(
     models: Sequence[TrainedModel], missing: Mapping[Cell, str]
 ) -> tuple[list[TrainedModel], dict[Cell, str]]:
-    """Those whose z is a plane, and why the other cells are not shown."""
+    """The models whose z is a plane, and why the other cells are not shown."""
     discrete = {
         each.cell: f"its z is one of {each.model.discrete.latents_in_words}, no plane"
         for each in models

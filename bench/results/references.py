@@ -37,7 +37,7 @@ class Compared:
 
     @classmethod
     def read(cls, path: Path, *, alone: bool = False) -> Compared:
-        """What a run folder holds, without references if it is to be looked at ``alone``."""
+        """The content of a run folder; without references if ``alone``."""
         store = Store(path)
         return cls(path, store.read(), {each.path: each.read() for each in store.references if not alone})
 
@@ -47,7 +47,7 @@ class Compared:
         return compared_at(self.run.study, [run.study for run in self.references.values()])
 
     def damage(self) -> Iterator[tuple[Path, str]]:
-        """What is damaged in each folder."""
+        """The damage in each folder."""
         yield from (
             (path, text) for path, run in {self.path: self.run, **self.references}.items() for text in run.damage
         )
@@ -94,7 +94,7 @@ def compared_at(own: Study, references: Sequence[Study]) -> int | None:
 
 
 def as_of(contents: Contents, samples: int) -> Contents:
-    """What was known of a trial when it had seen so many training samples; as it is if it never had.
+    """The state of a trial after this many training samples; its present state if it has never had as many.
 
     Estimates are those of its trace, without values per datapoint; there is no diagnosis.
     """
@@ -114,7 +114,7 @@ def as_of(contents: Contents, samples: int) -> Contents:
 
 
 def without_seconds(contents: Contents) -> Contents:
-    """The same with NaN for all times: they are those of another machine, or of another load of this one."""
+    """The frame with NaN for all times, which come from another machine or another load of this one."""
     record = contents.record
     clocks, tuning = record.clocks, record.tuning
     if clocks is not None:

@@ -81,7 +81,7 @@ def _scores(tuning: Tuning) -> Iterator[tuple[str, int | None, float]]:
 
 
 def trial_row(labels: Labels, contents: Contents) -> dict[str, object]:
-    """What is known of a trial: by its record, the last row of its trace, and the first estimate on test data."""
+    """The row of a trial: from its record, the last row of its trace, and the first estimate on test data."""
     record, trace, spec = contents.record, contents.trace, contents.spec
     last = trace[-1] if trace else None
     seconds = record.clocks.train_seconds if record.clocks else 0.0

@@ -78,7 +78,7 @@ class _Made(NamedTuple):
 
 
 def _components(trial: StoredTrial) -> Iterator[tuple[str, _Made]]:
-    """What has made a trial, by the names of its components."""
+    """The versions of code and data that made a trial, by component."""
     made_by = trial.contents.record.provenance
     if made_by is not None:
         yield DATA, _Made(made_by.data_version, (not trial.contents.record.data_changed, made_by.began))

@@ -44,7 +44,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Aggregate:
-    """Of each algorithm over all places, which have equal weight."""
+    """Scores of each algorithm over all places, which have equal weight."""
 
     mean: Estimate  # interquartile mean of the scores above the average of their place
     improvement: Estimate  # probability that a seed is above a seed of another algorithm, averaged over the others
@@ -150,7 +150,7 @@ def _variances_of_points(blocks: Sequence[Block], statistics: Statistics, num_re
 
 
 def _half_widths(blocks: Sequence[Block], of_seeds: Array, of_points: Array, confidence: float) -> Array:
-    """Of the intervals of the statistics, from variances [blocks, 2, A] and [2, A]; NaN for fewer than two seeds."""
+    """Half-widths of the intervals, from variances [blocks, 2, A] and [2, A]; NaN for fewer than two seeds."""
     from scipy.special import stdtrit  # t quantiles; scipy.stats takes a second to import
 
     least_points = min((block.by_point.shape[-1] for block in blocks if block.by_point is not None), default=2)

@@ -1,9 +1,8 @@
 """Means over training seeds and test points: both are samples, so both are sources of error.
 
 Values are [S, N], one per seed and test point, taken as x[s, n] = mean + a[s] + b[n] + c[s, n] with random effects of
-the seed, of the point and of both.  If all seeds are evaluated on the same points the effects are crossed, and an
-interval over seeds alone lacks the error of b.  If each seed has points of its own, b is zero: the spread over seeds
-then contains the error of the points, and the same formulas lead back to Student's t over seeds.
+the seed, of the point and of both.  All seeds are evaluated on the same points, so the effects are crossed, and an
+interval over seeds alone lacks the error of b.  If b is zero, the same formulas lead back to Student's t over seeds.
 Source: Searle, Casella & McCulloch 1992, "Variance components", section 4.3; Owen 2007, "The pigeonhole bootstrap".
 """
 
@@ -26,7 +25,7 @@ Parts = tuple[tuple[float, float], ...]  # of the variance of a mean, each with 
 
 @dataclass(frozen=True)
 class MeanSquares:
-    """Of the two-way analysis of variance of values [S, N]; those of points and both are 0 for a single point."""
+    """Two-way analysis of variance of values [S, N]; ``points`` and ``both`` are 0 for a single point."""
 
     seeds: float
     points: float
@@ -34,7 +33,7 @@ class MeanSquares:
 
     @classmethod
     def of(cls, values: ArrayLike) -> MeanSquares:
-        """From values [S, N], with S of at least 2."""
+        """Compute them from values [S, N], with S of at least 2."""
         array = _checked(values)
         num_seeds, num_points = array.shape
         mean, by_seed, by_point = array.mean(), array.mean(1, keepdims=True), array.mean(0, keepdims=True)
@@ -51,11 +50,11 @@ class Variances:
     """The variance of a mean over seeds and points, by source; their sum is that of the mean."""
 
     seeds: float  # with the error of each single value: what the spread over seeds shows
-    points: float  # of the points that all seeds share; 0 if each seed has its own
+    points: float  # of the test points, which all seeds share
 
     @classmethod
     def of(cls, values: ArrayLike) -> Variances:
-        """From the mean squares of values [S, N], with S of at least 2.
+        """Compute them from the mean squares of values [S, N], with S of at least 2.
 
         MS_seeds / (S N) and (MS_points - MS_both) / (S N); the latter is unbiased except that it is never negative.
         """
@@ -64,12 +63,12 @@ class Variances:
         return cls(squares.seeds / size, max(squares.points - squares.both, 0.0) / size)
 
     def parts(self, shape: tuple[int, ...]) -> Parts:
-        """With their degrees of freedom, for values [S, N] of this ``shape``."""
+        """The variances with their degrees of freedom, for values [S, N] of this ``shape``."""
         return tuple(zip((self.seeds, self.points), (max(count - 1, 1) for count in shape), strict=True))
 
 
 def half_width(parts: Parts, level: float) -> float:
-    """Of the interval of a mean whose variance is the sum of these, with the probability ``level`` of missing it.
+    """Half-width of the interval of a mean whose variance is the sum of ``parts``, with error probability ``level``.
 
     Its square is the sum of the variances times the squared t quantiles of their degrees of freedom.
     Source: Banerjee 1961, "On confidence interval for two-means problem".
@@ -80,7 +79,7 @@ def half_width(parts: Parts, level: float) -> float:
 
 
 def p_of(distance: float, parts: Parts) -> float:
-    """The level at which the interval of `half_width` begins to exclude a value that is this far from the mean."""
+    """The level at which the interval of `half_width` begins to exclude a value at this ``distance`` from the mean."""
     from scipy.optimize import brentq
     from scipy.special import stdtr
 
@@ -148,10 +147,9 @@ def points_of_difference(one: ArrayLike, other: ArrayLike) -> float:
 
 
 def points_error(values: ArrayLike) -> float:
-    """Standard error of the mean of values [S, N] because the test points are few: it shrinks as there are more.
+    """Standard error of the mean of values [S, N] due to the finite number of test points.
 
-    It is that of the points' means over seeds, so it holds for the same points in all seeds and for other ones in each.
-    NaN for fewer than two points.
+    It is the standard error over points of their means over seeds.  NaN for fewer than two points.
 
     >>> points_error([[1.0, 3.0], [2.0, 4.0]])
     1.0

@@ -31,7 +31,7 @@ def improvements(scores: Sequence[Array]) -> Array:
 
 
 def variances(scores: Sequence[Array]) -> Array:
-    """Of `improvements`, if only the seeds of one block were others, of the scores [P, A, S]: [blocks, A].
+    """Variances of `improvements` due to the seeds of each block, from scores [P, A, S]: [blocks, A].
 
     The seed with the same number is one for all algorithms and places of a block.  Unbiased if algorithms learn
     independently of each other, and otherwise too large, but less so than the jackknife.  NaN for a single seed.
@@ -43,7 +43,7 @@ def variances(scores: Sequence[Array]) -> Array:
 
 
 def _won(scores: Array) -> Array:
-    """Of the scores [B, P, A, S], the share of pairs of seeds that an algorithm wins against the others: [B, P, A]."""
+    """The share of pairs of seeds that an algorithm wins against the others, from scores [B, P, A, S]: [B, P, A]."""
     num_algorithms = scores.shape[2]
     won = np.zeros(scores.shape[:3])
     for a in range(num_algorithms):
@@ -58,7 +58,7 @@ def _won(scores: Array) -> Array:
 
 
 def _variance(scores: Array, a: int) -> float:
-    """Of the mean of P(a > b) over the places of one block and all others b, of the scores [P, A, S]."""
+    """Variance of the mean of P(a > b) over the places of one block and all others b, from scores [P, A, S]."""
     num_seeds, others = scores.shape[-1], np.delete(scores, a, axis=1)
     if num_seeds < 2 or not others.shape[1]:
         return np.nan

@@ -1,1 +1,1 @@
-"""What is kept: run folders, trial folders, and the typed records in them."""
+"""Storage: run folders, trial folders, and the typed records in them."""

@@ -79,7 +79,7 @@ def _hints(record: type) -> Mapping[str, Any]:
 
 
 def _one_of(kinds: tuple[Any, ...], data: object) -> object:
-    """For ``int | None`` and the like."""
+    """Handle ``int | None`` and the like."""
     if data is None and type(None) in kinds:
         return None
     (kind,) = (each for each in kinds if each is not type(None))

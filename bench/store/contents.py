@@ -1,4 +1,4 @@
-"""What a trial's folder holds, read at once: numbers are there only if every file that they came with is whole."""
+"""The content of a trial's folder, read at once; it has numbers only if all of the trial's files are intact."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _read(folder: TrialFolder, tensors: bool) -> Contents:
 
 
 def _not_as_left(folder: TrialFolder, record: TrialRecord, known: set[str], tensors: bool) -> dict[str, str]:
-    """What is missing, or was replaced, since the trial ended; weights are looked at only if ``tensors``."""
+    """Files that are missing or were replaced since the trial ended; weights are checked only if ``tensors``."""
     damage = {}
     for name in (TRACE, DIAGNOSIS, *((MODEL,) if tensors else ())):
         if name in record.files and name not in known:

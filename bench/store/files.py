@@ -17,19 +17,19 @@ from pathlib import Path
 from typing import Any, cast
 
 from bench.errors import Damaged, WriteFailed
-from bench.store import seals
+from bench.store import checksums
 
 
-def write_sealed(path: Path, content: bytes, owner: str = "", *, synced: bool = True) -> None:
-    """Seal ``content`` (see `seals.seal`) and write it; ``owner`` names the trial that the file belongs to."""
-    write_bytes(path, seals.seal(content, f"{owner}/{path.name}"), synced=synced)
+def write_checked(path: Path, content: bytes, owner: str = "", *, synced: bool = True) -> None:
+    """Write ``content`` with its checksum (see `checksums.add`); ``owner`` names the trial that the file belongs to."""
+    write_bytes(path, checksums.add(content, f"{owner}/{path.name}"), synced=synced)
 
 
-def read_sealed(path: Path, owner: str = "") -> bytes:
-    """The inverse of `write_sealed`, with the checksum; raises Damaged for a file that is missing or was changed."""
+def read_checked(path: Path, owner: str = "") -> bytes:
+    """The inverse of `write_checked`, with the checksum; raises Damaged for a file that is missing or was changed."""
     try:
         content = path.read_bytes()
-        seals.check(content, f"{owner}/{path.name}")
+        checksums.check(content, f"{owner}/{path.name}")
     except FileNotFoundError as error:
         raise Damaged(path.name, "it is missing") from error
     except OSError as error:
@@ -88,17 +88,17 @@ def _ordinary_mode() -> int:
 
 
 def write_json(path: Path, data: Mapping[str, object], owner: str = "", *, synced: bool = True) -> None:
-    """Write sealed JSON, whose first entry is the checksum; NaN and infinities survive."""
-    text = json.dumps({seals.KEY: seals.BLANK, **cast(dict[str, object], plain(data))}, indent=1)
-    write_sealed(path, f"{text}\n".encode(), owner, synced=synced)
+    """Write JSON, whose first entry is the checksum; NaN and infinities survive."""
+    text = json.dumps({checksums.KEY: checksums.BLANK, **cast(dict[str, object], plain(data))}, indent=1)
+    write_checked(path, f"{text}\n".encode(), owner, synced=synced)
 
 
 def read_json(path: Path, owner: str = "") -> dict[str, Any]:
     """The inverse of `write_json`; raises Damaged for a file that is missing, was changed or is malformed."""
     try:
-        data = cast(dict[str, Any], unplain(json.loads(read_sealed(path, owner))))
-        del data[seals.KEY]
-    except (ValueError, TypeError, KeyError, RecursionError) as error:  # sealed, but not by us
+        data = cast(dict[str, Any], unplain(json.loads(read_checked(path, owner))))
+        del data[checksums.KEY]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:  # written by others
         raise error if isinstance(error, Damaged) else Damaged(path.name, str(error)) from error
     return data
 

@@ -1,4 +1,4 @@
-"""What is kept of a trial, as typed records: the one schema for whoever writes, reads, tabulates or exports it.
+"""Typed records of a trial: the one schema that writers, readers, tables and exports share.
 
 Log-quantities are in nats per datapoint, times in seconds of wall-clock time, hashes SHA-256 in hexadecimal.
 """
@@ -15,7 +15,7 @@ from bench.training.clocks import Clocks, Tuning
 
 
 class Status(StrEnum):
-    """How a trial stands or ended.
+    """The state of a trial, or how it ended.
 
     >>> Status.DONE.has_ended, Status.INTERRUPTED.has_ended, Status.TIMEOUT.is_finished, f"{Status.DONE}"
     (True, False, False, 'done')
@@ -41,15 +41,10 @@ class Status(StrEnum):
         """Whether running it again would give the same."""
         return self in (Status.DONE, Status.DIVERGED)
 
-    @property
-    def is_resumable(self) -> bool:
-        """Whether it was cut short, so that running it again goes on from its last checkpoint."""
-        return self in (Status.RUNNING, Status.TIMEOUT, Status.CRASHED, Status.INTERRUPTED)
-
 
 @dataclass(frozen=True)
 class Provenance:
-    """What made the numbers, apart from the trial's identity: code, data, machine and versions."""
+    """Origin of the numbers, apart from the trial's identity: code, data, machine and versions."""
 
     code: Mapping[str, str]  # hashes of source code, by component: algorithm, dataset, model, decoder, harness
     data: str  # fingerprint of the training and test values of its seed
@@ -163,7 +158,7 @@ class TraceRow:
 
 @dataclass(frozen=True)
 class LatentRecord:
-    """What a latent dimension carries; ``local`` refers to posteriors that are fitted to each datapoint."""
+    """Information content of a latent dimension; ``local`` refers to posteriors that are fitted to each datapoint."""
 
     kl: float  # mean KL divergence from the prior
     variance: float  # of the posterior mean, over datapoints

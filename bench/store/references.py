@@ -53,12 +53,12 @@ class Reference:
 
     @cached_property
     def study(self) -> Study:
-        """What the reference was asked for."""
+        """The study of the reference."""
         return Store(self.path).read().study
 
     @cached_property
     def trials(self) -> tuple[StoredTrial, ...]:
-        """Those that have ended, in the order of the study."""
+        """The trials that have ended, in the order of the study."""
         return tuple(
             trial
             for trial in Store(self.path).read().trials

@@ -37,7 +37,7 @@ class StoredTrial:
 
 @dataclass(frozen=True)
 class StoredRun:
-    """What a run folder holds: the study, its trials in the study's order of algorithms, then by n_train, z and seed.
+    """The content of a run folder: the study; its trials by the study's order of algorithms, then n_train, z and seed.
 
     ``damage`` says in words which files are damaged or missing, and of which trials.
     """
@@ -225,7 +225,7 @@ class Store:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """What tells a folder from any other of the same name; None if there is none."""
+    """Device and inode, which distinguish a folder from a later one of the same name; None if there is no folder."""
     try:
         stat = path.stat()
     except OSError:
@@ -234,7 +234,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _kind(spec: TrialSpec) -> str:
-    """What trials that differ in their seed have in common."""
+    """A key that is the same for trials that differ only in their seed."""
     return replace(spec, seed=0).id
 
 

@@ -1,4 +1,4 @@
-"""The file of a run folder that says what was asked for: written sealed, read, or told from the trials."""
+"""The study file of a run folder: written with a checksum, read, or reconstructed from the trials."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.errors import Damaged, OptionError, StoreError
-from bench.store import seals
-from bench.store.files import read_sealed, sync, write_sealed
+from bench.store import checksums
+from bench.store.files import read_checked, sync, write_checked
 from bench.store.records import TrialRecord
 from bench.studies.spec import Choice, TrialSpec
 from bench.studies.study import FORMAT, Study
@@ -24,26 +24,26 @@ def read(path: Path) -> Study:
     check_toml(path)
     try:
         return Study.from_toml(path)
-    except OptionError as error:  # sealed, but not by us
+    except OptionError as error:  # written by others
         raise Damaged(path.name, str(error)) from error
 
 
 def write_toml(path: Path, comment: str, text: str) -> None:
-    """Write sealed TOML that begins with a comment and the format."""
-    head = f'# {comment}\n{seals.KEY} = "{seals.BLANK}"\nformat = {FORMAT}\n'
-    write_sealed(path, f"{head}{text}".encode())
+    """Write TOML that begins with a comment, the checksum and the format."""
+    head = f'# {comment}\n{checksums.KEY} = "{checksums.BLANK}"\nformat = {FORMAT}\n'
+    write_checked(path, f"{head}{text}".encode())
     sync(path.parent)
 
 
 def check_toml(path: Path) -> None:
     """Raise Damaged if a file of `write_toml` is missing or was changed, StoreError if it is of another format."""
     try:
-        read_sealed(path)
+        read_checked(path)
         damage = None
     except Damaged as error:
         damage = error
-    version, is_sealed = _format(path)
-    if version != FORMAT and (damage is None or not is_sealed):
+    version, has_checksum = _format(path)
+    if version != FORMAT and (damage is None or not has_checksum):
         raise StoreError(
             f"{str(path)!r} is of format {version!r}, and this version of bench reads format {FORMAT}: use the "
             f"version of bench that wrote it, or run it anew: bench run {path} --out NEW."
@@ -58,7 +58,7 @@ def _format(path: Path) -> tuple[object, bool]:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return FORMAT, True
-    return content.get("format", FORMAT), seals.KEY in content
+    return content.get("format", FORMAT), checksums.KEY in content
 
 
 def told(trials: Sequence[tuple[TrialSpec | None, TrialRecord]]) -> Study | None:

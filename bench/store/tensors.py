@@ -1,4 +1,4 @@
-"""Tensors, and nests of them, as sealed safetensors files.  Nothing is pickled."""
+"""Tensors, and nests of them, as safetensors files with a checksum.  Nothing is pickled."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import Damaged
-from bench.store import seals
-from bench.store.files import plain, read_sealed, unplain, write_sealed
+from bench.store import checksums
+from bench.store.files import plain, read_checked, unplain, write_checked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,7 +22,7 @@ LENGTH = 8  # bytes that say how long the header is
 def write_tensors(
     path: Path, tensors: Mapping[str, Tensor], owner: str = "", metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Seal and write tensors, and texts as ``metadata``; tensors that share memory are each written whole."""
+    """Write tensors with a checksum, and texts as ``metadata``; tensors that share memory are each written whole."""
     import torch
     from safetensors.torch import save
 
@@ -30,31 +30,31 @@ def write_tensors(
         key: value.detach().cpu().clone(memory_format=torch.contiguous_format) for key, value in tensors.items()
     }
     header, values = _split(save(separate))
-    header = {METADATA: {seals.KEY: seals.BLANK, **(metadata or {})}, **header}  # the checksum is the first entry
+    header = {METADATA: {checksums.KEY: checksums.BLANK, **(metadata or {})}, **header}  # the checksum comes first
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % LENGTH)  # values are aligned
-    write_sealed(path, len(text).to_bytes(LENGTH, "little") + text + values, owner)
+    write_checked(path, len(text).to_bytes(LENGTH, "little") + text + values, owner)
 
 
 def read_tensors(path: Path, owner: str = "") -> dict[str, Tensor]:
     """Tensors on the CPU; raises Damaged for a file that is missing or was changed."""
-    return _tensors(path, read_sealed(path, owner))
+    return _tensors(path, read_checked(path, owner))
 
 
 def read_arrays(path: Path, owner: str = "") -> dict[str, NDArray[Any]]:
-    """As `read_tensors`, as arrays, which need no PyTorch."""
+    """Like `read_tensors`, but arrays, which need no PyTorch."""
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
     try:
-        return load(read_sealed(path, owner))
+        return load(read_checked(path, owner))
     except SafetensorError as error:
         raise Damaged(path.name, str(error)) from error
 
 
 def read_metadata(path: Path, owner: str = "") -> dict[str, str]:
     """The texts of a file, which needs no PyTorch; raises Damaged as `read_tensors` does."""
-    content = read_sealed(path, owner)
+    content = read_checked(path, owner)
     try:
         return dict(_split(content)[0][METADATA])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -70,11 +70,11 @@ def write_state(path: Path, state: Mapping[str, object], owner: str = "") -> Non
 
 def read_state(path: Path, owner: str = "") -> dict[str, Any]:
     """The inverse of `write_state`; raises Damaged as `read_tensors` does."""
-    content = read_sealed(path, owner)
+    content = read_checked(path, owner)
     try:
         outline = json.loads(_split(content)[0][METADATA]["outline"])
         state: dict[str, Any] = _filled(outline, _tensors(path, content))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:  # sealed, but not by us
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:  # written by others
         raise error if isinstance(error, Damaged) else Damaged(path.name, str(error)) from error
     return state
 

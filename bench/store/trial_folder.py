@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from bench import seeds
 from bench.errors import Damaged, StoreError
-from bench.store import seals
+from bench.store import checksums
 from bench.store.codec import from_plain, to_plain
-from bench.store.files import plain, read_json, read_sealed, sync, unplain, write_json, write_sealed
+from bench.store.files import plain, read_checked, read_json, sync, unplain, write_checked, write_json
 from bench.store.records import DiagnosisRecord, EstimateRecord, TraceRow, TrialRecord
 from bench.store.tensors import read_arrays, read_metadata, read_state, read_tensors, write_state, write_tensors
 from bench.studies.spec import Labels, TrialSpec
@@ -31,7 +31,7 @@ MODEL, CHECKPOINT, ESTIMATES = "model.safetensors", "checkpoint.safetensors", "l
 
 
 class TrialFolder:
-    """The files of one trial, each written whole or not at all, and sealed: see `bench.store.seals`.
+    """The files of one trial, each written whole or not at all, and with a checksum: see `bench.store.checksums`.
 
     All are on disk when the trial has ended; until then a power cut may cost what was made since the last checkpoint.
 
@@ -54,7 +54,7 @@ class TrialFolder:
     # -- records ---------------------------------------------------------------------------------------------------
 
     def write_spec(self, spec: TrialSpec) -> None:
-        """What the trial is."""
+        """The specification of the trial."""
         self.path.mkdir(parents=True, exist_ok=True)
         write_json(self.path / SPEC, spec.to_dict(), self.path.name)
 
@@ -83,16 +83,16 @@ class TrialFolder:
 
     def write_trace(self, rows: Sequence[TraceRow]) -> None:
         """All evaluations: one line each, after one with the checksum."""
-        lines = [{seals.KEY: seals.BLANK}, *(plain(to_plain(row)) for row in rows)]
+        lines = [{checksums.KEY: checksums.BLANK}, *(plain(to_plain(row)) for row in rows)]
         text = "".join(f"{json.dumps(line)}\n" for line in lines)
-        write_sealed(self.path / TRACE, text.encode(), self.path.name, synced=False)  # a checkpoint holds it too
+        write_checked(self.path / TRACE, text.encode(), self.path.name, synced=False)  # a checkpoint holds it too
 
     def read_trace(self) -> list[TraceRow]:
         """The inverse of `write_trace`; no rows if there is no trace yet."""
         path = self.path / TRACE
         if not self.has(TRACE):
             return []
-        _, *lines = read_sealed(path, self.path.name).decode().splitlines()
+        _, *lines = read_checked(path, self.path.name).decode().splitlines()
         return [_fitted(TRACE, TraceRow, _parsed(TRACE, line)) for line in lines]
 
     def write_diagnosis(self, record: DiagnosisRecord) -> None:
@@ -159,7 +159,7 @@ class TrialFolder:
         return read_tensors(self.path / MODEL, self.path.name)
 
     def write_checkpoint(self, state: Mapping[str, object]) -> None:
-        """What resuming needs: nested dicts and lists of tensors and numbers."""
+        """The state to resume from: nested dicts and lists of tensors and numbers."""
         write_state(self.path / CHECKPOINT, state, self.path.name)
 
     def read_checkpoint(self) -> dict[str, Any] | None:
@@ -178,7 +178,7 @@ class TrialFolder:
 
     def checksum(self, name: str) -> str:
         """The checksum of a file; raises Damaged if it does not fit."""
-        return seals.check(read_sealed(self.path / name, self.path.name), f"{self.path.name}/{name}")
+        return checksums.check(read_checked(self.path / name, self.path.name), f"{self.path.name}/{name}")
 
     def checksums(self) -> dict[str, str]:
         """The checksums of what a trial leaves when it ends, by name, without the estimates; all on disk by then."""

@@ -1,4 +1,4 @@
-"""What the fields of a study may hold: as users write them, and as a study keeps them."""
+"""Allowed values of the fields of a study: as users write them, and as a study stores them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ MOST_TRIALS = 100_000
 
 TEXTS = ("dataset", "model", "decoder", "tune")
 FLAGS = ("resample_train",)
-LISTS_OF_TEXTS = ("algos", "likelihood")
 # The least and the largest value; wider networks than these do not fit into any memory.
 LISTS_OF_NUMBERS = {
     "z": (1, 100_000),

@@ -22,8 +22,7 @@ from bench.values.paths import user_path
 from bench.values.texts import printable, quoted
 
 SHIPPED = Path(__file__).parent
-SIZES = ("smoke", "laptop", "full")  # seconds; under an hour on two cores; the paper's budget
-DEFAULT_SIZE = "laptop"
+DEFAULT_SIZE = "laptop"  # if a file has sizes, and this one among them
 TABLES = ("study", "parts", "sizes")
 
 

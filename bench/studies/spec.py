@@ -134,7 +134,7 @@ class TrialSpec:
         return self.selected(load_data(self.dataset))
 
     def selected(self, data: Data) -> Data:
-        """What it is trained and evaluated on of its data set: usually all, since ``n_train`` counts from the first."""
+        """The part of its data set that it uses: usually all, since ``n_train`` counts from the first."""
         if self.resample_train:
             data = data.drawn(
                 self.n_train, seeds.generator("training points", self.dataset.default_identity, self.seed)

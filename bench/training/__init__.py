@@ -1,1 +1,1 @@
-"""What makes a trained model: one session of minibatches, clocks, the choice of a step size, and divergence."""
+"""Training of a model: one session of minibatches, clocks, the choice of a step size, and divergence."""

@@ -1,4 +1,4 @@
-"""From a problem to a learner that is ready for its first update."""
+"""Preparation of a learner, from the problem to the first update."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training costs: its clocks, and the choice of its hyperparameters.  Plain data, kept with every trial."""
+"""The cost of training: its clocks, and the choice of its hyperparameters.  Plain data, kept with every trial."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ NUM_FOLLOWED = 1000  # datapoints, at most, that `fit` follows the bound on
 
 
 class Fittable(Trainable, Protocol):
-    """What `FitMixin` needs of an algorithm."""
+    """The part of an algorithm that `FitMixin` uses."""
 
     latent_size: int
     architecture: Architecture

@@ -1,4 +1,4 @@
-"""What passes between the training loop and an algorithm: the problem, minibatches, and what an update reports."""
+"""The interface between the training loop and an algorithm: the problem, minibatches, and the report of an update."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bench.values.texts import quoted
 
 @dataclass(frozen=True)
 class Problem:
-    """What an algorithm has to learn: a model of the N training datapoints ``x`` [N, D].
+    """The learning problem of an algorithm: a model of the N training datapoints ``x`` [N, D].
 
     Initial weights are drawn from streams that belong to the problem, not to the algorithm: the same ``seed`` gives
     the same initial decoder and encoder to every algorithm, whatever else it draws (paired comparison).
@@ -73,7 +73,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class StepInfo:
-    """What one update reports.
+    """The report of one update.
 
     ``objective`` is a detached scalar in nats per datapoint, higher is better: the algorithm's estimate of what it
     ascends, by which divergence is noticed and `fit`, or ``--tune paper``, chooses a step size.  ``model_evaluations``
@@ -112,7 +112,7 @@ def _broken(field: str, wanted: str, value: object) -> PluginError:
 
 
 class Learner(Protocol):
-    """What the training loop needs of an algorithm."""
+    """The part of an algorithm that the training loop uses."""
 
     def step(self, batch: Batch) -> StepInfo:
         """One update."""
@@ -127,7 +127,7 @@ def update(learner: Learner, batch: Batch) -> StepInfo:
 
 
 class Trainable(Learner, Protocol):
-    """What a training session needs of an algorithm: `setup`, its step size, its model and its state."""
+    """The part of an algorithm that a training session uses: `setup`, its step size, its model and its state."""
 
     hyperparameters: Any  # a dataclass; its ``learning_rate``, if there is one, may be ``auto``
     generator: torch.Generator

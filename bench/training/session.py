@@ -1,4 +1,4 @@
-"""One training, from its beginning or from a saved state: what `fit` and a trial have in common."""
+"""A training session, from its beginning or from a saved state; `fit` and trials share it."""
 
 from __future__ import annotations
 

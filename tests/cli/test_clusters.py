@@ -222,7 +222,7 @@ versions._code = lambda: "another"
 
 
 def shown_until(run: subprocess.Popen[str], words: str) -> str:
-    """What a command prints until there are these words."""
+    """The output of a command until these words appear."""
     assert run.stdout is not None
     watch = threading.Timer(PATIENCE, run.kill)
     watch.start()
@@ -432,15 +432,15 @@ class FakeSlurm:
         self.say("PENDING")
 
     def say(self, state: str) -> None:
-        """What sacct tells of all jobs from now on."""
+        """Set what sacct reports for all jobs from now on."""
         (self.folder / "bin" / "state").write_text(state)
 
     def scripts(self) -> list[str]:
-        """What was submitted."""
+        """The jobs that were submitted."""
         return [path.read_text() for path in (self.folder / "bin").glob("sbatch.*.script")]
 
     def cancelled(self) -> list[str]:
-        """What scancel was called with."""
+        """The arguments of scancel."""
         path = self.folder / "bin" / "scancel.called"
         return path.read_text().split() if path.exists() else []
 

@@ -38,7 +38,7 @@ def plugin(request: pytest.FixtureRequest) -> PluginRef:
 
 @pytest.fixture(scope="module")
 def settings(plugin: PluginRef, request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
-    """What a back end needs to be told."""
+    """The settings that a back end needs."""
     if plugin.name == "slurm":
         yield {"cluster": "local"}
     elif plugin.name == "dask":
@@ -129,7 +129,7 @@ class ByValue:
 
 
 def do(job: Job) -> str:
-    """What a job does: it continues what it finds in its folder."""
+    """A job: it continues what it finds in its folder."""
     from bench.values.places import here
 
     folder = job.root / "trials" / job.name

@@ -29,7 +29,7 @@ class Fails(AEVB):
 def checked(
     *likelihood: str, algos: tuple[str, ...], z: tuple[int, ...] = (2,)
 ) -> tuple[Suitability, dict[str, list[str]]]:
-    """What suits, and by trial in words which estimators."""
+    """The suitability, and the names of the estimators by trial."""
     study = Study(algos=algos, dataset=BLOBS, z=z, likelihood=likelihood, seeds=(0, 1), n_train=(20, 50))
     data = study.load_data()
     specs = study.expand(data)

@@ -169,7 +169,7 @@ def test_diverged_seed_is_seen_and_named_and_wrecks_neither_mean_nor_axis(three:
     after = figure.axes[0]
     assert line(after, "aevb, test").get_ydata() == pytest.approx(line(before, "aevb, test").get_ydata())
     assert after.get_ylim() == before.get_ylim()
-    assert line(after, "aevb, stray").get_ydata()[-1] == -3e9
+    assert line(after, "aevb, not in the mean").get_ydata()[-1] == -3e9
     assert "aevb: 1 of 5 seeds diverged (z = 3), not in the mean." in texts(figure)
 
 
@@ -192,7 +192,7 @@ def test_seeds_that_never_meet_are_drawn_each(rows: Any) -> None:
     rows.add(seed=0, bound=bound(), seconds_a_sample=1e-6)
     rows.add(seed=1, bound=bound(), seconds_a_sample=1.0)
     figure = drawn(rows.results(), ConvergenceSeconds)
-    assert [found.get_label() for found in figure.axes[0].lines] == ["aevb, stray"] * 2
+    assert [found.get_label() for found in figure.axes[0].lines] == ["aevb, not in the mean"] * 2
     assert "aevb: its seeds have no stretch of this axis in common (z = 3), so each is drawn." in texts(figure)
     assert "no encoder" not in texts(figure)
 

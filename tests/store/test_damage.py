@@ -124,7 +124,7 @@ def call(*arguments: object) -> Result:
 
 @pytest.fixture(scope="module")
 def expected(whole: Path) -> dict[str, pd.DataFrame]:
-    """What the run holds."""
+    """The content of the run."""
     return frames(whole)
 
 
@@ -241,7 +241,7 @@ def test_a_trial_whose_folder_is_gone_is_missed(run: Path, whole: Path) -> None:
     assert len(bench.load(run).trials) == 3
 
 
-SEALED: dict[str, tuple[str, Any]] = {
+FOREIGN: dict[str, tuple[str, Any]] = {
     "another kind of plugin": ("spec.json", lambda spec: {**spec, "model": _with(spec["model"], kind="nonsense")}),
     "a plugin that is gone": ("spec.json", lambda spec: {**spec, "model": _with(spec["model"], source="/no/such.py")}),
     "a number as text": ("spec.json", lambda spec: {**spec, "z": "2"}),
@@ -258,10 +258,10 @@ def _with(choice: dict[str, Any], **plugin: str) -> dict[str, Any]:
     return {**choice, "plugin": {**choice["plugin"], **plugin}}
 
 
-@pytest.mark.parametrize("what", SEALED)
-def test_a_sealed_file_that_bench_has_not_written_is_no_traceback(run: Path, whole: Path, what: str) -> None:
+@pytest.mark.parametrize("what", FOREIGN)
+def test_a_foreign_file_with_a_right_checksum_is_no_traceback(run: Path, whole: Path, what: str) -> None:
     """A checksum protects from accidents, not from people."""
-    name, change = SEALED[what]
+    name, change = FOREIGN[what]
     path = run / "trials" / trial_of(whole) / name
     write_json(path, change(read_json(path, path.parent.name)), path.parent.name)
     for command in (("export", run), ("report", run, "--only", "what_ran", "--format", "md"), ("compare", whole, run)):

@@ -23,7 +23,7 @@ from click.testing import CliRunner
 import bench
 from bench.cli import cli, terminal
 from bench.errors import UsageError
-from bench.store import seals
+from bench.store import checksums
 from bench.store.records import Status
 from bench.store.run_folder import LOCK
 
@@ -54,7 +54,7 @@ def run(folder: Path, *more: str) -> tuple[int, str]:
 
 
 def numbers(folder: Path) -> list[pd.DataFrame]:
-    """What a run measured, without the seconds."""
+    """The numbers of a run, without the seconds."""
     results = bench.load(folder)
     frames = [getattr(results, name) for name in ("trials", "trace", "likelihoods", "diagnosis")]
     return [frame.drop(columns=[name for name in frame if "second" in name or name == "cpu_share"]) for frame in frames]
@@ -122,7 +122,7 @@ def test_each_write_fails_in_turn(
     for path in folder.rglob("*.*"):
         if path.is_file() and path.name != LOCK:
             owner = "" if path.name == "study.toml" else path.parent.name
-            seals.check(path.read_bytes(), f"{owner}/{path.name}")  # nothing half-written under a final name
+            checksums.check(path.read_bytes(), f"{owner}/{path.name}")  # nothing half-written under a final name
     if (folder / "trials").is_dir():
         trials = bench.load(folder).trials
         if not stays and exit_code == 3:

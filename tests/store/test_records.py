@@ -129,8 +129,6 @@ def test_a_status_knows_what_it_means() -> None:
     ended = {Status.DONE, Status.FAILED, Status.DIVERGED, Status.TIMEOUT, Status.CRASHED}
     assert {status for status in Status if status.has_ended} == ended
     assert {status for status in Status if status.is_finished} == {Status.DONE, Status.DIVERGED}
-    resumable = {Status.RUNNING, Status.TIMEOUT, Status.CRASHED, Status.INTERRUPTED}
-    assert {status for status in Status if status.is_resumable} == resumable
 
 
 def test_another_status_keeps_the_rest(folder: TrialFolder) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from bench.errors import Damaged, OptionError, in_words
 from bench.execution.backend import Backend, Workers
@@ -27,6 +27,18 @@ SIGNAL_SECONDS = 30
 NOTE = "dask.json"  # in the run folder: where its trials are, while there are any
 QUEUE_SECONDS = 30.0  # in which a message that the scheduler has arrives here
 NOTE_SECONDS = 5
+
+
+class Future(Protocol):
+    """A future of ``distributed``, as far as it is used here; the library need not be installed."""
+
+    status: str
+
+    def done(self) -> bool:
+        """Whether the task has ended, well or not."""
+
+    def exception(self) -> BaseException | None:
+        """The exception of the task, if its status is ``error``."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +100,7 @@ class Dask(MessagingBackend):
         write_json(self.note, {"scheduler": address, "id": _id(self.client), "name": name}, NOTE)
         self.inbox = distributed.Queue(name, client=self.client)
         self.signal = distributed.Variable(f"{name}-signal", client=self.client)
-        self.futures: dict[str, Any] = {}
+        self.futures: dict[str, Future] = {}
 
     def submit(self, name: str, payload: Payload) -> None:
         """See `MessagingBackend.submit`."""
@@ -128,7 +140,7 @@ class Dask(MessagingBackend):
             ) from error
 
     async def _put(self, name: str, content: bytes) -> None:
-        """In one call: each that crosses to the client's thread costs a part of a millisecond."""
+        """Put it in one call, since each one that crosses to the client's thread costs a part of a millisecond."""
         answers = await _distributed().Queue(name, client=self.client)
         await answers.put(content)
         answers.close()  # the one who waits for it keeps the queue until then
@@ -200,7 +212,7 @@ class DaskChannel(Channel):
 
 
 def _id(client: Any) -> str:
-    """Of its scheduler, which may have several addresses."""
+    """The id of its scheduler, which may have several addresses."""
     return str(client.scheduler_info()["id"])
 
 

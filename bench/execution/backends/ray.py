@@ -80,7 +80,7 @@ class Ray(MessagingBackend):
         broker = ray.remote(num_cpus=0, scheduling_strategy=here)(MessageBroker)  # not on a node that may be lost
         self.broker = broker.remote()
         self.channel = RayChannel(self.broker)
-        self.calls: dict[str, Any] = {}
+        self.calls: dict[str, object] = {}  # Ray's references, by the keys of their tasks
 
     def submit(self, name: str, payload: Payload) -> None:
         """See `MessagingBackend.submit`."""
@@ -127,7 +127,7 @@ class Ray(MessagingBackend):
         return self._lack()
 
     def _lack(self) -> str:
-        """What no node of the cluster has, all of which one trial needs; empty if one has it, whether free or not."""
+        """The resources that a trial needs and that no single node has; empty if a node has them, free or not."""
         nodes = [each["Resources"] for each in _ray().nodes() if each["Alive"]]
         if any(all(node.get(name, 0) >= needed for name, needed in self.needs.items()) for node in nodes):
             return ""
@@ -213,7 +213,7 @@ class MessageBroker:
             del self.answers[attempt]
 
     async def give(self, signal: Signal) -> None:
-        """To all tasks."""
+        """Give the signal to all tasks."""
         self.last_signal = signal
 
     async def signal(self) -> Signal | None:

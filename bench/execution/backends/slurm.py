@@ -22,7 +22,17 @@ from bench.execution.remote.arrays import Throttles, split
 from bench.execution.remote.backend import ATTEMPTS, SILENT_SECONDS, RemoteBackend, RemoteOptions, digest, in_use
 from bench.execution.remote.job import Job
 from bench.execution.remote.payload import FileIndex
-from bench.execution.remote.slurm_jobs import cancel, last_line, let_go, loss, outcome_of, submitit, under_way, wait_for
+from bench.execution.remote.slurm_jobs import (
+    SubmittedJob,
+    cancel,
+    last_line,
+    let_go,
+    loss,
+    outcome_of,
+    submitit,
+    under_way,
+    wait_for,
+)
 from bench.execution.remote.versions import versions
 from bench.execution.worker_process import signals_blocked
 from bench.options import option
@@ -70,7 +80,7 @@ class Slurm(RemoteBackend):
     def __init__(self, **settings: object) -> None:
         """Nothing is submitted yet."""
         super().__init__(**settings)
-        self._under_way: dict[str, Any] = {}  # submitit's jobs, by the keys of their tasks
+        self._under_way: dict[str, SubmittedJob] = {}  # by the keys of their tasks
         self._ended: dict[str, float] = {}  # when they were seen to have ended without a result
         self._jobs: Path | None = None
         self._throttles = Throttles()
@@ -182,7 +192,7 @@ class Slurm(RemoteBackend):
         self._under_way = {}
         self._note()
 
-    def _is_over(self, key: str, job: Any) -> bool:
+    def _is_over(self, key: str, job: SubmittedJob) -> bool:
         """Whether its result is there, or will not come: another machine's disk may show it late."""
         if job.paths.result_pickle.exists():
             return True
@@ -197,13 +207,13 @@ class Slurm(RemoteBackend):
         return bool(self.options.cluster == "slurm")
 
     def _folder(self, task: Portable) -> Path:
-        """Of the jobs, in the run folder."""
+        """The folder of the jobs, in the run folder."""
         folder = (task.files.root / FOLDER).absolute()
         self._jobs = folder / JOBS
         return folder
 
     def _tasks(self, function: Callable[..., Any], tasks: Sequence[Portable]) -> dict[str, Portable]:
-        """By keys that another process of the same command, with the same code and files, finds too."""
+        """The tasks by keys that another process of the same command computes too, given the same code and files."""
         index = FileIndex()
         by_key = {}
         for task in tasks:
@@ -212,7 +222,7 @@ class Slurm(RemoteBackend):
         return by_key
 
     def _batches(self, waiting: deque[str], workers: Workers) -> Iterator[tuple[list[str], int]]:
-        """What can be submitted now, taken out of ``waiting``: keys, and how many of these may run at once."""
+        """Batches to submit now, taken out of ``waiting``: keys, and how many of these may run at once."""
         if not self._is_slurm:
             room = min(workers.count, os.cpu_count() or 1) - len(self._under_way)
             if waiting and room > 0:
@@ -253,7 +263,7 @@ class Slurm(RemoteBackend):
         return executor
 
     def _submit(self, executor: Any, jobs: dict[str, Job], parallel: int) -> None:
-        """As one array, of which so many run at once."""
+        """Submit jobs as one array, of which at most ``parallel`` run at once."""
         submitted = []
         executor.update_parameters(slurm_array_parallelism=parallel)
         try:

@@ -24,15 +24,15 @@ class Throttles:
     """How many jobs of each array run at once at most, by the array's id."""
 
     def __init__(self, limits: dict[str, int] | None = None) -> None:
-        """Those that are known already."""
+        """Start with the limits that are already known."""
         self.limits = limits or {}
 
     def add(self, job_id: str, limit: int) -> None:
-        """The array of this job."""
+        """Record the limit of the array that this job belongs to."""
         self.limits[_array(job_id)] = limit
 
     def of(self, job_ids: Sequence[str]) -> dict[str, int]:
-        """Of the arrays of these jobs."""
+        """The limits of the arrays of these jobs."""
         return {array: self.limits[array] for array in dict.fromkeys(map(_array, job_ids)) if array in self.limits}
 
     def room(self, most: int, job_ids: Sequence[str]) -> int:

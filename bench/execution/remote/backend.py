@@ -1,4 +1,4 @@
-"""What all back ends have in common whose tasks run on other machines."""
+"""Base class of the back ends whose tasks run on other machines."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class RemoteBackend(Backend):
     def run_remotely(
         self, function: Callable[[Any], Any], tasks: Sequence[Portable], workers: Workers
     ) -> Iterator[Outcome[Any, Any]]:
-        """As `run`, for at least one task, all of them portable and of the same root; the engine is connected."""
+        """Like `run`, for at least one task, all of them portable and of the same root; the engine is connected."""
 
     @abstractmethod
     def withdraw(self) -> None:
@@ -102,7 +102,7 @@ def extra(module: str, backend: str) -> Any:
 
 
 def in_use(place: str, number: int, backend: str) -> str:
-    """For `Backend.left_under_way`.
+    """The sentence that `Backend.left_under_way` returns.
 
     >>> in_use("in SLURM jobs", 2, "slurm")
     '2 trials are under way in SLURM jobs; --backend slurm goes on with them'

@@ -1,4 +1,4 @@
-"""On the machine of the run folder: keeps what tasks on other machines write, and answers what they ask."""
+"""Coordinator on the machine of the run folder: stores what tasks on other machines write, and answers them."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class Coordinator:
         return Outcome(task, result, died=message.died, timed_out=message.timed_out)
 
     def _refuse(self, message: Message, why: str) -> None:
-        """By an answer if the attempt waits for one, else by the next signal."""
+        """Refuse by an answer if the attempt waits for one, else by the next signal."""
         if isinstance(message, (Begun, FileRequested, Ended)):
             self.answer(message.attempt, Answer(refusal=why))
         else:
@@ -155,7 +155,7 @@ def _keep(message: Written, task: Portable) -> None:
 
 
 def _missing(manifest: Mapping[str, str], task: Portable) -> tuple[str, ...]:
-    """What has not arrived, since an earlier process of this command had a message; what is gone is removed."""
+    """Names of files that have not arrived because an earlier process received them; removes files that are gone."""
     folder = _folder(task)
     here = {name: hashlib.sha256(content).hexdigest() for name, content in _contents(folder).items()}
     for name in here.keys() - manifest.keys():

@@ -157,14 +157,14 @@ class MessagingBackend(RemoteBackend):
 
 
 def run_name(root: Path) -> str:
-    """The same for every process of this machine whose tasks have this root."""
+    """A name that is the same for every process of this machine whose tasks have this root."""
     return f"bench-{digest(platform.node(), str(root.resolve()))}"
 
 
 def _payloads(
     function: Callable[[Any], Any], tasks: Sequence[Portable], workers: Workers, index: FileIndex
 ) -> dict[str, Payload]:
-    """By keys that another process of the same command, with the same code and files, finds too."""
+    """The tasks by keys that another process of the same command computes too, given the same code and files."""
     payloads = {}
     for task in tasks:
         payload = pack("", function, task, workers, index)

@@ -11,7 +11,7 @@ from bench.execution.remote.versions import Versions
 
 @dataclass(frozen=True)
 class Message:
-    """From the ``attempt`` at the task with this ``key``: a task is begun anew elsewhere if its node is lost."""
+    """A message from an ``attempt`` at the task with this ``key``; a task begins anew elsewhere if its node is lost."""
 
     key: str
     attempt: str
@@ -34,7 +34,7 @@ class FileRequested(Message):
 
 @dataclass(frozen=True)
 class Written(Message):
-    """What has changed in the task's folder, in the order in which it is to be kept."""
+    """Changes in the task's folder, in the order in which they are to be stored."""
 
     contents: Mapping[str, bytes]
     removed: tuple[str, ...] = ()
@@ -58,7 +58,7 @@ class Ended(Written):
 
 @dataclass(frozen=True)
 class Answer:
-    """To `Begun`, `FileRequested` or `Ended`; ``refusal`` says why the task is not to go on.
+    """The answer to `Begun`, `FileRequested` or `Ended`; ``refusal`` says why the task is not to go on.
 
     An ``unfit`` node keeps the place of its worker taken for a while: it would be given one task after the other.
     """
@@ -71,7 +71,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Signal:
-    """What the coordinator tells all tasks at once, about once per second.
+    """The coordinator's message to all tasks at once, about once per second.
 
     Its ``count`` grows when everything that was sent has been read: a task sends nothing unasked before that, so that
     messages do not pile up while nobody reads them.  A new ``session`` may lack what was sent to the one before.

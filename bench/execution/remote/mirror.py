@@ -12,12 +12,13 @@ Changes = tuple[Mapping[str, bytes], tuple[str, ...]]  # contents by name, and t
 
 
 class Mirror:
-    """What was sent of a folder, and what has changed since."""
+    """Keeps track of which files of a folder were sent, and which have changed since."""
 
     def __init__(self, folder: Path, last: str) -> None:
-        """What is there now came from the other machine.
+        """Begin with the present content, which came from the other machine.
 
-        The file called ``last`` is read before the others and sent after them: it never speaks of what is not there.
+        The file called ``last`` is read before the others and sent after them, so that it never refers
+        to files that have not been sent.
         """
         self.folder = folder
         self.last = last
@@ -25,7 +26,7 @@ class Mirror:
         self._last_sent: bytes | None = None
 
     def changes(self) -> Changes:
-        """What has changed since the last time."""
+        """The changes since the last call."""
         contents: dict[str, bytes] = {}
         last = self._read(self.last)
         now = self._look()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from joblib.externals.loky import BrokenProcessPool
 
@@ -61,13 +61,23 @@ def work(payload: Payload, channel: Channel) -> None:
 
 
 def _occupy_worker(channel: Channel) -> None:
-    """Until the coordinator has no work left, or for some minutes."""
+    """Wait until the coordinator has no work left, or for some minutes."""
     until = time.monotonic() + UNFIT_SECONDS
     with suppress(Exception):  # the engine has ended
         first = now = channel.signal()
         while time.monotonic() < until and not now.stop and now.session == first.session:
             time.sleep(SECONDS_BETWEEN_LOOKS)
             now = channel.signal()
+
+
+class _Ending(TypedDict, total=False):
+    """How a task ended: the fields of `Ended` of the same names."""
+
+    result: bytes
+    died: str
+    raised: bytes
+    timed_out: bool
+    stopped: bool
 
 
 class _Attempt:
@@ -111,7 +121,7 @@ class _Attempt:
         ).missing:
             contents, removed = mirror.read(missing), ()
 
-    def _follow(self, call: Future[bytes], process: WorkerProcess, mirror: Mirror) -> dict[str, Any]:
+    def _follow(self, call: Future[bytes], process: WorkerProcess, mirror: Mirror) -> _Ending:
         """Send what the task writes until it has ended; returns how."""
         limit, stop_at, reports = self.payload.workers.time_limit, None, _Reports()
         while True:
@@ -162,6 +172,6 @@ class _Reports:
 
 
 def _call(function: Callable[[Portable], Any], task: Portable, copies: Mapping[str, Path]) -> bytes:
-    """In the task's process: the pickled result."""
+    """Runs in the task's process; returns the pickled result."""
     places.set_copies(copies)
     return pickle.dumps(function(task))

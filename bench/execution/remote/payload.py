@@ -61,7 +61,7 @@ class FileIndex:
                 yield FileRef(named, str(file.relative_to(path)) if path.is_dir() else "", digest)
 
     def content(self, sha256: str) -> bytes | None:
-        """What a task asks for; None if it has changed since and is no plugin, or was never in the index."""
+        """The content of a file that a task requests; None if it was never in the index, or has changed on disk."""
         if sha256 in self.contents:
             return self.contents[sha256]
         path = self.paths.get(sha256)

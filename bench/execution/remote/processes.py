@@ -6,7 +6,6 @@ import multiprocessing
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from bench.execution.backend import Workers
 from bench.execution.worker_process import WorkerProcess
@@ -59,7 +58,7 @@ def _children_allowed() -> Iterator[None]:
 
     That is a precaution against children that outlive them, and ours end with their parent in any case.
     """
-    config: dict[str, Any] = getattr(multiprocessing.current_process(), "_config", {})
+    config: dict[str, object] = getattr(multiprocessing.current_process(), "_config", {})
     with _lock:
         before = config.get("daemon")
         if before:

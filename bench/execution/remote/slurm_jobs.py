@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from filelock import FileLock, Timeout
 
@@ -21,8 +21,37 @@ from bench.execution.remote.backend import extra
 UNDER_WAY = {"PENDING", "RUNNING", "REQUEUED", "COMPLETING", "PREEMPTED", "SUSPENDED", "CONFIGURING", "READY"}
 
 
+class JobPaths(Protocol):
+    """The files of a job."""
+
+    submitted_pickle: Path
+    result_pickle: Path
+    stdout: Path
+    stderr: Path
+
+
+class SubmittedJob(Protocol):
+    """A job of submitit, as far as it is used here; the library need not be installed."""
+
+    job_id: str
+    state: str
+    paths: JobPaths
+
+    def done(self, *, force_check: bool = False) -> bool:
+        """Whether it has ended; SLURM is asked now and then, or at once if ``force_check``."""
+
+    def exception(self) -> Exception | None:
+        """Why there is no result; None if there is one."""
+
+    def result(self) -> Any:
+        """The result of the function; raises what it raised."""
+
+    def stderr(self) -> str | None:
+        """Its error stream so far; None if it has not begun."""
+
+
 def under_way(folder: Path, job_ids: Sequence[str], *, is_slurm: bool) -> set[str]:
-    """Those of these jobs, submitted from this folder, that have not ended.  SLURM is asked once for all of them."""
+    """The ids of these jobs, submitted from this folder, that have not ended, by a single query to SLURM."""
     if not is_slurm:
         return set(filter(_is_local_job, job_ids))
     jobs = {job_id: submitit().SlurmJob(folder, job_id) for job_id in job_ids}
@@ -51,10 +80,10 @@ def cancel(job_ids: Sequence[str], *, is_slurm: bool) -> None:
                 os.kill(int(job_id), signal.SIGTERM)
 
 
-_left: list[Any] = []  # jobs whose processes go on: Python warns of processes that are forgotten
+_left: list[SubmittedJob] = []  # jobs whose processes go on: Python warns of processes that are forgotten
 
 
-def let_go(job: Any, patience: float) -> None:
+def let_go(job: SubmittedJob, patience: float) -> None:
     """Wait until the process of a job on this machine has ended, or for ``patience`` seconds."""
     process = getattr(job, "_process", None)  # submitit has no other name for it; a job of SLURM has none
     if process is not None:
@@ -65,15 +94,15 @@ def let_go(job: Any, patience: float) -> None:
 
 
 def wait_for(locks: Sequence[Path], patience: float) -> None:
-    """Until no job holds any of them, or for ``patience`` seconds."""
+    """Wait until no job holds any of them, or for ``patience`` seconds."""
     deadline = time.monotonic() + patience
     for path in locks:
         with contextlib.suppress(Timeout), FileLock(path).acquire(timeout=max(0.0, deadline - time.monotonic())):
             pass
 
 
-def outcome_of(job: Any, task: Portable) -> Outcome[Any, Any] | None:
-    """What became of a job that is over; None, and what it has printed is kept, if it has not come to its end."""
+def outcome_of(job: SubmittedJob, task: Portable) -> Outcome[Any, Any] | None:
+    """The outcome of a job that is over; None if it has no result, and then its output files are kept."""
     if not job.paths.result_pickle.exists() or job.exception() is not None:
         return None
     result: Outcome[str, Any] | Exception = job.result()
@@ -84,7 +113,7 @@ def outcome_of(job: Any, task: Portable) -> Outcome[Any, Any] | None:
     return Outcome(task, result.result, result.died, result.timed_out)
 
 
-def loss(job: Any) -> str:
+def loss(job: SubmittedJob) -> str:
     """Why a job has no result, and where to read more."""
     said = last_line(job.stderr() or "")
     why = f"Its SLURM job {job.job_id} ended without a result ({job.state})"

@@ -1,4 +1,4 @@
-"""What has to be the same on all machines for results to be the same."""
+"""Versions that must agree on all machines for the results to agree."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench import plugins
 
 @dataclass(frozen=True)
 class Versions:
-    """Of what computes; ``bench`` is a hash of its code, shipped plugins included."""
+    """Versions of the software that computes; ``bench`` is a hash of its code, shipped plugins included."""
 
     python: str
     torch: str
@@ -22,7 +22,7 @@ class Versions:
     bench: str
 
     def differences(self, other: Versions) -> list[str]:
-        """In words: what another machine has in place of what is here.
+        """The versions in which another machine differs from this one, in words.
 
         >>> one = Versions("3.11", "2.13.0", "2.4.6", "a")
         >>> one.differences(Versions("3.11", "2.12.0", "2.4.6", "a"))
@@ -37,7 +37,7 @@ class Versions:
 
 @cache
 def versions() -> Versions:
-    """Those of this process."""
+    """The versions in this process."""
     python = ".".join(platform.python_version_tuple()[:2])
     return Versions(python, version("torch"), version("numpy"), _code())
 

@@ -1,1 +1,1 @@
-"""What must be said beside the numbers: which runs are missing, what is not comparable, what the estimators warn of."""
+"""Caveats that accompany the numbers: which runs are missing, what is not comparable, what the estimators warn of."""

@@ -1,4 +1,4 @@
-"""In words: which algorithms are missing from a figure, and which seeds do not count."""
+"""Sentences about algorithms that are missing from a figure, and seeds that do not count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an interval is over, in words."""
+"""The sources of variation that an interval covers, in words."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pandas as pd
 
 
 def interval_scope(data: pd.Series, num_points: int) -> str:
-    """What would be others in a repetition: ``data`` are the checksums of the seeds' data, ``num_points`` 0 if unknown.
+    """What a repetition would draw anew, given the checksums of the seeds' ``data``; ``num_points`` is 0 if unknown.
 
     >>> interval_scope(pd.Series(["a", "a"]), 300)
     'seeds and 300 test points; same training data'

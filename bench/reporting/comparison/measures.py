@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Common:
-    """What the measures of both runs share, by place: a target in nats, the range of samples that all curves cover."""
+    """Settings that the measures of both runs share, by place: a target in nats, and the range of samples in common."""
 
     targets: Mapping[Place, float]
     stretches: Mapping[Place, tuple[float, float]]

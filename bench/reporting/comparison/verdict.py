@@ -17,7 +17,7 @@ Verdict = Literal["better", "worse", "no evidence", "not comparable", "missing"]
 
 @dataclass(frozen=True)
 class Rules:
-    """What counts as a change; raises OptionError if a value is out of its range."""
+    """The criteria of a change; raises OptionError if a value is out of its range."""
 
     min_nats: float = 0.1  # a smaller difference in nats does not count
     min_ratio: float = 1.1  # nor does a smaller ratio of times or speeds

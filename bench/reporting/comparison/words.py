@@ -33,7 +33,7 @@ def verdict(comparison: Comparison) -> str:
 
 
 def sentences(comparison: Comparison) -> list[str]:
-    """What is worse, what is better, what could not be compared and why, and what could not have been detected."""
+    """List what is worse, what is better, what could not be compared and why, and what could not have been detected."""
     texts = [_sentence(row) for name in ("worse", "better") for row in comparison.of(name)]
     grouped: dict[tuple[str, str], list[Row]] = {}
     for name in ("missing", "not comparable", "no evidence"):
@@ -89,14 +89,14 @@ def rules(comparison: Comparison) -> list[str]:
 
 
 def frame(comparison: Comparison) -> pd.DataFrame:
-    """One row per comparison, as people read it, the worst first."""
+    """A table for readers: one row per comparison, the worst first."""
     rows = sorted(comparison.rows, key=lambda row: ORDER.index(row.verdict))
     shown = pd.DataFrame([_shown(row) for row in rows])
     return shown if shown.empty or shown["why"].any() else shown.drop(columns="why")
 
 
 def record(comparison: Comparison) -> dict[str, object]:
-    """As plain data; numbers that are not finite are None."""
+    """Plain data; numbers that are not finite are None."""
 
     def plain(value: object) -> object:
         return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def learning_curves_caption(results: Results, competitors: Sequence[Competitor]) -> list[str]:
-    """What a reader must know that the lines do not say, one paragraph per entry."""
+    """Caption text that the lines cannot show, one paragraph per entry."""
     texts = [about_lines(competitors), about_pixels(results), *_about_absentees(competitors)]
     return [text for text in texts if text]
 
@@ -74,7 +74,7 @@ def _about_absentees(competitors: Sequence[Competitor]) -> list[str]:
     texts = []
     for name in dict.fromkeys(c.algorithm for c in competitors):
         entries = [c for c in competitors if c.algorithm == name]
-        if any(c.num_done for c in entries) and not any(c.bands or c.strays for c in entries):
+        if any(c.num_done for c in entries) and not any(c.bands or c.excluded for c in entries):
             fate = "is its mark" if any(c.likelihood for c in entries) else "was not estimated"
             texts.append(f"{name} has no encoder and so no lower bound; its log-likelihood {fate}.")
         apart = _listed(c.z for c in entries if c.apart)

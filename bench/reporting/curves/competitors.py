@@ -1,4 +1,4 @@
-"""What each algorithm contributes to a figure of learning curves: bands, curves of single seeds, log-likelihoods."""
+"""Each algorithm's contribution to a figure of learning curves: bands, curves of single seeds, log-likelihoods."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Competitor:
     fates: tuple[str, ...]  # the statuses of the other seeds
     bands: dict[str, Band]  # by split
     apart: bool  # the seeds that are done have no stretch of the clock in common
-    strays: tuple[Points, ...]  # the curve on test data of each seed that is in no band
+    excluded: tuple[Points, ...]  # the curve on test data of each seed that is not in the mean
     likelihood: Likelihood | None
     estimator: str = ""  # of the log-likelihoods that the curves show; empty if they show the lower bound
 
@@ -102,7 +102,7 @@ def _competitor(cell: Cell, seeds: pd.DataFrame, traces: Curves) -> Competitor:
         fates=tuple(others.values()),
         bands={split: band for split, band in bands.items() if band is not None},
         apart=bool(apart),
-        strays=(*apart, *_curves(others, traces["test"])),
+        excluded=(*apart, *_curves(others, traces["test"])),
         likelihood=None,
     )
 

@@ -28,7 +28,7 @@ class LearningCurves(Figure):
     def figure(self, results: Results) -> MatplotlibFigure | None:
         """See `Figure.figure`: a row of panels for each data set and number of training points, one for each z."""
         competitors = read(results, self.clock)
-        if not any(c.bands or c.strays or c.likelihood for c in competitors):
+        if not any(c.bands or c.excluded or c.likelihood for c in competitors):
             return None
         from bench.reporting.curves.panels import Wording, draw  # matplotlib is slow to import
 

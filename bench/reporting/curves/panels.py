@@ -31,7 +31,7 @@ class Hollow(TypedDict):
     linestyle: Literal["none"]
 
 
-class Stray(TypedDict):
+class Excluded(TypedDict):
     """The look of the curve of a seed that is excluded from the mean."""
 
     linestyle: Literal[":"]
@@ -42,7 +42,7 @@ class Stray(TypedDict):
 
 DASHES: dict[str, Literal["-"] | tuple[float, Sequence[float]]] = {"test": "-", "train": (0, (4, 2))}
 HOLLOW: Hollow = {"markersize": 5.5, "markerfacecolor": "white", "markeredgewidth": 1.2, "linestyle": "none"}
-STRAY: Stray = {"linestyle": ":", "linewidth": 0.9, "marker": "x", "markersize": 4}
+EXCLUDED: Excluded = {"linestyle": ":", "linewidth": 0.9, "marker": "x", "markersize": 4}
 
 
 @dataclass(frozen=True)
@@ -99,9 +99,9 @@ def _draw_panel(ax: Axes, panel: Sequence[Competitor], looks: dict[str, Look], w
     ax.set_xscale("linear" if words.linear else "log")
     for competitor in panel:
         look = looks[competitor.algorithm]
-        for x, y in competitor.strays:
-            name = f"{competitor.algorithm}, stray"
-            ax.plot(x, y, color=look.colour, markevery=[len(x) - 1], label=name, **STRAY)
+        for x, y in competitor.excluded:
+            name = f"{competitor.algorithm}, not in the mean"
+            ax.plot(x, y, color=look.colour, markevery=[len(x) - 1], label=name, **EXCLUDED)
         for split, band in competitor.bands.items():
             _draw_band(ax, band, split, look, f"{competitor.algorithm}, {split}")
     for competitor, end, shift in _ends(panel):  # after all lines, so that they lie on top
@@ -158,7 +158,7 @@ def _draw_band(ax: Axes, band: Band, split: str, look: Look, name: str) -> None:
 
 def _label(row: Sequence[Axes], panels: Sequence[Sequence[Competitor]], words: Wording) -> None:
     """Titles, and axis labels at the margins."""
-    bounded = any(c.bands or c.strays for panel in panels for c in panel)
+    bounded = any(c.bands or c.excluded for panel in panels for c in panel)
     quantity = words.quantity if bounded else "log-likelihood"
     titles = [panel[0].panel for panel in panels]
     label_panels(row, titles, panels[0][0].group, words.clock, f"{quantity}\n(nats per datapoint)")
@@ -171,19 +171,19 @@ def _set_frame(ax: Axes, frame: Frame) -> None:
 
 
 def _set_range(ax: Axes, panels: Sequence[Sequence[Competitor]], words: Wording) -> None:
-    """Where learning can be seen, the same for all panels of the group."""
+    """Set axis limits that show where learning happens, the same for all panels of the group."""
     group = [competitor for panel in panels for competitor in panel]
     bands = [band for c in group for band in c.bands.values()]
     ends = [c.likelihood for c in group if c.likelihood is not None]
     lines = [edge for band in bands for edge in (band.low, band.high)]
     single = [end.mean + sign * (end.spread if math.isfinite(end.spread) else 0) for end in ends for sign in (-1, 1)]
-    strays = [points for c in group for points in c.strays]
-    low, high = visible_range(lines or [y for _, y in strays], single)
+    excluded = [points for c in group for points in c.excluded]
+    low, high = visible_range(lines or [y for _, y in excluded], single)
     ax.set_ylim(low, high)
     first = (
-        [entry(band.x, band.high, low) for band in bands] or [x[0] for x, _ in strays] or [end.x / 10 for end in ends]
+        [entry(band.x, band.high, low) for band in bands] or [x[0] for x, _ in excluded] or [end.x / 10 for end in ends]
     )
-    last = [band.x[-1] for band in bands] + [x[-1] for x, _ in strays] + [end.x for end in ends]
+    last = [band.x[-1] for band in bands] + [x[-1] for x, _ in excluded] + [end.x for end in ends]
     if words.linear:
         ax.set_xlim(0, 1.04 * max(last))
         ax.xaxis.set_major_formatter(EngFormatter(sep=""))
@@ -195,13 +195,13 @@ def _set_range(ax: Axes, panels: Sequence[Sequence[Competitor]], words: Wording)
 
 
 def _kinds(competitors: Sequence[Competitor], words: Wording) -> dict[str, Line2D]:
-    """What the kinds of lines and marks mean, those that occur."""
+    """Legend entries for the kinds of lines and marks that occur."""
     kinds = {}
     if any(c.bands for c in competitors):
         kinds[f"{words.short}, test data"] = Line2D([], [], color=GREY, linewidth=1.5)
         kinds[f"{words.short}, training data"] = Line2D([], [], color=GREY, linewidth=1, linestyle=DASHES["train"])
     if any(c.likelihood for c in competitors):
         kinds[f"log-likelihood, test data ({words.estimator})"] = Line2D([], [], color=GREY, marker="o", **HOLLOW)
-    if any(c.strays for c in competitors):
-        kinds["a seed that is not in the mean"] = Line2D([], [], color=GREY, **STRAY)
+    if any(c.excluded for c in competitors):
+        kinds["a seed that is not in the mean"] = Line2D([], [], color=GREY, **EXCLUDED)
     return kinds

@@ -77,7 +77,7 @@ def _mark(axes: Axes, places: list[float]) -> None:
 
 
 def scientific(x: float) -> str:
-    """In characters, not as a formula, which matplotlib would parse anew for each resolution.
+    """Write a tick label in characters, not as a formula, which matplotlib would parse anew for each resolution.
 
     >>> scientific(1e5), scientific(3e-4), scientific(1.5e10)
     ('10⁵', '3×10⁻⁴', '1.5×10¹⁰')

@@ -18,7 +18,7 @@ _MARKERS = "osD^vPX*<>"
 
 @dataclass(frozen=True)
 class Look:
-    """What distinguishes one algorithm from the others: its colour and, in grey print, its marker."""
+    """The appearance of one algorithm in all figures: its colour and, in grey print, its marker."""
 
     colour: tuple[float, float, float]
     marker: str

@@ -59,7 +59,7 @@ def draw(scatters: Sequence[Scatter], caption: Sequence[str]) -> Figure:
 
 
 def _draw_points(ax: Axes, scatter: Scatter, looks: Mapping[str, Look]) -> None:
-    """In portions, each with points of all labels, so that the last label does not cover the others."""
+    """Draw in portions, each with points of all labels, so that the last label does not cover the others."""
     names = np.asarray(scatter.names, dtype=object)
     for portion in np.array_split(np.arange(len(names)), PORTIONS):
         for name, look in looks.items():

@@ -29,7 +29,7 @@ TOO_FEW = (
 
 @dataclass(frozen=True)
 class Answer:
-    """What is to be said of one place; ``winner`` is empty if none can be named."""
+    """The answer for one place; ``winner`` is empty if none can be named."""
 
     place: Place
     winner: str
@@ -38,7 +38,7 @@ class Answer:
 
 
 def answers(results: Results) -> list[Answer]:
-    """One for each place of the grid."""
+    """One answer per place of the grid."""
     return _answers(results, contrasts(results))
 
 

@@ -39,7 +39,7 @@ class Heading:
 
     @classmethod
     def of(cls, entry: PageEntry) -> Heading:
-        """From the report's name and summary."""
+        """Make the heading from the report's name and summary."""
         return cls(entry.name, entry.name.replace("_", " ").capitalize(), entry.report.summary())
 
 
@@ -95,7 +95,7 @@ def _asset(name: str) -> str:
 
 
 def _script(data: object) -> str:
-    """As JSON that may stand inside a script element: no text ends the element or begins a comment."""
+    """Format as JSON that may stand inside a script element: no text ends the element or begins a comment."""
     text = json.dumps(data, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
@@ -139,7 +139,7 @@ def _estimators(results: Results) -> str:
 
 
 def _warnings(results: Results) -> list[str]:
-    """What must be known before a number is believed."""
+    """Warnings to read before believing any number."""
     warnings = [*results.damage, *caveats.warnings(results), *caveats.machines(results)]
     return [*warnings, *caveats.references(results), *caveats.tuning(results), *caveats.stale(results)]
 

@@ -38,7 +38,7 @@ class Line:
     place: str
     algorithm: str
     clock: str
-    kind: str  # "test", "train", "stray" or "likelihood"
+    kind: str  # "test", "train", "excluded" or "likelihood"
     x: list[float | None]
     y: list[float | None]
     low: list[float | None] | None = None  # of the band around a line
@@ -78,7 +78,7 @@ def _lines(competitor: Competitor, clock: str) -> list[Line]:
         )
         for split, band in competitor.bands.items()
     ]
-    lines += [line("stray", x, y) for x, y in competitor.strays]
+    lines += [line("excluded", x, y) for x, y in competitor.excluded]
     if competitor.likelihood is not None:
         end = competitor.likelihood
         (spread,) = _rounded([end.spread])

@@ -1,4 +1,4 @@
-"""What would decide a comparison that is open, in words."""
+"""How an undecided comparison could be decided, in words."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def outlook(contrast: Contrast) -> str:
 
 
 def outlook_of_several(found: Mapping[str, Contrast]) -> str:
-    """The same in sentences, for the comparisons with these algorithms: all for which more seeds would do in one."""
+    """The outlooks of comparisons with these algorithms; those that more seeds would decide share one sentence."""
     seeds = {name: more for name, each in found.items() if (more := MoreSeeds.of(each)) is not None}
     if len(seeds) < 2:
         return _each_by_itself(found)
@@ -72,7 +72,7 @@ def outlook_of_several(found: Mapping[str, Contrast]) -> str:
 
 
 def _each_by_itself(found: Mapping[str, Contrast]) -> str:
-    """Those of which the same is to be said together."""
+    """One sentence for all contrasts that share the same outlook."""
     by_text: dict[str, list[str]] = {}
     for name, each in found.items():
         by_text.setdefault(outlook(each), []).append(name)

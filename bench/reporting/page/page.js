@@ -60,7 +60,7 @@ function tracesOf(line, { colour, symbol }) {
   const name = escaped(line.algorithm);
   const about = { name, legendgroup: line.algorithm, showlegend: false };
   const hover = `${name}<br>%{x:.4~s}: %{y:.2f} nats`;
-  if (line.kind === "stray") {
+  if (line.kind === "excluded") {
     return [{ ...about, x: line.x, y: line.y, mode: "lines", line: { color: colour, dash: "dot", width: 1 }, hovertemplate: `${hover}<extra>not in the mean</extra>` }];
   }
   if (line.kind === "likelihood") {
@@ -78,7 +78,7 @@ function drawCurves() {
   const [clock, scale] = ["clock", "scale"].map((id) => byId(id).value);
   const looks = new Map(curves.algorithms.map((look) => [look.name, look]));
   const kinds = new Set(["test", "train", "likelihood"].filter((id) => byId(id).checked));
-  if (kinds.has("test")) kinds.add("stray");
+  if (kinds.has("test")) kinds.add("excluded");
   const shown = curves.lines.filter((line) => line.place === place?.name && line.clock === clock && kinds.has(line.kind) && !hidden.has(line.algorithm));
   const style = getComputedStyle(document.documentElement);
   const [ink, grid] = ["--ink", "--line"].map((name) => style.getPropertyValue(name).trim());

@@ -61,7 +61,7 @@ def draw(rows: pd.DataFrame, names: Sequence[str], caption: Sequence[str]) -> Fi
 
 @dataclass(frozen=True)
 class _Frame:
-    """Where values lie on the axes of a group of panels: ``x`` by setting, ``lowest`` on the vertical one."""
+    """Positions of values on the axes of a group of panels: ``x`` by setting, ``lowest`` on the vertical one."""
 
     x: Mapping[str, float]
     lowest: float
@@ -168,7 +168,7 @@ def _mark_edge(ax: Axes, x: Sequence[float], look: Look, marker: str) -> None:
 
 
 def _edge_caption(rows: pd.DataFrame, below: Sequence[str]) -> list[str]:
-    """What the marks at the lower edge mean."""
+    """The meaning of the marks at the lower edge."""
     lost = ["× at the lower edge: diverged or failed, for one seed at least."] if (rows["failed"] > 0).any() else []
     off = [f"▼ at the lower edge: far below the axis ({'; '.join(below)})."] if below else []
     return [*lost, *off]

@@ -1,4 +1,4 @@
-"""What is known of each value of a hyperparameter: the log-likelihoods of trials, and the scores of candidates."""
+"""The results for each value of a hyperparameter: the log-likelihoods of trials, and the scores of candidates."""
 
 from __future__ import annotations
 

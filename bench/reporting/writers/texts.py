@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def csv_text(table: pd.DataFrame) -> str:
-    """As CSV; a text that a spreadsheet would take for a formula begins with an apostrophe."""
+    """Format as CSV; a text that a spreadsheet would take for a formula begins with an apostrophe."""
 
     def plain(value: object) -> object:
         return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
@@ -20,13 +20,13 @@ def csv_text(table: pd.DataFrame) -> str:
 
 
 def html_table(table: pd.DataFrame, title: str) -> str:
-    """As a whole HTML document, which names its encoding so that a browser shows ± and – correctly."""
+    """Format as a complete HTML document that names its encoding, so that a browser shows ± and – correctly."""
     head = f'<!doctype html>\n<meta charset="utf-8">\n<title>{html.escape(title)}</title>\n'
     return head + str(table.to_html(index=False, escape=True)) + "\n"
 
 
 def markdown_table(table: pd.DataFrame) -> str:
-    """As Markdown in which every character of a text is shown as it is."""
+    """Format as Markdown in which every character of a text is shown as it is."""
 
     def escaped(value: object) -> object:
         return markdown_text(value) if isinstance(value, str) else value

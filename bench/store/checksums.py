@@ -1,4 +1,4 @@
-"""Seals: every stored file carries a checksum of itself, so that a damaged one is noticed before it is believed.
+"""Checksums: every stored file carries one of itself, so that a damaged file is noticed before it is believed.
 
 The checksum is SHA-256 of the file with zeros in place of the checksum, and of the file's place: a file of another
 trial, or of another name, does not fit.
@@ -10,14 +10,14 @@ import hashlib
 import re
 
 KEY = "sha256"
-BLANK = "0" * 64  # in place of the checksum, until the file is sealed
-_SEAL = re.compile(rb"sha256\W{1,6}([0-9a-f]{64})")  # in JSON, TOML and the header of safetensors
+BLANK = "0" * 64  # in place of the checksum, until that is known
+_CHECKSUM = re.compile(rb"sha256\W{1,6}([0-9a-f]{64})")  # in JSON, TOML and the header of safetensors
 
 
-def seal(content: bytes, place: str) -> bytes:
+def add(content: bytes, place: str) -> bytes:
     """The content with its checksum in place of the first `BLANK`, which has to follow the first `KEY`.
 
-    >>> check(seal(b'{"sha256": "%s", "z": 3}' % BLANK.encode(), "trial/spec.json"), "trial/spec.json")[:8]
+    >>> check(add(b'{"sha256": "%s", "z": 3}' % BLANK.encode(), "trial/spec.json"), "trial/spec.json")[:8]
     '3f0f22fe'
     """
     digest = hashlib.sha256(place.encode() + b"\0" + content).hexdigest()
@@ -25,14 +25,14 @@ def seal(content: bytes, place: str) -> bytes:
 
 
 def check(content: bytes, place: str) -> str:
-    """The checksum of a sealed file; raises ValueError if there is none, or it does not fit.
+    """The checksum that a file carries; raises ValueError if there is none, or it does not fit.
 
     >>> check(b'{"z": 3}', "trial/spec.json")
     Traceback (most recent call last):
     ...
     ValueError: it has no checksum
     """
-    found = _SEAL.search(content)
+    found = _CHECKSUM.search(content)
     if found is None:
         raise ValueError("it is empty" if not content else "it has no checksum")
     blank = content[: found.start(1)] + BLANK.encode() + content[found.end(1) :]

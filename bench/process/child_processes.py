@@ -1,4 +1,4 @@
-"""Processes that a worker has started: found by a mark in their environment, whoever their parent is by now."""
+"""Child processes of a worker: found by a mark in their environment, even if they have another parent by now."""
 
 from __future__ import annotations
 
