@@ -107,7 +107,7 @@ def _left(num_candidates: int) -> list[int]:
 
 def _cost(left: Sequence[int]) -> int:
     """The samples of all rounds, in units of those that a candidate has in the first."""
-    return left[0] + sum(count * 2 ** (i - 1) for i, count in enumerate(left) if i > 0)
+    return left[0] + sum(count << i for i, count in enumerate(left[1:]))
 
 
 @dataclass(frozen=True)
