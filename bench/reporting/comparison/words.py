@@ -33,7 +33,10 @@ def verdict(comparison: Comparison) -> str:
 
 
 def sentences(comparison: Comparison) -> list[str]:
-    """What is worse, what is better, what could not be compared and why, and what could not have been detected."""
+    """What is worse, what is better, what could not be compared and why, and what could not have been detected.
+
+    First what asks for caution with all of it.
+    """
     texts = [_sentence(row) for name in ("worse", "better") for row in comparison.of(name)]
     grouped: dict[tuple[str, str], list[Row]] = {}
     for name in ("missing", "not comparable", "no evidence"):
@@ -44,7 +47,7 @@ def sentences(comparison: Comparison) -> list[str]:
         measures = ", ".join(dict.fromkeys(row.measure for row in rows if row.measure != "all"))
         places = "; ".join(dict.fromkeys(_place(row) for row in rows))
         texts.append(f"{name.capitalize()}{f' ({measures})' if measures else ''}: {places}: {why}.")
-    return [*texts, *_undetectable(comparison)]
+    return [*comparison.cautions, *texts, *_undetectable(comparison)]
 
 
 def _undetectable(comparison: Comparison) -> list[str]:
@@ -105,6 +108,7 @@ def record(comparison: Comparison) -> dict[str, object]:
         "verdict": verdict(comparison),
         "counts": dict(Counter(row.verdict for row in comparison.rows)),
         "rules": dataclasses.asdict(comparison.rules),
+        "cautions": list(comparison.cautions),
         "targets": [{**place._asdict(), "target": plain(target)} for place, target in comparison.targets.items()],
         "rows": [
             {**row.cell._asdict(), **{k: plain(v) for k, v in dataclasses.asdict(row).items() if k != "cell"}}

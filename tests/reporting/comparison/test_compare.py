@@ -266,6 +266,21 @@ def test_other_test_points_are_not_compared(here: str, there: str) -> None:
     assert not compare(runs[0], runs[0]).of("not comparable")
 
 
+def test_runs_that_were_tuned_in_different_ways_are_compared_with_a_caution() -> None:
+    base = run(rng(), **SMALL, tune="paper")
+    new = changed(changed(base, tune="halving"), where={"algorithm": "wakesleep", "z": 5}, tune="paper")
+    found = compare(base, new)
+    assert not found.of("not comparable")
+    caution = (
+        "The runs were tuned in different ways (aevb, wakesleep: paper in BASE, halving in NEW), and a change may be "
+        "due to that."
+    )
+    assert words.sentences(found)[0] == caution
+    assert words.record(found)["cautions"] == [caution]
+    for same in (compare(base, base), compare(base, changed(base, tune=None))):  # nothing is known of a lost spec
+        assert same.cautions == ()
+
+
 def test_cells_on_one_side_are_shown() -> None:
     base, new = run(rng(), algorithms=("aevb", "mcem")), run(rng(), algorithms=("aevb", "wakesleep"))
     found = compare(base, new)
