@@ -51,7 +51,8 @@ def show_reports(
         if isinstance(each.report, Table) and each.table is not None and (whole or each.report.printed):
             title = f"{each.report.summary().partition(',')[0].rstrip('.')} ({data})"
             console.print()
-            console.print(render_table(each.table.shown, title))
+            report = each.report
+            console.print(render_table(each.table.shown, title, essential=report.essential, captioned=report.captioned))
     for each in made:
         if each.error is None and (each.paths or empty):
             _print(console, f"{each.name}: {_place(each, formats, results)}")
