@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from bench.reporting.captions.scope import at_mark
 from bench.reporting.tables import formatting
 from bench.results.grid import finite, of_references
 from bench.store.records import Status
@@ -72,11 +73,18 @@ def references(results: Results) -> list[str]:
         for name, rows in trials.groupby("reference", sort=False)
     ]
     cuts = [
-        f"Budgets differ, so all results are those after {mark:,} training samples"
+        f"Budgets differ, so all results are those after {at_mark(mark, _seen(results, mark))}"
         + ("." if results.likelihoods["log_likelihood"].notna().any() else ", where log p(x) was not estimated.")
         for mark in results.compared_at
     ]
     return [*sentences, *cuts]
+
+
+def _seen(results: Results, mark: int) -> pd.Series:
+    """The training samples of the trials that are compared at this evaluation mark."""
+    later = [each for each in results.compared_at if each > mark]
+    samples = results.trials["samples"]
+    return samples[(samples >= mark) & (samples < min(later, default=math.inf))]
 
 
 def machines(results: Results) -> list[str]:
