@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+import bench as library
 from bench import plugins
 from bench.reporting.tables.terminal import render_table
 
@@ -73,6 +74,9 @@ def test_differences_keep_their_intervals(results: Any) -> None:
     assert {"nats", "verdict", "adjusted p", "simultaneous 95 % interval"} <= headings
     assert "95 % interval" in headings or "95 % interval: +0.12 to +0.41 (Student t) (digits z = 3)" in caption
     assert "interval over: seeds and 297 test points (digits); seeds and 300 test points (mnist)" in caption
+    headings, caption = shown("differences", library.load("reference-digits"))
+    assert {"z", "difference", "nats", "verdict", "95 % interval", "simultaneous 95 % interval"} <= headings
+    assert "training points: 1500 (z = 3, z = 10); all (z = all)" in caption
 
 
 def test_even_without_room_errors_are_listed(results: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations, takewhile
 from typing import TYPE_CHECKING
 
@@ -59,32 +59,53 @@ def fit(
     columns: Sequence[Column], width: int, essential: Collection[str], captioned: Collection[str]
 ) -> tuple[list[Column], list[int], list[str]]:
     """The columns that there is room for, the width of each, and the notes of the caption; see `render_table`."""
-    kept, notes = [*columns], []
+    fitting = _Fitting([*columns], width)
     constant = sorted((c for c in reversed(columns) if c.constant), key=lambda c: c.numeric)
-    while constant and len(kept) > 1 and _total(c.widest for c in kept) > width:
+    while constant and len(fitting.kept) > 1 and _total(c.widest for c in fitting.kept) > width:
         column = constant.pop(0)
-        kept.remove(column)
-        notes.append(f"{column.name}: {column.cells[0]}")
+        fitting.kept.remove(column)
+        fitting.notes.append(f"{column.name}: {column.cells[0]}")
     required = {*essential, *captioned}
-    keys = [*takewhile(lambda c: c.name not in required and not c.measured, columns)]
-    by_row = [c for c in kept if c.name in captioned]
-    plain = [c for c in kept if c.name not in required and c not in keys]
-    rest = [c for c in kept if c.name in essential]
-    left_out: list[str] = []
-    text_width = TEXT_WIDTH
-    for group in (by_row, plain, rest, [c for c in kept if c in keys]):
-        for column in reversed(group):
-            if len(kept) == 1 or _total(c.narrowest(text_width) for c in kept) <= width:
-                break
-            kept.remove(column)
-            if column.name in required:
-                notes.append(f"{column.name}: {_by_row(column, keys)}")
-            else:
-                left_out.append(column.name)
-        text_width = LEAST_WIDTH if group is plain else text_width
-    if left_out:
-        notes.append(f"No room for: {', '.join(c.name for c in columns if c.name in left_out)}.")
-    return kept, _rooms(kept, width, text_width), notes
+    kept = fitting.kept
+    keys = fitting.keys = [*takewhile(lambda c: c.name not in required and not c.measured, kept)]
+    fitting.list_by_row([c for c in reversed(kept) if c.name in captioned], TEXT_WIDTH)
+    fitting.leave_out([c for c in reversed(kept) if c.name not in required and c not in keys], TEXT_WIDTH)
+    fitting.list_by_row([*keys], LEAST_WIDTH, only_told=True)
+    fitting.list_by_row([c for c in reversed(kept) if c.name in essential], LEAST_WIDTH)
+    fitting.leave_out(keys[::-1], LEAST_WIDTH)
+    if fitting.left_out:
+        fitting.notes.append(f"No room for: {', '.join(c.name for c in columns if c in fitting.left_out)}.")
+    return kept, _rooms(kept, width), fitting.notes
+
+
+@dataclass
+class _Fitting:
+    """The columns that are ``kept``, of which ``keys`` name the rows, and what became of the others."""
+
+    kept: list[Column]
+    width: int
+    keys: list[Column] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    left_out: list[Column] = field(default_factory=list)
+
+    def list_by_row(self, columns: Iterable[Column], text_width: int, *, only_told: bool = False) -> None:
+        """List these in the caption while the table is too wide; or only those that another key tells."""
+        for column in columns:
+            others = [c for c in self.keys if c is not column]
+            if self._too_wide(text_width) and (not only_told or any(_tell(_names([c]), column) for c in others)):
+                self.kept.remove(column)
+                self.keys = others
+                self.notes.append(f"{column.name}: {_by_row(column, others)}")
+
+    def leave_out(self, columns: Iterable[Column], text_width: int) -> None:
+        """Leave these out while the table is too wide."""
+        for column in columns:
+            if column in self.kept and self._too_wide(text_width):
+                self.kept.remove(column)
+                self.left_out.append(column)
+
+    def _too_wide(self, text_width: int) -> bool:
+        return len(self.kept) > 1 and _total(c.narrowest(text_width) for c in self.kept) > self.width
 
 
 def _by_row(column: Column, keys: Sequence[Column]) -> str:
@@ -109,8 +130,10 @@ def _tell(names: Sequence[str], column: Column) -> bool:
     return len({*zip(names, column.cells, strict=True)}) == len({*names})
 
 
-def _rooms(columns: Sequence[Column], width: int, text_width: int) -> list[int]:
+def _rooms(columns: Sequence[Column], width: int) -> list[int]:
     """The width of each column: texts give way, the widest first."""
+    has_room = _total(c.narrowest(TEXT_WIDTH) for c in columns) <= width
+    text_width = TEXT_WIDTH if has_room else LEAST_WIDTH
     rooms, least = [c.widest for c in columns], [c.narrowest(text_width) for c in columns]
     while _total(rooms) > width and rooms != least:
         rooms[max((i for i, room in enumerate(rooms) if room > least[i]), key=lambda i: rooms[i])] -= 1

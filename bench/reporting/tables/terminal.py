@@ -26,8 +26,9 @@ def render_table(
 
     Numbers stand to the right and are never broken over lines.  If the table is too wide, columns with one value in
     all rows move into the caption (texts first, and from the right), then texts wrap.  Then the caption lists by row
-    what the columns ``captioned`` say, then the last columns are left out and named in it; those that are ``essential``
-    stay, or are listed there if there is no room even for them.
+    what the columns ``captioned`` say, then the last columns are left out and named in it.  Those that are
+    ``essential`` stay, and with them those to the left of all results, which name the rows: texts wrap closer, names
+    that follow from another move to the caption, and if there is no room even then, it lists the essential ones by row.
     """
     from rich import box
     from rich.console import Console
