@@ -78,6 +78,8 @@ class Table(Report):
     formats = ("csv", "md", "tex", "html")
     place = "tables"
     printed: ClassVar[bool] = True  # whether `bench report` prints it even if it was not named with --only
+    essential: ClassVar[tuple[str, ...]] = ()  # headings of columns that a narrow terminal must not leave out
+    captioned: ClassVar[tuple[str, ...]] = ()  # of those that it may show in the caption instead: texts on the numbers
 
     @abstractmethod
     def table(self, results: Results) -> pd.DataFrame:

@@ -40,6 +40,8 @@ class Aggregate(Table):
 
     Options = AggregateOptions
     options: AggregateOptions
+    essential = ("interquartile mean (nats)", "95 % interval")
+    captioned = ("intervals over", "left out")
 
     def table(self, results: Results) -> pd.DataFrame:
         """A row for each algorithm that has scores at all places; NaN for an interval from fewer than two seeds."""

@@ -51,6 +51,8 @@ class Convergence(Table):
 
     Options = ConvergenceOptions
     options: ConvergenceOptions
+    essential = ("mean bound (nats)", BOUND_INTERVAL)
+    captioned = ("intervals over",)
 
     def table(self, results: Results) -> pd.DataFrame:
         """Times on the three clocks, in samples, evaluations and seconds; bounds in nats per datapoint."""

@@ -46,6 +46,8 @@ class Differences(Table):
 
     Options = DifferencesOptions
     options: DifferencesOptions
+    essential = ("nats", "verdict", "adjusted p", "simultaneous 95 % interval", "95 % interval")
+    captioned = ("interval over",)
 
     def table(self, results: Results) -> pd.DataFrame:
         """A row for each pair of algorithms at each place, and over all places if there are several; nats."""

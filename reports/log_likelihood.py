@@ -27,6 +27,11 @@ class LogLikelihood(Table):
     """
 
     ends_run = True
+    essential = (
+        *("log-likelihood ± sd over seeds (nats)", "95 % interval of the mean", "test-point error (nats)"),
+        "MC error (nats)",
+    )
+    captioned = ("bias", "interval over", "pixels", "tuned by")
 
     def table(self, results: Results) -> pd.DataFrame:
         """All log-quantities are nats per datapoint; NaN if no seed is done."""

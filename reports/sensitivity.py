@@ -64,6 +64,9 @@ def _caption(rows: pd.DataFrame, results: Results) -> list[str]:
         for (_, _, z), trials in with_values(results).groupby(["dataset", "n_train", "z"], sort=False)
         if (reason := not_comparable(trials))
     ]
-    cuts = [f"Budgets differ: the end is after {mark:,} training samples." for mark in results.compared_at]
+    cuts = [
+        f"Budgets differ: the end is the first update that passes {mark:,} training samples."
+        for mark in results.compared_at
+    ]
     known = [words[quantity] for quantity in words if (rows["quantity"] == quantity).any()]
     return [*known, *cuts, *(circled if rows["chosen"].any() else []), *uncomparable]

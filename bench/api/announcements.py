@@ -11,8 +11,9 @@ from rich.markup import escape
 
 from bench.execution import against
 from bench.execution.staleness import in_words
+from bench.reporting.captions.scope import at_mark
 from bench.reporting.tables.formatting import quantity
-from bench.results.references import compared_at
+from bench.results.references import compared_at, row_at
 from bench.values.texts import printable
 
 if TYPE_CHECKING:
@@ -75,7 +76,9 @@ def _announce_reference(plan: Plan, console: Console) -> None:
     if mark is not None:
         there, here = plan.reference.study.budget, plan.study.budget
         budgets = f"{name} was trained on {there:,} samples, and the budget here is {here:,}"
-        _warn(console, [f"{budgets}: results after {mark:,} are compared."])
+        rows = [row_at(trial.contents.trace, mark) for trial in trials]
+        seen = at_mark(mark, [row.samples for row in rows if row is not None])
+        _warn(console, [f"{budgets}: results after {seen} are compared."])
 
 
 @contextlib.contextmanager

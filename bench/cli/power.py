@@ -38,6 +38,7 @@ def command(run: tuple[Path, ...], difference: float, level: float, power: float
     from bench.api.planning import power as plan
     from bench.cli.console import Output
     from bench.reporting import power as planning
+    from bench.reporting.captions import caveats
     from bench.reporting.tables import formatting
     from bench.reporting.tables.terminal import render_table
     from bench.reporting.writers.texts import markdown_table
@@ -50,7 +51,7 @@ def command(run: tuple[Path, ...], difference: float, level: float, power: float
     if form == "json":
         click.echo(json.dumps({**vars(aim), "rows": planning.record(table)}, indent=1, allow_nan=False))
         return
-    notes = planning.explanation(table, aim)
+    notes = [*planning.explanation(table, aim), *caveats.tuning(results)]
     if form == "markdown":
         click.echo("\n\n".join([markdown_table(planning.shown(table)), *notes]))
         return

@@ -36,7 +36,7 @@ def show_reports(
 ) -> list[Made]:
     """Make reports and show them: tables (long ones only if ``whole``), then where each was written.
 
-    Those with nothing to show are named if ``empty``.
+    What must be known before algorithms are compared comes first.  Those with nothing to show are named if ``empty``.
     """
     made = make(results, names, formats, folder)
     for each in made:
@@ -44,12 +44,15 @@ def show_reports(
             _print(console, failure(each.name, each.error), style="yellow")
     for text in caveats.references(results):
         _print(console, f"Note: {text}")
+    for text in caveats.tuning(results):
+        _print(console, f"Warning: {text}", style="yellow")
     data = ", ".join(results.trials["dataset"].unique())
     for each in made:
         if isinstance(each.report, Table) and each.table is not None and (whole or each.report.printed):
             title = f"{each.report.summary().partition(',')[0].rstrip('.')} ({data})"
             console.print()
-            console.print(render_table(each.table.shown, title))
+            report = each.report
+            console.print(render_table(each.table.shown, title, essential=report.essential, captioned=report.captioned))
     for each in made:
         if each.error is None and (each.paths or empty):
             _print(console, f"{each.name}: {_place(each, formats, results)}")
@@ -77,8 +80,7 @@ def summarise(results: Results, console: Console) -> None:
     for _, trial in trials[(trials["status"] != Status.DONE) & ~of_references(trials)].iterrows():
         label = f"{trial['algorithm']} z={trial['z']} n={trial['n_train']} seed={trial['seed']}"
         _print(console, f"{trial['status']}: {label}: {trial['reason']}", style="yellow")
-    warnings = [*caveats.warnings(results), *caveats.machines(results)]
-    for text in [*warnings, *caveats.tuning(results), *caveats.stale(results)]:
+    for text in [*caveats.warnings(results), *caveats.machines(results), *caveats.stale(results)]:
         _print(console, f"Warning: {text}", style="yellow")
 
 

@@ -98,19 +98,23 @@ def as_of(contents: Contents, samples: int) -> Contents:
 
     Estimates are those of its trace, without values per datapoint; there is no diagnosis.
     """
-    end = next((i for i, row in enumerate(contents.trace) if row.samples >= samples), None)
+    row = row_at(contents.trace, samples)
     clocks = contents.record.clocks
-    if end is None or clocks is None:
+    if row is None or clocks is None:
         return contents
-    row = contents.trace[end]
     clocks = replace(clocks, **{name: getattr(row, name) for name in vars(clocks)})
     return replace(
         contents,
         record=replace(contents.record, clocks=clocks),
-        trace=contents.trace[: end + 1],
+        trace=tuple(each for each in contents.trace if each.samples <= row.samples),
         estimates=row.estimates,
         diagnosis=None,
     )
+
+
+def row_at(trace: Iterable[TraceRow], samples: int) -> TraceRow | None:
+    """The first evaluation at which a trial had seen so many training samples; None if it never had."""
+    return next((row for row in trace if row.samples >= samples), None)
 
 
 def without_seconds(contents: Contents) -> Contents:

@@ -6,6 +6,7 @@ run is compared with is copied into the run's own folder, so that this can be mo
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import zipfile
@@ -45,6 +46,12 @@ class Reference:
             return cls(path.resolve().name.lstrip(".") or "run", path)
         if str(given) in shipped_names():
             return cls(str(given), unpacked(str(given)))
+        parts = sorted(each for each in path.glob("*") if os.access(each, os.X_OK) and Store.is_at(each))
+        if parts:
+            raise StoreError(
+                f"`against` must be one run, and {quoted(str(path))} is a folder of runs: give one of them, "
+                f"{' or '.join(map(str, parts))}."
+            )
         known = shipped_names()
         raise StoreError(
             "`against` must be a shipped reference or a run folder with a study.toml "

@@ -25,6 +25,8 @@ def test_a_table_and_what_it_means(bench: Bench, trained_run: Path) -> None:
     assert "among all 3 comparisons of `differences` is at most 5%: at a level of 0.017 each." in shown
     markdown = bench("power", trained_run, "--difference", 0.5, "--format", "markdown").stdout
     assert "| seeds needed" in markdown
+    for said in (shown, markdown):
+        assert "Algorithms were tuned in different ways (aevb[learning_rate=0.05]: given; mcem: paper" in said
 
 
 def test_json_and_the_python_function_have_the_same_numbers(bench: Bench, trained_run: Path) -> None:

@@ -154,3 +154,13 @@ def test_no_text_in_an_exported_file_is_a_formula(bench: Bench, run: Path, rewri
 
 def test_a_line_of_help_keeps_its_brackets(bench: Bench) -> None:
     assert "E[x|z]" in bench("list", "reports").stdout
+
+
+@pytest.mark.parametrize("arguments", [(), ("--only", "log_likelihood", "--format", "csv")])
+@pytest.mark.usefixtures("few")
+def test_algorithms_that_were_tuned_in_different_ways_are_named_beside_the_tables(
+    bench: Bench, trained_run: Path, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    shown = bench("report", trained_run, *arguments, "--out", tmp_path / "made").stdout
+    ways = "(aevb[learning_rate=0.05]: given; mcem: paper[samples=500])"
+    assert shown.count(f"Warning: Algorithms were tuned in different ways {ways}") == 1

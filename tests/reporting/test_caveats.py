@@ -57,3 +57,34 @@ def test_machines_that_differ_are_named() -> None:
     assert sentence.startswith("Trials ran with different versions of Python (3.11: 2 trials; 3.12: 1 trial):")
     (sentence,) = caveats.machines(ran(device=["cuda:0", "cpu", "cuda:1"]))
     assert sentence.startswith("Trials ran with different devices (cuda: 2 trials; cpu: 1 trial): their seconds")
+
+
+def warned(*rows: tuple[Any, ...]) -> list[str]:
+    names = ["dataset", "n_train", "z", "algorithm", "seed", "estimator", "split", "warnings"]
+    frame = pd.DataFrame(rows, columns=names)
+    none = pd.DataFrame(columns=[*names[:5], "collapse"])
+    return caveats.warnings(SimpleNamespace(trials=frame, likelihoods=frame, diagnosis=none))  # type: ignore[arg-type]
+
+
+PLACE = ("digits", 1000, 3, "aevb")
+
+
+def test_a_warning_is_not_said_of_seeds_that_have_another() -> None:
+    few, many, other = "3 of 300 points have k > 0.7.", "21 of 300 points have k > 0.7.", "No estimate."
+    same = [(*PLACE, seed, "importance", "test", few) for seed in range(3)]
+    assert warned(*same) == [f"importance of aevb, z=3, 3 seeds: {few}"]
+    mixed = [(*PLACE, seed, "importance", "test", text) for seed, text in enumerate(["", few, many, other, None])]
+    assert warned(*mixed) == [
+        f"importance of aevb, z=3, 2 seeds, for example seed 1: {few}",
+        f"importance of aevb, z=3, 1 seed: {other}",
+    ]
+
+
+def test_a_warning_names_the_place_if_there_are_several() -> None:
+    text = "No estimate."
+    two_sets = [(name, 1000, 3, "aevb", 0, "ais", "test", text) for name in ("digits", "mnist")]
+    assert warned(*two_sets) == [f"ais of aevb, {name}, z=3, 1 seed: {text}" for name in ("digits", "mnist")]
+    two_sizes = [("digits", size, 3, "aevb", 0, "ais", "test", text) for size in (100, 1000)]
+    assert warned(*two_sizes) == [f"ais of aevb, {size} training points, z=3, 1 seed: {text}" for size in (100, 1000)]
+    two_splits = [(*PLACE, 0, "ais", split, text) for split in ("test", "train")]
+    assert warned(*two_splits) == [f"ais of aevb, z=3, 1 seed: {text}", f"ais (train) of aevb, z=3, 1 seed: {text}"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from bench.reporting.captions.scope import at_mark
 from bench.reporting.tables import formatting
 from bench.results.grid import finite, of_references
 from bench.store.records import Status
@@ -17,15 +18,16 @@ if TYPE_CHECKING:
     from bench.results.frames import Results
 
 SCALE = {"pixels": "pixels", "decoder": "decoders", "estimator": "estimators", "points": "numbers of test points"}
+NUMBER = r"\d[\d.,e+-]*"
 TOLERANCE = 1.1  # an algorithm that takes all the data at once overshoots its budget by an update
 
 
 def warnings(results: Results) -> list[str]:
-    """The warnings of the estimators and of the diagnosis, once for all seeds of a cell."""
-    return [
-        *_warnings(results.likelihoods, "warnings", ["algorithm", "z", "estimator"]),
-        *_warnings(results.diagnosis, "collapse", ["algorithm", "z"]),
-    ]
+    """The warnings of the estimators and of the diagnosis, each once for the seeds of a cell that have it.
+
+    If seeds have it with other numbers, that of one of them is shown, and which seed it is.
+    """
+    return [*_warnings(results, results.likelihoods, "warnings"), *_warnings(results, results.diagnosis, "collapse")]
 
 
 def stale(results: Results) -> list[str]:
@@ -71,7 +73,7 @@ def references(results: Results) -> list[str]:
         for name, rows in trials.groupby("reference", sort=False)
     ]
     cuts = [
-        f"Budgets differ, so all results are those after {mark:,} training samples, "
+        f"Budgets differ, so all results are those after {at_mark(mark, _seen(results, mark))}, "
         + (
             "where values by test point are not kept: intervals are over seeds, for these test points alone."
             if results.likelihoods["log_likelihood"].notna().any()
@@ -80,6 +82,13 @@ def references(results: Results) -> list[str]:
         for mark in results.compared_at
     ]
     return [*sentences, *cuts]
+
+
+def _seen(results: Results, mark: int) -> pd.Series:
+    """The training samples of the trials that are compared at this evaluation mark."""
+    later = [each for each in results.compared_at if each > mark]
+    samples = results.trials["samples"]
+    return samples[(samples >= mark) & (samples < min(later, default=math.inf))]
 
 
 def machines(results: Results) -> list[str]:
@@ -123,11 +132,20 @@ def tuning(results: Results) -> list[str]:
     return [f"Algorithms were tuned in different ways ({listed}), and a difference may be due to that."]
 
 
-def _warnings(frame: pd.DataFrame, column: str, keys: list[str]) -> Iterator[str]:
+def _warnings(results: Results, frame: pd.DataFrame, column: str) -> Iterator[str]:
+    """A line for each cell and each text apart from its numbers; data sets and sizes are named if there are several."""
+    several = [name for name in ("dataset", "n_train") if results.trials[name].nunique() > 1]
+    who = [*frame.columns.intersection(["estimator", "split"]), "algorithm"]
     warned = frame[frame[column].fillna("") != ""]
-    for (algorithm, z, *estimator), group in warned.groupby(keys, sort=False):
-        who = " of ".join(map(str, [*estimator, algorithm]))
-        yield f"{who}, z={z}, {formatting.quantity(len(group), 'seed')}: {group[column].iloc[0]}"
+    kind = warned[column].astype(str).str.replace(NUMBER, "0", regex=True)
+    for key, group in warned.groupby([*several, "z", *who, kind.rename("kind")], sort=False):
+        cell = dict(zip([*several, "z", *who], key, strict=False))
+        split = f" ({cell['split']})" if cell.get("split", "test") != "test" else ""
+        name = f"{cell['estimator']}{split} of {cell['algorithm']}" if "estimator" in cell else cell["algorithm"]
+        place = [f"{cell[each]} training points" if each == "n_train" else cell[each] for each in several]
+        seeds = formatting.quantity(group["seed"].nunique(), "seed")
+        example = "" if group[column].nunique() == 1 else f", for example seed {group['seed'].iloc[0]}"
+        yield f"{', '.join([name, *place])}, z={cell['z']}, {seeds}{example}: {group[column].iloc[0]}"
 
 
 def with_values(results: Results) -> pd.DataFrame:

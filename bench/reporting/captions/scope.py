@@ -1,6 +1,8 @@
-"""The sources of variation that an interval covers, in words."""
+"""The sources of variation that an interval covers, and after how many training samples results are, in words."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import pandas as pd
 
@@ -18,3 +20,18 @@ def interval_scope(data: pd.Series, num_points: int) -> str:
     if known.empty or len(data) < 2:
         return sources
     return f"{sources}; same training data" if known.nunique() == 1 else f"{sources}; training data drawn by seed"
+
+
+def at_mark(mark: int, seen: Iterable[float]) -> str:
+    """The training samples that trials had ``seen`` at an evaluation mark, which an update may pass.
+
+    >>> at_mark(251, [300, 300])
+    '300 training samples (the first update past the mark of 251)'
+    >>> at_mark(1000, [1000, 1500])
+    '1,000 to 1,500 training samples (the first update at or past the mark of 1,000)'
+    """
+    known = [int(samples) for samples in seen] or [mark]
+    low, high = min(known), max(known)
+    text = f"{low:,} training samples" if low == high else f"{low:,} to {high:,} training samples"
+    past = "at or past" if low == mark else "past"
+    return text if high == mark else f"{text} (the first update {past} the mark of {mark:,})"

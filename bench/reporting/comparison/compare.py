@@ -29,11 +29,15 @@ FAR = 700.0  # the logarithm of a ratio that is as good as infinite
 
 @dataclass(frozen=True)
 class Comparison:
-    """All rows, in the order of cells and measures; the rules; the target of each place, set by BASE."""
+    """All rows, in the order of cells and measures; the rules; the target of each place, set by BASE.
+
+    ``cautions`` are sentences on what else differs between the runs, and may be what a change is due to.
+    """
 
     rows: tuple[Row, ...]
     rules: Rules
     targets: Mapping[Place, float]
+    cautions: tuple[str, ...] = ()
 
     def of(self, *verdicts: Verdict) -> list[Row]:
         """The rows with one of these verdicts."""
@@ -56,7 +60,8 @@ def compare(base: Results, new: Results, rules: Rules | None = None) -> Comparis
         tests = [test for measure in family for test in cell_tests(measure, base, new, both, common, rules)]
         rows += _rows(tests, share * rules.false_alarms, rules)
     order = {cell: i for i, cell in enumerate(every)}
-    return Comparison(tuple(sorted(rows, key=lambda row: order[row.cell])), rules, common.targets)
+    cautions = tuple(obstacles.in_tuning(both))
+    return Comparison(tuple(sorted(rows, key=lambda row: order[row.cell])), rules, common.targets, cautions)
 
 
 def _rows(tests: Sequence[CellTest], rate: float, rules: Rules) -> list[Row]:

@@ -1,13 +1,13 @@
-"""Why a cell of two runs cannot be compared: each function returns the reason in words, empty if there is none."""
+"""Why a cell of two runs cannot be compared, or only with caution: reasons in words, nothing if there are none."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bench.results.grid import done
+from bench.results.grid import Cell, done
 
 if TYPE_CHECKING:
     from bench.results.frames import Results
@@ -68,6 +68,19 @@ def in_timing(base: pd.DataFrame, new: pd.DataFrame, timings: str) -> str:
         in_base, in_new = (f"{share:.0%}" for share in shares)
         return f"different machine load: trials got {in_base} of their cores in BASE, {in_new} in NEW"
     return ""
+
+
+def in_tuning(pairs: Sequence[tuple[Cell, pd.DataFrame, pd.DataFrame]]) -> list[str]:
+    """A sentence if the hyperparameters of cells were chosen in one way in BASE and in another in NEW."""
+    algorithms: dict[tuple[str, str], dict[str, None]] = {}
+    for cell, base, new in pairs:
+        ways = [_listed(set(trials["tune"].dropna().astype(str))) for trials in (base, new)]
+        if all(ways) and ways[0] != ways[1]:
+            algorithms.setdefault((ways[0], ways[1]), {})[cell.algorithm] = None
+    if not algorithms:
+        return []
+    listed = "; ".join(f"{', '.join(who)}: {one} in BASE, {other} in NEW" for (one, other), who in algorithms.items())
+    return [f"The runs were tuned in different ways ({listed}), and a change may be due to that."]
 
 
 def _differing(base: pd.DataFrame, new: pd.DataFrame, columns: dict[str, str]) -> str:

@@ -13,6 +13,7 @@ from bench.reporting.comparison.compare import Comparison
 from bench.reporting.comparison.verdict import Row
 from bench.reporting.tables import formatting
 
+LARGE = 100  # nats, or times: larger changes are not told apart
 ORDER = ("worse", "better", "missing", "not comparable", "no evidence")
 
 
@@ -33,7 +34,10 @@ def verdict(comparison: Comparison) -> str:
 
 
 def sentences(comparison: Comparison) -> list[str]:
-    """List what is worse, what is better, what could not be compared and why, and what could not have been detected."""
+    """List what is worse, what is better, what could not be compared and why, and what could not have been detected.
+
+    Cautions that concern all of it come first.
+    """
     texts = [_sentence(row) for name in ("worse", "better") for row in comparison.of(name)]
     grouped: dict[tuple[str, str], list[Row]] = {}
     for name in ("missing", "not comparable", "no evidence"):
@@ -44,7 +48,7 @@ def sentences(comparison: Comparison) -> list[str]:
         measures = ", ".join(dict.fromkeys(row.measure for row in rows if row.measure != "all"))
         places = "; ".join(dict.fromkeys(_place(row) for row in rows))
         texts.append(f"{name.capitalize()}{f' ({measures})' if measures else ''}: {places}: {why}.")
-    return [*texts, *_undetectable(comparison)]
+    return [*comparison.cautions, *texts, *_undetectable(comparison)]
 
 
 def _undetectable(comparison: Comparison) -> list[str]:
@@ -54,12 +58,23 @@ def _undetectable(comparison: Comparison) -> list[str]:
         size = comparison.rules.min_nats if row.unit == "nats" else comparison.rules.min_ratio
         if row.least > size:
             least.setdefault(row.measure, []).append(row)
-    texts = []
+    known, unknown = [], []
     for measure, rows in least.items():
         low, high = min(row.least for row in rows), max(row.least for row in rows)
         sizes = f"{low:.2f}" if f"{low:.2f}" == f"{high:.2f}" else f"{low:.2f} to {_large(high)}"
-        texts.append(f"{measure} by {sizes} nats" if rows[0].unit == "nats" else f"{measure} by a factor of {sizes}")
-    return [f"Smaller changes than these would not have been significant here: {', '.join(texts)}."] if texts else []
+        if low >= LARGE:
+            unknown.append(measure)
+        else:
+            known.append(
+                f"{measure} by {sizes} nats" if rows[0].unit == "nats" else f"{measure} by a factor of {sizes}"
+            )
+    texts = [f"Smaller changes than these would not have been significant here: {', '.join(known)}."] if known else []
+    if unknown:
+        texts.append(
+            f"Which changes of {formatting.listed(unknown)} would have been significant cannot be said: too few seeds, "
+            "or too different ones."
+        )
+    return texts
 
 
 def rules(comparison: Comparison) -> list[str]:
@@ -105,6 +120,7 @@ def record(comparison: Comparison) -> dict[str, object]:
         "verdict": verdict(comparison),
         "counts": dict(Counter(row.verdict for row in comparison.rows)),
         "rules": dataclasses.asdict(comparison.rules),
+        "cautions": list(comparison.cautions),
         "targets": [{**place._asdict(), "target": plain(target)} for place, target in comparison.targets.items()],
         "rows": [
             {**row.cell._asdict(), **{k: plain(v) for k, v in dataclasses.asdict(row).items() if k != "cell"}}
@@ -117,7 +133,7 @@ def _sentence(row: Row) -> str:
     begin = f"{row.verdict.capitalize()}: {row.measure} of {_place(row)}"
     if not math.isfinite(row.low):
         return f"{begin}: {row.why}."
-    size = f"by {abs(row.change):.2f} nats" if row.unit == "nats" else f"{row.change:.2f} times what it was"
+    size = f"by {abs(row.change):.2f} nats" if row.unit == "nats" else f"{_ratio(row.change)} times what it was"
     seeds = f"{row.seeds_base} pairs of seeds" if row.paired else f"{row.seeds_base} and {row.seeds_new} seeds"
     seeds += f" and {row.num_points} test points" if row.num_points else ""
     return f"{begin}, {size} (95 % interval {_interval(row)}; {seeds}; p = {row.p:.2g})."
@@ -146,7 +162,11 @@ def _shown(row: Row) -> dict[str, str]:
 
 
 def _large(value: float) -> str:
-    return f"{value:.2f}" if value < 100 else "more than 100"
+    return f"{value:.2f}" if value < LARGE else f"more than {LARGE}"
+
+
+def _ratio(value: float) -> str:
+    return f"less than {1 / LARGE:g}" if value < 1 / LARGE else _large(value)
 
 
 def _value(value: float, unit: str) -> str:
@@ -162,11 +182,10 @@ def _value(value: float, unit: str) -> str:
 def _change(row: Row) -> str:
     if not math.isfinite(row.change) or not math.isfinite(row.base):
         return formatting.MISSING
-    return f"{row.change:+.2f} nats" if row.unit == "nats" else f"x {row.change:.2f}"
+    return f"{row.change:+.2f} nats" if row.unit == "nats" else f"x {_ratio(row.change)}"
 
 
 def _interval(row: Row) -> str:
     if not (math.isfinite(row.low) and math.isfinite(row.high)):
         return formatting.MISSING
-    sign = "+" if row.unit == "nats" else ""
-    return f"{row.low:{sign}.2f} to {row.high:{sign}.2f}"
+    return f"{row.low:+.2f} to {row.high:+.2f}" if row.unit == "nats" else f"{_ratio(row.low)} to {_ratio(row.high)}"

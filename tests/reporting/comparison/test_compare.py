@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -266,6 +267,21 @@ def test_other_test_points_are_not_compared(here: str, there: str) -> None:
     assert not compare(runs[0], runs[0]).of("not comparable")
 
 
+def test_runs_that_were_tuned_in_different_ways_are_compared_with_a_caution() -> None:
+    base = run(rng(), **SMALL, tune="paper")
+    new = changed(changed(base, tune="halving"), where={"algorithm": "wakesleep", "z": 5}, tune="paper")
+    found = compare(base, new)
+    assert not found.of("not comparable")
+    caution = (
+        "The runs were tuned in different ways (aevb, wakesleep: paper in BASE, halving in NEW), and a change may be "
+        "due to that."
+    )
+    assert words.sentences(found)[0] == caution
+    assert words.record(found)["cautions"] == [caution]
+    for same in (compare(base, base), compare(base, changed(base, tune=None))):  # nothing is known of a lost spec
+        assert same.cautions == ()
+
+
 def test_cells_on_one_side_are_shown() -> None:
     base, new = run(rng(), algorithms=("aevb", "mcem")), run(rng(), algorithms=("aevb", "wakesleep"))
     found = compare(base, new)
@@ -396,6 +412,23 @@ def test_a_trial_that_diverged_early_does_not_touch_its_neighbours() -> None:
         results(trials=fewer, trace=base.trace, likelihoods=base.likelihoods),
     )
     assert {row.p for row in found.rows if row.measure == "mean bound"} == {1.0}
+
+
+def test_a_change_that_could_not_be_seen_has_no_size() -> None:
+    """Two seeds, whose speeds differ by a factor of a thousand."""
+    base, new = (run(rng(i), seeds=seeds, **ALONE) for i, seeds in enumerate([(0, 1), (2, 3)]))
+    new = changed(new, where={"seed": 3}, samples_per_second=100.0)
+    found = compare(base, new)
+    (row,) = [row for row in found.rows if row.measure == "samples per second"]
+    assert row.verdict == "no evidence"
+    assert row.least > 1e6
+    *_, known, unknown = words.sentences(found)
+    assert known.startswith("Smaller changes than these would not have been significant here: log-likelihood by ")
+    assert unknown.startswith("Which changes of samples per second would have been significant cannot be said")
+    assert "samples per second" not in known
+    shown = words.frame(found).set_index("measure").loc["samples per second"]
+    assert shown["95 % interval"] == "less than 0.01 to more than 100"
+    assert not [line for line in words.sentences(found) if re.search(r"\d{6}\.", line)]
 
 
 def test_the_least_change_is_where_significance_begins() -> None:
