@@ -11,7 +11,7 @@ import torch
 
 from bench import devices, plugins
 from bench.errors import StoreError
-from bench.execution import interruption, staleness, standing, survey
+from bench.execution import interruption, staleness, survey, trial_state
 from bench.execution import points as datapoints
 from bench.execution.backend import Backend
 from bench.execution.estimates import Estimates
@@ -150,7 +150,7 @@ def plan(
         notes += estimators.notes
         for spec, each in trained:
             available = facts.num_test if split == "test" else spec.n_train
-            known, reached = each.contents.estimates, standing.reached(each.contents.record)
+            known, reached = each.contents.estimates, trial_state.reached(each.contents.record)
             missing = [
                 c
                 for c in estimators.of(spec)
@@ -205,7 +205,7 @@ def _estimates(task: Task, device: torch.device) -> list[EstimateRecord]:
     found = contents.read(folder)
     if found.damage:
         raise StoreError(found.record.reason)
-    reached = standing.reached(found.record)
+    reached = trial_state.reached(found.record)
     data = task.spec.load_data()
     if found.record.provenance is None or found.record.provenance.data != data.fingerprint():
         raise StoreError(CHANGED.format(task.spec.dataset.name))

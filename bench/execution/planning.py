@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench import devices
-from bench.execution import against, staleness, standing
+from bench.execution import against, staleness, trial_state
 from bench.execution.backend import Backend
 from bench.execution.execution import Execution
 from bench.execution.remote import elsewhere
@@ -77,7 +77,7 @@ def plan(
     counterparts = against.counterparts(reference, specs) if reference is not None else []
     if reference is not None:
         reference.keep_in(store, counterparts)
-    damage = [text for spec in specs for text in _heal(store, spec)]
+    damage = [text for spec in specs for text in _remove_damaged(store, spec)]
     found = {spec: contents.read(store.trial(spec.id)) for spec in specs}
     stale = staleness.changes(found, surveyed.version)
     kept = staleness.settle(store, found, stale, on_stale)
@@ -85,7 +85,7 @@ def plan(
         spec
         for spec, each in found.items()
         if spec not in kept
-        and (spec in stale or not standing.is_finished(each, study.budget, [e.name for e in estimators.of(spec)]))
+        and (spec in stale or not trial_state.is_finished(each, study.budget, [e.name for e in estimators.of(spec)]))
     ]
     return Plan(
         *(
@@ -105,7 +105,7 @@ def plan(
     )
 
 
-def _heal(store: Store, spec: TrialSpec) -> list[str]:
+def _remove_damaged(store: Store, spec: TrialSpec) -> list[str]:
     """Remove what is damaged of a trial, and have it made anew from its last checkpoint; what that is, in words.
 
     A checkpoint alone is not made anew: without it a larger budget begins at the beginning, and ends at the same.
@@ -114,8 +114,8 @@ def _heal(store: Store, spec: TrialSpec) -> list[str]:
     damage = contents.read(folder, tensors=True).damage
     if not damage:
         return []
-    contents.heal(folder, damage)
+    contents.remove_damaged(folder, damage)
     folder.write_spec(spec)
     if {*damage} != {CHECKPOINT} and folder.has(STATUS):
-        standing.mark(folder, Status.WAITING)
+        trial_state.mark(folder, Status.WAITING)
     return [f"{spec}: {text}" for text in damage.values()]

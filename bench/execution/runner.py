@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench import devices
 from bench.errors import OptionError
-from bench.execution import standing
+from bench.execution import trial_state
 from bench.execution.backend import Backend
 from bench.execution.execution import Execution
 from bench.execution.leases import Withdrawn, leased
@@ -88,7 +88,7 @@ def run(
         )
         if isinstance(tuning, Unchosen):
             _reset(task)
-            standing.mark(task.folder, tuning.status, tuning.reason)
+            trial_state.mark(task.folder, tuning.status, tuning.reason)
             ended(spec)
         else:
             tasks.append(replace(task, settings=replace(task.settings, tuning=tuning)))
@@ -113,15 +113,15 @@ def run_tasks(
         for outcome in backend.run(_execute, tasks, execution.workers):
             store.check_presence()
             if outcome.died:
-                standing.mark(outcome.task.folder, Status.CRASHED, outcome.died)
+                trial_state.mark(outcome.task.folder, Status.CRASHED, outcome.died)
             elif outcome.timed_out:
-                standing.mark(outcome.task.folder, Status.TIMEOUT, HUNG.format(execution.workers.time_limit))
+                trial_state.mark(outcome.task.folder, Status.TIMEOUT, HUNG.format(execution.workers.time_limit))
             ended(outcome.task.spec)
     except KeyboardInterrupt:
         backend.stop()
         for task in tasks:
             if task.folder.read_status().status is Status.RUNNING:
-                standing.mark(task.folder, Status.INTERRUPTED, INTERRUPTED)
+                trial_state.mark(task.folder, Status.INTERRUPTED, INTERRUPTED)
         raise
 
 
@@ -149,17 +149,17 @@ def _reset(task: Task) -> None:
         task.folder.clear()
     task.folder.write_spec(task.spec)
     if task.folder.read_status().status is not Status.WAITING:
-        standing.mark(task.folder, Status.WAITING)
+        trial_state.mark(task.folder, Status.WAITING)
 
 
 def _execute(task: Task) -> None:
     """Runs in a worker: the trial, on a device that it holds."""
     settings = task.settings
-    waits = partial(standing.mark, task.folder, Status.WAITING, WAITS.format(settings.device, platform.node()))
+    waits = partial(trial_state.mark, task.folder, Status.WAITING, WAITS.format(settings.device, platform.node()))
     try:
         with leased(devices.device_names(settings.device), settings.per_device, waits) as device:
             execute(task.folder, task.spec, replace(settings, device=device))
     except OptionError as error:  # of a node without this device: on another one the trial may go on
-        standing.mark(task.folder, Status.CRASHED, f"{platform.node()}: {error}")
+        trial_state.mark(task.folder, Status.CRASHED, f"{platform.node()}: {error}")
     except Withdrawn:
-        standing.mark(task.folder, Status.INTERRUPTED, INTERRUPTED)
+        trial_state.mark(task.folder, Status.INTERRUPTED, INTERRUPTED)

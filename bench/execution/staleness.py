@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Literal
 
 from bench.errors import StoreError
-from bench.execution import standing
+from bench.execution import trial_state
 from bench.execution.sources import code_changes
 from bench.store.contents import Contents
 from bench.store.run_folder import Store
@@ -75,7 +75,7 @@ def settle(store: Store, found: Mapping[TrialSpec, Contents], stale: Changes, on
         if spec in stale and spec not in kept:
             store.trial(spec.id).clear()
         elif each.record.data_changed != (DATA in stale.get(spec, ())):
-            standing.note_data(store.trial(spec.id), changed=not each.record.data_changed)
+            trial_state.note_data(store.trial(spec.id), changed=not each.record.data_changed)
     return kept
 
 

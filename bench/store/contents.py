@@ -100,7 +100,7 @@ def _not_as_left(folder: TrialFolder, record: TrialRecord, known: set[str], tens
     return damage
 
 
-def heal(folder: TrialFolder, damage: Mapping[str, str]) -> None:
+def remove_damaged(folder: TrialFolder, damage: Mapping[str, str]) -> None:
     """Remove what is damaged, so that running the trial makes it anew: from the last checkpoint, if that is whole."""
     for name in damage:
         folder.remove(name)

@@ -16,7 +16,7 @@ from matplotlib.text import Text
 
 import bench as library
 from bench import plugins
-from bench.execution import standing
+from bench.execution import trial_state
 from bench.execution.settings import Settings
 from bench.execution.trial import execute
 from bench.store.records import Status
@@ -190,7 +190,7 @@ def test_an_edited_algorithm_is_another_competitor(bench: Bench, home: Path) -> 
 def test_a_kept_trial_is_not_extended_and_an_unfinished_one_begins_again(bench: Bench, home: Path) -> None:
     trials = library.load("run").trials.set_index(["algorithm", "seed"])
     half = Store(home / "run").trial(trials.loc[(AEVB, 1), "trial"])
-    standing.mark(half, Status.INTERRUPTED)
+    trial_state.mark(half, Status.INTERRUPTED)
     write_data(home, 1)
     longer = [{"300": "700"}.get(each, each) for each in ASKED]
     said = bench(*longer, "--seeds", 2, "--likelihood", "importance[num_samples=10],importance[num_samples=5]").stderr
@@ -210,7 +210,7 @@ def test_a_kept_trial_is_not_extended_and_an_unfinished_one_begins_again(bench: 
 
 def test_data_that_change_while_a_trial_waits_for_its_worker_are_refused(home: Path) -> None:
     folder = Store(home / "run").trial(library.load("run").trials.query("algorithm == @AEVB")["trial"].iloc[0])
-    standing.mark(folder, Status.INTERRUPTED)
+    trial_state.mark(folder, Status.INTERRUPTED)
     write_data(home, 1)
     assert execute(folder, folder.read_spec(), Settings(budget=700, estimators=())) is Status.FAILED
     assert "Its data have changed since it began" in folder.read_status().reason

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bench.execution import runner, staleness, standing
+from bench.execution import runner, staleness, trial_state
 from bench.execution.backend import Backend
 from bench.execution.execution import Execution
 from bench.execution.planning import Plan
@@ -106,7 +106,7 @@ class _Chooser:
         folder = self.store.trial(spec.id)
         found = contents.read(folder)
         if found.record.status.is_finished and not is_scored(found.record, budget):
-            standing.note_score(folder, budget, score(found, budget))
+            trial_state.note_score(folder, budget, score(found, budget))
         return found
 
     def entry(self, race: Race, spec: TrialSpec) -> runner.Task:
@@ -134,7 +134,7 @@ class _Chooser:
         for task in tasks:
             found = contents.read(task.folder, tensors=True)
             if found.damage or staleness.changes({task.spec: found}, self.plan.data_version):
-                contents.heal(task.folder, found.damage)
+                contents.remove_damaged(task.folder, found.damage)
                 task.folder.clear()
                 todo.append(task)
             elif not _is_finished(found, task):
@@ -156,4 +156,4 @@ def _is_finished(found: contents.Contents, task: runner.Task) -> bool:
     if is_scored(found.record, task.settings.budget):
         return True
     names = [estimator.name for estimator in task.settings.estimators]
-    return standing.is_finished(found, task.settings.budget, names)
+    return trial_state.is_finished(found, task.settings.budget, names)
