@@ -76,7 +76,7 @@ class Race:
 
 
 def is_scored(record: TrialRecord, budget: int) -> bool:
-    """Whether its score at the end of the round of this ``budget`` stands, whatever it has been trained on since."""
+    """Whether it was scored at the end of the round with this ``budget``; later training does not change that score."""
     return str(budget) in record.scores
 
 
