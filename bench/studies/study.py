@@ -117,8 +117,6 @@ class Study:
         decoder = self._decoder(data)
         for choice in (model, decoder, self.dataset_choice):
             _refuse_open(choice)
-        largest = max(n or len(data.x_train) for n in self.n_train)
-        searches = [_search(choice, protocol, largest) for choice in algorithms]
         for n in self.n_train:
             if n > len(data.x_train):
                 raise DataError(
@@ -129,6 +127,8 @@ class Study:
                     f"`resample_train` draws `n_train` training points for each seed, and {self.dataset} has no more "
                     f"than {len(data.x_train)}: give an --n-train below that."
                 )
+        largest = max(n or len(data.x_train) for n in self.n_train)
+        searches = [_search(choice, protocol, largest) for choice in algorithms]
         return [
             TrialSpec(
                 *(algorithm, model, decoder, self.dataset_choice, z, n or len(data.x_train), seed, search),
