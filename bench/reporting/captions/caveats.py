@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -27,7 +27,8 @@ def warnings(results: Results) -> list[str]:
 
     If seeds have it with other numbers, that of one of them is shown, and which seed it is.
     """
-    return [*_warnings(results, results.likelihoods, "warnings"), *_warnings(results, results.diagnosis, "collapse")]
+    of_estimates = _warnings(results, results.likelihoods, "warnings", ("estimator", "split"))
+    return [*of_estimates, *_warnings(results, results.diagnosis, "collapse")]
 
 
 def stale(results: Results) -> list[str]:
@@ -132,17 +133,17 @@ def tuning(results: Results) -> list[str]:
     return [f"Algorithms were tuned in different ways ({listed}), and a difference may be due to that."]
 
 
-def _warnings(results: Results, frame: pd.DataFrame, column: str) -> Iterator[str]:
+def _warnings(results: Results, frame: pd.DataFrame, column: str, of: Sequence[str] = ()) -> Iterator[str]:
     """A line for each cell and each text apart from its numbers; data sets and sizes are named if there are several."""
     several = [name for name in ("dataset", "n_train") if results.trials[name].nunique() > 1]
-    who = [*frame.columns.intersection(["estimator", "split"]), "algorithm"]
+    who = [*of, "algorithm"]
     warned = frame[frame[column].fillna("") != ""]
     kind = warned[column].astype(str).str.replace(NUMBER, "0", regex=True)
     for key, group in warned.groupby([*several, "z", *who, kind.rename("kind")], sort=False):
         cell = dict(zip([*several, "z", *who], key, strict=False))
         split = f" ({cell['split']})" if cell.get("split", "test") != "test" else ""
-        name = f"{cell['estimator']}{split} of {cell['algorithm']}" if "estimator" in cell else cell["algorithm"]
-        place = [f"{cell[each]} training points" if each == "n_train" else cell[each] for each in several]
+        name = f"{cell['estimator']}{split} of {cell['algorithm']}" if of else str(cell["algorithm"])
+        place = [f"{cell[each]} training points" if each == "n_train" else str(cell[each]) for each in several]
         seeds = formatting.quantity(group["seed"].nunique(), "seed")
         example = "" if group[column].nunique() == 1 else f", for example seed {group['seed'].iloc[0]}"
         yield f"{', '.join([name, *place])}, z={cell['z']}, {seeds}{example}: {group[column].iloc[0]}"
