@@ -88,3 +88,11 @@ def test_a_warning_names_the_place_if_there_are_several() -> None:
     assert warned(*two_sizes) == [f"ais of aevb, {size} training points, z=3, 1 seed: {text}" for size in (100, 1000)]
     two_splits = [(*PLACE, 0, "ais", split, text) for split in ("test", "train")]
     assert warned(*two_splits) == [f"ais of aevb, z=3, 1 seed: {text}", f"ais (train) of aevb, z=3, 1 seed: {text}"]
+
+
+def test_a_warning_about_a_model_is_not_said_of_the_estimator_of_its_diagnosis() -> None:
+    text = "Posterior collapse."
+    models = pd.DataFrame([{**dict(zip(("dataset", "n_train", "z", "algorithm"), PLACE, strict=True)), "seed": 0}])
+    models = models.assign(estimator="importance", collapse=text, warnings="")
+    run = SimpleNamespace(trials=models, likelihoods=models.assign(split="test"), diagnosis=models)
+    assert caveats.warnings(run) == [f"aevb, z=3, 1 seed: {text}"]  # type: ignore[arg-type]
