@@ -128,13 +128,14 @@ def _pooled(blocks: Sequence[Array]) -> Array:
 
 def _jackknife(scores: Sequence[Array], means: Statistics) -> Array:
     """The variances of the means if only the seeds of one block were others, of the scores [P, A, S]: [blocks, A]."""
-    full, found = [each[None] for each in scores], []
+    full = [each[None] for each in scores]
+    variances_of_blocks = []
     for i, each in enumerate(scores):
         with np.errstate(invalid="ignore"):  # infinite values have none
             variance = means([*full[:i], _without_each(each), *full[i + 1 :]]).var(0, ddof=1)
         num_seeds = each.shape[-1]
-        found.append(variance * (num_seeds - 1) ** 2 / num_seeds)
-    return np.array(found)
+        variances_of_blocks.append(variance * (num_seeds - 1) ** 2 / num_seeds)
+    return np.array(variances_of_blocks)
 
 
 def _variances_of_points(blocks: Sequence[Block], statistics: Statistics, num_resamples: int) -> Array:
