@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from bench.architecture import Architecture, Shape
-from bench.models.gaussian import LOG_VARIANCE_LIMIT
+from bench.models.analytic.tanh_network import TanhNetwork
 from bench.models.initialisation import Biases, draw_weights
 from bench.options import option
 
@@ -20,38 +20,6 @@ class MLPOptions:
     hidden: int = option(500, "units in the hidden layer of encoder and decoder", unit="units", minimum=1)
     init_scale: float = option(0.01, "standard deviation of the initial weights and biases", above=0)
     biases: Biases = option("drawn", "initial biases: drawn as the weights are, or zero", added_later=True)
-
-
-class GaussianNetwork(nn.Module):
-    """input -> tanh layer -> (mean, log-variance), each an affine map of the hidden layer (appendix C.2)."""
-
-    def __init__(self, inputs: int, hidden: int, outputs: int, *, squash: bool = False) -> None:
-        """``squash`` passes the mean through a sigmoid, as the paper does for Frey Face."""
-        super().__init__()
-        self.hidden = nn.Linear(inputs, hidden)
-        self.heads = nn.Linear(hidden, 2 * outputs)  # both affine maps in one product
-        self.squash = squash
-
-    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """[..., inputs] -> mean [..., outputs], log-variance [..., outputs]."""
-        mean, log_variance = self.heads(torch.tanh(self.hidden(inputs))).chunk(2, dim=-1)
-        return torch.sigmoid(mean) if self.squash else mean, log_variance.clamp(-LOG_VARIANCE_LIMIT, LOG_VARIANCE_LIMIT)
-
-
-class LocationNetwork(nn.Module):
-    """input -> tanh layer -> one location per pixel, such as Bernoulli logits (appendix C.1)."""
-
-    def __init__(self, inputs: int, hidden: int, outputs: int, *, squash: bool = False) -> None:
-        """``squash`` passes the location through a sigmoid."""
-        super().__init__()
-        self.hidden = nn.Linear(inputs, hidden)
-        self.head = nn.Linear(hidden, outputs)
-        self.squash = squash
-
-    def forward(self, inputs: Tensor) -> tuple[Tensor, None]:
-        """[..., inputs] -> location [..., outputs], None."""
-        location = self.head(torch.tanh(self.hidden(inputs)))
-        return torch.sigmoid(location) if self.squash else location, None
 
 
 class MLP(Architecture):
@@ -70,10 +38,10 @@ class MLP(Architecture):
     def decoder_network(self, shape: Shape, generator: torch.Generator) -> nn.Module:
         """See `Architecture.decoder_network`."""
         sizes = (shape.latent_size, self.options.hidden, shape.num_pixels)
-        kind = GaussianNetwork if shape.observation_model.has_log_variance else LocationNetwork
-        return draw_weights(kind(*sizes, squash=shape.squash), self.options.init_scale, generator, self.options.biases)
+        network = TanhNetwork(*sizes, scales=shape.observation_model.has_log_variance, squash=shape.squash)
+        return draw_weights(network, self.options.init_scale, generator, self.options.biases)
 
     def encoder_network(self, shape: Shape, generator: torch.Generator) -> nn.Module:
         """See `Architecture.encoder_network`."""
-        network = GaussianNetwork(shape.num_pixels, self.options.hidden, shape.latent_size)
+        network = TanhNetwork(shape.num_pixels, self.options.hidden, shape.latent_size, scales=True)
         return draw_weights(network, self.options.init_scale, generator, self.options.biases)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from bench.models.analytic.paths import is_plain
+from bench.models.analytic.tanh_network import TanhNetwork
 from bench.models.gaussian import Gaussian
 
 
@@ -24,3 +26,10 @@ class Encoder(nn.Module):
     def forward(self, x: Tensor) -> Gaussian:
         """The posterior approximation for each row of x: [..., D] -> Gaussian over [..., d]."""
         return Gaussian(*self.network(x))
+
+    @property
+    def by_hand(self) -> TanhNetwork | None:
+        """The network, if gradients of q(z|x) are written by hand."""
+        network = self.network
+        is_usual = type(self).forward is Encoder.forward and is_plain(self)
+        return network if is_usual and isinstance(network, TanhNetwork) and network.by_hand else None

@@ -9,6 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from bench.models.affine import is_affine
+from bench.models.analytic.functions import Bound, LowerBound, Pixels
+from bench.models.analytic.outputs import Outputs, PullBack
+from bench.models.analytic.tanh_network import TanhNetwork
 from bench.models.decoder import Decoder
 from bench.models.discrete import DiscreteLatents
 from bench.models.encoder import Encoder
@@ -109,14 +112,14 @@ class LatentVariableModel(nn.Module):
 
     def log_joint_with_gradient(self, x: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
         """`log_joint` [..., N] and its gradient in z [..., N, d], detached.  Cost: 2 model evaluations each."""
-        z, outputs = self._outputs(z)
+        outputs, pull_back = self._vjp(z)
         with torch.no_grad():
             log_joint = self.log_prior(z) + self.decoder.observation_model.log_prob(x, *outputs)
-        return log_joint, self._gradient(x, z, outputs)
+        return log_joint, self._gradient(x, z, outputs, pull_back)
 
     def log_joint_gradient(self, x: Tensor, z: Tensor) -> Tensor:
         """The gradient of `log_joint` in z [..., N, d] without its value.  Cost: 2 model evaluations each."""
-        return self._gradient(x, *self._outputs(z))
+        return self._gradient(x, z, *self._vjp(z))
 
     def encode(self, x: Tensor) -> Gaussian:
         """q(z|x) for each row of x [N, D]; raises ValueError if the model has no encoder."""
@@ -127,34 +130,47 @@ class LatentVariableModel(nn.Module):
         posterior: Gaussian = self.encoder(x)
         return posterior
 
-    def elbo(self, x: Tensor, generator: torch.Generator, num_samples: int = 1) -> Tensor:
+    def elbo(
+        self, x: Tensor, generator: torch.Generator, num_samples: int = 1, *, seen: Tensor | None = None
+    ) -> Tensor:
         """The lower bound log p(x) >= E_q[log p(x|z)] - KL(q || p) per datapoint: x [N, D] -> [N] nats.
 
-        Estimator B of the paper (equation 7): the expectation by ``num_samples`` draws, the KL analytic.
+        Estimator B of the paper (equation 7): the expectation by ``num_samples`` draws, the KL analytic.  The encoder
+        sees ``seen`` [N, D] instead of x if given, such as x with noise added.
         Raises ValueError if the model has no encoder.  Cost: ``num_samples`` model evaluations per datapoint.
         """
-        posterior = self.encode(x)
+        seen = x if seen is None else seen
+        networks = self._by_hand if torch.is_grad_enabled() and not (x.requires_grad or seen.requires_grad) else None
+        if networks is not None:
+            recognition, generative = networks
+            parts = Bound(recognition.output_layer, Pixels(generative.output_layer, self.decoder.observation_model))
+            size = (num_samples, len(x), self.latent_size)
+            noise = torch.randn(size, generator=generator, device=x.device, dtype=x.dtype)
+            bound: Tensor = LowerBound.apply(parts, x, seen, noise, *recognition.weights, *generative.weights)
+            return bound
+        posterior = self.encode(seen)
         z = posterior.rsample(generator, num_samples)  # [L, N, d]
         expected: Tensor = self.decoder.log_prob(x, z).mean(0)
         return expected - posterior.kl_to_standard_normal()
 
-    def _outputs(self, z: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor | None]]:
-        """A copy of z, and the outputs of the decoder's network with their graph."""
-        with torch.enable_grad():
-            z = z.detach().requires_grad_()
-            return z, self.decoder.outputs(z)
+    def _vjp(self, z: Tensor) -> tuple[Outputs, PullBack]:
+        """See `Decoder.vjp`."""
+        return self.decoder.vjp(z)
 
-    def _gradient(self, x: Tensor, z: Tensor, outputs: tuple[Tensor, Tensor | None]) -> Tensor:
+    def _gradient(self, x: Tensor, z: Tensor, outputs: Outputs, pull_back: PullBack) -> Tensor:
         """The gradient of log p(x, z) in z: only the network is differentiated if the scores are known."""
-        with torch.no_grad():
-            slopes = self.decoder.observation_model.score(x, *outputs)
         of_prior = -z.detach() if self._has_normal_prior else self._score_of_prior(z)
-        ends = [end for end in zip(outputs, slopes, strict=True) if _depends(end[0])]
-        if not ends:
-            return of_prior
-        values, slopes = zip(*ends, strict=True)
-        (gradient,) = torch.autograd.grad(values, z, slopes, materialize_grads=True)
-        return gradient + of_prior
+        with torch.no_grad():
+            return pull_back(self.decoder.observation_model.score(x, *outputs)) + of_prior
+
+    @property
+    def _by_hand(self) -> tuple[TanhNetwork, TanhNetwork] | None:
+        """The networks of encoder and decoder, if the gradient of the lower bound is written by hand."""
+        recognition = None if self.encoder is None else self.encoder.by_hand
+        generative = self.decoder.by_hand
+        if recognition is None or generative is None or type(self).encode is not LatentVariableModel.encode:
+            return None
+        return recognition, generative
 
     @property
     def _has_normal_prior(self) -> bool:
@@ -166,8 +182,3 @@ class LatentVariableModel(nn.Module):
             z = z.detach().requires_grad_()
             (score,) = torch.autograd.grad(self.log_prior(z).sum(), z)
         return score
-
-
-def _depends(output: Tensor | None) -> bool:
-    """Whether an output of the network exists and is not constant."""
-    return output is not None and output.requires_grad

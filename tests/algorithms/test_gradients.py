@@ -27,7 +27,7 @@ def tanh_layer(p: Parameters, where: str, inputs: Array) -> Array:
 
 
 def encoded(p: Parameters, x: Array) -> tuple[Array, Array]:
-    out = tanh_layer(p, "encoder.network", x) @ p["encoder.network.heads.weight"].T + p["encoder.network.heads.bias"]
+    out = tanh_layer(p, "encoder.network", x) @ p["encoder.network.head.weight"].T + p["encoder.network.head.bias"]
     return out[:, :Z], out[:, Z:]
 
 

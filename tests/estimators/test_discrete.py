@@ -58,7 +58,7 @@ def brute_force(model: CodeModel, x: Tensor) -> NDArray[np.float64]:
             log_likelihood = data @ np.log(p) + (1 - data) @ np.log(1 - p)
         else:
             mean, log_variance = np.split(
-                weights["decoder.network.heads.weight"] @ h + weights["decoder.network.heads.bias"], 2
+                weights["decoder.network.head.weight"] @ h + weights["decoder.network.head.bias"], 2
             )
             squares = (data - 1 / (1 + np.exp(-mean))) ** 2 / np.exp(log_variance)
             log_likelihood = -0.5 * (squares + log_variance + np.log(2 * np.pi)).sum(1)

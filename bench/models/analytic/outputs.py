@@ -1,0 +1,45 @@
+"""The parameters of a distribution as functions of a network's affine outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from bench.models.gaussian import LOG_VARIANCE_LIMIT
+
+Outputs = tuple[Tensor, Tensor | None]  # the location and the log-variance, [..., O] each
+PullBack = Callable[[Outputs], Tensor]  # slopes of the outputs -> the gradient in the inputs
+
+
+class OutputLayer(NamedTuple):
+    """Affine outputs [..., O or 2 O] -> a location [..., O], and a log-variance [..., O] if ``scales``, else None."""
+
+    scales: bool
+    squash: bool  # whether the location passes through a sigmoid
+
+    def split(self, raw: Tensor) -> Outputs:
+        """Location and log-variance of the affine outputs."""
+        if self.scales:
+            return self.split_scales(raw)
+        return self._location(raw), None
+
+    def split_scales(self, raw: Tensor) -> tuple[Tensor, Tensor]:
+        """`split` if there are ``scales``; the log-variance is kept where its exponential is a number."""
+        location, log_variance = raw.chunk(2, dim=-1)
+        return self._location(location), log_variance.clamp(-LOG_VARIANCE_LIMIT, LOG_VARIANCE_LIMIT)
+
+    def _location(self, raw: Tensor) -> Tensor:
+        return torch.sigmoid(raw) if self.squash else raw
+
+    def slopes_of_raw(self, raw: Tensor, outputs: Outputs, slopes: Outputs) -> Tensor:
+        """The gradient in ``raw`` for the ``slopes`` of the ``outputs`` that `split` made of it."""
+        (location, log_variance), (of_location, of_log_variance) = outputs, slopes
+        if self.squash:
+            of_location = torch.ops.aten.sigmoid_backward(of_location, location)
+        if log_variance is None or of_log_variance is None:
+            return of_location
+        is_within = raw.chunk(2, dim=-1)[1] == log_variance
+        return torch.cat([of_location, of_log_variance * is_within], dim=-1)
