@@ -98,28 +98,28 @@ class AEVB(Algorithm):
 
     def step(self, batch: Batch) -> StepInfo:
         """Update theta and phi together by the gradient of the bound, or of its relaxation."""
-        log_likelihood, kl = self.terms(batch.x)
-        bound = (log_likelihood - kl.sum(-1)).mean()
-        relaxed = self.hyperparameters.relaxes_kl
-        objective = log_likelihood.mean() - self.kl_penalty(kl.mean(0)) if relaxed else bound
+        bound, objective = self.bound_and_objective(batch.x)
         self.optimiser.zero_grad()
         (-objective).backward()
         self.optimiser.step()
         self.samples += len(batch.x)
         return StepInfo(bound.detach(), model_evaluations=2 * self.hyperparameters.num_samples * len(batch.x))
 
-    def terms(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the two terms of the bound for x [M, D], in nats: log p(x|z) [M] and the KL divergence [M, d].
-
-        Estimator A samples the KL divergence over all dimensions together, and returns it as [M, 1].
-        """
+    def bound_and_objective(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the bound for x [M, D], averaged over the minibatch, and its relaxation: scalars, in nats."""
         settings = self.hyperparameters
-        posterior = self.model.encode(corrupt(x, settings.denoise, settings.corruption, self.generator))
+        seen = corrupt(x, settings.denoise, settings.corruption, self.generator)
+        if settings.estimator == "B" and not settings.relaxes_kl:
+            bound = self.model.elbo(x, self.generator, settings.num_samples, seen=seen).mean()
+            return bound, bound
+        posterior = self.model.encode(seen)
         z = posterior.rsample(self.generator, settings.num_samples)  # [L, M, d]
-        log_likelihood = self.model.decoder.log_prob(x, z).mean(0)
-        if settings.estimator == "B":
-            return log_likelihood, posterior.kl_terms()
-        return log_likelihood, (posterior.log_prob(z) - self.model.log_prior(z)).mean(0)[:, None]
+        log_likelihood = self.model.decoder.log_prob(x, z).mean()
+        if settings.estimator == "A":
+            bound = log_likelihood - (posterior.log_prob(z) - self.model.log_prior(z)).mean()
+            return bound, bound
+        kl = posterior.kl_terms().mean(0)  # [d]
+        return log_likelihood - kl.sum(), log_likelihood - self.kl_penalty(kl)
 
     def kl_penalty(self, kl: torch.Tensor) -> torch.Tensor:
         """Return the current penalty, a scalar in nats, for the KL divergences [d], averaged over the minibatch."""

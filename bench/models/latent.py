@@ -146,6 +146,7 @@ class LatentVariableModel(nn.Module):
             parts = Bound(recognition.output_layer, Pixels(generative.output_layer, self.decoder.observation_model))
             size = (num_samples, len(x), self.latent_size)
             noise = torch.randn(size, generator=generator, device=x.device, dtype=x.dtype)
+            noise = noise[0] if num_samples == 1 else noise
             bound: Tensor = LowerBound.apply(parts, x, seen, noise, *recognition.weights, *generative.weights)
             return bound
         posterior = self.encode(seen)

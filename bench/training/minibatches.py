@@ -42,7 +42,7 @@ class Minibatches:
                 self._epoch = epoch
                 self._order = torch.randperm(self.x.shape[0], generator=stream).to(self.x.device)
             index = self._order[position * self.size : (position + 1) * self.size]
-            x = self.x[index]
+            x = self.x.index_select(0, index)
         if self._resample:
             x = torch.bernoulli(x, generator=seeds.generator("pixels", self._seed, update, device=x.device))
         return Batch(x, index)

@@ -14,9 +14,8 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.nn import functional
 
-from bench.models.analytic import layers
-from bench.models.analytic.layers import Weights
-from bench.models.analytic.outputs import OutputLayer, Outputs
+from bench.models.analytic.layers import TwoLayers, Weights
+from bench.models.analytic.outputs import OutputLayer
 from bench.models.gaussian import Gaussian
 from bench.models.observation import ObservationModel
 
@@ -40,11 +39,12 @@ class ByHand(Function):
         (slope,) = slopes
         if not torch.is_grad_enabled():
             return (None, *cls.slopes(ctx, slope))
-        inputs = ctx.saved_tensors[: ctx.num_inputs]
-        wanted = [each for each, is_needed in zip(inputs, ctx.needs_input_grad[1:], strict=True) if is_needed]
+        needed = ctx.needs_input_grad[1:]
+        inputs = (*ctx.data, *ctx.saved_tensors)
         value = cls.by_autograd(ctx.parts, *inputs)
-        found = iter(torch.autograd.grad(value, wanted, slope, create_graph=True, materialize_grads=True))
-        return (None, *(next(found) if is_needed else None for is_needed in ctx.needs_input_grad[1:]))
+        wanted = [each for each, is_needed in zip(inputs, needed, strict=True) if is_needed]
+        gradients = iter(torch.autograd.grad(value, wanted, slope, create_graph=True, materialize_grads=True))
+        return (None, *(next(gradients) if is_needed else None for is_needed in needed))
 
 
 def raw_by_autograd(inputs: Tensor, *weights: Tensor) -> Tensor:
@@ -59,10 +59,12 @@ class RawOutputs(ByHand):
     @staticmethod
     def forward(ctx: Any, parts: None, inputs: Tensor, *weights: Tensor) -> Tensor:
         """The inputs, then the `Weights`."""
-        hidden = layers.tanh_layer(inputs, Weights(*weights))
-        ctx.parts, ctx.num_inputs = parts, 5
-        ctx.save_for_backward(inputs, *weights, hidden)
-        return layers.outputs_of(hidden, Weights(*weights))
+        ctx.parts, ctx.data = parts, ()
+        ctx.save_for_backward(inputs, *weights)
+        ctx.layers = TwoLayers(inputs, Weights(*weights))
+        raw: Tensor = ctx.layers.outputs
+        del ctx.layers.outputs
+        return raw
 
     @staticmethod
     def by_autograd(_: None, *inputs: Tensor) -> Tensor:
@@ -72,8 +74,11 @@ class RawOutputs(ByHand):
     @staticmethod
     def slopes(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
         """See `ByHand.slopes`."""
-        inputs, *weights, hidden = ctx.saved_tensors
-        return layers.gradients(slope, inputs, hidden, Weights(*weights), of_inputs=ctx.needs_input_grad[1])
+        _, *weights = ctx.saved_tensors
+        gradients: tuple[Tensor | None, ...] = ctx.layers.gradients(
+            slope, Weights(*weights), of_inputs=ctx.needs_input_grad[1]
+        )
+        return gradients
 
 
 class Pixels(NamedTuple):
@@ -82,18 +87,16 @@ class Pixels(NamedTuple):
     output_layer: OutputLayer
     observation_model: ObservationModel
 
-    def outputs(self, raw: Tensor, shape: torch.Size) -> Outputs:
-        """What the observation model needs, of ``shape`` [..., D], from the affine outputs [R, O] for R draws of z."""
-        location, log_variance = self.output_layer.split(raw)
-        return location.view(shape), None if log_variance is None else log_variance.view(shape)
+    def log_prob(self, x: Tensor, raw: Tensor) -> Tensor:
+        """log p(x|z) [...] for x [N, D] at the affine outputs ``raw`` [..., N, O]."""
+        return self.observation_model.log_prob(x, *self.output_layer.split(raw))
 
-    def slopes_of_raw(self, raw: Tensor, x: Tensor, outputs: Outputs, slope: Tensor) -> Tensor:
-        """The gradient in ``raw`` for the ``slope`` [...] of log p(x|z)."""
+    def slopes(self, x: Tensor, raw: Tensor, slope: Tensor) -> Tensor:
+        """The gradient in ``raw`` [..., N, O] for the ``slope`` [..., N] of log p(x|z)."""
+        outputs, slope = self.output_layer.split(raw), slope.unsqueeze(-1)
         of_location, of_log_variance = self.observation_model.score(x, *outputs)
-        slope = slope.unsqueeze(-1)
         slopes = of_location * slope, None if of_log_variance is None else of_log_variance * slope
-        shape = (*outputs[0].shape[:-1], raw.shape[-1])
-        return self.output_layer.slopes_of_raw(raw.view(shape), outputs, slopes).view(raw.shape)
+        return self.output_layer.slopes(raw, outputs, slopes)
 
 
 class LogLikelihood(ByHand):
@@ -102,26 +105,24 @@ class LogLikelihood(ByHand):
     @staticmethod
     def forward(ctx: Any, parts: Pixels, x: Tensor, z: Tensor, *weights: Tensor) -> Tensor:
         """x, z, and the decoder's `Weights`."""
-        hidden = layers.tanh_layer(z.reshape(-1, z.shape[-1]), Weights(*weights))
-        raw = layers.outputs_of(hidden, Weights(*weights))
-        ctx.parts, ctx.num_inputs = parts, 6
-        ctx.save_for_backward(x, z, *weights, hidden, raw)
-        return parts.observation_model.log_prob(x, *parts.outputs(raw, torch.Size([*z.shape[:-1], x.shape[-1]])))
+        ctx.parts, ctx.data = parts, (x,)
+        ctx.save_for_backward(z, *weights)
+        ctx.layers = TwoLayers(z.reshape(-1, z.shape[-1]), Weights(*weights))
+        ctx.raw = ctx.layers.outputs.view(*z.shape[:-1], -1)
+        return parts.log_prob(x, ctx.raw)
 
     @staticmethod
     def by_autograd(parts: Pixels, *inputs: Tensor) -> Tensor:
         """See `ByHand.by_autograd`."""
         x, z, *weights = inputs
-        return parts.observation_model.log_prob(x, *parts.output_layer.split(raw_by_autograd(z, *weights)))
+        return parts.log_prob(x, raw_by_autograd(z, *weights))
 
     @staticmethod
     def slopes(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
         """See `ByHand.slopes`."""
-        x, z, *weights, hidden, raw = ctx.saved_tensors
-        outputs = ctx.parts.outputs(raw, torch.Size([*z.shape[:-1], x.shape[-1]]))
-        of_raw = ctx.parts.slopes_of_raw(raw, x, outputs, slope)
-        rows = z.reshape(-1, z.shape[-1])
-        of_z, *of_weights = layers.gradients(of_raw, rows, hidden, Weights(*weights), of_inputs=ctx.needs_input_grad[2])
+        z, *weights = ctx.saved_tensors
+        of_raw = ctx.parts.slopes(*ctx.data, ctx.raw, slope).view(-1, ctx.raw.shape[-1])
+        of_z, *of_weights = ctx.layers.gradients(of_raw, Weights(*weights), of_inputs=ctx.needs_input_grad[2])
         return None, None if of_z is None else of_z.view(z.shape), *of_weights
 
 
@@ -133,28 +134,27 @@ class Bound(NamedTuple):
 
 
 class LowerBound(ByHand):
-    """E[log p(x|z)] - KL(q(z|x) || N(0, I)) [N] at draws z = mean + sd * noise (equation 7): x [N, D], noise [L, N, d].
+    """E[log p(x|z)] - KL(q(z|x) || N(0, I)) [N] at draws z = mean + sd * noise (equation 7).
 
-    The encoder may see other values than x (``seen`` [N, D]).
+    For x [N, D], which the encoder may see otherwise (``seen`` [N, D]), and noise [N, d], or [L, N, d] for L draws.
     """
 
     @staticmethod
     def forward(ctx: Any, parts: Bound, x: Tensor, seen: Tensor, noise: Tensor, *weights: Tensor) -> Tensor:
         """x, seen, noise, the encoder's `Weights` and the decoder's."""
-        phi, theta = Weights(*weights[:4]), Weights(*weights[4:])
-        hidden = layers.tanh_layer(seen, phi)
-        raw = layers.columns_of(hidden, phi)
-        mean, log_variance = parts.encoder.split_scales(raw)
+        ctx.parts, ctx.data = parts, (x, seen, noise)
+        ctx.save_for_backward(*weights)
+        ctx.encoder = TwoLayers(seen, Weights(*weights[:4]), by_columns=True)
+        mean, log_variance = parts.encoder.split_scales(ctx.encoder.outputs)
         deviation = (0.5 * log_variance).exp_()
         z = torch.addcmul(mean, deviation, noise)
-        decoded = layers.tanh_layer(z.view(-1, z.shape[-1]), theta)
-        raw_pixels = layers.outputs_of(decoded, theta)
-        outputs = parts.pixels.outputs(raw_pixels, torch.Size([*z.shape[:-1], x.shape[-1]]))
-        expected = parts.pixels.observation_model.log_prob(x, *outputs).mean(0)
-        ctx.parts, ctx.num_inputs = parts, 11
-        ctx.save_for_backward(x, seen, noise, *weights, hidden, raw, z, decoded, raw_pixels)
-        twice_kl = torch.addcmul(deviation.square() - log_variance, mean, mean).sub_(1).sum(-1)
-        return expected.sub_(twice_kl, alpha=0.5)
+        ctx.decoder = TwoLayers(z.reshape(-1, z.shape[-1]), Weights(*weights[4:]))
+        ctx.raw = ctx.decoder.outputs.view(*z.shape[:-1], -1)
+        expected = parts.pixels.log_prob(x, ctx.raw)
+        excess = deviation.square().sub_(1)  # of the variance over the prior's
+        twice_kl = torch.addcmul(excess - log_variance, mean, mean).sum(-1)
+        ctx.posterior = mean, log_variance, excess, z
+        return (expected if z.dim() == 2 else expected.mean(0)).sub_(twice_kl, alpha=0.5)
 
     @staticmethod
     def by_autograd(parts: Bound, *inputs: Tensor) -> Tensor:
@@ -162,24 +162,24 @@ class LowerBound(ByHand):
         x, seen, noise, *weights = inputs
         mean, log_variance = parts.encoder.split_scales(raw_by_autograd(seen, *weights[:4]))
         z = torch.addcmul(mean, (0.5 * log_variance).exp(), noise)
-        expected = LogLikelihood.by_autograd(parts.pixels, x, z, *weights[4:]).mean(0)
-        return expected - Gaussian(mean, log_variance).kl_to_standard_normal()
+        expected = parts.pixels.log_prob(x, raw_by_autograd(z, *weights[4:]))
+        kl = Gaussian(mean, log_variance).kl_to_standard_normal()
+        return (expected if z.dim() == 2 else expected.mean(0)) - kl
 
     @staticmethod
     def slopes(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
         """See `ByHand.slopes`."""
-        x, seen, _, *weights, hidden, raw, z, decoded, raw_pixels = ctx.saved_tensors
-        parts, phi, theta = ctx.parts, Weights(*weights[:4]), Weights(*weights[4:])
-        outputs = parts.pixels.outputs(raw_pixels, torch.Size([*z.shape[:-1], x.shape[-1]]))
-        of_pixels = parts.pixels.slopes_of_raw(raw_pixels, x, outputs, slope / z.shape[0])
-        rows = z.view(-1, z.shape[-1])
-        of_z, *of_theta = layers.gradients(of_pixels, rows, decoded, theta, of_inputs=True)
-        of_z = of_z.view(z.shape)
-        mean, log_variance = parts.encoder.split_scales(raw)
+        weights, (mean, log_variance, excess, z) = ctx.saved_tensors, ctx.posterior
+        phi, theta = Weights(*weights[:4]), Weights(*weights[4:])
+        of_pixels = ctx.parts.pixels.slopes(ctx.data[0], ctx.raw, slope if z.dim() == 2 else slope / len(z))
+        of_z, *of_theta = ctx.decoder.gradients(of_pixels.view(-1, ctx.raw.shape[-1]), theta, of_inputs=True)
+        of_deviation = of_z.view(z.shape) * (z - mean)  # times the deviation: z - mean = sd * noise
+        if z.dim() == 3:
+            of_z, of_deviation = of_z.view(z.shape).sum(0), of_deviation.sum(0)
         slope = slope.unsqueeze(-1)
-        of_mean = torch.addcmul(of_z.sum(0), mean, slope, value=-1)
-        # d z / d log-variance is half of sd * noise = z - mean, and d KL / d log-variance half of variance - 1.
-        of_log_variance = (of_z * (z - mean)).sum(0).addcmul_(log_variance.exp().sub_(1), slope, value=-1).mul_(0.5)
-        of_raw = parts.encoder.slopes_of_raw(raw, (mean, log_variance), (of_mean, of_log_variance))
-        _, *of_phi = layers.gradients(of_raw, seen, hidden, phi, of_inputs=False)
+        of_mean = torch.addcmul(of_z, mean, slope, value=-1)
+        of_log_variance = of_deviation.addcmul_(excess, slope, value=-1).mul_(0.5)
+        outputs = mean, log_variance
+        of_raw = ctx.parts.encoder.slopes(ctx.encoder.outputs, outputs, (of_mean, of_log_variance))
+        _, *of_phi = ctx.encoder.gradients(of_raw, phi, of_inputs=False)
         return None, None, None, *of_phi, *of_theta

@@ -34,12 +34,13 @@ class OutputLayer(NamedTuple):
     def _location(self, raw: Tensor) -> Tensor:
         return torch.sigmoid(raw) if self.squash else raw
 
-    def slopes_of_raw(self, raw: Tensor, outputs: Outputs, slopes: Outputs) -> Tensor:
+    def slopes(self, raw: Tensor, outputs: Outputs, slopes: Outputs) -> Tensor:
         """The gradient in ``raw`` for the ``slopes`` of the ``outputs`` that `split` made of it."""
         (location, log_variance), (of_location, of_log_variance) = outputs, slopes
         if self.squash:
             of_location = torch.ops.aten.sigmoid_backward(of_location, location)
         if log_variance is None or of_log_variance is None:
             return of_location
-        is_within = raw.chunk(2, dim=-1)[1] == log_variance
-        return torch.cat([of_location, of_log_variance * is_within], dim=-1)
+        unbounded, limit = raw.chunk(2, dim=-1)[1], LOG_VARIANCE_LIMIT
+        of_log_variance = torch.ops.aten.hardtanh_backward(of_log_variance, unbounded, -limit, limit)
+        return torch.cat([of_location, of_log_variance], dim=-1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import nn
 from torch.autograd import forward_ad
@@ -14,10 +16,6 @@ def is_open() -> bool:
     return not torch._C._are_functorch_transforms_active() and forward_ad._current_level < 0  # noqa: SLF001
 
 
-def is_plain(*modules: nn.Module) -> bool:
-    """Whether nothing is hooked onto these modules, which would have to be called."""
-    for module in modules:
-        for hooks in HOOKS:
-            if vars(module)[hooks]:
-                return False
-    return True
+def hooks_of(module: nn.Module) -> list[Mapping[object, object]]:
+    """What is hooked onto a module, now or later, and would have to be called: empty as long as nothing is."""
+    return [vars(module)[name] for name in HOOKS]

@@ -5,11 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from bench.models.analytic import layers
 from bench.models.analytic.functions import RawOutputs
-from bench.models.analytic.layers import Weights
+from bench.models.analytic.layers import TwoLayers, Weights
 from bench.models.analytic.outputs import OutputLayer, Outputs, PullBack
-from bench.models.analytic.paths import is_open, is_plain
+from bench.models.analytic.paths import hooks_of, is_open
 
 
 class TanhNetwork(nn.Module):
@@ -27,15 +26,18 @@ class TanhNetwork(nn.Module):
         self.head = nn.Linear(hidden, 2 * outputs if scales else outputs)
         self.output_layer = OutputLayer(scales, squash)
 
+        self._hooks = tuple(hooks for layer in (self, self.hidden, self.head) for hooks in hooks_of(layer))
+
     @property
     def weights(self) -> Weights:
         """The four weights, in the order of the layers."""
-        return Weights(self.hidden.weight, self.hidden.bias, self.head.weight, self.head.bias)
+        hidden, head = self.hidden, self.head
+        return Weights(hidden.weight, hidden.bias, head.weight, head.bias)
 
     @property
     def by_hand(self) -> bool:
         """Whether the gradients written by hand hold: the network is as it was built, and nothing has to see inside."""
-        return type(self).forward is TanhNetwork.forward and is_plain(self, self.hidden, self.head) and is_open()
+        return type(self).forward is TanhNetwork.forward and is_open() and not any(self._hooks)
 
     def forward(self, inputs: Tensor) -> Outputs:
         """[..., inputs] -> location [..., outputs], log-variance [..., outputs] or None."""
@@ -45,18 +47,18 @@ class TanhNetwork(nn.Module):
         if torch.is_grad_enabled():
             raw = RawOutputs.apply(None, rows, *self.weights)
         else:
-            raw = layers.outputs_of(layers.tanh_layer(rows, self.weights), self.weights)
+            raw = TwoLayers(rows, self.weights).outputs
         return self.output_layer.split(raw.view(*inputs.shape[:-1], raw.shape[-1]))
 
     def vjp(self, inputs: Tensor) -> tuple[Outputs, PullBack]:
         """The outputs for inputs [..., I], and the function from their slopes to the gradient in the inputs."""
-        hidden = layers.tanh_layer(inputs.reshape(-1, inputs.shape[-1]), self.weights)
-        raw = layers.outputs_of(hidden, self.weights)
-        raw = raw.view(*inputs.shape[:-1], raw.shape[-1])
+        weights = self.weights
+        layers = TwoLayers(inputs.reshape(-1, inputs.shape[-1]), weights)
+        raw = layers.outputs.view(*inputs.shape[:-1], -1)
         outputs = self.output_layer.split(raw)
 
         def pull_back(slopes: Outputs) -> Tensor:
-            of_raw = self.output_layer.slopes_of_raw(raw, outputs, slopes).reshape(hidden.shape[0], -1)
-            return layers.input_gradient(of_raw, hidden, self.weights).view(inputs.shape)
+            of_raw = self.output_layer.slopes(raw, outputs, slopes)
+            return layers.input_gradient(of_raw.reshape(-1, of_raw.shape[-1]), weights).view(inputs.shape)
 
         return outputs, pull_back
