@@ -98,20 +98,21 @@ class AEVB(Algorithm):
 
     def step(self, batch: Batch) -> StepInfo:
         """Update theta and phi together by the gradient of the bound, or of its relaxation."""
-        bound, objective = self.bound_and_objective(batch.x)
+        settings = self.hyperparameters
+        seen = corrupt(batch.x, settings.denoise, settings.corruption, self.generator)
         self.optimiser.zero_grad()
-        (-objective).backward()
+        if settings.estimator == "B" and not settings.relaxes_kl:
+            bound = self.model.elbo_backward(batch.x, self.generator, settings.num_samples, seen=seen).mean()
+        else:
+            bound, objective = self.bound_and_objective(batch.x, seen)
+            (-objective).backward()
         self.optimiser.step()
         self.samples += len(batch.x)
         return StepInfo(bound.detach(), model_evaluations=2 * self.hyperparameters.num_samples * len(batch.x))
 
-    def bound_and_objective(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the bound for x [M, D], averaged over the minibatch, and its relaxation: scalars, in nats."""
+    def bound_and_objective(self, x: torch.Tensor, seen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the bound and its relaxation for x [M, D], of which the encoder sees ``seen``: minibatch means, nats."""
         settings = self.hyperparameters
-        seen = corrupt(x, settings.denoise, settings.corruption, self.generator)
-        if settings.estimator == "B" and not settings.relaxes_kl:
-            bound = self.model.elbo(x, self.generator, settings.num_samples, seen=seen).mean()
-            return bound, bound
         posterior = self.model.encode(seen)
         z = posterior.rsample(self.generator, settings.num_samples)  # [L, M, d]
         log_likelihood = self.model.decoder.log_prob(x, z).mean()

@@ -97,7 +97,7 @@ class MCEM(Algorithm):
         state, info = self.move_chains(batch)
         for _ in range(settings.num_updates):
             self.optimiser.zero_grad()
-            (-self.model.log_joint(batch.x, state.z).mean()).backward()
+            self.model.log_joint_backward(batch.x, state.z)
             self.optimiser.step()
         candidate_cost = len(batch.x) + self.num_candidates if self.num_candidates else 0
         return StepInfo(

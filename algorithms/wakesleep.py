@@ -67,13 +67,11 @@ class WakeSleep(Algorithm):
         with torch.no_grad():
             posterior = self.model.encode(x)
             z = posterior.rsample(self.generator)  # [M, d]
-        log_joint = self.model.log_joint(x, z)
-        (-log_joint.mean()).backward()
-        return (log_joint.detach() - posterior.log_prob(z)).mean()
+        return (self.model.log_joint_backward(x, z) - posterior.log_prob(z)).mean()
 
     def sleep(self, num_dreams: int) -> None:
         """Accumulate the gradient of log q(z|x) in phi at dreams (z, x) ~ p(z) p(x|z); x is a draw, not a mean."""
         with torch.no_grad():
             z = self.model.sample_prior(num_dreams, self.generator)
             x = self.model.decoder.sample(z, self.generator)
-        (-self.model.encode(x).log_prob(z).mean()).backward()
+        self.model.encoder.log_prob_backward(x, z)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from bench.architecture import Architecture, Shape
-from bench.models.analytic.tanh_network import TanhNetwork
+from bench.models.by_hand.tanh_network import TanhNetwork
 from bench.models.initialisation import Biases, draw_weights
 from bench.options import option
 

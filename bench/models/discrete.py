@@ -9,7 +9,6 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from bench.models.analytic.outputs import Outputs, PullBack
 from bench.models.decoder import Decoder
 from bench.models.encoder import Encoder
 
@@ -86,5 +85,5 @@ class DiscreteLatents:
         """See `LatentVariableModel.sample_prior`: the vectors of `sample_codes`."""
         return self.vectors(self.sample_codes(num_samples, generator))
 
-    def _vjp(self, z: Tensor) -> tuple[Outputs, PullBack]:
+    def _outputs(self, z: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor | None]]:
         raise ValueError("z is discrete in this model: log p(x, z) has no gradient in z.")

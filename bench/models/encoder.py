@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
-from bench.models.analytic.tanh_network import TanhNetwork
+from bench.models.by_hand.passes import LogPosterior
+from bench.models.by_hand.tanh_network import TanhNetwork
+from bench.models.by_hand.workplace import awaits_gradients, kept
 from bench.models.gaussian import Gaussian
 
 
@@ -26,9 +29,21 @@ class Encoder(nn.Module):
         """The posterior approximation for each row of x: [..., D] -> Gaussian over [..., d]."""
         return Gaussian(*self.network(x))
 
+    def log_prob_backward(self, x: Tensor, z: Tensor) -> Tensor:
+        """log q(z|x) [N] in nats for x [N, D], z [N, d]; detached, after what ``(-log_prob.mean()).backward()`` does."""
+        network = self.plain_network
+        if network is not None and x.dim() == z.dim() == 2:
+            by_hand = kept(self, LogPosterior, (len(x),), lambda: LogPosterior(network, len(x)))
+            if awaits_gradients(by_hand):
+                with torch.no_grad():
+                    return by_hand.backward(x, z)
+        log_prob = self(x).log_prob(z)
+        (-log_prob.mean()).backward()
+        detached: Tensor = log_prob.detach()
+        return detached
+
     @property
-    def by_hand(self) -> TanhNetwork | None:
-        """The network, if gradients of q(z|x) are written by hand."""
-        network = self.network
-        is_usual = type(self).forward is Encoder.forward
-        return network if is_usual and isinstance(network, TanhNetwork) and network.by_hand else None
+    def plain_network(self) -> TanhNetwork | None:
+        """The network, if it is one whose gradients are written by hand."""
+        network, is_usual = self.network, type(self).forward is Encoder.forward
+        return network if is_usual and isinstance(network, TanhNetwork) and network.is_plain else None

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from bench.models.affine import is_affine
-from bench.models.analytic.functions import Bound, LowerBound, Pixels
-from bench.models.analytic.outputs import Outputs, PullBack
-from bench.models.analytic.tanh_network import TanhNetwork
+from bench.models.by_hand.passes import LowerBound
+from bench.models.by_hand.workplace import awaits_gradients, kept
 from bench.models.decoder import Decoder
 from bench.models.discrete import DiscreteLatents
 from bench.models.encoder import Encoder
@@ -112,14 +111,23 @@ class LatentVariableModel(nn.Module):
 
     def log_joint_with_gradient(self, x: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
         """`log_joint` [..., N] and its gradient in z [..., N, d], detached.  Cost: 2 model evaluations each."""
-        outputs, pull_back = self._vjp(z)
+        by_hand = self.decoder.by_hand(x, z) if self._has_normal_prior and self.discrete is None else None
+        if by_hand is not None:
+            with torch.no_grad():
+                log_likelihood, gradient = by_hand.z_gradient(x, z, with_value=True)
+                return self.log_prior(z) + log_likelihood, gradient - z
+        z, outputs = self._outputs(z)
         with torch.no_grad():
             log_joint = self.log_prior(z) + self.decoder.observation_model.log_prob(x, *outputs)
-        return log_joint, self._gradient(x, z, outputs, pull_back)
+        return log_joint, self._gradient(x, z, outputs)
 
     def log_joint_gradient(self, x: Tensor, z: Tensor) -> Tensor:
         """The gradient of `log_joint` in z [..., N, d] without its value.  Cost: 2 model evaluations each."""
-        return self._gradient(x, z, *self._vjp(z))
+        by_hand = self.decoder.by_hand(x, z) if self._has_normal_prior and self.discrete is None else None
+        if by_hand is not None:
+            with torch.no_grad():
+                return by_hand.z_gradient(x, z, with_value=False)[1] - z
+        return self._gradient(x, *self._outputs(z))
 
     def encode(self, x: Tensor) -> Gaussian:
         """q(z|x) for each row of x [N, D]; raises ValueError if the model has no encoder."""
@@ -135,43 +143,72 @@ class LatentVariableModel(nn.Module):
     ) -> Tensor:
         """The lower bound log p(x) >= E_q[log p(x|z)] - KL(q || p) per datapoint: x [N, D] -> [N] nats.
 
-        Estimator B of the paper (equation 7): the expectation by ``num_samples`` draws, the KL analytic.  The encoder
-        sees ``seen`` [N, D] instead of x if given, such as x with noise added.
+        Estimator B of the paper (equation 7): the expectation by ``num_samples`` draws, the KL analytic.  With ``seen``
+        [N, D] the encoder sees these values instead of x.
         Raises ValueError if the model has no encoder.  Cost: ``num_samples`` model evaluations per datapoint.
         """
-        seen = x if seen is None else seen
-        networks = self._by_hand if torch.is_grad_enabled() and not (x.requires_grad or seen.requires_grad) else None
-        if networks is not None:
-            recognition, generative = networks
-            parts = Bound(recognition.output_layer, Pixels(generative.output_layer, self.decoder.observation_model))
-            size = (num_samples, len(x), self.latent_size)
-            noise = torch.randn(size, generator=generator, device=x.device, dtype=x.dtype)
-            noise = noise[0] if num_samples == 1 else noise
-            bound: Tensor = LowerBound.apply(parts, x, seen, noise, *recognition.weights, *generative.weights)
-            return bound
-        posterior = self.encode(seen)
+        posterior = self.encode(x if seen is None else seen)
         z = posterior.rsample(generator, num_samples)  # [L, N, d]
         expected: Tensor = self.decoder.log_prob(x, z).mean(0)
         return expected - posterior.kl_to_standard_normal()
 
-    def _vjp(self, z: Tensor) -> tuple[Outputs, PullBack]:
-        """See `Decoder.vjp`."""
-        return self.decoder.vjp(z)
+    def elbo_backward(
+        self, x: Tensor, generator: torch.Generator, num_samples: int = 1, *, seen: Tensor | None = None
+    ) -> Tensor:
+        """`elbo` [N], detached, after what ``(-elbo.mean()).backward()`` does.
 
-    def _gradient(self, x: Tensor, z: Tensor, outputs: Outputs, pull_back: PullBack) -> Tensor:
-        """The gradient of log p(x, z) in z: only the network is differentiated if the scores are known."""
-        of_prior = -z.detach() if self._has_normal_prior else self._score_of_prior(z)
-        with torch.no_grad():
-            return pull_back(self.decoder.observation_model.score(x, *outputs)) + of_prior
+        With ``seen`` [N, D] the encoder sees these values instead of x, such as x with noise added.
+        Cost: 2 ``num_samples`` model evaluations per datapoint.
+        """
+        seen = x if seen is None else seen
+        by_hand = self._bound_by_hand(x, num_samples)
+        if by_hand is not None and awaits_gradients(by_hand):
+            size = (num_samples, len(x), self.latent_size)
+            noise = torch.randn(size, generator=generator, device=x.device, dtype=x.dtype)
+            with torch.no_grad():
+                return by_hand.backward(x, seen, noise)
+        bound = self.elbo(x, generator, num_samples, seen=seen)
+        (-bound.mean()).backward()
+        return bound.detach()
 
-    @property
-    def _by_hand(self) -> tuple[TanhNetwork, TanhNetwork] | None:
-        """The networks of encoder and decoder, if the gradient of the lower bound is written by hand."""
-        recognition = None if self.encoder is None else self.encoder.by_hand
-        generative = self.decoder.by_hand
-        if recognition is None or generative is None or type(self).encode is not LatentVariableModel.encode:
+    def log_joint_backward(self, x: Tensor, z: Tensor) -> Tensor:
+        """`log_joint`, detached, after what ``(-log_joint.mean()).backward()`` does; z [..., N, d] is a constant."""
+        if self._has_normal_prior:
+            return self.log_prior(z.detach()) + self.decoder.log_prob_backward(x, z)
+        log_joint = self.log_joint(x, z.detach())
+        (-log_joint.mean()).backward()
+        return log_joint.detach()
+
+    def _bound_by_hand(self, x: Tensor, num_samples: int) -> LowerBound | None:
+        encoder = None if self.encoder is None else self.encoder.plain_network
+        decoder, is_usual = self.decoder.plain_network, type(self).elbo is LatentVariableModel.elbo
+        if encoder is None or decoder is None or not is_usual or x.dim() != 2:
             return None
-        return recognition, generative
+        observation_model = self.decoder.observation_model
+        return kept(
+            self,
+            LowerBound,
+            (len(x), num_samples),
+            lambda: LowerBound(encoder, decoder, observation_model, len(x), num_samples),
+        )
+
+    def _outputs(self, z: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor | None]]:
+        """A copy of z, and the outputs of the decoder's network with their graph."""
+        with torch.enable_grad():
+            z = z.detach().requires_grad_()
+            return z, self.decoder.outputs(z)
+
+    def _gradient(self, x: Tensor, z: Tensor, outputs: tuple[Tensor, Tensor | None]) -> Tensor:
+        """The gradient of log p(x, z) in z: only the network is differentiated if the scores are known."""
+        with torch.no_grad():
+            slopes = self.decoder.observation_model.score(x, *outputs)
+        of_prior = -z.detach() if self._has_normal_prior else self._score_of_prior(z)
+        ends = [end for end in zip(outputs, slopes, strict=True) if _depends(end[0])]
+        if not ends:
+            return of_prior
+        values, slopes = zip(*ends, strict=True)
+        (gradient,) = torch.autograd.grad(values, z, slopes, materialize_grads=True)
+        return gradient + of_prior
 
     @property
     def _has_normal_prior(self) -> bool:
@@ -183,3 +220,8 @@ class LatentVariableModel(nn.Module):
             z = z.detach().requires_grad_()
             (score,) = torch.autograd.grad(self.log_prior(z).sum(), z)
         return score
+
+
+def _depends(output: Tensor | None) -> bool:
+    """Whether an output of the network exists and is not constant."""
+    return output is not None and output.requires_grad

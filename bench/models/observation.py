@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from bench import plugins
+from bench.models.by_hand.buffers import Buffers
 from bench.plugins import Plugin
 
 CHUNK_VALUES = 2**21  # of the largest tensor when pairs are evaluated by broadcasting
@@ -63,6 +64,14 @@ class ObservationModel(Plugin, ABC):
             value = self.log_prob(x, inputs[0], None if log_variance is None else inputs[1])
             gradients = torch.autograd.grad(value.sum(), inputs, materialize_grads=True)
         return gradients[0], None if log_variance is None else gradients[1]
+
+    def log_prob_with_slopes(
+        self, x: Tensor, location: Tensor, log_variance: Tensor | None, *, weight: float, buffers: Buffers
+    ) -> tuple[Tensor, tuple[Tensor, Tensor | None]]:
+        """`log_prob` [..., N], and ``weight`` times `score` [..., N, D], which may lie in the ``buffers``."""
+        of_location, of_log_variance = self.score(x, location, log_variance)
+        slopes = of_location * weight, None if of_log_variance is None else of_log_variance * weight
+        return self.log_prob(x, location, log_variance), slopes
 
     def log_prob_of_pairs(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> Tensor:
         """`log_prob` of every x [N, D] at each of K outputs [K, D]: [N, K].

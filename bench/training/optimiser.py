@@ -28,7 +28,9 @@ class Adaptive(Optimizer):
     load_state_dict = inspect.unwrap(Optimizer.load_state_dict)
     moments: tuple[str, ...]  # the names of what is kept for each parameter
 
-    def __init__(self, groups: Iterable[dict[str, Any]], lr: float, annealing: float = 0.0) -> None:
+    def __init__(
+        self, groups: Iterable[dict[str, Any]] | Iterable[nn.Parameter], lr: float, annealing: float = 0.0
+    ) -> None:
         """Groups as in `torch.optim`; update t = 0, 1, ... has the step ``lr / (1 + annealing t)``."""
         super().__init__(groups, {"lr": lr, "annealing": annealing, "weight_decay": 0.0, "updates": 0})
         for group in self.param_groups:
@@ -124,8 +126,18 @@ class Adam(Adaptive):
     """Kingma & Ba 2015, algorithm 1: ``theta -= rate m / (sqrt(v) + 1e-8)`` with unbiased moments m, v."""
 
     moments = ("first", "second")
-    betas = (0.9, 0.999)
     epsilon = 1e-8
+
+    def __init__(
+        self,
+        groups: Iterable[dict[str, Any]] | Iterable[nn.Parameter],
+        lr: float,
+        annealing: float = 0.0,
+        betas: tuple[float, float] = (0.9, 0.999),
+    ) -> None:
+        """As `Adaptive`; ``betas`` are the decay rates of the moments."""
+        super().__init__(groups, lr, annealing)
+        self.betas = betas
 
     def update(
         self,

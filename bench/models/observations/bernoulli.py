@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from bench.models.by_hand.buffers import Buffers
 from bench.models.observation import ObservationModel
 
 
@@ -35,6 +36,15 @@ class Bernoulli(ObservationModel):
         probability = torch.sigmoid(location)
         return torch.sub(x, probability, out=probability), None
 
+    def log_prob_with_slopes(
+        self, x: Tensor, location: Tensor, log_variance: Tensor | None, *, weight: float, buffers: Buffers
+    ) -> tuple[Tensor, tuple[Tensor, Tensor | None]]:
+        """See `ObservationModel.log_prob_with_slopes`."""
+        probability = torch.sigmoid(location, out=buffers.like("probability", location))
+        products = torch.mul(location, x, out=buffers.like("products", location))
+        log_prob = products.sum(-1).sub_(_sum_of_softplus(location, probability, products))
+        return log_prob, (torch.sub(x, probability, out=probability).mul_(weight), None)
+
     def mean(self, location: Tensor, log_variance: Tensor | None) -> Tensor:
         """See `ObservationModel.mean`: the probability of a 1."""
         return torch.sigmoid(location)
@@ -47,3 +57,20 @@ class Bernoulli(ObservationModel):
         """See `ObservationModel.refusal`: x must lie in [0, 1]."""
         low, high = (float(end) for end in torch.aminmax(x))
         return "" if low >= 0 and high <= 1 else f"needs data in [0, 1] (got {low:.9g} to {high:.9g})"
+
+
+def _sum_of_softplus(location: Tensor, probability: Tensor, work: Tensor) -> Tensor:
+    """The sum over pixels of log(1 + e^l) at the logits l, whose sigmoids p are known: [..., D] -> [...].
+
+    On CPUs logarithms are slow, and one of a product does for many: log(1 + e^l) = max(l, 0) - log max(p, 1 - p), where
+    no product of 16 factors between 1/2 and 1 is too small for float32.  ``work`` [..., D] is overwritten.
+    """
+    width = location.shape[-1]
+    if width < 256 or width % 16 or not location.is_cpu:
+        return torch.ops.aten.softplus.out(location, out=work).sum(-1)
+    factors = torch.maximum(probability, torch.sub(1, probability, out=work), out=work)
+    for _ in range(4):
+        width //= 2
+        factors = factors[..., :width].mul_(factors[..., width:])
+    logarithms = factors.log_().sum(-1)
+    return torch.clamp(location, min=0, out=work).sum(-1).sub_(logarithms)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -11,7 +10,6 @@ from torch import Tensor
 from bench.models.gaussian import LOG_VARIANCE_LIMIT
 
 Outputs = tuple[Tensor, Tensor | None]  # the location and the log-variance, [..., O] each
-PullBack = Callable[[Outputs], Tensor]  # slopes of the outputs -> the gradient in the inputs
 
 
 class OutputLayer(NamedTuple):
@@ -22,25 +20,23 @@ class OutputLayer(NamedTuple):
 
     def split(self, raw: Tensor) -> Outputs:
         """Location and log-variance of the affine outputs."""
-        if self.scales:
-            return self.split_scales(raw)
-        return self._location(raw), None
+        return self.split_scales(raw) if self.scales else (self._location(raw), None)
 
     def split_scales(self, raw: Tensor) -> tuple[Tensor, Tensor]:
         """`split` if there are ``scales``; the log-variance is kept where its exponential is a number."""
         location, log_variance = raw.chunk(2, dim=-1)
         return self._location(location), log_variance.clamp(-LOG_VARIANCE_LIMIT, LOG_VARIANCE_LIMIT)
 
-    def _location(self, raw: Tensor) -> Tensor:
-        return torch.sigmoid(raw) if self.squash else raw
-
     def slopes(self, raw: Tensor, outputs: Outputs, slopes: Outputs) -> Tensor:
         """The gradient in ``raw`` for the ``slopes`` of the ``outputs`` that `split` made of it."""
-        (location, log_variance), (of_location, of_log_variance) = outputs, slopes
+        (location, _), (of_location, of_log_variance) = outputs, slopes
         if self.squash:
             of_location = torch.ops.aten.sigmoid_backward(of_location, location)
-        if log_variance is None or of_log_variance is None:
+        if of_log_variance is None:
             return of_location
         unbounded, limit = raw.chunk(2, dim=-1)[1], LOG_VARIANCE_LIMIT
         of_log_variance = torch.ops.aten.hardtanh_backward(of_log_variance, unbounded, -limit, limit)
         return torch.cat([of_location, of_log_variance], dim=-1)
+
+    def _location(self, raw: Tensor) -> Tensor:
+        return torch.sigmoid(raw) if self.squash else raw

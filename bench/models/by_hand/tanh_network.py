@@ -1,0 +1,40 @@
+"""The paper's network, input -> tanh layer -> affine outputs, whose gradients are written by hand."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from bench.models.by_hand.outputs import OutputLayer, Outputs
+
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+class TanhNetwork(nn.Module):
+    """input -> tanh layer -> location and, if ``scales``, log-variance: affine maps of the hidden layer in one product.
+
+    Source: Kingma & Welling 2014, appendix C.
+
+    >>> network = TanhNetwork(5, 10, 2, scales=True)
+    >>> [output.shape for output in network(torch.zeros(3, 5))]
+    [torch.Size([3, 2]), torch.Size([3, 2])]
+    """
+
+    def __init__(self, inputs: int, hidden: int, outputs: int, *, scales: bool, squash: bool = False) -> None:
+        """``squash`` passes the location through a sigmoid, as the paper does for Frey Face."""
+        super().__init__()
+        self.hidden = nn.Linear(inputs, hidden)
+        self.head = nn.Linear(hidden, 2 * outputs if scales else outputs)
+        self.output_layer = OutputLayer(scales, squash)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is as it was built: all its weights are trained, and no hook or derived class has to be called."""
+        modules = (self, self.hidden, self.head)
+        return type(self).forward is TanhNetwork.forward and not any(
+            vars(module)[hooks] for module in modules for hooks in HOOKS
+        )
+
+    def forward(self, inputs: Tensor) -> Outputs:
+        """[..., inputs] -> location [..., outputs], log-variance [..., outputs] or None."""
+        return self.output_layer.split(self.head(torch.tanh(self.hidden(inputs))))
