@@ -111,7 +111,7 @@ class AEVB(Algorithm):
         return StepInfo(bound.detach(), model_evaluations=2 * self.hyperparameters.num_samples * len(batch.x))
 
     def bound_and_objective(self, x: torch.Tensor, seen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the bound and its relaxation for x [M, D], of which the encoder sees ``seen``: minibatch means, nats."""
+        """Return minibatch means, in nats, of the bound and its relaxation for x [M, D]; the encoder sees ``seen``."""
         settings = self.hyperparameters
         posterior = self.model.encode(seen)
         z = posterior.rsample(self.generator, settings.num_samples)  # [L, M, d]

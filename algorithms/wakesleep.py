@@ -74,4 +74,4 @@ class WakeSleep(Algorithm):
         with torch.no_grad():
             z = self.model.sample_prior(num_dreams, self.generator)
             x = self.model.decoder.sample(z, self.generator)
-        self.model.encoder.log_prob_backward(x, z)
+        self.model.log_posterior_backward(x, z)

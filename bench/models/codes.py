@@ -115,9 +115,11 @@ class CodeModel(DiscreteLatents, LatentVariableModel):
         mean = self.vectors(self.encode_codes(x))
         return Gaussian(mean, torch.full_like(mean, -math.inf))
 
-    def elbo(self, x: Tensor, generator: torch.Generator, num_samples: int = 1) -> Tensor:
+    def elbo(
+        self, x: Tensor, generator: torch.Generator, num_samples: int = 1, *, seen: Tensor | None = None
+    ) -> Tensor:
         """The lower bound ``log p(x) >= log p(x, k)`` at the encoder's codes k: x [N, D] -> [N] nats.
 
         Nothing is drawn: the entropy of a point mass is zero.  Cost: 1 model evaluation per datapoint.
         """
-        return self.log_joint_of(x, self.encode_codes(x))
+        return self.log_joint_of(x, self.encode_codes(x if seen is None else seen))

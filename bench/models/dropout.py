@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from bench.models.draws import draw_bernoulli
+
 
 class Dropout(nn.Module):
     """In training each input is kept with probability ``keep`` and divided by it, or set to 0; otherwise the identity.
@@ -27,7 +29,7 @@ class Dropout(nn.Module):
                 "Dropout in training mode needs a generator, which an algorithm's networks receive after `setup`: "
                 "call `attach_generator`, or `eval()` to turn dropout off."
             )
-        mask = torch.empty_like(inputs).bernoulli_(self.keep, generator=self.generator)
+        mask = draw_bernoulli(torch.full_like(inputs, self.keep), self.generator)
         return inputs * mask.div_(self.keep)
 
     def extra_repr(self) -> str:

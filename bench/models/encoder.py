@@ -5,10 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from bench.models.by_hand.outputs import OutputLayer
 from bench.models.by_hand.passes import LogPosterior
 from bench.models.by_hand.tanh_network import TanhNetwork
 from bench.models.by_hand.workplace import awaits_gradients, kept
 from bench.models.gaussian import Gaussian
+
+USUAL_OUTPUTS = OutputLayer(scales=True, squash=False)
 
 
 class Encoder(nn.Module):
@@ -30,7 +33,10 @@ class Encoder(nn.Module):
         return Gaussian(*self.network(x))
 
     def log_prob_backward(self, x: Tensor, z: Tensor) -> Tensor:
-        """log q(z|x) [N] in nats for x [N, D], z [N, d]; detached, after what ``(-log_prob.mean()).backward()`` does."""
+        """log q(z|x) [N] for x [N, D] and z [N, d], detached, after what ``(-log_prob.mean()).backward()`` does.
+
+        In nats.  Cost: nothing of the decoder is evaluated.
+        """
         network = self.plain_network
         if network is not None and x.dim() == z.dim() == 2:
             by_hand = kept(self, LogPosterior, (len(x),), lambda: LogPosterior(network, len(x)))
@@ -46,4 +52,6 @@ class Encoder(nn.Module):
     def plain_network(self) -> TanhNetwork | None:
         """The network, if it is one whose gradients are written by hand."""
         network, is_usual = self.network, type(self).forward is Encoder.forward
-        return network if is_usual and isinstance(network, TanhNetwork) and network.is_plain else None
+        if is_usual and isinstance(network, TanhNetwork) and network.is_plain and network.output_layer == USUAL_OUTPUTS:
+            return network
+        return None

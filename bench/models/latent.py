@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.models.affine import is_affine
-from bench.models.by_hand.passes import LowerBound
+from bench.models.by_hand.passes import LogLikelihood, LowerBound
 from bench.models.by_hand.workplace import awaits_gradients, kept
 from bench.models.decoder import Decoder
 from bench.models.discrete import DiscreteLatents
@@ -111,11 +111,11 @@ class LatentVariableModel(nn.Module):
 
     def log_joint_with_gradient(self, x: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
         """`log_joint` [..., N] and its gradient in z [..., N, d], detached.  Cost: 2 model evaluations each."""
-        by_hand = self.decoder.by_hand(x, z) if self._has_normal_prior and self.discrete is None else None
+        by_hand = self._gradient_by_hand(x, z)
         if by_hand is not None:
             with torch.no_grad():
-                log_likelihood, gradient = by_hand.z_gradient(x, z, with_value=True)
-                return self.log_prior(z) + log_likelihood, gradient - z
+                outputs, gradient = by_hand.z_gradient(x, z)
+                return self.log_prior(z) + self.decoder.observation_model.log_prob(x, *outputs), gradient - z
         z, outputs = self._outputs(z)
         with torch.no_grad():
             log_joint = self.log_prior(z) + self.decoder.observation_model.log_prob(x, *outputs)
@@ -123,10 +123,10 @@ class LatentVariableModel(nn.Module):
 
     def log_joint_gradient(self, x: Tensor, z: Tensor) -> Tensor:
         """The gradient of `log_joint` in z [..., N, d] without its value.  Cost: 2 model evaluations each."""
-        by_hand = self.decoder.by_hand(x, z) if self._has_normal_prior and self.discrete is None else None
+        by_hand = self._gradient_by_hand(x, z)
         if by_hand is not None:
             with torch.no_grad():
-                return by_hand.z_gradient(x, z, with_value=False)[1] - z
+                return by_hand.z_gradient(x, z)[1] - z
         return self._gradient(x, *self._outputs(z))
 
     def encode(self, x: Tensor) -> Gaussian:
@@ -163,7 +163,7 @@ class LatentVariableModel(nn.Module):
         seen = x if seen is None else seen
         by_hand = self._bound_by_hand(x, num_samples)
         if by_hand is not None and awaits_gradients(by_hand):
-            size = (num_samples, len(x), self.latent_size)
+            size = (num_samples, x.shape[0], self.latent_size)
             noise = torch.randn(size, generator=generator, device=x.device, dtype=x.dtype)
             with torch.no_grad():
                 return by_hand.backward(x, seen, noise)
@@ -178,6 +178,20 @@ class LatentVariableModel(nn.Module):
         log_joint = self.log_joint(x, z.detach())
         (-log_joint.mean()).backward()
         return log_joint.detach()
+
+    def log_posterior_backward(self, x: Tensor, z: Tensor) -> Tensor:
+        """log q(z|x) [N] for x [N, D] and z [N, d], detached, after what ``(-log_posterior.mean()).backward()`` does.
+
+        Raises ValueError if the model has no encoder.
+        """
+        if self.encoder is not None and type(self).encode is LatentVariableModel.encode:
+            return self.encoder.log_prob_backward(x, z)
+        log_posterior = self.encode(x).log_prob(z)
+        (-log_posterior.mean()).backward()
+        return log_posterior.detach()
+
+    def _gradient_by_hand(self, x: Tensor, z: Tensor) -> LogLikelihood | None:
+        return self.decoder.by_hand(x, z) if self._has_normal_prior and self.discrete is None else None
 
     def _bound_by_hand(self, x: Tensor, num_samples: int) -> LowerBound | None:
         encoder = None if self.encoder is None else self.encoder.plain_network

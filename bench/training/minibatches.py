@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from bench import seeds
+from bench.models.draws import draw_bernoulli
 from bench.training.problem import Batch
 
 
@@ -44,5 +45,5 @@ class Minibatches:
             index = self._order[position * self.size : (position + 1) * self.size]
             x = self.x.index_select(0, index)
         if self._resample:
-            x = torch.bernoulli(x, generator=seeds.generator("pixels", self._seed, update, device=x.device))
+            x = draw_bernoulli(x, seeds.generator("pixels", self._seed, update, device=x.device))
         return Batch(x, index)

@@ -117,7 +117,7 @@ class Adagrad(Adaptive):
             return
         gradients = _with_decay(gradients, parameters, decay)
         torch._foreach_addcmul_(sums, gradients, gradients)
-        sizes = torch._foreach_sqrt(sums)
+        sizes = torch._foreach_sqrt(sums)  # noqa: SLF001
         torch._foreach_add_(sizes, self.epsilon)
         torch._foreach_addcdiv_(parameters, gradients, sizes, value=-rate)
 
@@ -162,7 +162,7 @@ class Adam(Adaptive):
         torch._foreach_lerp_(first, gradients, 1 - beta1)
         torch._foreach_mul_(second, beta2)
         torch._foreach_addcmul_(second, gradients, gradients, value=1 - beta2)
-        sizes = torch._foreach_sqrt(second)
+        sizes = torch._foreach_sqrt(second)  # noqa: SLF001
         torch._foreach_div_(sizes, math.sqrt(1 - beta2**updates))
         torch._foreach_add_(sizes, self.epsilon)
         torch._foreach_addcdiv_(parameters, first, sizes, value=-rate / (1 - beta1**updates))
@@ -218,4 +218,4 @@ def _are_on_cpu(parameters: list[Tensor]) -> bool:
 
 def _with_decay(gradients: list[Tensor], parameters: list[Tensor], decay: float) -> list[Tensor]:
     """The gradients of the loss plus ``decay |theta|^2 / 2``."""
-    return [*torch._foreach_add(gradients, parameters, alpha=decay)] if decay else gradients
+    return [*torch._foreach_add(gradients, parameters, alpha=decay)] if decay else gradients  # noqa: SLF001

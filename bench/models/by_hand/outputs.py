@@ -20,11 +20,10 @@ class OutputLayer(NamedTuple):
 
     def split(self, raw: Tensor) -> Outputs:
         """Location and log-variance of the affine outputs."""
-        return self.split_scales(raw) if self.scales else (self._location(raw), None)
+        return self.of_halves(*raw.chunk(2, dim=-1)) if self.scales else (self._location(raw), None)
 
-    def split_scales(self, raw: Tensor) -> tuple[Tensor, Tensor]:
-        """`split` if there are ``scales``; the log-variance is kept where its exponential is a number."""
-        location, log_variance = raw.chunk(2, dim=-1)
+    def of_halves(self, location: Tensor, log_variance: Tensor) -> tuple[Tensor, Tensor]:
+        """`split` of two halves; the log-variance is kept where its exponential is a number."""
         return self._location(location), log_variance.clamp(-LOG_VARIANCE_LIMIT, LOG_VARIANCE_LIMIT)
 
     def slopes(self, raw: Tensor, outputs: Outputs, slopes: Outputs) -> Tensor:

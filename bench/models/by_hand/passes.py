@@ -10,9 +10,27 @@ from torch import Tensor
 
 from bench.models.by_hand.buffers import Buffers
 from bench.models.by_hand.layers import TwoLayers
+from bench.models.by_hand.outputs import Outputs
 from bench.models.by_hand.tanh_network import TanhNetwork
-from bench.models.gaussian import LOG_2PI
+from bench.models.gaussian import LOG_2PI, LOG_VARIANCE_LIMIT
 from bench.models.observation import ObservationModel
+
+hardtanh_backward = torch.ops.aten.hardtanh_backward.grad_input
+
+
+class Slopes:
+    """The slopes of an encoder's affine outputs: those of the mean, and beside them those of the log-variance."""
+
+    def __init__(self, outputs: Tensor) -> None:
+        """Of the layout of the ``outputs`` [N, 2 d]."""
+        self._all = torch.empty_like(outputs)
+        self.of_mean, self._of_log_variance = self._all.chunk(2, dim=-1)
+
+    def within_bounds(self, of_log_variance: Tensor, unbounded: Tensor) -> Tensor:
+        """All of them [N, 2 d], for the slopes of the log-variance, which are 0 where it is out of bounds."""
+        limit = LOG_VARIANCE_LIMIT
+        hardtanh_backward(of_log_variance, unbounded, -limit, limit, grad_input=self._of_log_variance)
+        return self._all
 
 
 class LogLikelihood:
@@ -29,23 +47,24 @@ class LogLikelihood:
         """See `Pass.all_layers`."""
         return (self.layers,)
 
-    def z_gradient(self, x: Tensor, z: Tensor, *, with_value: bool) -> tuple[Tensor | None, Tensor]:
-        """log p(x|z) [..., N] if asked for, and its gradient in z [..., N, d]; nothing is done to the weights."""
+    def z_gradient(self, x: Tensor, z: Tensor) -> tuple[Outputs, Tensor]:
+        """What the network outputs at z [..., N, d], and the gradient of log p(x|z) in z; the weights get none."""
         raw = self.layers.forward(z.reshape(-1, z.shape[-1])).view(*z.shape[:-1], -1)
         outputs = self._output_layer.split(raw)
-        slopes = self._observation_model.score(x, *outputs)
-        log_prob = self._observation_model.log_prob(x, *outputs) if with_value else None
-        of_raw = self._output_layer.slopes(raw, outputs, slopes)
-        return log_prob, self.layers.to_inputs(of_raw.reshape(-1, raw.shape[-1])).view(z.shape)
+        of_raw = self._output_layer.slopes(raw, outputs, self._observation_model.score(x, *outputs))
+        return outputs, self.layers.to_inputs(of_raw.reshape(-1, raw.shape[-1])).view(z.shape)
 
     def backward(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x|z) [..., N] for x [N, D] and z [..., N, d]."""
-        raw = self.layers.forward(z.reshape(-1, z.shape[-1])).view(*z.shape[:-1], -1)
+        is_flat = z.dim() == 2
+        raw = self.layers.forward(z if is_flat else z.reshape(-1, z.shape[-1]))
+        raw = raw if is_flat else raw.view(*z.shape[:-1], -1)
         outputs = self._output_layer.split(raw)
         log_prob, slopes = self._observation_model.log_prob_with_slopes(
-            x, *outputs, weight=-1 / len(self.layers.hidden), buffers=self._buffers
+            x, *outputs, weight=-1 / self.layers.num_inputs, buffers=self._buffers
         )
-        self.layers.backward(self._output_layer.slopes(raw, outputs, slopes).view(-1, raw.shape[-1]))
+        of_raw = self._output_layer.slopes(raw, outputs, slopes)
+        self.layers.backward(of_raw if is_flat else of_raw.view(-1, raw.shape[-1]))
         return log_prob
 
 
@@ -62,6 +81,7 @@ class LowerBound:
     ) -> None:
         """The networks of both, for N and L."""
         self._layers = TwoLayers(encoder.hidden, encoder.head, num_data, by_columns=True)
+        self._slopes = Slopes(self._layers.outputs)
         self._output_layer = encoder.output_layer
         self._likelihood = LogLikelihood(decoder, observation_model, num_data * num_samples)
 
@@ -71,21 +91,22 @@ class LowerBound:
 
     def backward(self, x: Tensor, seen: Tensor, noise: Tensor) -> Tensor:
         """The bound [N] for x [N, D] by an encoder that sees ``seen`` [N, D], at z = mean + sd * noise [L, N, d]."""
-        raw, weight = self._layers.forward(seen), -1 / len(x)
-        mean, log_variance = self._output_layer.split_scales(raw)
+        self._layers.forward(seen)
+        mean, log_variance = self._output_layer.of_halves(*self._layers.halves)
         deviation = (0.5 * log_variance).exp_()
         # Without an axis for one draw, everything below has the layout of `raw`.
-        z = torch.addcmul(mean, deviation, noise[0] if len(noise) == 1 else noise)  # [N, d] or [L, N, d]
+        z = torch.addcmul(mean, deviation, noise[0] if noise.shape[0] == 1 else noise)  # [N, d] or [L, N, d]
         expected = self._likelihood.backward(x, z)
         excess = deviation.square_().sub_(1)  # of q's variance over the prior's
         twice_kl = torch.addcmul(excess - log_variance, mean, mean).sum(-1)
-        of_z = self._likelihood.layers.to_inputs().view(z.shape)
+        of_z = self._likelihood.layers.to_inputs()
+        of_z = of_z if z.dim() == 2 else of_z.view(z.shape)
         of_half_log_variance = of_z * (z - mean)  # dz / dlog sd = sd * noise = z - mean
         if z.dim() == 3:
             expected, of_z, of_half_log_variance = expected.mean(0), of_z.sum(0), of_half_log_variance.sum(0)
-        of_mean = torch.add(of_z, mean, alpha=-weight)
-        of_log_variance = of_half_log_variance.add_(excess, alpha=-weight).mul_(0.5)
-        self._layers.backward(self._output_layer.slopes(raw, (mean, log_variance), (of_mean, of_log_variance)))
+        torch.add(of_z, mean, alpha=1 / x.shape[0], out=self._slopes.of_mean)
+        of_log_variance = of_half_log_variance.add_(excess, alpha=1 / x.shape[0]).mul_(0.5)
+        self._layers.backward(self._slopes.within_bounds(of_log_variance, self._layers.halves[1]))
         return expected.sub_(twice_kl, alpha=0.5)
 
 
@@ -95,6 +116,7 @@ class LogPosterior:
     def __init__(self, encoder: TanhNetwork, num_data: int) -> None:
         """The encoder's network."""
         self._layers = TwoLayers(encoder.hidden, encoder.head, num_data, by_columns=True)
+        self._slopes = Slopes(self._layers.outputs)
         self._output_layer = encoder.output_layer
 
     def all_layers(self) -> tuple[TwoLayers, ...]:
@@ -103,11 +125,13 @@ class LogPosterior:
 
     def backward(self, x: Tensor, z: Tensor) -> Tensor:
         """log q(z|x) [N] for x [N, D] and z [N, d]."""
-        raw, weight = self._layers.forward(x), -1 / len(x)
-        mean, log_variance = self._output_layer.split_scales(raw)
+        self._layers.forward(x)
+        mean, log_variance = self._output_layer.of_halves(*self._layers.halves)
+        weight = -1 / x.shape[0]
         error = z - mean
         scaled = error * (-log_variance).exp_()
-        of_mean, squares = scaled * weight, error.mul_(scaled)
+        torch.mul(scaled, weight, out=self._slopes.of_mean)
+        squares = error.mul_(scaled)
         of_log_variance = (squares - 1).mul_(0.5 * weight)
-        self._layers.backward(self._output_layer.slopes(raw, (mean, log_variance), (of_mean, of_log_variance)))
+        self._layers.backward(self._slopes.within_bounds(of_log_variance, self._layers.halves[1]))
         return squares.add_(log_variance).sum(-1).add_(z.shape[-1] * LOG_2PI).mul_(-0.5)

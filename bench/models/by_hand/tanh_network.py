@@ -26,14 +26,13 @@ class TanhNetwork(nn.Module):
         self.hidden = nn.Linear(inputs, hidden)
         self.head = nn.Linear(hidden, 2 * outputs if scales else outputs)
         self.output_layer = OutputLayer(scales, squash)
+        modules = (self, self.hidden, self.head)
+        self._hooks = tuple(vars(module)[hooks] for module in modules for hooks in HOOKS)  # filled later, if ever
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is as it was built: all its weights are trained, and no hook or derived class has to be called."""
-        modules = (self, self.hidden, self.head)
-        return type(self).forward is TanhNetwork.forward and not any(
-            vars(module)[hooks] for module in modules for hooks in HOOKS
-        )
+        """Whether nothing else has to be called: a hook, or the `forward` of a class derived from this one."""
+        return type(self).forward is TanhNetwork.forward and not any(self._hooks)
 
     def forward(self, inputs: Tensor) -> Outputs:
         """[..., inputs] -> location [..., outputs], log-variance [..., outputs] or None."""

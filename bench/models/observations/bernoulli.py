@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from bench.models.by_hand.buffers import Buffers
+from bench.models.draws import draw_bernoulli
 from bench.models.observation import ObservationModel
 
 
@@ -51,7 +52,7 @@ class Bernoulli(ObservationModel):
 
     def sample(self, location: Tensor, log_variance: Tensor | None, generator: torch.Generator) -> Tensor:
         """See `ObservationModel.sample`: zeros and ones."""
-        return torch.bernoulli(torch.sigmoid(location), generator=generator)
+        return draw_bernoulli(torch.sigmoid(location), generator)
 
     def refusal(self, x: Tensor) -> str:
         """See `ObservationModel.refusal`: x must lie in [0, 1]."""
@@ -67,7 +68,8 @@ def _sum_of_softplus(location: Tensor, probability: Tensor, work: Tensor) -> Ten
     """
     width = location.shape[-1]
     if width < 256 or width % 16 or not location.is_cpu:
-        return torch.ops.aten.softplus.out(location, out=work).sum(-1)
+        torch.ops.aten.softplus.out(location, out=work)
+        return work.sum(-1)
     factors = torch.maximum(probability, torch.sub(1, probability, out=work), out=work)
     for _ in range(4):
         width //= 2
