@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from bench import plugins
-from bench.models.by_hand.buffers import Buffers
+from bench.models.buffers import Buffers
 from bench.plugins import Plugin
 
 CHUNK_VALUES = 2**21  # of the largest tensor when pairs are evaluated by broadcasting

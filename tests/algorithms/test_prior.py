@@ -10,6 +10,7 @@ import torch
 from bench import plugins
 from bench.algorithm import Algorithm, Hyperparameters
 from bench.errors import OptionError
+from bench.training.optimiser import Adagrad
 from bench.training.problem import Batch, Problem
 
 N = 40
@@ -41,7 +42,7 @@ def test_parameters_with_a_prior_are_those_asked_for(name: str, prior: str) -> N
     algorithm, batch = begun(name, prior=prior)
     before = {name: parameter.detach().clone() for name, parameter in algorithm.model.named_parameters()}
     algorithm.step(batch)
-    optimisers = [each for each in vars(algorithm).values() if isinstance(each, torch.optim.Adagrad)]
+    optimisers = [each for each in vars(algorithm).values() if isinstance(each, Adagrad)]
     seen = set()
     for name_of, parameter in algorithm.model.named_parameters():
         for optimiser in optimisers:

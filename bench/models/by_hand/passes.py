@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bench.models.by_hand.buffers import Buffers
+from bench.models.buffers import Buffers
 from bench.models.by_hand.layers import TwoLayers
 from bench.models.by_hand.outputs import Outputs
 from bench.models.by_hand.tanh_network import TanhNetwork

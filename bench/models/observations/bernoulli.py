@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from bench.models.by_hand.buffers import Buffers
+from bench.models.buffers import Buffers
 from bench.models.draws import draw_bernoulli
 from bench.models.observation import ObservationModel
 

@@ -38,7 +38,7 @@ def gradients(model: nn.Module) -> dict[str, Tensor | None]:
 
 
 def both_ways(monkeypatch: pytest.MonkeyPatch, model: LatentVariableModel, value: Value) -> None:
-    """The value and all gradients are the same by hand and by autograd; those of the first way must not be used twice."""
+    """The value and all gradients are the same by hand and by autograd, and by hand again."""
     values, found = [], []
 
     def once() -> None:
