@@ -125,7 +125,7 @@ def _corrected(found: Sequence[Contrast]) -> list[Contrast]:
         replace(
             each,
             adjusted_p=float(p),
-            together=None if math.isnan(p) else paired.difference(_differences(each.pairs), confidence),
+            together=None if math.isnan(p) else paired.with_confidence(each.gap, _differences(each.pairs), confidence),
             num_tests=num_tests,
         )
         for each, p in zip(found, adjusted, strict=True)

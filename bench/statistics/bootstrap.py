@@ -10,6 +10,7 @@ Source: Efron & Tibshirani 1993; Hesterberg 2015, "What teachers should know abo
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -44,12 +45,18 @@ def interval(
     fewest = min(map(len, arrays), default=0)
     if fewest < FEWEST:
         return np.nan, np.nan
-    rng = np.random.default_rng(SEED)
-    resampled = [array[rng.integers(0, len(array), (num_resamples, len(array)))] for array in arrays]
-    values = np.sort(statistic(resampled))
+    draws = _draws(tuple(map(len, arrays)), num_resamples)
+    values = np.sort(statistic([array[drawn] for array, drawn in zip(arrays, draws, strict=True)]))
     tail = expanded_tail(fewest, confidence)
     last = num_resamples - 1  # order statistics: infinite values cannot be interpolated
     return float(values[int(np.floor(tail * last))]), float(values[int(np.ceil((1 - tail) * last))])
+
+
+@lru_cache(maxsize=4)
+def _draws(sizes: tuple[int, ...], num_resamples: int) -> list[NDArray[np.int64]]:
+    """Which elements are drawn of strata of these ``sizes``: [B, S] each, the same whenever they are asked for."""
+    rng = np.random.default_rng(SEED)
+    return [rng.integers(0, size, (num_resamples, size)) for size in sizes]
 
 
 def mean(strata: Sequence[Array]) -> Array:
