@@ -90,9 +90,9 @@ def probability_of_improvement(places: Sequence[tuple[ArrayLike, ArrayLike]]) ->
 def improvement_interval(places: Sequence[tuple[ArrayLike, ArrayLike]]) -> tuple[float, float]:
     """Return the bootstrap interval of `probability_of_improvement`; A and B share their seeds at each place."""
     outcomes = [_outcomes(np.asarray(a), np.asarray(b)) for a, b in places]
-    return bootstrap.interval(
-        [np.arange(len(each)) for each in outcomes],
-        lambda drawn: np.mean([_shares(*each) for each in zip(outcomes, drawn, strict=True)], axis=0),
+    return bootstrap.interval_by_counts(
+        [len(each) for each in outcomes],
+        lambda counts: np.mean([_shares(*each) for each in zip(outcomes, counts, strict=True)], axis=0),
     )
 
 
@@ -102,13 +102,10 @@ def _outcomes(a: Array, b: Array) -> Array:
     return outcomes
 
 
-def _shares(outcomes: Array, drawn: Array) -> Array:
-    """The mean outcome of all pairs of the seeds ``drawn`` [B, S], by how often each of them was: [B].
+def _shares(outcomes: Array, counts: Array) -> Array:
+    """The mean outcome of all pairs of the seeds that were drawn, by how often each was, ``counts`` [B, S]: [B].
 
-    Sums of halves are exact in any order; all pairs of all resamples at once would need gigabytes for 200 seeds.
+    Sums of halves are exact in any order.  All pairs of all resamples at once would need gigabytes for 200 seeds.
     """
-    num_resamples, size = drawn.shape
-    places = drawn.astype(np.int64) + size * np.arange(num_resamples)[:, None]
-    counts = np.bincount(places.ravel(), minlength=drawn.size).reshape(drawn.shape).astype(np.float64)
-    shares: Array = ((counts @ outcomes) * counts).sum(axis=1) / size**2
+    shares: Array = ((counts @ outcomes) * counts).sum(axis=1) / len(outcomes) ** 2
     return shares

@@ -80,6 +80,20 @@ def test_the_command_costs_less_than_5_times_one_figure_of_9_panels_drawn_by_han
     assert seconds < 5 * drawn
 
 
+@pytest.mark.slow
+@pytest.mark.timing
+def test_two_tables_of_5000_trials_cost_20_seconds_and_1_gigabyte(tmp_path: Path) -> None:
+    """Making the folder takes longer than that."""
+    folder = tmp_path / "run"
+    subprocess.run([sys.executable, str(Path(__file__).with_name("many_trials.py")), str(folder)], check=True)
+    report = ["report", str(folder), "--only", "log_likelihood,differences"]
+    seconds = processor_seconds([sys.executable, "-m", "bench", *report])
+    megabytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024  # of the largest process so far
+    print(f"{seconds:.1f} s, {megabytes:.0f} MB")  # noqa: T201  # shown by pytest -rP
+    assert seconds < 20
+    assert megabytes < 1000
+
+
 def processor_seconds(command: list[str]) -> float:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
