@@ -139,6 +139,7 @@ def _one_thread() -> Iterator[None]:
 
 def _read_before_forking(results: Results, reports: Iterable[Report]) -> None:
     """Read and import what several figures need, so that not every process does."""
+    import scipy.special  # noqa: F401  # quantiles in captions
     from matplotlib.backends import backend_agg, backend_pdf, backend_svg  # noqa: F401
 
     from bench.reporting.figures import looks  # noqa: F401
