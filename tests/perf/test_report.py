@@ -64,7 +64,7 @@ sns.relplot(values, x="mark", y="bound", hue="algorithm", col="z", row="seed", k
 
 @pytest.mark.slow
 @pytest.mark.timing
-def test_the_command_costs_less_than_5_times_one_figure_of_9_panels_drawn_by_hand(tmp_path: Path) -> None:
+def test_the_command_costs_less_than_4_and_a_half_times_one_figure_of_9_panels_drawn_by_hand(tmp_path: Path) -> None:
     """For a run such as that of `make bench`, in the default formats, all processes together.
 
     The figure is drawn in plain seaborn, before and after: how fast a machine is changes from minute to minute.  How
@@ -77,7 +77,7 @@ def test_the_command_costs_less_than_5_times_one_figure_of_9_panels_drawn_by_han
     seconds = processor_seconds([sys.executable, "-m", "bench", "report", str(tmp_path / "run")])
     drawn = (before + processor_seconds(by_hand)) / 2
     print(f"{seconds:.1f} s; one figure by hand {drawn:.1f} s")  # noqa: T201  # shown by pytest -rP
-    assert seconds < 5 * drawn
+    assert seconds < 4.5 * drawn
 
 
 @pytest.mark.slow
