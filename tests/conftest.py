@@ -270,8 +270,13 @@ def shared_ray_cluster() -> Iterator[Any]:
     """A Ray cluster for all tests of this process: a head without processors, and a node with two."""
     from ray.cluster_utils import Cluster
 
-    spared = {"prestart_worker_first_driver": False, "enable_worker_prestart": False}  # idle processes
-    head = {"num_cpus": 0, "include_dashboard": False, "no_monitor": True, "_system_config": spared}
+    settings = {
+        "prestart_worker_first_driver": False,  # spares idle processes
+        "enable_worker_prestart": False,
+        "worker_niceness": 0,  # at Ray's own, 15, workers starve beside the other processes of a parallel run of tests
+        "health_check_period_ms": 500,  # a node is lost after five checks that nobody answers
+    }
+    head = {"num_cpus": 0, "include_dashboard": False, "no_monitor": True, "_system_config": settings}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     cluster.add_node(num_cpus=2)
     yield cluster
