@@ -6,10 +6,11 @@ import logging
 import os
 import pickle
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from time import monotonic
 from typing import Any, Protocol
 
 from bench.errors import Damaged, OptionError, in_words
@@ -25,8 +26,10 @@ from bench.store.files import read_json, write_json
 
 SIGNAL_SECONDS = 30
 NOTE = "dask.json"  # in the run folder: where its trials are, while there are any
+ANSWER_SECONDS = 60.0  # after which a scheduler is taken for lost that is busy, or stopped
 QUEUE_SECONDS = 30.0  # in which a message that the scheduler has arrives here
 NOTE_SECONDS = 5
+END_SECONDS = 5
 
 
 class Future(Protocol):
@@ -77,7 +80,7 @@ class Dask(MessagingBackend):
             note = read_json(root / NOTE, NOTE)
             if isinstance(used, cls) and used.is_connected and _id(used.client) == note["id"]:
                 return ""
-            with distributed().Client(note["scheduler"], timeout=NOTE_SECONDS, set_as_default=False) as client:
+            with client_of(note["scheduler"], NOTE_SECONDS) as client:
                 keys = {key for each in client.processing().values() for key in each}
         except (OSError, ValueError, TimeoutError, OptionError, Damaged):
             (root / NOTE).unlink()
@@ -105,18 +108,22 @@ class Dask(MessagingBackend):
         """See `MessagingBackend.receive`."""
         with self._connected():
             if not timeout:  # what is there is never missed, however slow the scheduler is
-                if not self.inbox.qsize():
+                if not self.inbox.qsize(callback_timeout=ANSWER_SECONDS):
                     return []
                 timeout = QUEUE_SECONDS
+            started = monotonic()
             try:
-                return [pickle.loads(self.inbox.get(timeout=timeout))]  # noqa: S301
+                return [pickle.loads(self.inbox.get(timeout=timeout, callback_timeout=timeout + ANSWER_SECONDS))]  # noqa: S301
             except TimeoutError:
+                if monotonic() - started > timeout + ANSWER_SECONDS:  # not even that there is no message
+                    raise
                 return []
 
     def answer(self, attempt: str, answer: Answer) -> None:
         """See `MessagingBackend.answer`."""
         with self._connected():
-            self.client.sync(self._put, f"{self.name}-{attempt}", pickle.dumps(answer))
+            name, content = f"{self.name}-{attempt}", pickle.dumps(answer)
+            self.client.sync(self._put, name, content, callback_timeout=ANSWER_SECONDS)
 
     @contextmanager
     def _connected(self) -> Iterator[None]:
@@ -155,12 +162,12 @@ class Dask(MessagingBackend):
     def give(self, signal: Signal) -> None:
         """See `MessagingBackend.give`."""
         with self._connected():
-            self.signal.set(pickle.dumps(signal))
+            self.signal.set(pickle.dumps(signal), callback_timeout=ANSWER_SECONDS)
 
     def shortage(self) -> str:
         """See `MessagingBackend.shortage`."""
         with self._connected():
-            workers = self.client.nthreads()
+            workers = self.client.nthreads(callback_timeout=ANSWER_SECONDS)
         address = self.client.scheduler.address
         return "" if workers else f"the scheduler has no worker; start some: dask worker {address} --nthreads 1"
 
@@ -172,7 +179,8 @@ class Dask(MessagingBackend):
 
     def disconnect(self) -> None:
         """See `RemoteBackend.disconnect`."""
-        self.client.close()
+        with suppress(TimeoutError):  # of a scheduler that does not answer
+            self.client.close(timeout=END_SECONDS)
 
 
 @dataclass(frozen=True)

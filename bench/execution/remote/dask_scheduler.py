@@ -18,17 +18,18 @@ CONNECT_SECONDS = 15
 SCHEDULER = "Scheduler"  # as it calls itself
 
 
-def client_of(given: str) -> Any:
-    """A client of the scheduler at an address, or of one that has written a file; raises OptionError without it."""
+def client_of(given: str, seconds: float = CONNECT_SECONDS) -> Any:
+    """A client of the scheduler at an address, or of one that has written a file.
+
+    Raises OptionError if none answers within so many seconds.
+    """
     address = _address(given)
     try:
         with ThreadPoolExecutor(1) as thread:  # the caller's may have an event loop of its own, as in a notebook
-            kind = thread.submit(asyncio.run, _kind(address)).result()
-        client = (
-            distributed().Client(address, timeout=CONNECT_SECONDS, set_as_default=False) if kind == SCHEDULER else None
-        )
+            kind = thread.submit(asyncio.run, _kind(address, seconds)).result()
+        client = distributed().Client(address, timeout=seconds, set_as_default=False) if kind == SCHEDULER else None
     except Exception as error:  # what Dask raises depends on what is there in place of a scheduler
-        why = str(error) or f"{type(error).__name__} after {CONNECT_SECONDS} s"
+        why = str(error) or f"{type(error).__name__} after {seconds} s"
         raise OptionError(
             f"No Dask scheduler answers at {quoted(given)} ({why}): start one, or correct --scheduler, an address such "
             "as tcp://HOST:8786 or the path of a scheduler file."
@@ -51,11 +52,11 @@ def _address(given: str) -> str:
         ) from error
 
 
-async def _kind(address: str) -> str:
+async def _kind(address: str, seconds: float) -> str:
     """What answers at an address, in Dask's words: a client would wait for ever if nothing does."""
     arguments = distributed().security.Security().get_connection_args("client")
-    async with distributed().rpc(address, timeout=CONNECT_SECONDS, connection_args=arguments) as remote:
-        identity = await asyncio.wait_for(remote.identity(), CONNECT_SECONDS)
+    async with distributed().rpc(address, timeout=seconds, connection_args=arguments) as remote:
+        identity = await asyncio.wait_for(remote.identity(), seconds)
     return str(identity["type"])
 
 
