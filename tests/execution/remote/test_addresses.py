@@ -39,7 +39,12 @@ def listening(answer: bytes = b"") -> Iterator[str]:
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [("", "JSONDecodeError"), ("[1]", "TypeError"), ('{"id": 1}', "KeyError: 'address'"), ("\x80", "UnicodeDecodeError")],
+    [
+        ("", "JSONDecodeError"),
+        ("[1]", "TypeError"),
+        ('{"id": 1}', "KeyError: 'address'"),
+        ("\x80", "Unicode"),
+    ],
 )
 def test_a_file_that_no_scheduler_has_written(content: str, words: str, tmp_path: Path) -> None:
     (tmp_path / "file.json").write_text(content, "latin-1")
