@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -277,7 +278,18 @@ def shared_ray_cluster() -> Iterator[Any]:
         "health_check_period_ms": 500,  # a node is lost after five checks that nobody answers
     }
     head = {"num_cpus": 0, "include_dashboard": False, "no_monitor": True, "_system_config": settings}
-    cluster = Cluster(initialize_head=True, head_node_args=head)
+
+    class Patient(Cluster):  # type: ignore[misc]  # Ray has no types
+        """Ray waits for a node to start for half a minute, which is short beside a parallel run of tests."""
+
+        def add_node(self, *arguments: Any, **options: Any) -> Any:
+            """Start a node, and another one if it is late."""
+            for _ in range(2):
+                with suppress(Exception):  # Ray raises no other
+                    return super().add_node(*arguments, **options)
+            return super().add_node(*arguments, **options)
+
+    cluster = Patient(initialize_head=True, head_node_args=head)
     cluster.add_node(num_cpus=2)
     yield cluster
     cluster.shutdown()

@@ -244,7 +244,8 @@ def test_a_cluster_that_has_no_worker_and_one_that_is_gone(dask_cluster: Any, tm
     on_dask = [*asked, "--backend", "dask", "--scheduler", dask_cluster.address]
     first = command(tmp_path, *on_dask, "--budget", "1000")
     where = f"dask worker {dask_cluster.address} --nthreads 1"
-    seen = shown_until(first, f"No worker has taken a trial yet: the scheduler has no worker; start some: {where}.")
+    start = f"start some where bench is installed: {where}"
+    seen = shown_until(first, f"No worker has taken a trial yet: the scheduler has no worker; {start}.")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "sitecustomize.py").write_text(OTHER)
     path = os.pathsep.join([str(tmp_path / "other"), *filter(None, [os.environ.get("PYTHONPATH")])])

@@ -26,7 +26,8 @@ from bench.store.files import read_json, write_json
 
 SIGNAL_SECONDS = 30
 NOTE = "dask.json"  # in the run folder: where its trials are, while there are any
-ANSWER_SECONDS = 60.0  # after which a scheduler is taken for lost that is busy, or stopped
+PATIENCE = 180.0  # seconds after which a scheduler that does not answer is taken for lost; it may be busy
+INTERRUPTED_PATIENCE = 20.0  # after Ctrl-C
 QUEUE_SECONDS = 30.0  # in which a message that the scheduler has arrives here
 NOTE_SECONDS = 5
 END_SECONDS = 5
@@ -62,6 +63,7 @@ class Dask(MessagingBackend):
     """
 
     Options = DaskOptions
+    patience = PATIENCE
 
     def connect(self) -> None:
         """See `RemoteBackend.connect`."""
@@ -108,14 +110,14 @@ class Dask(MessagingBackend):
         """See `MessagingBackend.receive`."""
         with self._connected():
             if not timeout:  # what is there is never missed, however slow the scheduler is
-                if not self.inbox.qsize(callback_timeout=ANSWER_SECONDS):
+                if not self.inbox.qsize(callback_timeout=self.patience):
                     return []
                 timeout = QUEUE_SECONDS
             started = monotonic()
             try:
-                return [pickle.loads(self.inbox.get(timeout=timeout, callback_timeout=timeout + ANSWER_SECONDS))]  # noqa: S301
+                return [pickle.loads(self.inbox.get(timeout=timeout, callback_timeout=timeout + self.patience))]  # noqa: S301
             except TimeoutError:
-                if monotonic() - started > timeout + ANSWER_SECONDS:  # not even that there is no message
+                if monotonic() - started >= timeout + self.patience:  # not even that there is no message
                     raise
                 return []
 
@@ -123,7 +125,7 @@ class Dask(MessagingBackend):
         """See `MessagingBackend.answer`."""
         with self._connected():
             name, content = f"{self.name}-{attempt}", pickle.dumps(answer)
-            self.client.sync(self._put, name, content, callback_timeout=ANSWER_SECONDS)
+            self.client.sync(self._put, name, content, callback_timeout=self.patience)
 
     @contextmanager
     def _connected(self) -> Iterator[None]:
@@ -162,14 +164,20 @@ class Dask(MessagingBackend):
     def give(self, signal: Signal) -> None:
         """See `MessagingBackend.give`."""
         with self._connected():
-            self.signal.set(pickle.dumps(signal), callback_timeout=ANSWER_SECONDS)
+            self.signal.set(pickle.dumps(signal), callback_timeout=self.patience)
 
     def shortage(self) -> str:
         """See `MessagingBackend.shortage`."""
         with self._connected():
-            workers = self.client.nthreads(callback_timeout=ANSWER_SECONDS)
+            workers = self.client.nthreads(callback_timeout=self.patience)
         address = self.client.scheduler.address
-        return "" if workers else f"the scheduler has no worker; start some: dask worker {address} --nthreads 1"
+        start = f"dask worker {address} --nthreads 1"
+        return "" if workers else f"the scheduler has no worker; start some where bench is installed: {start}"
+
+    def withdraw(self) -> None:
+        """See `RemoteBackend.withdraw`."""
+        self.patience = INTERRUPTED_PATIENCE
+        super().withdraw()
 
     def close(self) -> None:
         """See `MessagingBackend.close`."""
