@@ -27,10 +27,10 @@ from bench.store.files import read_json, write_json
 SIGNAL_SECONDS = 30
 NOTE = "dask.json"  # in the run folder: where its trials are, while there are any
 PATIENCE = 180.0  # seconds after which a scheduler that does not answer is taken for lost; it may be busy
-INTERRUPTED_PATIENCE = 20.0  # after Ctrl-C
+INTERRUPTED_PATIENCE = 5.0  # after Ctrl-C: the command has ten to end in
 QUEUE_SECONDS = 30.0  # in which a message that the scheduler has arrives here
 NOTE_SECONDS = 5
-END_SECONDS = 5
+END_SECONDS = 2
 
 
 class Future(Protocol):
