@@ -8,12 +8,11 @@ from pathlib import Path
 
 from bench.errors import OptionError
 from bench.execution.backend import Workers
-from bench.execution.remote import node
 from bench.execution.remote.backend import RemoteOptions
 from bench.execution.remote.engine import MessagingBackend
 from bench.execution.remote.messages import Answer, Message, Signal
 from bench.execution.remote.payload import Payload
-from bench.execution.remote.ray_broker import MessageBroker, RayChannel
+from bench.execution.remote.ray_broker import MessageBroker, RayChannel, work
 from bench.execution.remote.ray_cluster import join, ray, shortage
 from bench.options import option
 
@@ -65,8 +64,8 @@ class Ray(MessagingBackend):
 
     def submit(self, name: str, payload: Payload) -> None:
         """See `MessagingBackend.submit`."""
-        work = ray().remote(num_cpus=self.needs["CPU"], num_gpus=self.needs["GPU"], max_retries=LOST_NODES)(node.work)
-        self.calls[name] = work.options(name=f"bench {name}").remote(payload, self.channel)
+        task = ray().remote(num_cpus=self.needs["CPU"], num_gpus=self.needs["GPU"], max_retries=LOST_NODES)(work)
+        self.calls[name] = task.options(name=f"bench {name}").remote(payload, self.channel)
 
     def receive(self, timeout: float) -> Sequence[Message]:
         """See `MessagingBackend.receive`."""

@@ -1,14 +1,17 @@
-"""What carries messages on a Ray cluster: an actor."""
+"""What carries messages on a Ray cluster, an actor, and the task that sends them."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from bench.execution.remote import node
 from bench.execution.remote.messages import Answer, Channel, Message, Signal
+from bench.execution.remote.payload import Payload
 from bench.execution.remote.ray_cluster import ray
 
 
@@ -78,3 +81,9 @@ class RayChannel(Channel):
         """See `Channel.signal`."""
         signal: Signal = ray().get(self.broker.signal.remote())
         return signal
+
+
+def work(payload: Payload, channel: RayChannel) -> None:
+    """Call `node.work` in a second thread: while the main one of a task waits for Ray, another task gets its CPUs."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(node.work, payload, channel).result()
