@@ -306,12 +306,11 @@ def test_a_missing_extra_is_one_message(name: str, package: str, tmp_path: Path)
 def test_ray_loses_a_node_and_its_command(shared_ray_cluster: Any, tmp_path: Path) -> None:
     """The command is killed, and started again; a node is lost, and another joins: all is the same.
 
-    No trial is begun anew: each goes on from the checkpoint that has arrived.  Each of two nodes has room for one of
-    three trials, and the third waits.
+    No trial is begun anew: each goes on from the checkpoint that has arrived.  A node has room for one of them.
     """
     notes, run = tmp_path / "notes", tmp_path / "run"
     lost = shared_ray_cluster.add_node(num_cpus=2)
-    asked = ["--algos", slow(notes), "--seeds", "3", "--budget", "3000", "--threads", "2", *QUICK, "--out", "run"]
+    asked = ["--algos", slow(notes), "--seeds", "2", "--budget", "3000", "--threads", "2", *QUICK, "--out", "run"]
     asked += ["--checkpoint", "1s", "--backend", "ray", "--address", shared_ray_cluster.address]
     first = command(tmp_path, *asked)
     until(lambda: checkpoints(run) == 2, "the trials have not come far")
@@ -320,14 +319,13 @@ def test_ray_loses_a_node_and_its_command(shared_ray_cluster: Any, tmp_path: Pat
     second = command(tmp_path, *asked)
     before = samples(run)
     until(lambda: sum(now > before[trial] for trial, now in samples(run).items()) == 2, "they do not go on")
-    assert begun(notes) == 2, "no node has more than one"
     shared_ray_cluster.remove_node(lost, allow_graceful=False)
     late = shared_ray_cluster.add_node(num_cpus=2)
     set_pace(notes, 0)
     finished(second)
     shared_ray_cluster.remove_node(late)
-    assert statuses(run) == {"done": 3}
-    assert begun(notes) == 3, "each was begun once"
+    assert statuses(run) == {"done": 2}
+    assert begun(notes) == 2, "each was begun once"
     execution = Execution(backend="sequential", device="cpu", threads=2)
     bench.run(run / "study.toml", out=tmp_path / "here", execution=execution, quiet=True)
     assert_same(run, tmp_path / "here")
