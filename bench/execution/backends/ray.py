@@ -13,7 +13,7 @@ from bench.execution.remote.engine import MessagingBackend
 from bench.execution.remote.messages import Answer, Message, Signal
 from bench.execution.remote.payload import Payload
 from bench.execution.remote.ray_broker import MessageBroker, RayChannel, work
-from bench.execution.remote.ray_cluster import join, ray, shortage
+from bench.execution.remote.ray_cluster import join, leave, ray, shortage
 from bench.options import option
 
 END_SECONDS = 0.5  # for what a call does after its last message: to be cancelled costs its process
@@ -116,7 +116,7 @@ class Ray(MessagingBackend):
         """See `RemoteBackend.disconnect`."""
         if self._has_joined:
             self._has_joined = False
-            ray().shutdown()
+            leave()
 
 
 def _reason(error: Exception) -> str:

@@ -6,9 +6,10 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 from bench.errors import OptionError
@@ -18,6 +19,9 @@ from bench.values.texts import quoted
 CONNECT_SECONDS = 15
 NO_SETTINGS = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])  # the frame of HTTP/2 that both sides send first; its type is 4
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + NO_SETTINGS
+
+PRINTER = "print_to_stdstream"  # Ray's own function that prints
+_printers: dict[str, Any] = {}  # it, once it is replaced
 
 
 def join(address: str) -> bool:
@@ -31,6 +35,7 @@ def join(address: str) -> bool:
         _knock(address)
         with _signals_kept():
             ray().init(address=address or "local", logging_level="error", log_to_driver=False)
+        _print_by(_nothing)
     except Exception as error:  # what Ray raises depends on what is there in place of a cluster
         where = f"Cannot join a Ray cluster at {quoted(address)}" if address else "Ray does not start on this machine"
         cure = (
@@ -40,6 +45,12 @@ def join(address: str) -> bool:
         )
         raise OptionError(f"{where} ({str(error) or type(error).__name__}): {cure}.") from error
     return True
+
+
+def leave() -> None:
+    """The opposite of `join`."""
+    ray().shutdown()
+    _print_by(None)
 
 
 def shortage(needs: Mapping[str, float]) -> str:
@@ -74,6 +85,20 @@ def _knock(address: str) -> None:
             connection.sendall(PREFACE)
             if connection.recv(len(NO_SETTINGS))[3:4] != NO_SETTINGS[3:4]:
                 raise OSError("another program listens there; Ray's dashboard has another port than its cluster")
+
+
+def _print_by(function: Callable[..., None] | None) -> None:
+    """Have Ray print what its servers report by this function, or by its own again.
+
+    It prints the last lines of a lost node's log in the midst of progress, and there is no option against it.
+    """
+    worker = import_module("ray._private.worker")
+    _printers.setdefault(PRINTER, getattr(worker, PRINTER, _nothing))
+    setattr(worker, PRINTER, function or _printers[PRINTER])
+
+
+def _nothing(*_: object, **__: object) -> None:
+    """Print nothing."""
 
 
 @contextmanager
