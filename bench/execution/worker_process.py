@@ -96,13 +96,20 @@ class WorkerProcess:
                 os.kill(self.ready.result(), signal.SIGTERM)
         return under_way
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it has not died, as far as the operating system says so: a process without a task dies unnoticed."""
+        if not hasattr(os, "waitid") or not self.ready.done() or self.ready.exception() is not None:
+            return True
+        try:
+            return os.waitid(os.P_PID, self.ready.result(), os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        except ChildProcessError:  # its death has been noticed
+            return False
+
     def notice_death(self) -> None:
         """Let the call under way fail if the process has died: those that it has forked keep its pipes open."""
-        if not hasattr(os, "waitid") or not self.ready.done() or self.ready.exception() is not None:
-            return
-        with suppress(ChildProcessError):  # noticed already
-            if os.waitid(os.P_PID, self.ready.result(), os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
-                child_processes.kill_marked(self._mark)
+        if not self.is_alive:
+            child_processes.kill_marked(self._mark)
 
     def kill(self) -> None:
         """End the process now, with those that it has started."""
