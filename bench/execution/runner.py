@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench import devices
 from bench.errors import OptionError
-from bench.execution import trial_state
+from bench.execution import loaded, trial_state
 from bench.execution.backend import Backend
 from bench.execution.execution import Execution
 from bench.execution.leases import Withdrawn, leased
@@ -123,6 +123,8 @@ def run_tasks(
             if task.folder.read_status().status is Status.RUNNING:
                 trial_state.mark(task.folder, Status.INTERRUPTED, INTERRUPTED)
         raise
+    finally:
+        loaded.forget()  # by trials that have run in this process
 
 
 def settings_of(plan: Plan, spec: TrialSpec, execution: Execution) -> Settings:
