@@ -8,9 +8,7 @@ from bench.dataset import Data
 from bench.execution.foreign import Code
 from bench.studies.spec import Choice, TrialSpec, load_data
 
-_kept: dict[
-    tuple[Choice, str], Data
-] = {}  # at most one, by its fingerprint: the data that the command has planned with
+_kept: dict[tuple[Choice, str], Data] = {}  # at most one data set, by its name and fingerprint
 
 
 def load(spec: TrialSpec, estimators: Sequence[Choice], version: str) -> tuple[Data, str]:

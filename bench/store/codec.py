@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from enum import Enum
 from functools import cache
-from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, NoReturn, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from bench.values.texts import printable, quoted
 
 RecordT = TypeVar("RecordT")
+Reader = Callable[[object], object]
 
 
 def to_plain(value: object) -> object:
@@ -44,43 +45,65 @@ def from_plain(kind: type[RecordT], data: object) -> RecordT:
     >>> from_plain(TrialRecord, {"status": "failed", "reason": "no memory"}).status.has_ended
     True
     """
-    return cast(RecordT, _filled(kind, data))
-
-
-def _filled(kind: Any, data: object) -> object:
-    origin = get_origin(kind)
-    if origin in (Union, types.UnionType):
-        return _one_of(get_args(kind), data)
-    if dataclasses.is_dataclass(kind) and isinstance(data, dict):
-        hints = _hints(cast(type, kind))
-        unknown = data.keys() - hints.keys()
-        if unknown:
-            raise TypeError(f"unknown field {min(unknown)!r}")
-        left_out = {name: None for name, hint in hints.items() if type(None) in get_args(hint)}
-        return cast(Any, kind)(**{**left_out, **{name: _filled(hints[name], each) for name, each in data.items()}})
-    if origin is tuple and isinstance(data, list):
-        return tuple(_filled(get_args(kind)[0], content) for content in data)
-    if origin is not None and issubclass(origin, Mapping) and isinstance(data, dict):
-        return {printable(key): _filled(get_args(kind)[1], content) for key, content in data.items()}
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return kind(data)
-    if kind is float and type(data) is int:
-        return float(data)
-    if type(data) is not kind:
-        wanted = "list" if origin is tuple else getattr(kind, "__name__", kind)
-        raise TypeError(f"{quoted(data)} is not of type {wanted}")
-    return printable(data) if isinstance(data, str) else data
+    return cast(RecordT, _reader(cast(Hashable, kind))(data))
 
 
 @cache
-def _hints(record: type) -> Mapping[str, Any]:
-    """The types of a record's fields; finding them takes longer than reading a row of a trace."""
-    return get_type_hints(record)
+def _reader(kind: Any) -> Reader:
+    """The function that reads values of a type: made once, because thousands of records have few types."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        (wanted,) = (each for each in arguments if each is not types.NoneType)  # of ``int | None`` and the like
+        return _or_none(_reader(wanted))
+    if dataclasses.is_dataclass(kind):
+        return _record_reader(cast(type, kind))
+    if origin is tuple:
+        return _list_reader(_reader(arguments[0]))
+    if origin is not None and issubclass(origin, Mapping):
+        return _mapping_reader(_reader(arguments[1]), origin.__name__)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return kind
+    if kind is str:
+        return lambda data: printable(_checked(data, str))
+    if kind is float:
+        return lambda data: (
+            data if type(data) is float else float(data) if type(data) is int else _refused(data, "float")
+        )
+    return lambda data: _checked(data, kind)
 
 
-def _one_of(kinds: tuple[Any, ...], data: object) -> object:
-    """Handle ``int | None`` and the like."""
-    if data is None and type(None) in kinds:
-        return None
-    (kind,) = (each for each in kinds if each is not type(None))
-    return _filled(kind, data)
+def _record_reader(kind: type) -> Reader:
+    hints = get_type_hints(kind)
+    readers = {name: _reader(hint) for name, hint in hints.items()}
+    left_out = {name: None for name, hint in hints.items() if types.NoneType in get_args(hint)}
+
+    def read(data: object) -> object:
+        if not isinstance(data, dict):
+            return _refused(data, kind.__name__)
+        if not data.keys() <= readers.keys():
+            raise TypeError(f"unknown field {min(data.keys() - readers.keys())!r}")
+        return kind(**{**left_out, **{name: readers[name](each) for name, each in data.items()}})
+
+    return read
+
+
+def _or_none(read: Reader) -> Reader:
+    return lambda data: None if data is None else read(data)
+
+
+def _list_reader(read: Reader) -> Reader:
+    return lambda data: tuple(map(read, data)) if isinstance(data, list) else _refused(data, "list")
+
+
+def _mapping_reader(read: Reader, name: str) -> Reader:
+    return lambda data: (
+        {printable(key): read(each) for key, each in data.items()} if isinstance(data, dict) else _refused(data, name)
+    )
+
+
+def _checked(data: object, kind: type[RecordT]) -> RecordT:
+    return data if type(data) is kind else _refused(data, kind.__name__)
+
+
+def _refused(data: object, wanted: str) -> NoReturn:
+    raise TypeError(f"{quoted(data)} is not of type {wanted}")

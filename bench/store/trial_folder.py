@@ -14,7 +14,7 @@ from bench import seeds
 from bench.errors import Damaged, StoreError
 from bench.store import checksums
 from bench.store.codec import from_plain, to_plain
-from bench.store.files import plain, read_checked, read_json, sync, unplain, write_checked, write_json
+from bench.store.files import parsed, plain, read_checked, read_json, sync, write_checked, write_json
 from bench.store.records import DiagnosisRecord, EstimateRecord, TraceRow, TrialRecord
 from bench.store.tensors import read_arrays, read_metadata, read_state, read_tensors, write_state, write_tensors
 from bench.studies.spec import Labels, TrialSpec
@@ -227,7 +227,7 @@ def _estimate_name(estimator: str, split: str) -> str:
 
 def _parsed(name: str, text: str) -> object:
     try:
-        return unplain(json.loads(text))
+        return parsed(text)
     except (ValueError, RecursionError) as error:
         raise Damaged(name, str(error)) from error
 
