@@ -16,6 +16,7 @@ from bench.execution.execution import Execution
 from bench.process.state import preserved
 from bench.store import study_folder
 from bench.store.references import Reference
+from bench.store.run_folder import Store
 from bench.studies import files as study_files
 from bench.studies.study import Study
 from bench.values.paths import user_path
@@ -72,7 +73,7 @@ def run(
     folder = user_path("out", out) if out is not None else request.folder
     if reference is not None and folder.resolve() == reference.path.resolve():
         raise OptionError(f"`out` {quoted(str(folder))} is the run to compare with: choose another --out.")
-    with ExitStack() as stack, preserved(), execution.start(request.num_trials()) as backend:
+    with ExitStack() as stack, preserved(), execution.start(request.num_likely(folder)) as backend:
         from bench.api import announcements
         from bench.api.console import Notes
         from bench.execution import planning, runner
@@ -143,9 +144,14 @@ class _Request:
         changed = dataclasses.replace(reference.study, **changes)
         return cls({"": changed}, Path(f"{_folder(changed)}-against-{reference.name}"))
 
-    def num_trials(self) -> int:
-        """How many trials there are; an earlier run may have asked for more seeds in the same folder."""
-        return sum(len(s.algos) * len(s.z) * len(s.n_train) * len(s.seeds) for s in self.parts.values())
+    def num_likely(self, path: Path) -> int:
+        """How many trials there are likely to be to run in the folder ``path``: none in a part that seems to be done.
+
+        An earlier run may have asked for more seeds in the same folder.
+        """
+        counts = {name: len(s.algos) * len(s.z) * len(s.n_train) * len(s.seeds) for name, s in self.parts.items()}
+        is_done = {name: Store(path / name).seems_done(counts[name], s.budget) for name, s in self.parts.items()}
+        return sum(count for name, count in counts.items() if not is_done[name])
 
 
 def _folder(study: Study) -> Path:

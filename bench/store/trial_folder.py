@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,6 +29,7 @@ RecordT = TypeVar("RecordT")
 
 SPEC, STATUS, TRACE, DIAGNOSIS = "spec.json", "status.json", "trace.jsonl", "diagnosis.json"
 MODEL, CHECKPOINT, ESTIMATES = "model.safetensors", "checkpoint.safetensors", "likelihoods.*.safetensors"
+_DONE, _BUDGET = b'"status": "done"', re.compile(rb'"budget": (\d+)')  # in STATUS
 
 
 class TrialFolder:
@@ -80,6 +82,15 @@ class TrialFolder:
     def read_status(self) -> TrialRecord:
         """The inverse of `write_status`; a trial that has not begun is waiting."""
         return self._read(STATUS, TrialRecord) or TrialRecord()
+
+    def seems_done(self, budget: int) -> bool:
+        """Whether the trial seems to have ended well with such a budget, at a glance: nothing is checked."""
+        try:
+            text = (self.path / STATUS).read_bytes()
+        except OSError:
+            return False
+        found = _BUDGET.search(text)
+        return _DONE in text and found is not None and int(found[1]) >= budget
 
     def write_trace(self, rows: Sequence[TraceRow]) -> None:
         """All evaluations: one line each, after one with the checksum."""
