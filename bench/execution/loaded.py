@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.dataset import Data
-from bench.execution.foreign import Code
 from bench.studies.spec import Choice, TrialSpec, load_data
 
 _kept: dict[tuple[Choice, str], Data] = {}  # at most one data set, by its name and fingerprint
@@ -19,7 +18,7 @@ def load(spec: TrialSpec, estimators: Sequence[Choice], version: str) -> tuple[D
     """
     key = spec.dataset, version
     choices = (spec.algorithm, spec.model, spec.decoder, spec.dataset, *estimators)
-    is_kept = bool(version) and not any(Code.of(choice).is_foreign for choice in choices)
+    is_kept = bool(version) and not any(each.plugin.is_foreign(dict(each.settings).values()) for each in choices)
     data = _kept.get(key) if is_kept else None
     if data is not None:
         return data, version
