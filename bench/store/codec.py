@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import cache
-from typing import Any, NoReturn, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from bench.values.texts import printable, quoted
 
 RecordT = TypeVar("RecordT")
-Reader = Callable[[object], object]
 
 
 def to_plain(value: object) -> object:
@@ -45,65 +44,85 @@ def from_plain(kind: type[RecordT], data: object) -> RecordT:
     >>> from_plain(TrialRecord, {"status": "failed", "reason": "no memory"}).status.has_ended
     True
     """
-    return cast(RecordT, _reader(cast(Hashable, kind))(data))
+    return cast(RecordT, _reader(kind)(data))
 
 
 @cache
-def _reader(kind: Any) -> Reader:
-    """The function that reads values of a type: made once, because thousands of records have few types."""
-    origin, arguments = get_origin(kind), get_args(kind)
+def _reader(kind: Any) -> Callable[[object], object]:
+    """What makes a value of this ``kind`` of plain data.  It is made once: finding out about types takes long."""
+    origin = get_origin(kind)
     if origin in (Union, types.UnionType):
-        (wanted,) = (each for each in arguments if each is not types.NoneType)  # of ``int | None`` and the like
-        return _or_none(_reader(wanted))
+        return _one_of(get_args(kind))
     if dataclasses.is_dataclass(kind):
-        return _record_reader(cast(type, kind))
+        return _record(cast(type, kind))
     if origin is tuple:
-        return _list_reader(_reader(arguments[0]))
+        return _list(kind)
     if origin is not None and issubclass(origin, Mapping):
-        return _mapping_reader(_reader(arguments[1]), origin.__name__)
+        return _mapping(kind)
     if isinstance(kind, type) and issubclass(kind, Enum):
-        return kind
-    if kind is str:
-        return lambda data: printable(_checked(data, str))
-    if kind is float:
-        return lambda data: (
-            data if type(data) is float else float(data) if type(data) is int else _refused(data, "float")
-        )
-    return lambda data: _checked(data, kind)
+        return cast(Callable[[object], object], kind)
+    return _plain_value(kind)
 
 
-def _record_reader(kind: type) -> Reader:
+def _record(kind: type) -> Callable[[object], object]:
     hints = get_type_hints(kind)
+    left_out = {name: None for name, hint in hints.items() if type(None) in get_args(hint)}
     readers = {name: _reader(hint) for name, hint in hints.items()}
-    left_out = {name: None for name, hint in hints.items() if types.NoneType in get_args(hint)}
 
     def read(data: object) -> object:
         if not isinstance(data, dict):
-            return _refused(data, kind.__name__)
-        if not data.keys() <= readers.keys():
-            raise TypeError(f"unknown field {min(data.keys() - readers.keys())!r}")
+            raise _misfit(data, kind)
+        unknown = data.keys() - hints.keys()
+        if unknown:
+            raise TypeError(f"unknown field {min(unknown)!r}")
         return kind(**{**left_out, **{name: readers[name](each) for name, each in data.items()}})
 
     return read
 
 
-def _or_none(read: Reader) -> Reader:
-    return lambda data: None if data is None else read(data)
+def _list(kind: Any) -> Callable[[object], object]:
+    read_element = _reader(get_args(kind)[0])
+
+    def read(data: object) -> object:
+        if not isinstance(data, list):
+            raise _misfit(data, kind, "list")
+        return tuple(read_element(each) for each in data)
+
+    return read
 
 
-def _list_reader(read: Reader) -> Reader:
-    return lambda data: tuple(map(read, data)) if isinstance(data, list) else _refused(data, "list")
+def _mapping(kind: Any) -> Callable[[object], object]:
+    read_value = _reader(get_args(kind)[1])
+
+    def read(data: object) -> object:
+        if not isinstance(data, dict):
+            raise _misfit(data, kind)
+        return {printable(key): read_value(each) for key, each in data.items()}
+
+    return read
 
 
-def _mapping_reader(read: Reader, name: str) -> Reader:
-    return lambda data: (
-        {printable(key): read(each) for key, each in data.items()} if isinstance(data, dict) else _refused(data, name)
-    )
+def _one_of(kinds: tuple[Any, ...]) -> Callable[[object], object]:
+    """Handle ``int | None`` and the like."""
+    (kind,) = (each for each in kinds if each is not type(None))
+    read_value, optional = _reader(kind), type(None) in kinds
+
+    def read(data: object) -> object:
+        return None if data is None and optional else read_value(data)
+
+    return read
 
 
-def _checked(data: object, kind: type[RecordT]) -> RecordT:
-    return data if type(data) is kind else _refused(data, kind.__name__)
+def _plain_value(kind: Any) -> Callable[[object], object]:
+    def read(data: object) -> object:
+        if type(data) is not kind:
+            if kind is float and type(data) is int:
+                return float(data)
+            raise _misfit(data, kind)
+        return printable(data) if isinstance(data, str) else data
+
+    return read
 
 
-def _refused(data: object, wanted: str) -> NoReturn:
-    raise TypeError(f"{quoted(data)} is not of type {wanted}")
+def _misfit(data: object, kind: Any, name: str = "") -> TypeError:
+    return TypeError(f"{quoted(data)} is not of type {name or getattr(kind, '__name__', kind)}")

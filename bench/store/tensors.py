@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import Damaged
 from bench.store import checksums
-from bench.store.files import parsed, plain, read_checked, write_checked
+from bench.store.files import plain, read_checked, unplain, write_checked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,7 +72,7 @@ def read_state(path: Path, owner: str = "") -> dict[str, Any]:
     """The inverse of `write_state`; raises Damaged as `read_tensors` does."""
     content = read_checked(path, owner)
     try:
-        outline: Any = parsed(_split(content)[0][METADATA]["outline"])
+        outline = json.loads(_split(content)[0][METADATA]["outline"])
         state: dict[str, Any] = _filled(outline, _tensors(path, content))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:  # written by others
         raise error if isinstance(error, Damaged) else Damaged(path.name, str(error)) from error
@@ -118,4 +118,4 @@ def _filled(outline: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Any:
     if kind in ("list", "tuple"):
         values = [_filled(value, tensors) for value in content]
         return tuple(values) if kind == "tuple" else values
-    return content
+    return unplain(content)

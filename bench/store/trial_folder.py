@@ -15,7 +15,7 @@ from bench import seeds
 from bench.errors import Damaged, StoreError
 from bench.store import checksums
 from bench.store.codec import from_plain, to_plain
-from bench.store.files import parsed, plain, read_checked, read_json, sync, write_checked, write_json
+from bench.store.files import parse, plain, read_checked, read_json, sync, write_checked, write_json
 from bench.store.records import DiagnosisRecord, EstimateRecord, TraceRow, TrialRecord
 from bench.store.tensors import read_arrays, read_metadata, read_state, read_tensors, write_state, write_tensors
 from bench.studies.spec import Labels, TrialSpec
@@ -238,7 +238,7 @@ def _estimate_name(estimator: str, split: str) -> str:
 
 def _parsed(name: str, text: str) -> object:
     try:
-        return parsed(text)
+        return parse(text)
     except (ValueError, RecursionError) as error:
         raise Damaged(name, str(error)) from error
 
