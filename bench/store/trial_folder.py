@@ -56,9 +56,9 @@ class TrialFolder:
     # -- records ---------------------------------------------------------------------------------------------------
 
     def write_spec(self, spec: TrialSpec) -> None:
-        """The specification of the trial."""
+        """The specification of the trial; not yet synced, since a plan has it too and may have thousands to write."""
         self.path.mkdir(parents=True, exist_ok=True)
-        write_json(self.path / SPEC, spec.to_dict(), self.path.name)
+        write_json(self.path / SPEC, spec.to_dict(), self.path.name, synced=False)
 
     def read_spec(self) -> TrialSpec:
         """The inverse of `write_spec`; a spec of another trial is damage."""
@@ -193,8 +193,8 @@ class TrialFolder:
 
     def checksums(self) -> dict[str, str]:
         """The checksums of what a trial leaves when it ends, by name, without the estimates; all on disk by then."""
-        if self.has(TRACE):
-            sync(self.path / TRACE)
+        for name in filter(self.has, (SPEC, TRACE)):
+            sync(self.path / name)
         found = {}
         for name in (TRACE, MODEL, DIAGNOSIS):
             with contextlib.suppress(Damaged):  # none is expected of what is damaged already, or is not there
