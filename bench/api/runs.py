@@ -73,7 +73,8 @@ def run(
     folder = user_path("out", out) if out is not None else request.folder
     if reference is not None and folder.resolve() == reference.path.resolve():
         raise OptionError(f"`out` {quoted(str(folder))} is the run to compare with: choose another --out.")
-    with ExitStack() as stack, preserved(), execution.start(request.num_likely(folder)) as backend:
+    num_tasks = request.num_trials() if execution.is_remote else request.num_likely(folder)  # engines are always asked
+    with ExitStack() as stack, preserved(), execution.start(num_tasks) as backend:
         from bench.api import announcements
         from bench.api.console import Notes
         from bench.execution import planning, runner
@@ -144,14 +145,21 @@ class _Request:
         changed = dataclasses.replace(reference.study, **changes)
         return cls({"": changed}, Path(f"{_folder(changed)}-against-{reference.name}"))
 
-    def num_likely(self, path: Path) -> int:
-        """How many trials there are likely to be to run in the folder ``path``: none in a part that seems to be done.
+    def num_trials(self) -> int:
+        """How many trials there are; an earlier run may have asked for more seeds in the same folder."""
+        return sum(map(_num_trials, self.parts.values()))
 
-        An earlier run may have asked for more seeds in the same folder.
-        """
-        counts = {name: len(s.algos) * len(s.z) * len(s.n_train) * len(s.seeds) for name, s in self.parts.items()}
-        is_done = {name: Store(path / name).seems_done(counts[name], s.budget) for name, s in self.parts.items()}
-        return sum(count for name, count in counts.items() if not is_done[name])
+    def num_likely(self, path: Path) -> int:
+        """How many trials there are likely to be to run in the folder ``path``: none of a part that seems to be done."""
+        return sum(
+            count
+            for name, study in self.parts.items()
+            if not Store(path / name).seems_done(count := _num_trials(study), study.budget)
+        )
+
+
+def _num_trials(study: Study) -> int:
+    return len(study.algos) * len(study.z) * len(study.n_train) * len(study.seeds)
 
 
 def _folder(study: Study) -> Path:

@@ -44,7 +44,7 @@ def from_plain(kind: type[RecordT], data: object) -> RecordT:
     >>> from_plain(TrialRecord, {"status": "failed", "reason": "no memory"}).status.has_ended
     True
     """
-    return cast(RecordT, _reader(kind)(data))
+    return cast(RecordT, _reader(cast(Any, kind))(data))
 
 
 @cache
