@@ -150,7 +150,7 @@ class _Request:
         return sum(map(_num_trials, self.parts.values()))
 
     def num_likely(self, path: Path) -> int:
-        """How many trials there are likely to be to run in the folder ``path``: none of a part that seems to be done."""
+        """How many trials are likely to be run in the folder ``path``: none of a part that seems to be done."""
         return sum(
             count
             for name, study in self.parts.items()
