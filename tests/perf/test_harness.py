@@ -14,10 +14,9 @@ from typing import Any
 import pytest
 
 from bench.execution import loaded
+from bench.execution.runner import Task, _execute
 from bench.execution.settings import Settings
-from bench.execution.trial import execute
 from bench.store.records import Status
-from bench.store.run_folder import Store
 from bench.studies.study import Study
 
 make = runpy.run_path(str(Path(__file__).with_name("many_trials.py")))["make"]
@@ -36,9 +35,10 @@ def trials(tmp_path: Path) -> Iterator[Any]:
 
     def run() -> None:
         spec = next(specs)
-        folder = Store(tmp_path / "run").trial(spec.id)
-        folder.write_spec(spec)
-        assert execute(folder, spec, settings) is Status.DONE
+        task = Task(tmp_path / "run", spec, settings)
+        task.folder.write_spec(spec)
+        _execute(task)
+        assert task.folder.read_status().status is Status.DONE
 
     run()  # imports what only a trial imports
     yield run
