@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import signal
 import sys
@@ -17,7 +18,7 @@ from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any, TypeVar
 
-from joblib.externals.loky import ProcessPoolExecutor
+from joblib.externals.loky import ProcessPoolExecutor, process_executor
 
 from bench.execution import interruption, waiting
 from bench.execution.backend import Workers
@@ -137,6 +138,7 @@ def _begin(folder: Path, parent: int, setup: Callable[[], object] | None) -> Non
     """Runs in a new process: use the caller's folder, leave signals to the caller, end with it, get ready."""
     interruption.listen()
     _end_with(parent)
+    process_executor._MAX_MEMORY_LEAK_SIZE = math.inf  # noqa: SLF001  # a model may be large: loky would end the process
     os.chdir(folder)
     if setup is not None:
         with suppress(Exception):
