@@ -95,13 +95,15 @@ def identity(name: str) -> str:
 
 
 def release_memory(name: str) -> None:
-    """Give the memory that nothing holds any more back to the device, for other processes."""
-    gc.collect()
+    """Give the memory that nothing holds any more back to the device, for other processes; on the CPU Python does."""
     device = torch.device(name)
+    if device.type == "cpu":  # where looking for cycles in all that is imported takes as long as a short trial
+        return
+    gc.collect()
     if device.type == "cuda":
         with torch.cuda.device(device):
             torch.cuda.empty_cache()
-    elif device.type != "cpu":
+    else:
         getattr(torch, device.type).empty_cache()
 
 

@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import os
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -135,6 +136,10 @@ class PluginRef:
     def file(self) -> str:
         """The path of a user's file; empty for a plugin that is installed."""
         return "" if self.source in ("shipped", "entry point") else self.source
+
+    def is_foreign(self, values: Iterable[object]) -> bool:
+        """Whether its code, or code that one of these values of its options names, is not shipped with the project."""
+        return self.source != "shipped" or any(".py" in str(value) for value in values)
 
     def source_hash(self) -> str:
         """Return the SHA-256 of the file that defines the plugin, which shows whether its code has changed.

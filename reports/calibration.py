@@ -28,10 +28,8 @@ class Calibration(Figure):
         encoded = [each for each in models if each.model.encoder is not None and each.model.discrete is None]
         if not encoded:
             return None
-        from scipy.stats import kstwo
-
         from bench import seeds
-        from bench.likelihood.calibration import FALSE_ALARM, NUM_POINTS, calibrate
+        from bench.likelihood.calibration import FALSE_ALARM, NUM_POINTS, calibrate, largest_distance
         from bench.reporting.figures.legends import add_legends_and_caption
         from bench.reporting.figures.looks import legend_entries, looks, style
         from bench.reporting.figures.place_panels import place_panels
@@ -42,7 +40,7 @@ class Calibration(Figure):
             places = sorted({each.cell.place for each in encoded})
             figure, axes = place_panels(places, "level of the interval", "coverage")
             verdicts = []
-            margin = float(kstwo.isf(FALSE_ALARM, NUM_POINTS))
+            margin = largest_distance(FALSE_ALARM, NUM_POINTS)
             for place in places:
                 for offset, line in ((0.0, "-"), (-margin, "--"), (margin, "--")):
                     axes[place].plot([0, 1], [offset, 1 + offset], color="grey", linewidth=0.8, linestyle=line)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,8 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One more than there are cores: many a test waits for a process that it started, or for a deadline."""
-    return (os.cpu_count() or 1) + 1
+    """Two more than there are cores: many a test waits for a process that it started, or for a deadline."""
+    return (os.cpu_count() or 1) + 2
 
 
 @pytest.fixture(scope="session")  # before any test changes the environment
@@ -270,9 +271,25 @@ def shared_ray_cluster() -> Iterator[Any]:
     """A Ray cluster for all tests of this process: a head without processors, and a node with two."""
     from ray.cluster_utils import Cluster
 
-    spared = {"prestart_worker_first_driver": False, "enable_worker_prestart": False}  # idle processes
-    head = {"num_cpus": 0, "include_dashboard": False, "no_monitor": True, "_system_config": spared}
-    cluster = Cluster(initialize_head=True, head_node_args=head)
+    settings = {
+        "prestart_worker_first_driver": False,  # spares idle processes
+        "enable_worker_prestart": False,
+        "worker_niceness": 0,  # at Ray's own, 15, workers starve beside the other processes of a parallel run of tests
+        "health_check_period_ms": 500,  # a node is lost after five checks that nobody answers
+    }
+    head = {"num_cpus": 0, "include_dashboard": False, "no_monitor": True, "_system_config": settings}
+
+    class Patient(Cluster):  # type: ignore[misc]  # Ray has no types
+        """Ray waits for a node to start for half a minute, which is short beside a parallel run of tests."""
+
+        def add_node(self, *arguments: Any, **options: Any) -> Any:
+            """Start a node, and another one if it is late."""
+            for _ in range(2):
+                with suppress(Exception):  # Ray raises no other
+                    return super().add_node(*arguments, **options)
+            return super().add_node(*arguments, **options)
+
+    cluster = Patient(initialize_head=True, head_node_args=head)
     cluster.add_node(num_cpus=2)
     yield cluster
     cluster.shutdown()

@@ -46,7 +46,8 @@ def announce(plan: Plan, execution: Execution, console: Console) -> None:
         _say(console, f"{quantity(len(plan.specs) - todo, 'finished trial')} kept, {todo} to do.")
     _warn(console, plan.damage)
     _warn(console, plan.estimators.notes)
-    again = {spec: changed for spec, changed in plan.stale.items() if spec in plan.todo}
+    due = {*plan.todo}
+    again = {spec: changed for spec, changed in plan.stale.items() if spec in due}
     kept = {spec: changed for spec, changed in plan.stale.items() if spec not in again}
     if kept:
         how = "kept as they are, apart from newer ones in every table; --on-stale rerun runs them again"

@@ -16,6 +16,7 @@ from bench.execution.execution import Execution
 from bench.process.state import preserved
 from bench.store import study_folder
 from bench.store.references import Reference
+from bench.store.run_folder import Store
 from bench.studies import files as study_files
 from bench.studies.study import Study
 from bench.values.paths import user_path
@@ -72,7 +73,8 @@ def run(
     folder = user_path("out", out) if out is not None else request.folder
     if reference is not None and folder.resolve() == reference.path.resolve():
         raise OptionError(f"`out` {quoted(str(folder))} is the run to compare with: choose another --out.")
-    with ExitStack() as stack, preserved(), execution.start(request.num_trials()) as backend:
+    num_tasks = request.num_trials() if execution.is_remote else request.num_likely(folder)  # engines are always asked
+    with ExitStack() as stack, preserved(), execution.start(num_tasks) as backend:
         from bench.api import announcements
         from bench.api.console import Notes
         from bench.execution import planning, runner
@@ -145,7 +147,19 @@ class _Request:
 
     def num_trials(self) -> int:
         """How many trials there are; an earlier run may have asked for more seeds in the same folder."""
-        return sum(len(s.algos) * len(s.z) * len(s.n_train) * len(s.seeds) for s in self.parts.values())
+        return sum(map(_num_trials, self.parts.values()))
+
+    def num_likely(self, path: Path) -> int:
+        """How many trials are likely to be run in the folder ``path``: none of a part that seems to be done."""
+        return sum(
+            count
+            for name, study in self.parts.items()
+            if not Store(path / name).seems_done(count := _num_trials(study), study.budget)
+        )
+
+
+def _num_trials(study: Study) -> int:
+    return len(study.algos) * len(study.z) * len(study.n_train) * len(study.seeds)
 
 
 def _folder(study: Study) -> Path:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bench.api.reporting import make
 from bench.cli.damage import warn_of_damage
 from bench.report import Figure, Table
+from bench.reporting import current
 from bench.reporting.captions import caveats
 from bench.reporting.rendering import Made, failure
 from bench.reporting.selection import select
@@ -16,7 +17,8 @@ from bench.reporting.tables.terminal import render_table
 from bench.results.grid import of_references
 from bench.store.records import Status
 
-QUICK_FORMATS = ("csv", "md", "png")  # `bench report` makes all reports in all formats
+FIGURES = "png"
+QUICK_FORMATS = ("csv", "md", FIGURES)  # `bench report` makes all reports in all formats
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -72,10 +74,15 @@ def _place(made: Made, formats: Sequence[str], results: Results) -> str:
 
 
 def summarise(results: Results, console: Console) -> None:
-    """The tables, where the figures are, and what did not end well."""
+    """The tables, where the figures are, and what did not end well; a figure that shows it all is not drawn again."""
     warn_of_damage(results)
-    closing = [each.name for each in select()[0] if each.report.ends_run]
-    show_reports(results, console, closing, QUICK_FORMATS, empty=False)
+    closing = [each for each in select()[0] if each.report.ends_run]
+    drawn = {each.name: path for each in closing if (path := current.drawn(each, results, FIGURES)) is not None}
+    left = [each for each in closing if each.name not in drawn]
+    formats = [form for form in QUICK_FORMATS if any(form in each.formats for each in left)]
+    show_reports(results, console, [each.name for each in left], formats, empty=False)
+    for name, path in drawn.items():
+        _print(console, f"{name}: {path}")
     trials = results.trials
     for _, trial in trials[(trials["status"] != Status.DONE) & ~of_references(trials)].iterrows():
         label = f"{trial['algorithm']} z={trial['z']} n={trial['n_train']} seed={trial['seed']}"

@@ -43,7 +43,7 @@ class Code:
 
     @classmethod
     def _with(cls, plugin: PluginRef, settings: Iterable[object]) -> Code:
-        return cls(plugin, plugin.source != "shipped" or any(".py" in str(value) for value in settings))
+        return cls(plugin, plugin.is_foreign(settings))
 
 
 def call(

@@ -14,6 +14,7 @@ from bench.execution.staleness import Changes, OnStale
 from bench.execution.suitability import Suitability, check_suitability
 from bench.execution.survey import survey
 from bench.store import contents
+from bench.store.contents import Contents
 from bench.store.records import Status
 from bench.store.references import Reference
 from bench.store.run_folder import Store, StoredTrial
@@ -77,8 +78,8 @@ def plan(
     counterparts = against.counterparts(reference, specs) if reference is not None else []
     if reference is not None:
         reference.keep_in(store, counterparts)
-    damage = [text for spec in specs for text in _remove_damaged(store, spec)]
-    found = {spec: contents.read(store.trial(spec.id)) for spec in specs}
+    damage: list[str] = []
+    found = {spec: _read(store, spec, damage) for spec in specs}
     stale = staleness.changes(found, surveyed.version)
     kept = staleness.settle(store, found, stale, on_stale)
     todo = [
@@ -105,17 +106,19 @@ def plan(
     )
 
 
-def _remove_damaged(store: Store, spec: TrialSpec) -> list[str]:
-    """Remove what is damaged of a trial, and have it made anew from its last checkpoint; what that is, in words.
+def _read(store: Store, spec: TrialSpec, damage: list[str]) -> Contents:
+    """The content of a trial; what is damaged of it is removed, and added to ``damage`` in words.
 
-    A checkpoint alone is not made anew: without it a larger budget begins at the beginning, and ends at the same.
+    It is made anew from the last checkpoint.  A checkpoint alone is not made anew: without it a larger budget begins at
+    the beginning, and ends at the same.
     """
     folder = store.trial(spec.id)
-    damage = contents.read(folder, tensors=True).damage
-    if not damage:
-        return []
-    contents.remove_damaged(folder, damage)
+    found = contents.read(folder, tensors=True)
+    if not found.damage:
+        return found
+    contents.remove_damaged(folder, found.damage)
     folder.write_spec(spec)
-    if {*damage} != {CHECKPOINT} and folder.has(STATUS):
+    if {*found.damage} != {CHECKPOINT} and folder.has(STATUS):
         trial_state.mark(folder, Status.WAITING)
-    return [f"{spec}: {text}" for text in damage.values()]
+    damage += [f"{spec}: {text}" for text in found.damage.values()]
+    return contents.read(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -11,20 +12,28 @@ from pathlib import Path
 
 import torch
 
-from bench.dataset import Data
 from bench.execution.sources import code_hashes
 from bench.store.records import Provenance
 from bench.studies.spec import TrialSpec
 
 
-def provenance(spec: TrialSpec, data: Data, dataset: Data) -> Provenance:
-    """The provenance of a trial that runs here and now on ``data``, which may be a part of its ``dataset``."""
-    fingerprint = data.fingerprint()
-    return Provenance(
+def provenance(spec: TrialSpec, fingerprint: str, version: str) -> Provenance:
+    """The provenance of a trial that runs here and now, by the fingerprints of its own data and of its data set."""
+    return replace(
+        _of_this_process(),
         code=code_hashes(spec),
         data=fingerprint,
-        data_version=fingerprint if data is dataset else dataset.fingerprint(),
+        data_version=version,
         began=datetime.now(UTC).isoformat(),
+    )
+
+
+@cache
+def _of_this_process() -> Provenance:
+    """What is the same for all trials of a process: reading the versions of packages takes longer than an update."""
+    return Provenance(
+        code={},
+        data="",
         machine=platform.node(),
         system=platform.platform(),
         processor=_processor(),

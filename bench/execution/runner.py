@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from bench import devices
 from bench.errors import OptionError
-from bench.execution import trial_state
+from bench.execution import loaded, trial_state
 from bench.execution.backend import Backend
 from bench.execution.execution import Execution
 from bench.execution.leases import Withdrawn, leased
@@ -92,7 +93,23 @@ def run(
             ended(spec)
         else:
             tasks.append(replace(task, settings=replace(task.settings, tuning=tuning)))
-    run_tasks(plan.store, tasks, execution, backend, ended)
+    run_tasks(plan.store, _longest_first(tasks), execution, backend, ended)
+
+
+def _longest_first(tasks: Sequence[Task]) -> list[Task]:
+    """The tasks of each seed from the longest to the shortest, so that all workers are busy until the end.
+
+    The order of the seeds stays, since early ones are to finish early.  How long a training sample takes is known from
+    the choice of hyperparameters; tasks without one come first.
+    """
+    rank = {seed: i for i, seed in enumerate(dict.fromkeys(task.spec.seed for task in tasks))}
+
+    def place(task: Task) -> tuple[int, float]:
+        tuning = task.settings.tuning
+        seconds = tuning.seconds / tuning.samples if tuning is not None and tuning.samples else math.inf
+        return rank[task.spec.seed], -seconds
+
+    return sorted(tasks, key=place)
 
 
 def run_tasks(
@@ -123,6 +140,8 @@ def run_tasks(
             if task.folder.read_status().status is Status.RUNNING:
                 trial_state.mark(task.folder, Status.INTERRUPTED, INTERRUPTED)
         raise
+    finally:
+        loaded.forget()  # by trials that have run in this process
 
 
 def settings_of(plan: Plan, spec: TrialSpec, execution: Execution) -> Settings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -24,16 +24,22 @@ def changes(found: Mapping[TrialSpec, Contents], version: str) -> dict[TrialSpec
 
     Trials that have not begun, and those that would be made by the same today, are left out.
     """
-    changed = {spec: _changes(spec, each, version) for spec, each in found.items()}
+    of_code: dict[Hashable, list[str]] = {}  # the same for most trials
+    changed = {spec: _changes(spec, each, version, of_code) for spec, each in found.items()}
     return {spec: each for spec, each in changed.items() if each}
 
 
-def _changes(spec: TrialSpec, contents: Contents, version: str) -> list[str]:
-    made_by = contents.record.provenance
+def _changes(spec: TrialSpec, contents: Contents, version: str, of_code: dict[Hashable, list[str]]) -> list[str]:
+    """The changes since a trial ran; plugins' files are read once for all trials with the same plugins and hashes."""
+    made_by, estimates = contents.record.provenance, contents.estimates
     if made_by is None:
         return []
     data = [DATA] if has_other_data(contents, version) else []
-    return [*data, *code_changes(spec, made_by, contents.estimates)]
+    plugins = (spec.algorithm.plugin, spec.dataset.plugin, spec.model.plugin, spec.decoder.plugin)
+    key = plugins, frozenset(made_by.code.items()), tuple((each.estimator, each.source) for each in estimates)
+    if key not in of_code:
+        of_code[key] = code_changes(spec, made_by, estimates)
+    return [*data, *of_code[key]]
 
 
 def has_other_data(contents: Contents, version: str) -> bool:
@@ -65,12 +71,12 @@ def refuse(store: Store, specs: Iterable[TrialSpec], version: str) -> None:
         )
 
 
-def settle(store: Store, found: Mapping[TrialSpec, Contents], stale: Changes, on_stale: OnStale) -> list[TrialSpec]:
+def settle(store: Store, found: Mapping[TrialSpec, Contents], stale: Changes, on_stale: OnStale) -> set[TrialSpec]:
     """Clear the stale trials that are to be run again, and return those that are kept, as they are.
 
     One that is not finished is begun again in any case: no trial goes on with other code or data than it began with.
     """
-    kept = [spec for spec in stale if on_stale == "keep" and found[spec].record.status.is_finished]
+    kept = {spec for spec in stale if on_stale == "keep" and found[spec].record.status.is_finished}
     for spec, each in found.items():
         if spec in stale and spec not in kept:
             store.trial(spec.id).clear()

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from bench.errors import BenchError, DataError, Diverged, WriteFailed
-from bench.execution import interruption, setup
+from bench.execution import interruption, loaded, setup
 from bench.execution.estimates import complete
 from bench.execution.evaluation import Evaluation
 from bench.execution.following import follow
@@ -22,7 +22,7 @@ from bench.process import state as process_state
 from bench.store.codec import from_plain, to_plain
 from bench.store.records import Provenance, Status, TraceRow, TrialRecord
 from bench.store.trial_folder import TrialFolder
-from bench.studies.spec import TrialSpec, load_data
+from bench.studies.spec import TrialSpec
 from bench.training.candidates import AUTO
 from bench.training.clocks import Clocks
 from bench.training.session import Session
@@ -103,11 +103,12 @@ class Trial:
         made_by = from_plain(Provenance, checkpoint["made_by"]) if checkpoint is not None else None  # so it stays stale
         self.record = replace(self.record, labels=spec.labels(), provenance=made_by)
         self.report(Status.RUNNING)
-        dataset = load_data(spec.dataset)
+        dataset, version = loaded.load(spec, self.settings.estimators, self.settings.data_version)
         data = spec.selected(dataset)
-        if made_by is not None and made_by.data != data.fingerprint():
+        fingerprint = version if data is dataset else data.fingerprint()
+        if made_by is not None and made_by.data != fingerprint:
             raise DataError("Its data have changed since it began: the same command begins it again.")
-        made_by = made_by or provenance(spec, data, dataset)
+        made_by = made_by or provenance(spec, fingerprint, version)
         if self.settings.data_version not in ("", made_by.data_version):
             raise DataError(OTHER_DATA.format(platform.node()))
         self.record = replace(self.record, pixels=data.pixels, provenance=made_by)

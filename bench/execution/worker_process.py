@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import signal
 import sys
@@ -17,7 +18,7 @@ from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any, TypeVar
 
-from joblib.externals.loky import ProcessPoolExecutor
+from joblib.externals.loky import ProcessPoolExecutor, process_executor
 
 from bench.execution import interruption, waiting
 from bench.execution.backend import Workers
@@ -96,13 +97,20 @@ class WorkerProcess:
                 os.kill(self.ready.result(), signal.SIGTERM)
         return under_way
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it has not died, as far as the operating system says so: a process without a task dies unnoticed."""
+        if not hasattr(os, "waitid") or not self.ready.done() or self.ready.exception() is not None:
+            return True
+        try:
+            return os.waitid(os.P_PID, self.ready.result(), os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        except ChildProcessError:  # its death has been noticed
+            return False
+
     def notice_death(self) -> None:
         """Let the call under way fail if the process has died: those that it has forked keep its pipes open."""
-        if not hasattr(os, "waitid") or not self.ready.done() or self.ready.exception() is not None:
-            return
-        with suppress(ChildProcessError):  # noticed already
-            if os.waitid(os.P_PID, self.ready.result(), os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
-                child_processes.kill_marked(self._mark)
+        if not self.is_alive:
+            child_processes.kill_marked(self._mark)
 
     def kill(self) -> None:
         """End the process now, with those that it has started."""
@@ -130,6 +138,7 @@ def _begin(folder: Path, parent: int, setup: Callable[[], object] | None) -> Non
     """Runs in a new process: use the caller's folder, leave signals to the caller, end with it, get ready."""
     interruption.listen()
     _end_with(parent)
+    process_executor._MAX_MEMORY_LEAK_SIZE = math.inf  # noqa: SLF001  # a model may be large: loky would end the process
     os.chdir(folder)
     if setup is not None:
         with suppress(Exception):

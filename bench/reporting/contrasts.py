@@ -8,16 +8,16 @@ run, which were compared with each other before, are another family.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pandas as pd
 
 from bench.reporting import pairs as pairing
 from bench.reporting.captions import caveats
-from bench.reporting.pairs import Pairs
+from bench.reporting.pairs import Pairs, Side
 from bench.results import curves
 from bench.results.grid import Place, of_references
 from bench.statistics import multiple, paired
@@ -75,12 +75,23 @@ class Contrast:
 
 def contrasts(results: Results, reference: str = "") -> list[Contrast]:
     """Contrasts of all pairs of algorithms, or of each with the ``reference``: at each place, then over several."""
+    key = "contrasts", reference  # several reports and the page show them
+    if key not in results.derived:
+        results.derived[key] = tuple(_contrasts(results, reference))
+    return list(cast(tuple[Contrast, ...], results.derived[key]))
+
+
+def _contrasts(results: Results, reference: str) -> list[Contrast]:
     trials = caveats.with_values(results)
     names = list(dict.fromkeys(trials["algorithm"]))
     curves.check_reference(reference, names)
+    meetings = [
+        _Meeting.of(results, Place._make(key), at_place)
+        for key, at_place in trials.groupby(list(Place._fields), sort=False)
+    ]
     found: list[Contrast] = []
     for one, other in _named_pairs(names, reference):
-        at_places = list(_at_places(results, trials, one, other))
+        at_places = [each for meeting in meetings for each in meeting.contrasts(one, other)]
         found += at_places
         newest = [each for each in at_places if each.place and each.place.dataset not in results.older_datasets]
         if len(newest) > 1:
@@ -99,13 +110,33 @@ def _named_pairs(names: list[str], reference: str) -> Iterator[tuple[str, str]]:
         yield from combinations(names, 2)
 
 
-def _at_places(results: Results, trials: pd.DataFrame, one: str, other: str) -> Iterator[Contrast]:
-    """Contrasts at each place where both have seeds in common."""
-    for key, at_place in trials.groupby(list(Place._fields), sort=False):
-        both = at_place[at_place["algorithm"].isin([one, other])]
-        pairs = pairing.paired(results, both, one, other)
+@dataclass(frozen=True)
+class _Meeting:
+    """The algorithms at one place, and whether any of them are on different scales."""
+
+    place: Place
+    trials: pd.DataFrame
+    sides: Mapping[str, Side]
+    one_scale: bool
+
+    @classmethod
+    def of(cls, results: Results, place: Place, trials: pd.DataFrame) -> _Meeting:
+        sides = {str(name): Side(results, mine) for name, mine in trials.groupby("algorithm", sort=False)}
+        return cls(place, trials, sides, not caveats.not_comparable(trials))
+
+    def contrasts(self, one: str, other: str) -> Iterator[Contrast]:
+        """The contrast if both have seeds in common."""
+        if one not in self.sides or other not in self.sides:
+            return
+        pairs = pairing.paired(self.sides[one], self.sides[other])
         if len(pairs.mine) + pairs.num_left_out:
-            yield _contrast(one, other, Place._make(key), [pairs], caveats.not_comparable(both))
+            yield _contrast(one, other, self.place, [pairs], self._obstacle(one, other))
+
+    def _obstacle(self, one: str, other: str) -> str:
+        if self.one_scale:
+            return ""
+        both = self.trials["algorithm"].isin([one, other])
+        return caveats.not_comparable(self.trials[both])
 
 
 def _contrast(one: str, other: str, place: Place | None, pairs: Sequence[Pairs], obstacle: str) -> Contrast:
@@ -125,7 +156,7 @@ def _corrected(found: Sequence[Contrast]) -> list[Contrast]:
         replace(
             each,
             adjusted_p=float(p),
-            together=None if math.isnan(p) else paired.difference(_differences(each.pairs), confidence),
+            together=None if math.isnan(p) else paired.with_confidence(each.gap, _differences(each.pairs), confidence),
             num_tests=num_tests,
         )
         for each, p in zip(found, adjusted, strict=True)

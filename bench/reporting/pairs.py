@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bench.results.frames import Results
 
 Array = NDArray[np.float64]
+Rows = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -31,25 +32,54 @@ class Pairs:
         return replace(self, mine=self.theirs, theirs=self.mine, differences=-self.differences)
 
 
-def paired(results: Results, trials: pd.DataFrame, one: str, other: str) -> Pairs:
-    """``one`` minus ``other``; ``trials`` are those of one place, as `bench.reporting.captions.caveats.with_values`."""
-    sides = [trials[trials["algorithm"] == name].set_index("seed") for name in (one, other)]
-    shared = sides[0].index.intersection(sides[1].index).sort_values()
-    sides = [side.loc[shared] for side in sides]
-    valued = sides[0]["value"].notna() & sides[1]["value"].notna()
-    mine, theirs = (side[valued] for side in sides)
-    values = mine["value"].to_numpy(float), theirs["value"].to_numpy(float)
-    by_point = _differences_by_point(results, mine, theirs)
+class Side:
+    """One algorithm at one place: ``trials`` are its rows of `bench.reporting.captions.caveats.with_values`."""
+
+    def __init__(self, results: Results, trials: pd.DataFrame) -> None:
+        """Take what pairs need out of the frame once, since an algorithm is compared with many others."""
+        self.seeds = trials["seed"].to_numpy()
+        self.values = trials["value"].to_numpy(float)
+        self.data = trials["data"]
+        self._results = results
+        self._trials, self._estimators, self._fingerprints = (
+            trials[column].to_numpy(object) for column in ("trial", "estimator", "fingerprint")
+        )
+        self._by_point: dict[bytes, Array | None] = {}
+
+    def estimators(self, rows: Rows) -> set[str]:
+        """The estimators of these rows."""
+        return {*self._estimators[rows]}
+
+    def fingerprints(self, rows: Rows) -> list[str]:
+        """The checksums of the test points of these rows, as far as they are known."""
+        return [each for each in self._fingerprints[rows] if isinstance(each, str)]
+
+    def by_point(self, rows: Rows, estimator: str) -> Array | None:
+        """See `Results.by_point`."""
+        key = rows.tobytes()
+        if key not in self._by_point:
+            self._by_point[key] = self._results.by_point(self._trials[rows], estimator)
+        return self._by_point[key]
+
+
+def paired(one: Side, other: Side) -> Pairs:
+    """``one`` minus the ``other``."""
+    _, mine, theirs = np.intersect1d(one.seeds, other.seeds, return_indices=True)
+    valued = ~np.isnan(one.values[mine]) & ~np.isnan(other.values[theirs])
+    mine, theirs = mine[valued], theirs[valued]
+    values = one.values[mine], other.values[theirs]
+    by_point = _differences_by_point(one, mine, other, theirs)
     differences = values[0] - values[1] if by_point is None else by_point
-    return Pairs(*values, differences, mine["data"], int((~valued).sum()))
+    return Pairs(*values, differences, one.data.iloc[mine], int((~valued).sum()))
 
 
-def _differences_by_point(results: Results, mine: pd.DataFrame, theirs: pd.DataFrame) -> Array | None:
+def _differences_by_point(one: Side, mine: Rows, other: Side, theirs: Rows) -> Array | None:
     """[S, N]; None if the points are not the same in each pair, or their values are not there."""
-    points = [[*side["fingerprint"].dropna()] for side in (mine, theirs)]
-    estimators = {*mine["estimator"], *theirs["estimator"]}
-    if len(estimators) != 1 or points[0] != points[1]:
+    estimators = one.estimators(mine) | other.estimators(theirs)
+    if len(estimators) != 1 or one.fingerprints(mine) != other.fingerprints(theirs):
         return None
     (estimator,) = estimators
-    one, other = (results.by_point(side["trial"], estimator) for side in (mine, theirs))
-    return one - other if one is not None and other is not None and one.shape == other.shape else None
+    values = one.by_point(mine, estimator), other.by_point(theirs, estimator)
+    if values[0] is None or values[1] is None or values[0].shape != values[1].shape:
+        return None
+    return values[0] - values[1]

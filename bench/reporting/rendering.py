@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -61,8 +61,9 @@ def make_reports(
     pages = [each for each in selected if each.formats and isinstance(each.report, Page)]
     others = [each for each in selected if each.formats and not isinstance(each.report, Page)]
     entries, failures = _all_entries() if pages else ([], [])
-    with _one_thread():
-        made = _render(results, _merged([*others, *entries]), processes, progress)
+    to_render = _merged([*others, *entries])
+    with _one_thread() if any(isinstance(each.report, Figure) for each in to_render.values()) else nullcontext():
+        made = _render(results, to_render, processes, progress)
     for each in others:
         if isinstance(error := made[each.key].error, UsageError):
             raise error
@@ -122,7 +123,10 @@ def _render(
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Let torch work in one thread: tensors this small only wait for each other in several."""
+    """Let torch work in one thread: tensors this small only wait for each other in several.
+
+    Only figures show models, and importing torch takes longer than most tables.
+    """
     import torch
 
     before = torch.get_num_threads()
@@ -135,6 +139,7 @@ def _one_thread() -> Iterator[None]:
 
 def _read_before_forking(results: Results, reports: Iterable[Report]) -> None:
     """Read and import what several figures need, so that not every process does."""
+    import scipy.special  # noqa: F401  # quantiles in captions
     from matplotlib.backends import backend_agg, backend_pdf, backend_svg  # noqa: F401
 
     from bench.reporting.figures import looks  # noqa: F401

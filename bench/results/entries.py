@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from bench.results.versions import DATA, Version
 from bench.store.contents import Contents
 from bench.store.references import is_reference
 from bench.store.trial_folder import TrialFolder
-from bench.studies.spec import Labels
+from bench.studies.spec import Labels, TrialSpec
 
 
 class Entry(NamedTuple):
@@ -37,17 +37,27 @@ class Entry(NamedTuple):
         """Which cell of the grid it is of, by its labels."""
         return Cell(self.labels.dataset, self.labels.n_train, self.labels.z, self.labels.algorithm)
 
-    def changes(self) -> list[str]:
-        """The changes since it ran.
+    def changes(self, of_code: dict[Hashable, list[str]]) -> list[str]:
+        """The changes since it ran; ``of_code`` holds what was found out about other trials, and is added to.
 
         Of a reference the harness does not count: every edit of its code changes its hash, and few change numbers.
         """
         record, spec = self.contents.record, self.contents.spec
         data = [DATA] if record.data_changed else []
-        code = [] if spec is None else code_changes(spec, record.provenance, self.contents.estimates)
+        code = [] if spec is None else self._code_changes(spec, of_code)
         if is_reference(self.folder.path.parents[1]):
             code = [name for name in code if name != HARNESS]
         return list(dict.fromkeys([*data, *self.older, *code]))
+
+    def _code_changes(self, spec: TrialSpec, known: dict[Hashable, list[str]]) -> list[str]:
+        """See `code_changes`, which reads the plugins' files: once for all trials with the same plugins and hashes."""
+        made_by, estimates = self.contents.record.provenance, self.contents.estimates
+        plugins = (spec.algorithm.plugin, spec.dataset.plugin, spec.model.plugin, spec.decoder.plugin)
+        hashes = frozenset(made_by.code.items()) if made_by is not None else None
+        key = plugins, hashes, tuple((each.estimator, each.source) for each in estimates)
+        if key not in known:
+            known[key] = code_changes(spec, made_by, estimates)
+        return known[key]
 
 
 def entries(

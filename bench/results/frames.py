@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from pathlib import Path
@@ -243,8 +243,14 @@ class Results:
 
         Data are not loaded: they have changed if other trials had newer ones, or if the last `bench run` saw that.
         """
-        changes = {entry.labels.trial: entry.changes() for entry in self._entries}
+        of_code: dict[Hashable, list[str]] = {}  # the same for most trials
+        changes = {entry.labels.trial: entry.changes(of_code) for entry in self._entries}
         return {trial: ", ".join(changed) for trial, changed in changes.items() if changed}
+
+    @cached_property
+    def derived(self) -> dict[Hashable, object]:
+        """What one report has derived from these results and others need too, by what it is."""
+        return {}
 
     @cached_property
     def _trace_rows(self) -> list[tuple[Labels, TraceRow]]:

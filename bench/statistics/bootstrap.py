@@ -10,6 +10,7 @@ Source: Efron & Tibshirani 1993; Hesterberg 2015, "What teachers should know abo
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -38,18 +39,51 @@ def interval(
         >>> 1 <= low < 3 < high <= 5
         True
     """
+    arrays = [np.asarray(stratum, dtype=np.float64) for stratum in strata]
+
+    def values() -> Array:
+        draws = _draws(tuple(map(len, arrays)), num_resamples)
+        return statistic([array[drawn] for array, drawn in zip(arrays, draws, strict=True)])
+
+    return _interval(values, min(map(len, arrays), default=0), confidence)
+
+
+def interval_by_counts(sizes: Sequence[int], statistic: Callable[[Sequence[Array]], Array]) -> tuple[float, float]:
+    """Return the 95 % interval of a statistic that needs no more than how often each seed was drawn.
+
+    ``statistic`` maps these numbers, [B, S] for each stratum of S seeds, to B values.  The draws are those of
+    `interval`.
+    """
+    return _interval(lambda: statistic(_counts(tuple(sizes), NUM_RESAMPLES)), min(sizes, default=0), 0.95)
+
+
+def _interval(values: Callable[[], Array], fewest: int, confidence: float) -> tuple[float, float]:
+    """Return the interval of the ``values`` of all resamples, which are computed if there are enough seeds."""
     if not 0 < confidence < 1:
         raise ValueError(f"`confidence` must lie between 0 and 1 (got {confidence}).")
-    arrays = [np.asarray(stratum, dtype=np.float64) for stratum in strata]
-    fewest = min(map(len, arrays), default=0)
     if fewest < FEWEST:
         return np.nan, np.nan
-    rng = np.random.default_rng(SEED)
-    resampled = [array[rng.integers(0, len(array), (num_resamples, len(array)))] for array in arrays]
-    values = np.sort(statistic(resampled))
+    ordered = np.sort(values())
     tail = expanded_tail(fewest, confidence)
-    last = num_resamples - 1  # order statistics: infinite values cannot be interpolated
-    return float(values[int(np.floor(tail * last))]), float(values[int(np.ceil((1 - tail) * last))])
+    last = len(ordered) - 1  # order statistics: infinite values cannot be interpolated
+    return float(ordered[int(np.floor(tail * last))]), float(ordered[int(np.ceil((1 - tail) * last))])
+
+
+@lru_cache(maxsize=4)
+def _draws(sizes: tuple[int, ...], num_resamples: int) -> list[NDArray[np.int64]]:
+    """Which elements are drawn of strata of these ``sizes``: [B, S] each, the same whenever they are asked for."""
+    rng = np.random.default_rng(SEED)
+    return [rng.integers(0, size, (num_resamples, size)) for size in sizes]
+
+
+@lru_cache(maxsize=4)
+def _counts(sizes: tuple[int, ...], num_resamples: int) -> list[Array]:
+    """How often each element is among the `_draws`: [B, S] each."""
+    first = np.arange(num_resamples)[:, None]
+    return [
+        np.bincount((drawn + size * first).ravel(), minlength=drawn.size).reshape(drawn.shape).astype(np.float64)
+        for size, drawn in zip(sizes, _draws(sizes, num_resamples), strict=True)
+    ]
 
 
 def mean(strata: Sequence[Array]) -> Array:

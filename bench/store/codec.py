@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -44,43 +44,85 @@ def from_plain(kind: type[RecordT], data: object) -> RecordT:
     >>> from_plain(TrialRecord, {"status": "failed", "reason": "no memory"}).status.has_ended
     True
     """
-    return cast(RecordT, _filled(kind, data))
-
-
-def _filled(kind: Any, data: object) -> object:
-    origin = get_origin(kind)
-    if origin in (Union, types.UnionType):
-        return _one_of(get_args(kind), data)
-    if dataclasses.is_dataclass(kind) and isinstance(data, dict):
-        hints = _hints(cast(type, kind))
-        unknown = data.keys() - hints.keys()
-        if unknown:
-            raise TypeError(f"unknown field {min(unknown)!r}")
-        left_out = {name: None for name, hint in hints.items() if type(None) in get_args(hint)}
-        return cast(Any, kind)(**{**left_out, **{name: _filled(hints[name], each) for name, each in data.items()}})
-    if origin is tuple and isinstance(data, list):
-        return tuple(_filled(get_args(kind)[0], content) for content in data)
-    if origin is not None and issubclass(origin, Mapping) and isinstance(data, dict):
-        return {printable(key): _filled(get_args(kind)[1], content) for key, content in data.items()}
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return kind(data)
-    if kind is float and type(data) is int:
-        return float(data)
-    if type(data) is not kind:
-        wanted = "list" if origin is tuple else getattr(kind, "__name__", kind)
-        raise TypeError(f"{quoted(data)} is not of type {wanted}")
-    return printable(data) if isinstance(data, str) else data
+    return cast(RecordT, _reader(cast(Any, kind))(data))
 
 
 @cache
-def _hints(record: type) -> Mapping[str, Any]:
-    """The types of a record's fields; finding them takes longer than reading a row of a trace."""
-    return get_type_hints(record)
+def _reader(kind: Any) -> Callable[[object], object]:
+    """What makes a value of this ``kind`` of plain data.  It is made once: finding out about types takes long."""
+    origin = get_origin(kind)
+    if origin in (Union, types.UnionType):
+        return _one_of(get_args(kind))
+    if dataclasses.is_dataclass(kind):
+        return _record(cast(type, kind))
+    if origin is tuple:
+        return _list(kind)
+    if origin is not None and issubclass(origin, Mapping):
+        return _mapping(kind)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return cast(Callable[[object], object], kind)
+    return _plain_value(kind)
 
 
-def _one_of(kinds: tuple[Any, ...], data: object) -> object:
+def _record(kind: type) -> Callable[[object], object]:
+    hints = get_type_hints(kind)
+    left_out = {name: None for name, hint in hints.items() if type(None) in get_args(hint)}
+    readers = {name: _reader(hint) for name, hint in hints.items()}
+
+    def read(data: object) -> object:
+        if not isinstance(data, dict):
+            raise _misfit(data, kind)
+        unknown = data.keys() - hints.keys()
+        if unknown:
+            raise TypeError(f"unknown field {min(unknown)!r}")
+        return kind(**{**left_out, **{name: readers[name](each) for name, each in data.items()}})
+
+    return read
+
+
+def _list(kind: Any) -> Callable[[object], object]:
+    read_element = _reader(get_args(kind)[0])
+
+    def read(data: object) -> object:
+        if not isinstance(data, list):
+            raise _misfit(data, kind, "list")
+        return tuple(read_element(each) for each in data)
+
+    return read
+
+
+def _mapping(kind: Any) -> Callable[[object], object]:
+    read_value = _reader(get_args(kind)[1])
+
+    def read(data: object) -> object:
+        if not isinstance(data, dict):
+            raise _misfit(data, kind)
+        return {printable(key): read_value(each) for key, each in data.items()}
+
+    return read
+
+
+def _one_of(kinds: tuple[Any, ...]) -> Callable[[object], object]:
     """Handle ``int | None`` and the like."""
-    if data is None and type(None) in kinds:
-        return None
     (kind,) = (each for each in kinds if each is not type(None))
-    return _filled(kind, data)
+    read_value, optional = _reader(kind), type(None) in kinds
+
+    def read(data: object) -> object:
+        return None if data is None and optional else read_value(data)
+
+    return read
+
+
+def _plain_value(kind: Any) -> Callable[[object], object]:
+    def read(data: object) -> object:
+        if type(data) is not kind:
+            if kind is float and type(data) is int:
+                return float(data)
+            raise _misfit(data, kind)
+        return printable(data) if isinstance(data, str) else data
+
+    return read
+
+
+def _misfit(data: object, kind: Any, name: str = "") -> TypeError:
+    return TypeError(f"{quoted(data)} is not of type {name or getattr(kind, '__name__', kind)}")

@@ -96,7 +96,7 @@ def write_json(path: Path, data: Mapping[str, object], owner: str = "", *, synce
 def read_json(path: Path, owner: str = "") -> dict[str, Any]:
     """The inverse of `write_json`; raises Damaged for a file that is missing, was changed or is malformed."""
     try:
-        data = cast(dict[str, Any], unplain(json.loads(read_checked(path, owner))))
+        data = cast(dict[str, Any], parse(read_checked(path, owner)))
         del data[checksums.KEY]
     except (ValueError, TypeError, KeyError, RecursionError) as error:  # written by others
         raise error if isinstance(error, Damaged) else Damaged(path.name, str(error)) from error
@@ -121,7 +121,14 @@ def plain(data: object) -> object:
 def unplain(data: object) -> object:
     """The inverse of `plain`, but for tuples, which become lists."""
     if isinstance(data, dict):
-        if data.keys() == {"$float"}:
-            return float(data["$float"])
-        return {key: unplain(value) for key, value in data.items()}
+        return _unplain_dict({key: unplain(value) for key, value in data.items()})
     return [unplain(value) for value in data] if isinstance(data, list) else data
+
+
+def parse(text: str | bytes) -> object:
+    """The data that JSON holds, as `unplain` gives them; raises ValueError or RecursionError for other texts."""
+    return json.loads(text, object_hook=_unplain_dict)
+
+
+def _unplain_dict(data: dict[str, Any]) -> object:
+    return float(data["$float"]) if data.keys() == {"$float"} else data

@@ -161,6 +161,11 @@ class Store:
         """Where the reference run of this name is kept."""
         return self.path / AGAINST / name
 
+    def seems_done(self, num_trials: int, budget: int) -> bool:
+        """Whether so many trials seem to have seen ``budget`` training samples; a quick guess, which checks nothing."""
+        folders = self._folders()
+        return len(folders) >= num_trials and all(folder.seems_done(budget) for folder in folders)
+
     def trial(self, trial_id: str) -> TrialFolder:
         """The files of a trial."""
         return TrialFolder(self.path / TRIALS / trial_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from bench import seeds
 from bench.errors import Damaged, StoreError
 from bench.store import checksums
 from bench.store.codec import from_plain, to_plain
-from bench.store.files import plain, read_checked, read_json, sync, unplain, write_checked, write_json
+from bench.store.files import parse, plain, read_checked, read_json, sync, write_checked, write_json
 from bench.store.records import DiagnosisRecord, EstimateRecord, TraceRow, TrialRecord
 from bench.store.tensors import read_arrays, read_metadata, read_state, read_tensors, write_state, write_tensors
 from bench.studies.spec import Labels, TrialSpec
@@ -28,6 +29,7 @@ RecordT = TypeVar("RecordT")
 
 SPEC, STATUS, TRACE, DIAGNOSIS = "spec.json", "status.json", "trace.jsonl", "diagnosis.json"
 MODEL, CHECKPOINT, ESTIMATES = "model.safetensors", "checkpoint.safetensors", "likelihoods.*.safetensors"
+_DONE, _BUDGET = b'"status": "done"', re.compile(rb'"budget": (\d+)')  # in STATUS
 
 
 class TrialFolder:
@@ -54,9 +56,9 @@ class TrialFolder:
     # -- records ---------------------------------------------------------------------------------------------------
 
     def write_spec(self, spec: TrialSpec) -> None:
-        """The specification of the trial."""
+        """The specification of the trial; not yet synced, since a plan has it too and may have thousands to write."""
         self.path.mkdir(parents=True, exist_ok=True)
-        write_json(self.path / SPEC, spec.to_dict(), self.path.name)
+        write_json(self.path / SPEC, spec.to_dict(), self.path.name, synced=False)
 
     def read_spec(self) -> TrialSpec:
         """The inverse of `write_spec`; a spec of another trial is damage."""
@@ -80,6 +82,15 @@ class TrialFolder:
     def read_status(self) -> TrialRecord:
         """The inverse of `write_status`; a trial that has not begun is waiting."""
         return self._read(STATUS, TrialRecord) or TrialRecord()
+
+    def seems_done(self, budget: int) -> bool:
+        """Whether the trial seems to have ended well with such a budget, at a glance: nothing is checked."""
+        try:
+            text = (self.path / STATUS).read_bytes()
+        except OSError:
+            return False
+        found = _BUDGET.search(text)
+        return _DONE in text and found is not None and int(found[1]) >= budget
 
     def write_trace(self, rows: Sequence[TraceRow]) -> None:
         """All evaluations: one line each, after one with the checksum."""
@@ -182,8 +193,8 @@ class TrialFolder:
 
     def checksums(self) -> dict[str, str]:
         """The checksums of what a trial leaves when it ends, by name, without the estimates; all on disk by then."""
-        if self.has(TRACE):
-            sync(self.path / TRACE)
+        for name in filter(self.has, (SPEC, TRACE)):
+            sync(self.path / name)
         found = {}
         for name in (TRACE, MODEL, DIAGNOSIS):
             with contextlib.suppress(Damaged):  # none is expected of what is damaged already, or is not there
@@ -227,7 +238,7 @@ def _estimate_name(estimator: str, split: str) -> str:
 
 def _parsed(name: str, text: str) -> object:
     try:
-        return unplain(json.loads(text))
+        return parse(text)
     except (ValueError, RecursionError) as error:
         raise Damaged(name, str(error)) from error
 

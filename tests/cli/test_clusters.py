@@ -244,7 +244,8 @@ def test_a_cluster_that_has_no_worker_and_one_that_is_gone(dask_cluster: Any, tm
     on_dask = [*asked, "--backend", "dask", "--scheduler", dask_cluster.address]
     first = command(tmp_path, *on_dask, "--budget", "1000")
     where = f"dask worker {dask_cluster.address} --nthreads 1"
-    seen = shown_until(first, f"No worker has taken a trial yet: the scheduler has no worker; start some: {where}.")
+    start = f"start some where bench is installed: {where}"
+    seen = shown_until(first, f"No worker has taken a trial yet: the scheduler has no worker; {start}.")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "sitecustomize.py").write_text(OTHER)
     path = os.pathsep.join([str(tmp_path / "other"), *filter(None, [os.environ.get("PYTHONPATH")])])
@@ -321,7 +322,7 @@ def test_ray_loses_a_node_and_its_command(shared_ray_cluster: Any, tmp_path: Pat
     shared_ray_cluster.remove_node(lost, allow_graceful=False)
     late = shared_ray_cluster.add_node(num_cpus=2)
     set_pace(notes, 0)
-    finished(second)
+    assert "raylet" not in finished(second), "what Ray reports of a lost node is not progress"
     shared_ray_cluster.remove_node(late)
     assert statuses(run) == {"done": 2}
     assert begun(notes) == 2, "each was begun once"
@@ -333,9 +334,10 @@ def test_ray_loses_a_node_and_its_command(shared_ray_cluster: Any, tmp_path: Pat
 def test_what_no_node_of_ray_has_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trials wait for a node that has it, which may join; a Ray of this machine's own is joined by none."""
     from bench.execution.backends import ray as backend
+    from bench.execution.remote import ray_cluster
 
     nodes = [{"Alive": True, "Resources": {"CPU": 2.0}}, {"Alive": False, "Resources": {"CPU": 16.0, "GPU": 8.0}}]
-    monkeypatch.setattr(backend, "_ray", lambda: SimpleNamespace(nodes=lambda: nodes))
+    monkeypatch.setattr(ray_cluster, "ray", lambda: SimpleNamespace(nodes=lambda: nodes))
     with pytest.raises(OptionError, match=r"^A trial needs 1 CPU and 1 GPU on one node of Ray, and no node has more"):
         backend.Ray(gpus=1).open(Path("run"), Workers())
     made: Any = backend.Ray(address="elsewhere:6379")
@@ -354,7 +356,7 @@ def test_a_ray_cluster_that_is_gone_is_one_message(monkeypatch: pytest.MonkeyPat
     made.broker = MagicMock()
     library = SimpleNamespace(exceptions=SimpleNamespace(RayError=RuntimeError))
     library.get = MagicMock(side_effect=RuntimeError("The actor died.\nMore."))
-    monkeypatch.setattr(backend, "_ray", lambda: library)
+    monkeypatch.setattr(backend, "ray", lambda: library)
     with pytest.raises(OptionError, match=r"does not answer any more \(The actor died\.\)\. The same command goes on"):
         made.receive(1.0)
 

@@ -157,6 +157,21 @@ def test_a_second_time_there_is_nothing_to_do(bench: Bench, tmp_path: Path) -> N
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "trials").rglob("*")} == before
 
 
+def test_a_figure_that_shows_it_all_is_not_drawn_again(bench: Bench, tmp_path: Path) -> None:
+    asked = (*HERE, "--algos", "aevb[learning_rate=0.02]", "--out", "run", "--seeds")
+    figure = tmp_path / "run" / "report" / "figures" / "convergence_samples.png"
+    bench("run", *asked, 1)
+    drawn = figure.stat().st_mtime_ns
+    assert str(Path(*figure.parts[-4:])) in bench("run", *asked, 1).stdout
+    assert figure.stat().st_mtime_ns == drawn
+    bench("run", *asked, 2)
+    assert figure.stat().st_mtime_ns > drawn
+    drawn = figure.stat().st_mtime_ns
+    next((tmp_path / "run" / "trials").glob("*/model.safetensors")).unlink()
+    bench("run", *asked, 2)
+    assert figure.stat().st_mtime_ns > drawn
+
+
 def test_a_larger_budget_extends_and_ends_where_one_long_run_does(bench: Bench, tmp_path: Path) -> None:
     """With dropout, which draws at every update, and with Adam's state: bit for bit."""
     algos = ("--model", "deep", "--hidden", "8", "--algos", f"aevb[optimiser=adam],wakesleep,mcem,{MINE}")

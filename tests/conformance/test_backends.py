@@ -144,6 +144,10 @@ def do(job: Job) -> str:
         raise ZeroDivisionError(job.name)
     if job.how == "dies":
         os._exit(3)
+    if job.how == "takes time":
+        began = time.time()
+        time.sleep(2.5)
+        return f"{began} {time.time()}"
     if job.how == "hangs":
         (folder / "process").write_text(str(os.getpid()))
         time.sleep(600)
@@ -207,6 +211,17 @@ def test_a_task_that_kills_or_hangs_its_process_harms_no_other(
     assert outcomes["c"].result == "c"
     assert (tmp_path / "trials" / "a" / "status").read_text() == "++", "it was tried once more, from what it had left"
     assert (tmp_path / "trials" / "b" / "status").read_text() == "+"
+
+
+def test_an_engine_that_counts_processors_gives_none_to_two_tasks(
+    plugin: PluginRef, made: Backend, tmp_path: Path
+) -> None:
+    if plugin.name != "ray":
+        pytest.skip("counts none")
+    jobs = [Job(tmp_path, name, "takes time") for name in "ab"]
+    outcomes = ended(made, jobs, threads=2)  # all that the cluster has
+    first, second = sorted([float(each) for each in str(outcome.result).split()] for outcome in outcomes.values())
+    assert first[1] < second[0]
 
 
 @pytest.fixture

@@ -79,6 +79,7 @@ class Rows:
     def results(self) -> Any:
         """The argument of a report."""
         return SimpleNamespace(
+            derived={},
             path=Path("run"),
             requested=(),
             trials=frame_of(self.trials, TRIAL_COLUMNS),

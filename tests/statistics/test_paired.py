@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy import stats
 
-from bench.statistics import crossed, paired
+from bench.statistics import bootstrap, crossed, paired
 
 
 @pytest.mark.parametrize("values", [[1.0, 2.0, 4.0], [1.0, 2.0, 4.0, 3.0, 2.5]])
@@ -59,3 +62,27 @@ def test_probability_of_improvement_is_that_of_mann_whitney() -> None:
     low, high = paired.improvement_interval([(a, b)])
     assert 0 <= low <= expected <= high <= 1
     assert all(map(math.isnan, paired.improvement_interval([(a[:3], b[:3])])))
+
+
+def test_the_interval_of_improvement_is_that_of_all_pairs_of_each_resample() -> None:
+    rng = np.random.default_rng(0)
+    places = [(np.round(rng.normal(size=n)), np.round(rng.normal(size=n))) for n in (5, 8)]
+    places[0][1][0] = -math.inf
+
+    def wins(resampled: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+        sides = [(each[:, :, None, 0], each[:, None, :, 1]) for each in resampled]
+        shares: NDArray[np.float64] = np.mean([((a > b) + (a == b) / 2).mean(axis=(1, 2)) for a, b in sides], axis=0)
+        return shares
+
+    expected = bootstrap.interval([np.stack(place, axis=-1) for place in places], wins)
+    assert paired.improvement_interval(places) == expected
+
+
+def test_the_interval_of_improvement_of_200_seeds_takes_less_than_200_megabytes() -> None:
+    rng = np.random.default_rng(0)
+    tracemalloc.start()
+    low, high = paired.improvement_interval([(rng.normal(size=200) + 1, rng.normal(size=200))])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert 0.5 < low < high < 1
+    assert peak < 200e6

@@ -11,6 +11,7 @@ import torch
 
 from bench.errors import StoreError, WriteFailed
 from bench.store.files import read_json, write_json
+from bench.store.records import Status, TrialRecord
 from bench.store.run_folder import Store
 from bench.store.trial_folder import TrialFolder
 from bench.studies.study import Study
@@ -102,3 +103,20 @@ def test_another_study_is_refused_and_a_larger_one_is_not(tmp_path: Path) -> Non
     Store.create(tmp_path / "run", Study(z=(3,), budget=200, seeds=(1,)))
     grown = Store.open(tmp_path / "run").read_study()
     assert (grown.budget, grown.seeds) == (200, (0, 1))
+
+
+def test_a_run_seems_done_at_a_glance(tmp_path: Path) -> None:
+    """If it does, no workers are started before a plan has checked it."""
+    store = Store(tmp_path / "run")
+    assert not store.seems_done(1, budget=100)
+    folders = [store.trial(f"{number:016x}") for number in range(2)]
+    for each in folders:
+        each.path.mkdir(parents=True)
+        each.write_status(TrialRecord(Status.DONE, budget=100))
+    assert store.seems_done(2, budget=100)
+    assert not store.seems_done(3, budget=100)
+    assert not store.seems_done(2, budget=101)
+    folders[0].write_status(TrialRecord(Status.DIVERGED, "The bound is nan.", budget=100))
+    assert not store.seems_done(2, budget=100)
+    (folders[0].path / "status.json").unlink()
+    assert not store.seems_done(2, budget=100)

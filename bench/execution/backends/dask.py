@@ -6,27 +6,31 @@ import logging
 import os
 import pickle
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from time import monotonic
 from typing import Any, Protocol
 
 from bench.errors import Damaged, OptionError, in_words
 from bench.execution.backend import Backend, Workers
 from bench.execution.remote import node
-from bench.execution.remote.backend import RemoteOptions, extra, in_use
+from bench.execution.remote.backend import RemoteOptions, in_use
+from bench.execution.remote.dask_scheduler import client_of, distributed
 from bench.execution.remote.engine import MessagingBackend, run_name
 from bench.execution.remote.messages import Answer, Channel, Message, Signal
 from bench.execution.remote.payload import Payload
 from bench.options import option
 from bench.store.files import read_json, write_json
 
-CONNECT_SECONDS = 15
 SIGNAL_SECONDS = 30
 NOTE = "dask.json"  # in the run folder: where its trials are, while there are any
+PATIENCE = 180.0  # seconds after which a scheduler that does not answer is taken for lost; it may be busy
+INTERRUPTED_PATIENCE = 5.0  # after Ctrl-C: the command has ten to end in
 QUEUE_SECONDS = 30.0  # in which a message that the scheduler has arrives here
 NOTE_SECONDS = 5
+END_SECONDS = 2
 
 
 class Future(Protocol):
@@ -59,20 +63,15 @@ class Dask(MessagingBackend):
     """
 
     Options = DaskOptions
+    patience = PATIENCE
 
     def connect(self) -> None:
         """See `RemoteBackend.connect`."""
-        distributed = _distributed()
+        distributed()
         address = self.options.scheduler or os.environ.get("DASK_SCHEDULER_ADDRESS", "")
         if not address:
             raise OptionError("`backend` dask needs the address of a scheduler: --scheduler tcp://HOST:8786.")
-        where = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
-        try:
-            self.client: Any = distributed.Client(**where, timeout=CONNECT_SECONDS, set_as_default=False)
-        except (OSError, ValueError, TimeoutError) as error:
-            raise OptionError(
-                f"No Dask scheduler answers at {address!r} ({error}): start one, or correct --scheduler."
-            ) from error
+        self.client: Any = client_of(address)
 
     @classmethod
     def left_under_way(cls, root: Path, used: Backend) -> str:
@@ -83,7 +82,7 @@ class Dask(MessagingBackend):
             note = read_json(root / NOTE, NOTE)
             if isinstance(used, cls) and used.is_connected and _id(used.client) == note["id"]:
                 return ""
-            with _distributed().Client(note["scheduler"], timeout=NOTE_SECONDS, set_as_default=False) as client:
+            with client_of(note["scheduler"], NOTE_SECONDS) as client:
                 keys = {key for each in client.processing().values() for key in each}
         except (OSError, ValueError, TimeoutError, OptionError, Damaged):
             (root / NOTE).unlink()
@@ -93,37 +92,40 @@ class Dask(MessagingBackend):
 
     def open(self, root: Path, workers: Workers) -> None:
         """See `MessagingBackend.open`: workers may join that have what tasks need."""
-        distributed = _distributed()
         self.name = name = run_name(root)
         self.note = root / NOTE
         address = self.client.scheduler.address
         write_json(self.note, {"scheduler": address, "id": _id(self.client), "name": name}, NOTE)
-        self.inbox = distributed.Queue(name, client=self.client)
-        self.signal = distributed.Variable(f"{name}-signal", client=self.client)
+        self.inbox = distributed().Queue(name, client=self.client)
+        self.signal = distributed().Variable(f"{name}-signal", client=self.client)
         self.futures: dict[str, Future] = {}
 
     def submit(self, name: str, payload: Payload) -> None:
         """See `MessagingBackend.submit`."""
         future = self.client.submit(node.work, payload, DaskChannel(self.name), key=f"{self.name}-{name}", pure=False)
-        _distributed().fire_and_forget(future)  # it goes on if this process is killed
+        distributed().fire_and_forget(future)  # it goes on if this process is killed
         self.futures[name] = future
 
     def receive(self, timeout: float) -> Sequence[Message]:
         """See `MessagingBackend.receive`."""
         with self._connected():
             if not timeout:  # what is there is never missed, however slow the scheduler is
-                if not self.inbox.qsize():
+                if not self.inbox.qsize(callback_timeout=self.patience):
                     return []
                 timeout = QUEUE_SECONDS
+            started = monotonic()
             try:
-                return [pickle.loads(self.inbox.get(timeout=timeout))]  # noqa: S301
+                return [pickle.loads(self.inbox.get(timeout=timeout, callback_timeout=timeout + self.patience))]  # noqa: S301
             except TimeoutError:
+                if monotonic() - started >= timeout + self.patience:  # not even that there is no message
+                    raise
                 return []
 
     def answer(self, attempt: str, answer: Answer) -> None:
         """See `MessagingBackend.answer`."""
         with self._connected():
-            self.client.sync(self._put, f"{self.name}-{attempt}", pickle.dumps(answer))
+            name, content = f"{self.name}-{attempt}", pickle.dumps(answer)
+            self.client.sync(self._put, name, content, callback_timeout=self.patience)
 
     @contextmanager
     def _connected(self) -> Iterator[None]:
@@ -141,7 +143,7 @@ class Dask(MessagingBackend):
 
     async def _put(self, name: str, content: bytes) -> None:
         """Put it in one call, since each one that crosses to the client's thread costs a part of a millisecond."""
-        answers = await _distributed().Queue(name, client=self.client)
+        answers = await distributed().Queue(name, client=self.client)
         await answers.put(content)
         answers.close()  # the one who waits for it keeps the queue until then
 
@@ -162,14 +164,20 @@ class Dask(MessagingBackend):
     def give(self, signal: Signal) -> None:
         """See `MessagingBackend.give`."""
         with self._connected():
-            self.signal.set(pickle.dumps(signal))
+            self.signal.set(pickle.dumps(signal), callback_timeout=self.patience)
 
     def shortage(self) -> str:
         """See `MessagingBackend.shortage`."""
         with self._connected():
-            workers = self.client.nthreads()
+            workers = self.client.nthreads(callback_timeout=self.patience)
         address = self.client.scheduler.address
-        return "" if workers else f"the scheduler has no worker; start some: dask worker {address} --nthreads 1"
+        start = f"dask worker {address} --nthreads 1"
+        return "" if workers else f"the scheduler has no worker; start some where bench is installed: {start}"
+
+    def withdraw(self) -> None:
+        """See `RemoteBackend.withdraw`."""
+        self.patience = INTERRUPTED_PATIENCE
+        super().withdraw()
 
     def close(self) -> None:
         """See `MessagingBackend.close`."""
@@ -179,7 +187,8 @@ class Dask(MessagingBackend):
 
     def disconnect(self) -> None:
         """See `RemoteBackend.disconnect`."""
-        self.client.close()
+        with suppress(TimeoutError):  # of a scheduler that does not answer
+            self.client.close(timeout=END_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -194,8 +203,7 @@ class DaskChannel(Channel):
 
     def ask(self, message: Message, timeout: float) -> Answer | None:
         """See `Channel.ask`."""
-        distributed = _distributed()
-        answers = distributed.Queue(f"{self.name}-{message.attempt}", client=distributed.get_client())
+        answers = distributed().Queue(f"{self.name}-{message.attempt}", client=distributed().get_client())
         try:
             self.send(message)
             answer: Answer = pickle.loads(answers.get(timeout=timeout))  # noqa: S301
@@ -217,18 +225,11 @@ def _id(client: Any) -> str:
 
 
 @cache
-def _distributed() -> Any:
-    return extra("distributed", "dask")
-
-
-@cache
 def _inbox(name: str) -> Any:
     """One queue for all tasks of a worker: the scheduler counts those that are not closed."""
-    distributed = _distributed()
-    return distributed.Queue(name, client=distributed.get_client())
+    return distributed().Queue(name, client=distributed().get_client())
 
 
 @cache
 def _signal(name: str) -> Any:
-    distributed = _distributed()
-    return distributed.Variable(f"{name}-signal", client=distributed.get_client())
+    return distributed().Variable(f"{name}-signal", client=distributed().get_client())

@@ -10,59 +10,30 @@ import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from bench.errors import Damaged, OptionError
 from bench.execution.backend import Backend, Outcome, ResultT, TaskT, Workers
 from bench.execution.portable import Portable
+from bench.execution.remote import slurm_note
 from bench.execution.remote.arrays import Throttles, split
-from bench.execution.remote.backend import ATTEMPTS, SILENT_SECONDS, RemoteBackend, RemoteOptions, digest, in_use
+from bench.execution.remote.backend import ATTEMPTS, SILENT_SECONDS, RemoteBackend, digest, in_use
 from bench.execution.remote.job import Job
 from bench.execution.remote.payload import FileIndex
-from bench.execution.remote.slurm_jobs import (
-    SubmittedJob,
-    cancel,
-    last_line,
-    let_go,
-    loss,
-    outcome_of,
-    submitit,
-    under_way,
-    wait_for,
-)
+from bench.execution.remote.slurm_jobs import SubmittedJob, cancel, let_go, loss, outcome_of, submitit, wait_for
+from bench.execution.remote.slurm_note import Note, folder_of
+from bench.execution.remote.slurm_submission import SIGNAL_SECONDS, SlurmOptions, executor_for, submit
 from bench.execution.remote.versions import versions
-from bench.execution.worker_process import signals_blocked
-from bench.options import option
-from bench.store.files import read_json, write_json
 
-FOLDER = "slurm"  # in the run folder: jobs, and what they print
-LOCKS = "locks"  # in it: one for each trial
-JOBS = "jobs.json"  # in it: the jobs that are submitted, by the keys of their tasks
-REQUEUES = 1000  # of a job at its time limit; each goes on where the last stopped
-SIGNAL_SECONDS = 60  # between SLURM's warning and the end of a job
+LOCKS = "locks"  # in the folder of the jobs: one for each trial
 SECONDS_BETWEEN_LOOKS = 0.5
 LATE_SECONDS = 15.0
 END_SECONDS = 3.0  # for what a process does after it has written its result
 STOP_SECONDS = 8.0  # until jobs have kept what they have; the command has ten to end in
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class SlurmOptions(RemoteOptions):
-    """Options of the back end; those that are left out are the cluster's defaults."""
-
-    cluster: Literal["slurm", "local"] = option("slurm", "local tries everything on this machine, without SLURM")
-    partition: str = option("", "partitions, with commas between them")
-    account: str = option("", "account to charge")
-    qos: str = option("", "quality of service")
-    constraint: str = option("", "features that a node must have")
-    minutes: int = option(240, "longest time of a job; a trial that needs more is queued again and goes on", minimum=1)
-    memory: int = option(0, "memory per trial in GB", minimum=0)
-    gpus: int = option(0, "GPUs per trial", minimum=0)
 
 
 class Slurm(RemoteBackend):
@@ -82,7 +53,7 @@ class Slurm(RemoteBackend):
         super().__init__(**settings)
         self._under_way: dict[str, SubmittedJob] = {}  # by the keys of their tasks
         self._ended: dict[str, float] = {}  # when they were seen to have ended without a result
-        self._jobs: Path | None = None
+        self._folder: Path | None = None  # of the jobs, once there is a task
         self._throttles = Throttles()
 
     def connect(self) -> None:
@@ -97,19 +68,17 @@ class Slurm(RemoteBackend):
     @classmethod
     def left_under_way(cls, root: Path, used: Backend) -> str:
         """See `Backend.left_under_way`; where there is no SLURM, its jobs are not known of."""
-        folder = (root / FOLDER).absolute()
-        if not (folder / JOBS).exists():
-            return ""
+        folder = folder_of(root)
         try:
-            note = read_json(folder / JOBS, JOBS)
+            note = slurm_note.read(folder)
         except Damaged:
             return ""
-        is_slurm = note["cluster"] == "slurm"
-        goes_on = isinstance(used, cls) and used.options.cluster == note["cluster"]
-        if goes_on or (is_slurm and not (find_spec("submitit") and shutil.which("sacct"))):
+        if note is None or (isinstance(used, cls) and used.options.cluster == note.cluster):
             return ""
-        number = len(under_way(folder, list(note["jobs"].values()), is_slurm=is_slurm))
-        return in_use("in SLURM jobs", number, "slurm" if is_slurm else "'slurm[cluster=local]'")
+        if note.is_of_slurm and not (find_spec("submitit") and shutil.which("sacct")):
+            return ""
+        backend = "slurm" if note.is_of_slurm else "'slurm[cluster=local]'"
+        return in_use("in SLURM jobs", len(note.under_way(folder)), backend)
 
     def adopt(self, function: Callable[[TaskT], ResultT], tasks: Sequence[TaskT], workers: Workers) -> Sequence[TaskT]:
         """See `Backend.adopt`: jobs of other settings are cancelled.
@@ -121,20 +90,20 @@ class Slurm(RemoteBackend):
             return ()
         self.prepare(workers)
         by_key = self._tasks(function, cast(Sequence[Portable], tasks))
-        folder = self._folder(cast(Portable, tasks[0]))
-        if not (folder / JOBS).exists():
+        self._folder = folder = folder_of(cast(Portable, tasks[0]).files.root)
+        note = slurm_note.read(folder)
+        if note is None or note.cluster != self.options.cluster:
             return ()
         superseded = []
-        note = read_json(folder / JOBS, JOBS)
-        known = under_way(folder, list(note["jobs"].values()), is_slurm=self._is_slurm)
-        for key, job_id in note["jobs"].items():
+        known = note.under_way(folder)
+        for key, job_id in note.jobs.items():
             if job_id not in known:
                 continue
             if self._is_slurm and key in by_key:
                 self._under_way[key] = submitit().SlurmJob(folder, job_id)
             else:
                 superseded.append(job_id)
-        self._throttles = Throttles(dict(note.get("arrays", {})))
+        self._throttles = Throttles(dict(note.arrays))
         cancel(superseded, is_slurm=self._is_slurm)
         if superseded:
             wait_for([_lock(folder, task) for key, task in by_key.items() if key not in self._under_way], STOP_SECONDS)
@@ -145,10 +114,10 @@ class Slurm(RemoteBackend):
         self, function: Callable[[Any], Any], tasks: Sequence[Portable], workers: Workers
     ) -> Iterator[Outcome[Any, Any]]:
         """See `RemoteBackend.run_remotely`."""
-        folder = self._folder(tasks[0])
+        folder = folder_of(tasks[0].files.root)
         (folder / LOCKS).mkdir(parents=True, exist_ok=True)
         self.adopt(function, tasks, workers)
-        executor = self._executor(folder, workers)
+        executor = executor_for(folder, self.options, workers)
         required = versions() if self.options.versions == "same" else None
         by_key = self._tasks(function, tasks)
         patience = 2 * SIGNAL_SECONDS if self._is_slurm else 0.0
@@ -206,12 +175,6 @@ class Slurm(RemoteBackend):
     def _is_slurm(self) -> bool:
         return bool(self.options.cluster == "slurm")
 
-    def _folder(self, task: Portable) -> Path:
-        """The folder of the jobs, in the run folder."""
-        folder = (task.files.root / FOLDER).absolute()
-        self._jobs = folder / JOBS
-        return folder
-
     def _tasks(self, function: Callable[..., Any], tasks: Sequence[Portable]) -> dict[str, Portable]:
         """The tasks by keys that another process of the same command computes too, given the same code and files."""
         index = FileIndex()
@@ -241,46 +204,18 @@ class Slurm(RemoteBackend):
         if states and set(states) == {"PENDING"}:
             logger.warning("No SLURM job of this run has started yet: %d pending. squeue --me says why.", len(states))
 
-    def _executor(self, folder: Path, workers: Workers) -> Any:
-        """Submits jobs with these options, which are named as submitit names them."""
-        options = self.options
-        executor = submitit().AutoExecutor(folder, cluster=options.cluster, slurm_max_num_timeout=REQUEUES)
-        executor.update_parameters(
-            name="bench",
-            timeout_min=options.minutes,
-            cpus_per_task=workers.threads,
-            slurm_signal_delay_s=SIGNAL_SECONDS,
-        )
-        given = {
-            "mem_gb": options.memory,
-            "gpus_per_node": options.gpus,
-            "slurm_partition": options.partition,
-            "slurm_account": options.account,
-            "slurm_qos": options.qos,
-            "slurm_constraint": options.constraint,
-        }
-        executor.update_parameters(**{name: value for name, value in given.items() if value})
-        return executor
-
     def _submit(self, executor: Any, jobs: dict[str, Job], parallel: int) -> None:
         """Submit jobs as one array, of which at most ``parallel`` run at once."""
-        submitted = []
-        executor.update_parameters(slurm_array_parallelism=parallel)
-        try:
-            with signals_blocked(), executor.batch():  # a terminal's Ctrl-C is none of the jobs' business
-                submitted += [executor.submit(job) for job in jobs.values()]
-        except submitit().core.utils.FailedJobError as error:
-            raise OptionError(f"SLURM refuses the jobs; correct `backend`. It says: {last_line(str(error))}") from error
+        submitted = submit(executor, list(jobs.values()), parallel)
         self._under_way |= dict(zip(jobs, submitted, strict=True))
         self._throttles.add(submitted[0].job_id, parallel)
         self._note()
 
     def _note(self) -> None:
         """Write which jobs are under way, for a later process of this command."""
-        if self._jobs is not None and self._jobs.parent.is_dir():
+        if self._folder is not None:
             jobs = {key: job.job_id for key, job in self._under_way.items()}
-            arrays = self._throttles.of(self._job_ids())
-            write_json(self._jobs, {"cluster": self.options.cluster, "jobs": jobs, "arrays": arrays}, JOBS)
+            Note(self.options.cluster, jobs, self._throttles.of(self._job_ids())).write(self._folder)
 
 
 def _lock(folder: Path, task: Portable) -> Path:

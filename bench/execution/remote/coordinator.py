@@ -20,6 +20,9 @@ from bench.execution.remote.versions import versions
 from bench.store.files import write_bytes
 from bench.values.texts import quoted
 
+REFUSED = "It gets no trial: install the same there, or say versions=any"
+ALLOWED = "As versions=any allows, it gets trials, whose numbers may differ from those of this machine"
+
 logger = logging.getLogger(__name__)
 
 
@@ -37,7 +40,7 @@ class Coordinator:
     attempts: dict[str, str] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)  # attempts that are not to go on
     declined: set[str] = field(default_factory=set)  # tasks that a machine of other versions was given
-    unfit: set[str] = field(default_factory=set)  # these machines
+    differing: set[str] = field(default_factory=set)  # machines of other versions, which the user was told of
     is_stopping: bool = False
     last_signal: Signal = field(default_factory=lambda: Signal(uuid.uuid4().hex))
 
@@ -86,14 +89,14 @@ class Coordinator:
 
     def _begun(self, message: Begun, task: Portable) -> Outcome[Any, Any] | None:
         differences = versions().differences(message.versions)
+        why = f"{message.machine} has other versions than this machine: {', '.join(differences)}"
+        if differences and message.machine not in self.differing:
+            self.differing.add(message.machine)
+            logger.warning("Warning: %s. %s.", why, REFUSED if self.refuse_versions else ALLOWED)
         if differences and self.refuse_versions:
-            why = f"{message.machine} has other versions than this machine: {', '.join(differences)}"
             self.answer(message.attempt, Answer(refusal=why, unfit=True))
             self.refused.add(message.attempt)
             self.declined.add(message.key)
-            if message.machine not in self.unfit:
-                self.unfit.add(message.machine)
-                logger.warning("Warning: %s. It gets no trial: install the same there, or say versions=any.", why)
             return self.lost(message.key, f"{why}. Install the same there, or allow them: versions=any.")
         self.attempts[message.key] = message.attempt
         self.answer(message.attempt, Answer(_contents(_folder(task))))

@@ -64,8 +64,10 @@ class FileIndex:
         """The content of a file that a task requests; None if it was never in the index, or has changed on disk."""
         if sha256 in self.contents:
             return self.contents[sha256]
-        path = self.paths.get(sha256)
-        content = path.read_bytes() if path is not None and path.is_file() else b""
+        try:
+            content = self.paths[sha256].read_bytes()
+        except (KeyError, OSError):  # it is gone, or cannot be read any more
+            return None
         return content if hashlib.sha256(content).hexdigest() == sha256 else None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from bench.execution.backend import Workers
@@ -14,13 +15,14 @@ IDLE_SECONDS = 60.0  # after which a process that nobody needs is ended: the nod
 
 idle: list[WorkerProcess] = []
 _lock = threading.Lock()
+_starter = ThreadPoolExecutor(1)  # Linux ends a process with the thread that has started it, and this one remains
 
 
 @contextmanager
 def process_for(workers: Workers) -> Iterator[WorkerProcess]:
     """A process of this node; it is kept for the next task, since a new one costs seconds of imports."""
     with _lock:
-        fitting = [each for each in idle if each.fits(workers)]
+        fitting = [each for each in idle if each.fits(workers) and each.is_alive]
         outdated = [each for each in idle if each not in fitting]
         process = fitting.pop() if fitting else None
         idle[:] = fitting
@@ -28,7 +30,7 @@ def process_for(workers: Workers) -> Iterator[WorkerProcess]:
         each.kill()
     if process is None:
         with _children_allowed():
-            process = WorkerProcess(workers)
+            process = _starter.submit(WorkerProcess, workers).result()
     try:
         yield process
     finally:

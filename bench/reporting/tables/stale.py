@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING
 
-import pandas as pd
+import numpy as np
+from numpy.typing import NDArray
 
 from bench.report import RenderedTable
 from bench.results.grid import Place
 
 if TYPE_CHECKING:
     from bench.results.frames import Results
+
+Mask = NDArray[np.bool_]  # of trials
 
 COLUMN = "stale"
 NAMES = ("algorithm", "other")  # the columns of a table that name algorithms
@@ -26,9 +31,14 @@ def marked(table: RenderedTable, results: Results) -> RenderedTable:
     if not results.changed_since or "trial" in numbers or COLUMN in numbers or len(numbers) != len(shown):
         return table
     trials = results.trials
-    is_stale = trials["trial"].isin(results.changed_since.keys())
-    newest = ~trials["dataset"].isin(results.older_datasets)
-    belongs = [_belongs(trials, newest, row) for _, row in numbers.iterrows()]
+    is_stale = trials["trial"].isin(results.changed_since.keys()).to_numpy()
+    newest = ~trials["dataset"].isin(results.older_datasets).to_numpy()
+
+    @cache
+    def where(column: str, value: Hashable) -> Mask:
+        return np.asarray(trials[column] == value)
+
+    belongs = [_belongs(where, newest, row) for row in numbers.to_dict("records")]
     counts = [int((each & is_stale).sum()) for each in belongs]
     if not any(counts):
         return table
@@ -39,9 +49,10 @@ def marked(table: RenderedTable, results: Results) -> RenderedTable:
     return RenderedTable(numbers, shown)
 
 
-def _belongs(trials: pd.DataFrame, newest: pd.Series, row: pd.Series) -> pd.Series:
+def _belongs(where: Callable[[str, Hashable], Mask], newest: Mask, row: Mapping[Hashable, Hashable]) -> Mask:
     """Which trials a row stands for; one over all places has another text there, and leaves out older data sets."""
-    named = [column for column in Place._fields if column in row and (trials[column] == row[column]).any()]
-    belongs = (trials[named] == row[named]).all(axis=1) if named else newest
-    names = [row[column] for column in NAMES if column in row]
-    return belongs & trials["algorithm"].isin(names) if names else belongs
+    named = [where(column, row[column]) for column in Place._fields if column in row]
+    named = [each for each in named if each.any()]
+    belongs = np.logical_and.reduce(named) if named else newest
+    names = [where("algorithm", row[column]) for column in NAMES if column in row]
+    return belongs & np.logical_or.reduce(names) if names else belongs

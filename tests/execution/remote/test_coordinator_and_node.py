@@ -265,7 +265,10 @@ def test_nothing_is_written_outside_of_the_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("refuse", [True, False])
-def test_other_versions_are_refused_unless_they_are_allowed(refuse: bool, tmp_path: Path) -> None:
+def test_other_versions_are_refused_unless_they_are_allowed(
+    refuse: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Either is said, once for each machine."""
     answers: list[Answer] = []
     coordinator = Coordinator(lambda _, answer: answers.append(answer), FileIndex(), refuse_versions=refuse)
     coordinator.pending[KEY] = Copy(tmp_path)
@@ -274,6 +277,11 @@ def test_other_versions_are_refused_unless_they_are_allowed(refuse: bool, tmp_pa
     if outcome is not None:
         assert "torch 1.0 in place of" in outcome.died
         assert "versions=any" in outcome.died
+    coordinator.pending[KEY] = Copy(tmp_path)
+    coordinator.receive(begun("two", torch="1.0"))
+    (warning,) = caplog.messages
+    assert "machine has other versions than this machine: torch 1.0 in place of" in warning
+    assert ("It gets no trial" if refuse else "it gets trials, whose numbers may differ") in warning
 
 
 def test_what_a_refused_machine_says_later_counts_for_nobody(tmp_path: Path) -> None:

@@ -1,0 +1,35 @@
+"""The data set of a trial, which stays loaded for the next trial of the process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.dataset import Data
+from bench.studies.spec import Choice, TrialSpec, load_data
+
+_kept: dict[tuple[Choice, str], Data] = {}  # at most one data set, by its name and fingerprint
+
+
+def load(spec: TrialSpec, estimators: Sequence[Choice], version: str) -> tuple[Data, str]:
+    """The whole data set of a trial, and its fingerprint; ``version`` is that of the data which the trial should have.
+
+    Foreign code might change values in place: it gets data of its own, which no other trial sees.
+    Raises whatever loading the data raises.
+    """
+    key = spec.dataset, version
+    choices = (spec.algorithm, spec.model, spec.decoder, spec.dataset, *estimators)
+    is_kept = bool(version) and not any(each.plugin.is_foreign(dict(each.settings).values()) for each in choices)
+    data = _kept.get(key) if is_kept else None
+    if data is not None:
+        return data, version
+    data = load_data(spec.dataset)
+    fingerprint = data.fingerprint()
+    if is_kept and fingerprint == version:
+        _kept.clear()
+        _kept[key] = data
+    return data, fingerprint
+
+
+def forget() -> None:
+    """Give the memory back."""
+    _kept.clear()

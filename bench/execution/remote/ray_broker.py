@@ -1,0 +1,89 @@
+"""What carries messages on a Ray cluster, an actor, and the task that sends them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from bench.execution.remote import node
+from bench.execution.remote.messages import Answer, Channel, Message, Signal
+from bench.execution.remote.payload import Payload
+from bench.execution.remote.ray_cluster import ray
+
+
+class MessageBroker:
+    """An actor that keeps messages until they are fetched."""
+
+    def __init__(self) -> None:
+        """No message yet."""
+        self.messages: list[Message] = []
+        self.has_come = asyncio.Event()
+        self.answers: defaultdict[str, asyncio.Queue[Answer]] = defaultdict(asyncio.Queue)
+        self.last_signal: Signal | None = None
+
+    async def send(self, message: Message) -> None:
+        """A message from a task."""
+        self.messages.append(message)
+        self.has_come.set()
+
+    async def receive(self, timeout: float) -> list[Message]:
+        """All messages since the last time; waits for the first."""
+        if timeout:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.has_come.wait(), timeout)
+        messages, self.messages = self.messages, []
+        self.has_come.clear()
+        return messages
+
+    async def answer(self, attempt: str, answer: Answer) -> None:
+        """An answer to an attempt."""
+        await self.answers[attempt].put(answer)
+
+    async def answered(self, attempt: str, timeout: float) -> Answer | None:
+        """The answer to this attempt; None if there is none in time."""
+        try:
+            return await asyncio.wait_for(self.answers[attempt].get(), timeout)
+        except TimeoutError:
+            return None
+        finally:
+            del self.answers[attempt]
+
+    async def give(self, signal: Signal) -> None:
+        """Give the signal to all tasks."""
+        self.last_signal = signal
+
+    async def signal(self) -> Signal | None:
+        """The last one that was given."""
+        return self.last_signal
+
+
+@dataclass(frozen=True)
+class RayChannel(Channel):
+    """Calls of the actor."""
+
+    broker: Any
+
+    def send(self, message: Message) -> None:
+        """See `Channel.send`."""
+        ray().get(self.broker.send.remote(message))
+
+    def ask(self, message: Message, timeout: float) -> Answer | None:
+        """See `Channel.ask`."""
+        self.send(message)
+        answer: Answer | None = ray().get(self.broker.answered.remote(message.attempt, timeout))
+        return answer
+
+    def signal(self) -> Signal:
+        """See `Channel.signal`."""
+        signal: Signal = ray().get(self.broker.signal.remote())
+        return signal
+
+
+def work(payload: Payload, channel: RayChannel) -> None:
+    """Call `node.work` in a second thread: while the main one of a task waits for Ray, another task gets its CPUs."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(node.work, payload, channel).result()

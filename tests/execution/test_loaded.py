@@ -1,0 +1,93 @@
+"""The data set of a trial stays loaded for the next one of the process, unless something could have changed it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench import plugins
+from bench.execution import loaded, trial
+from bench.execution.settings import Settings
+from bench.store.records import Status
+from bench.store.run_folder import Store
+from bench.store.trial_folder import TrialFolder
+from bench.studies.spec import TrialSpec
+from bench.studies.study import Study
+
+MINE = str(Path(__file__).parent.parent / "plugins" / "mine.py")
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_kept() -> Iterator[None]:
+    """Before and after each test."""
+    loaded.forget()
+    yield
+    loaded.forget()
+
+
+def specs(algorithms: str = "aevb[learning_rate=0.02]", **fields: object) -> list[TrialSpec]:
+    study = Study(**{"algos": algorithms, "z": 2, "hidden": 3, "seeds": 2, **fields})
+    return study.expand(study.load_data())
+
+
+def test_the_next_trial_has_the_same_data() -> None:
+    first, second = specs()
+    version = first.load_data().fingerprint()
+    data, found = loaded.load(first, (), version)
+    assert found == version
+    assert loaded.load(second, (), version)[0] is data
+    loaded.forget()
+    assert loaded.load(second, (), version)[0] is not data
+
+
+def test_other_data_are_loaded_anew() -> None:
+    """Of another data set, and of the same name if the command has planned with another version of them."""
+    (first, _), (other, _) = specs(), specs(dataset="digits[num_test=200]")
+    version = first.load_data().fingerprint()
+    data, _ = loaded.load(first, (), version)
+    changed, found = loaded.load(first, (), "0" * 64)
+    assert changed is not data
+    assert found == version
+    assert len(loaded.load(other, (), other.load_data().fingerprint())[0].x_test) == 200
+    assert loaded.load(first, (), version)[0] is not data  # no more than one data set stays in memory
+
+
+def test_foreign_code_has_data_of_its_own() -> None:
+    """It might change them in place, and no other trial may see that."""
+    (shipped, _), (foreign, _) = specs(), specs(MINE)
+    version = shipped.load_data().fingerprint()
+    data, _ = loaded.load(shipped, (), version)
+    theirs, _ = loaded.load(foreign, (), version)
+    theirs.x_train.zero_()
+    assert loaded.load(shipped, (), version)[0] is data
+    assert data.fingerprint() == version
+
+
+def test_shipped_code_leaves_the_data_as_they_are(tmp_path: Path) -> None:
+    """All algorithms, one after the other, on the same loaded data; each gives what it gives on data of its own."""
+    names = [f"{name}[learning_rate=0.02]" for name in plugins.find("algorithm")]
+    each = specs(",".join(names).split(","), seeds=1)
+    version = each[0].load_data().fingerprint()
+    settings = Settings(budget=200, estimators=(), eval_points=20, data_version=version)
+    for spec in each:
+        assert (
+            trial.execute(Store(tmp_path / "kept").trial(written(spec, tmp_path / "kept")), spec, settings)
+            is Status.DONE
+        )
+    data, _ = loaded.load(each[0], (), version)
+    assert data.fingerprint() == version
+    last = each[-1]
+    alone = written(last, tmp_path / "alone")
+    trial.execute(alone, last, replace(settings, data_version=""))
+    weights, same = (folder.read_model() for folder in (Store(tmp_path / "kept").trial(last.id), alone))
+    assert all(torch.equal(weights[name], same[name]) for name in weights)
+
+
+def written(spec: TrialSpec, run: Path) -> TrialFolder:
+    folder = Store(run).trial(spec.id)
+    folder.write_spec(spec)
+    return folder
