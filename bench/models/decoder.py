@@ -63,10 +63,7 @@ class Decoder(nn.Module):
         rows = z.dim() - x.dim()
         if network is None or rows < 0 or x.shape[:-1] != z.shape[rows:-1]:
             return None
-        num_pairs = z.shape[:-1].numel()
-        return kept(
-            self, LogLikelihood, (num_pairs,), lambda: LogLikelihood(network, self.observation_model, num_pairs)
-        )
+        return kept(self, LogLikelihood, (network, self.observation_model), (z.shape[:-1].numel(),))
 
     @property
     def plain_network(self) -> TanhNetwork | None:

@@ -198,13 +198,8 @@ class LatentVariableModel(nn.Module):
         decoder, is_usual = self.decoder.plain_network, type(self).elbo is LatentVariableModel.elbo
         if encoder is None or decoder is None or not is_usual or x.dim() != 2:
             return None
-        observation_model = self.decoder.observation_model
-        return kept(
-            self,
-            LowerBound,
-            (len(x), num_samples),
-            lambda: LowerBound(encoder, decoder, observation_model, len(x), num_samples),
-        )
+        parts = encoder, decoder, self.decoder.observation_model
+        return kept(self, LowerBound, parts, (x.shape[0], num_samples))
 
     def _outputs(self, z: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor | None]]:
         """A copy of z, and the outputs of the decoder's network with their graph."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 from torch import nn
@@ -11,6 +11,7 @@ from torch import nn
 from bench.models.by_hand.layers import TwoLayers
 
 KEPT = 8  # passes per model: sizes of minibatches are few
+LARGEST = 2**22  # outputs of a pass that is kept: the memory of a larger one costs little beside its arithmetic
 
 
 class Pass(Protocol):
@@ -21,20 +22,24 @@ class Pass(Protocol):
 
 
 PassT = TypeVar("PassT", bound=Pass)
-_passes: WeakKeyDictionary[nn.Module, dict[Hashable, Pass]] = WeakKeyDictionary()  # no part of a model's state or copy
+Parts = tuple[object, ...]
+_passes: WeakKeyDictionary[nn.Module, dict[Hashable, tuple[Parts, Pass]]] = WeakKeyDictionary()  # no state of a model
 
 
-def kept(module: nn.Module, kind: type[PassT], size: tuple[int, ...], make: Callable[[], PassT]) -> PassT:
-    """The pass of this kind and size; made if it is new, or the weights have moved since it was."""
+def kept(module: nn.Module, kind: Callable[..., PassT], parts: Parts, size: tuple[int, ...]) -> PassT:
+    """The pass ``kind(*parts, *size)`` of a module; made if it is new, or the parts or their weights have moved."""
     passes = _passes.get(module)
     if passes is None:
         passes = _passes[module] = {}
-    found = passes.get((kind, size))
-    if isinstance(found, kind) and all(layers.still_hold() for layers in found.all_layers()):
-        return found
-    while len(passes) >= KEPT:
-        passes.pop(next(iter(passes)))
-    made = passes[kind, size] = make()
+    earlier, found = passes.get((kind, size), (None, None))
+    if found is not None and earlier == parts and all(layers.still_hold() for layers in found.all_layers()):
+        return cast("PassT", found)
+    made = kind(*parts, *size)
+    if sum(layers.outputs.numel() for layers in made.all_layers()) <= LARGEST:
+        passes.pop((kind, size), None)
+        while len(passes) >= KEPT:
+            passes.pop(next(iter(passes)))
+        passes[kind, size] = parts, made
     return made
 
 

@@ -16,15 +16,16 @@ from bench import plugins
 from bench.architectures.mlp import MLP
 from bench.models.by_hand.tanh_network import TanhNetwork
 from bench.models.latent import LatentVariableModel
+from bench.models.observation import observation_model
 from bench.training.problem import Batch, Problem
 
 N, Z = 7, 3
 Value = Callable[[LatentVariableModel], Tensor]
 
 
-def problem(observation_model: str, num_pixels: int = 12, *, bounded: bool = True) -> Problem:
+def problem(pixels_model: str, num_pixels: int = 12, *, bounded: bool = True) -> Problem:
     x = torch.rand(N, num_pixels, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    return Problem(x, Z, MLP(hidden=9, init_scale=0.7), observation_model, bounded)
+    return Problem(x, Z, MLP(hidden=9, init_scale=0.7), pixels_model, bounded)
 
 
 def by_autograd(monkeypatch: pytest.MonkeyPatch, function: Callable[[], object]) -> None:
@@ -174,7 +175,13 @@ def test_weights_that_lie_elsewhere_are_the_ones_that_are_used(monkeypatch: pyte
     both_ways(monkeypatch, model, value)
     model.load_state_dict(copied.state_dict(), assign=True)
     both_ways(monkeypatch, model, value)
+    model.zero_grad()
     model.decoder.network = copy.deepcopy(copied.decoder.network)
+    with torch.no_grad():
+        model.decoder.network.head.bias.add_(1.0)  # type: ignore[union-attr]
+    both_ways(monkeypatch, model, value)
+    model.zero_grad()
+    model.decoder.observation_model = observation_model("unit_gaussian")
     both_ways(monkeypatch, model, value)
     model.float()
     model.zero_grad()
