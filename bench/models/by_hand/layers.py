@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from bench.models.by_hand.tanh_network import TanhNetwork
 
 tanh_backward = torch.ops.aten.tanh_backward.grad_input
 FEW = 16  # columns: BLAS is slow at a product with so few of them, but not at its transpose
@@ -16,14 +18,15 @@ class TwoLayers:
     each column of the outputs lies together in memory, so that some of them are quick to use.
     """
 
-    def __init__(self, first: nn.Linear, second: nn.Linear, num_inputs: int, *, by_columns: bool = False) -> None:
-        """The layers, whose weights are used where they lie, for ``num_inputs`` N inputs at a time."""
+    def __init__(self, network: TanhNetwork, num_inputs: int, *, by_columns: bool = False) -> None:
+        """The layers of a network, whose weights are used where they lie, for ``num_inputs`` N inputs at a time."""
+        self.network = network
         self.num_inputs = num_inputs
-        self.parameters = [first.weight, first.bias, second.weight, second.bias]
+        self.parameters = network.weights
         self._first, self._first_bias, self._second, self._second_bias = (each.detach() for each in self.parameters)
         self._places = [parameter.data_ptr() for parameter in self.parameters]
         self.gradients = [torch.empty_like(parameter, requires_grad=False) for parameter in self.parameters]
-        (hidden, inputs), outputs, empty = first.weight.shape, second.weight.shape[0], self._first.new_empty
+        (hidden, inputs), outputs, empty = self._first.shape, self._second.shape[0], self._first.new_empty
         self._hidden, self._before, self._of_inputs = (empty(num_inputs, size) for size in (hidden, hidden, inputs))
         self._columns = empty(outputs, num_inputs) if by_columns else None
         self.outputs = empty(num_inputs, outputs) if self._columns is None else self._columns.t()
@@ -36,8 +39,9 @@ class TwoLayers:
         self._of_first_t = empty(inputs, hidden) if inputs < FEW else None
 
     def still_hold(self) -> bool:
-        """Whether the weights lie where they did."""
-        return [parameter.data_ptr() for parameter in self.parameters] == self._places
+        """Whether the network's weights are the same, and lie where they did."""
+        now = zip(self.network.weights, self.parameters, self._places, strict=True)
+        return all(weight is parameter and weight.data_ptr() == place for weight, parameter, place in now)
 
     def await_gradients(self) -> bool:
         """Whether all weights are to be trained, and none has a gradient already, which would have to be added to."""

@@ -38,7 +38,7 @@ class LogLikelihood:
 
     def __init__(self, network: TanhNetwork, observation_model: ObservationModel, num_pairs: int) -> None:
         """The decoder's network and observation model."""
-        self.layers = TwoLayers(network.hidden, network.head, num_pairs)
+        self.layers = TwoLayers(network, num_pairs)
         self._output_layer = network.output_layer
         self._observation_model = observation_model
         self._buffers = Buffers()
@@ -80,7 +80,7 @@ class LowerBound:
         num_samples: int,
     ) -> None:
         """The networks of both, for N and L."""
-        self._layers = TwoLayers(encoder.hidden, encoder.head, num_data, by_columns=True)
+        self._layers = TwoLayers(encoder, num_data, by_columns=True)
         self._slopes = Slopes(self._layers.outputs)
         self._output_layer = encoder.output_layer
         self._likelihood = LogLikelihood(decoder, observation_model, num_data * num_samples)
@@ -115,7 +115,7 @@ class LogPosterior:
 
     def __init__(self, encoder: TanhNetwork, num_data: int) -> None:
         """The encoder's network."""
-        self._layers = TwoLayers(encoder.hidden, encoder.head, num_data, by_columns=True)
+        self._layers = TwoLayers(encoder, num_data, by_columns=True)
         self._slopes = Slopes(self._layers.outputs)
         self._output_layer = encoder.output_layer
 

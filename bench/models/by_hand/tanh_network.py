@@ -26,13 +26,20 @@ class TanhNetwork(nn.Module):
         self.hidden = nn.Linear(inputs, hidden)
         self.head = nn.Linear(hidden, 2 * outputs if scales else outputs)
         self.output_layer = OutputLayer(scales, squash)
-        modules = (self, self.hidden, self.head)
-        self._hooks = tuple(vars(module)[hooks] for module in modules for hooks in HOOKS)  # filled later, if ever
+
+    @property
+    def weights(self) -> tuple[nn.Parameter, nn.Parameter, nn.Parameter, nn.Parameter]:
+        """Weight and bias of the hidden layer, and of the output layer."""
+        hidden, head = self.hidden, self.head
+        return hidden.weight, hidden.bias, head.weight, head.bias
 
     @property
     def is_plain(self) -> bool:
-        """Whether nothing else has to be called: a hook, or the `forward` of a class derived from this one."""
-        return type(self).forward is TanhNetwork.forward and not any(self._hooks)
+        """Whether nothing else has to be called: a hook, another kind of layer, or a derived class's `forward`."""
+        hidden, head = self.hidden, self.head
+        if type(self).forward is not TanhNetwork.forward or not (type(hidden) is type(head) is nn.Linear):
+            return False
+        return not any(vars(module)[hooks] for module in (self, hidden, head) for hooks in HOOKS)
 
     def forward(self, inputs: Tensor) -> Outputs:
         """[..., inputs] -> location [..., outputs], log-variance [..., outputs] or None."""

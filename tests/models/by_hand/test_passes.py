@@ -173,12 +173,18 @@ def test_weights_that_lie_elsewhere_are_the_ones_that_are_used(monkeypatch: pyte
             parameter.mul_(1.5)
     both_ways(monkeypatch, copied, value)
     both_ways(monkeypatch, model, value)
+    model.zero_grad()
     model.load_state_dict(copied.state_dict(), assign=True)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(0.8)
     both_ways(monkeypatch, model, value)
     model.zero_grad()
     model.decoder.network = copy.deepcopy(copied.decoder.network)
     with torch.no_grad():
         model.decoder.network.head.bias.add_(1.0)  # type: ignore[union-attr]
+    both_ways(monkeypatch, model, value)
+    model.decoder.network.hidden = nn.Linear(Z, 9, dtype=torch.float64)  # type: ignore[assignment]
     both_ways(monkeypatch, model, value)
     model.zero_grad()
     model.decoder.observation_model = observation_model("unit_gaussian")
