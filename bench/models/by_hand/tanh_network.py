@@ -28,7 +28,7 @@ class TanhNetwork(nn.Module):
         self.output_layer = OutputLayer(scales, squash)
 
     @property
-    def weights(self) -> tuple[nn.Parameter, nn.Parameter, nn.Parameter, nn.Parameter]:
+    def weights(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Weight and bias of the hidden layer, and of the output layer."""
         hidden, head = self.hidden, self.head
         return hidden.weight, hidden.bias, head.weight, head.bias
