@@ -74,10 +74,7 @@ def test_shipped_code_leaves_the_data_as_they_are(tmp_path: Path) -> None:
     version = each[0].load_data().fingerprint()
     settings = Settings(budget=200, estimators=(), eval_points=20, data_version=version)
     for spec in each:
-        assert (
-            trial.execute(Store(tmp_path / "kept").trial(written(spec, tmp_path / "kept")), spec, settings)
-            is Status.DONE
-        )
+        assert trial.execute(written(spec, tmp_path / "kept"), spec, settings) is Status.DONE
     data, _ = loaded.load(each[0], (), version)
     assert data.fingerprint() == version
     last = each[-1]

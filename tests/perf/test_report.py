@@ -81,7 +81,6 @@ def test_the_command_costs_less_than_4_and_a_half_times_one_figure_of_9_panels_d
 
 
 @pytest.mark.slow
-@pytest.mark.timing
 def test_two_tables_of_5000_trials_cost_20_seconds_and_1_gigabyte(tmp_path: Path) -> None:
     """Making the folder takes longer than that."""
     folder = tmp_path / "run"
