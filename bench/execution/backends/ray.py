@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from click import unstyle
+
 from bench.errors import OptionError
 from bench.execution.backend import Workers
 from bench.execution.remote.backend import RemoteOptions
@@ -17,6 +19,7 @@ from bench.execution.remote.ray_cluster import join, leave, ray, shortage
 from bench.options import option
 
 END_SECONDS = 0.5  # for what a call does after its last message: to be cancelled costs its process
+NOT_INSTALLED = "No module named 'bench'"
 LOST_NODES = 3  # at most for one task
 
 
@@ -124,8 +127,12 @@ def _reason(error: Exception) -> str:
 
     >>> _reason(RuntimeError("The actor died.\nMore."))
     'The actor died.'
+    >>> _reason(RuntimeError("It died in \x1b[36mray::Broker.__init__()\x1b[39m\n...\nOSError: No space left"))
+    'OSError: No space left'
     >>> _reason(RuntimeError("ray::work() (pid=1)\n...\nModuleNotFoundError: No module named 'bench'"))
-    "ModuleNotFoundError: No module named 'bench'"
+    "ModuleNotFoundError: No module named 'bench': install aevb-bench on all its machines"
     """
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    return lines[-1 if lines[0].startswith("ray::") else 0]
+    text = unstyle(str(error))
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or [type(error).__name__]
+    reason = lines[-1 if "ray::" in lines[0] else 0]
+    return f"{reason}: install aevb-bench on all its machines" if NOT_INSTALLED in text else reason

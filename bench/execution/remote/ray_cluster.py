@@ -39,7 +39,8 @@ def join(address: str) -> bool:
     except Exception as error:  # what Ray raises depends on what is there in place of a cluster
         where = f"Cannot join a Ray cluster at {quoted(address)}" if address else "Ray does not start on this machine"
         cure = (
-            "start one with `ray start --head`, or correct --address, which is auto or HOST:6379"
+            "start one with `ray start --head`, correct --address, which is auto or HOST:6379, or set "
+            "RAY_AUTH_MODE=token if the cluster asks for a token, as those of recent versions of Ray do"
             if address
             else ("correct what it complains about, or join a cluster: --address HOST:6379")
         )
