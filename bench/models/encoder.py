@@ -41,8 +41,9 @@ class Encoder(nn.Module):
         if network is not None and x.dim() == z.dim() == 2:
             by_hand = kept(self, LogPosterior, (network,), (x.shape[0],))
             if awaits_gradients(by_hand):
-                with torch.no_grad():
-                    return by_hand.backward(x, z)
+                with torch.inference_mode():
+                    log_prob = by_hand.backward(x, z)
+                return log_prob.clone()  # which may be computed with by others, unlike what inference mode makes
         log_prob = self(x).log_prob(z)
         (-log_prob.mean()).backward()
         detached: Tensor = log_prob.detach()

@@ -29,7 +29,7 @@ class Minibatches:
         self._seed = seed
         self._resample = resample
         self._epoch = -1
-        self._order = torch.empty(0, dtype=torch.long)
+        self._indices: tuple[Tensor, ...] = ()
 
     def __getitem__(self, update: int) -> Batch:
         """The batch of update number ``update`` = 0, 1, ...: x [M, D] and index [M], on the device of x."""
@@ -41,8 +41,9 @@ class Minibatches:
             if epoch != self._epoch:
                 stream = seeds.generator("minibatches", self._seed, epoch)
                 self._epoch = epoch
-                self._order = torch.randperm(self.x.shape[0], generator=stream).to(self.x.device)
-            index = self._order[position * self.size : (position + 1) * self.size]
+                order = torch.randperm(self.x.shape[0], generator=stream).to(self.x.device)
+                self._indices = order[: self.per_epoch * self.size].split(self.size)
+            index = self._indices[position]
             x = self.x.index_select(0, index)
         if self._resample:
             x = draw_bernoulli(x, seeds.generator("pixels", self._seed, update, device=x.device))

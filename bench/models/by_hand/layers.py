@@ -40,12 +40,17 @@ class TwoLayers:
 
     def still_hold(self) -> bool:
         """Whether the network's weights are the same, and lie where they did."""
-        now = zip(self.network.weights, self.parameters, self._places, strict=True)
-        return all(weight is parameter and weight.data_ptr() == place for weight, parameter, place in now)
+        for weight, parameter, place in zip(self.network.weights, self.parameters, self._places, strict=True):
+            if weight is not parameter or weight.data_ptr() != place:
+                return False
+        return True
 
     def await_gradients(self) -> bool:
         """Whether all weights are to be trained, and none has a gradient already, which would have to be added to."""
-        return all(parameter.grad is None and parameter.requires_grad for parameter in self.parameters)
+        for parameter in self.parameters:  # noqa: SIM110  # a generator would take longer than what it looks at
+            if parameter.grad is not None or not parameter.requires_grad:
+                return False
+        return True
 
     def forward(self, inputs: Tensor) -> Tensor:
         """The outputs [N, O] for inputs [N, I]."""

@@ -30,16 +30,21 @@ class TanhNetwork(nn.Module):
     @property
     def weights(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Weight and bias of the hidden layer, and of the output layer."""
-        hidden, head = self.hidden, self.head
-        return hidden.weight, hidden.bias, head.weight, head.bias
+        hidden, head = self._modules["hidden"], self._modules["head"]  # an attribute of a module is slow to find
+        first, second = vars(hidden)["_parameters"], vars(head)["_parameters"]
+        return first["weight"], first["bias"], second["weight"], second["bias"]
 
     @property
     def is_plain(self) -> bool:
         """Whether nothing else has to be called: a hook, another kind of layer, or a derived class's `forward`."""
-        hidden, head = self.hidden, self.head
+        hidden, head = self._modules["hidden"], self._modules["head"]
         if type(self).forward is not TanhNetwork.forward or not (type(hidden) is type(head) is nn.Linear):
             return False
-        return not any(vars(module)[hooks] for module in (self, hidden, head) for hooks in HOOKS)
+        for attributes in (vars(self), vars(hidden), vars(head)):
+            for hooks in HOOKS:
+                if attributes[hooks]:
+                    return False
+        return True
 
     def forward(self, inputs: Tensor) -> Outputs:
         """[..., inputs] -> location [..., outputs], log-variance [..., outputs] or None."""
