@@ -79,12 +79,12 @@ def plan(
     if reference is not None:
         reference.keep_in(store, counterparts)
     damage: list[str] = []
-    found = {spec: _read(store, spec, damage) for spec in specs}
-    stale = staleness.changes(found, surveyed.version)
-    kept = staleness.settle(store, found, stale, on_stale)
+    by_spec = {spec: _read(store, spec, damage) for spec in specs}
+    stale = staleness.changes(by_spec, surveyed.version)
+    kept = staleness.settle(store, by_spec, stale, on_stale)
     todo = [
         spec
-        for spec, each in found.items()
+        for spec, each in by_spec.items()
         if spec not in kept
         and (spec in stale or not trial_state.is_finished(each, study.budget, [e.name for e in estimators.of(spec)]))
     ]
@@ -113,12 +113,12 @@ def _read(store: Store, spec: TrialSpec, damage: list[str]) -> Contents:
     the beginning, and ends at the same.
     """
     folder = store.trial(spec.id)
-    found = contents.read(folder, tensors=True)
-    if not found.damage:
-        return found
-    contents.remove_damaged(folder, found.damage)
+    content = contents.read(folder, tensors=True)
+    if not content.damage:
+        return content
+    contents.remove_damaged(folder, content.damage)
     folder.write_spec(spec)
-    if {*found.damage} != {CHECKPOINT} and folder.has(STATUS):
+    if {*content.damage} != {CHECKPOINT} and folder.has(STATUS):
         trial_state.mark(folder, Status.WAITING)
-    damage += [f"{spec}: {text}" for text in found.damage.values()]
+    damage += [f"{spec}: {text}" for text in content.damage.values()]
     return contents.read(folder)

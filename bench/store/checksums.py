@@ -32,11 +32,11 @@ def check(content: bytes, place: str) -> str:
     ...
     ValueError: it has no checksum
     """
-    found = _CHECKSUM.search(content)
-    if found is None:
+    match = _CHECKSUM.search(content)
+    if match is None:
         raise ValueError("it is empty" if not content else "it has no checksum")
-    blank = content[: found.start(1)] + BLANK.encode() + content[found.end(1) :]
+    blank = content[: match.start(1)] + BLANK.encode() + content[match.end(1) :]
     digest = hashlib.sha256(place.encode() + b"\0" + blank).hexdigest()
-    if digest.encode() != found[1]:
+    if digest.encode() != match[1]:
         raise ValueError("its checksum does not fit")
     return digest

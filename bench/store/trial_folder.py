@@ -89,8 +89,8 @@ class TrialFolder:
             text = (self.path / STATUS).read_bytes()
         except OSError:
             return False
-        found = _BUDGET.search(text)
-        return _DONE in text and found is not None and int(found[1]) >= budget
+        match = _BUDGET.search(text)
+        return _DONE in text and match is not None and int(match[1]) >= budget
 
     def write_trace(self, rows: Sequence[TraceRow]) -> None:
         """All evaluations: one line each, after one with the checksum."""

@@ -37,8 +37,8 @@ def specs(algorithms: str = "aevb[learning_rate=0.02]", **fields: object) -> lis
 def test_the_next_trial_has_the_same_data() -> None:
     first, second = specs()
     version = first.load_data().fingerprint()
-    data, found = loaded.load(first, (), version)
-    assert found == version
+    data, fingerprint = loaded.load(first, (), version)
+    assert fingerprint == version
     assert loaded.load(second, (), version)[0] is data
     loaded.forget()
     assert loaded.load(second, (), version)[0] is not data
@@ -49,9 +49,9 @@ def test_other_data_are_loaded_anew() -> None:
     (first, _), (other, _) = specs(), specs(dataset="digits[num_test=200]")
     version = first.load_data().fingerprint()
     data, _ = loaded.load(first, (), version)
-    changed, found = loaded.load(first, (), "0" * 64)
+    changed, fingerprint = loaded.load(first, (), "0" * 64)
     assert changed is not data
-    assert found == version
+    assert fingerprint == version
     assert len(loaded.load(other, (), other.load_data().fingerprint())[0].x_test) == 200
     assert loaded.load(first, (), version)[0] is not data  # no more than one data set stays in memory
 

@@ -73,9 +73,9 @@ def test_another_server_of_dask() -> None:
     async def ask() -> str:
         server = Server({})
         await server.listen("tcp://127.0.0.1:0")
-        found = await asyncio.to_thread(reason, server.address)
+        why = await asyncio.to_thread(reason, server.address)
         await server.close()
-        return found
+        return why
 
     def reason(address: str) -> str:
         with pytest.raises(OptionError) as error:
