@@ -19,6 +19,8 @@ from bench.models.discrete import DiscreteLatents
 from bench.models.latent import LatentVariableModel
 from bench.options import option
 
+DRAWN_VALUES = 2**17  # of z at once; a constant, because it determines the order of the draws
+
 
 @dataclass(frozen=True)
 class ImportanceOptions:
@@ -126,9 +128,16 @@ class Importance(Estimator):
         num_samples = self.options.num_samples
         weights = Weights(num_samples, x)
         widest = max([x.shape[1], *(p.shape[0] for p in model.decoder.parameters() if p.ndim > 1)])  # or a hidden layer
-        largest = max(1, int(self.options.chunk_megabytes * 1e6 / (len(x) * widest * x.element_size())))
+        largest = int(self.options.chunk_megabytes * 1e6 / (len(x) * widest * x.element_size()))
         log_joint = model.log_joint if model.discrete is None else model.discrete.log_joint_of
-        for start in range(0, num_samples, largest):
-            z = proposal.sample(min(largest, num_samples - start), generator)
-            weights.add(log_joint(x, z) - proposal.log_prob(z))  # [k, N]
+        for count in _parts(num_samples, DRAWN_VALUES // (len(x) * model.latent_size)):
+            draws = proposal.sample(count, generator)
+            for z in draws.split(_parts(count, largest)):
+                weights.add(log_joint(x, z) - proposal.log_prob(z))  # [k, N]
         return weights.weighed()
+
+
+def _parts(total: int, largest: int) -> list[int]:
+    """As few parts of ``total`` as can be, of nearly the same size, none above ``largest`` (or 1)."""
+    number = -(-total // max(1, largest))
+    return [total // number + (part < total % number) for part in range(number)]

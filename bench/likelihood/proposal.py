@@ -1,8 +1,4 @@
-"""Proposals for importance sampling: the distributions of z over which p(x) is averaged.
-
-Draws are made one at a time, so that ``sample(2)`` twice and ``sample(4)`` once give the same four: how the work is
-divided into chunks does not change an estimate.
-"""
+"""Proposals for importance sampling: the distributions of z over which p(x) is averaged."""
 
 from __future__ import annotations
 
@@ -44,7 +40,7 @@ class PriorProposal(Proposal):
 
     def sample(self, num_samples: int, generator: torch.Generator) -> Tensor:
         """See `Proposal.sample`."""
-        return torch.stack([self.model.sample_prior(self.num_data, generator) for _ in range(num_samples)])
+        return self.model.sample_prior(num_samples * self.num_data, generator).view(num_samples, self.num_data, -1)
 
     def log_prob(self, z: Tensor) -> Tensor:
         """See `Proposal.log_prob`."""
@@ -60,7 +56,7 @@ class EncoderProposal(Proposal):
 
     def sample(self, num_samples: int, generator: torch.Generator) -> Tensor:
         """See `Proposal.sample`."""
-        return torch.stack([self.posterior.rsample(generator) for _ in range(num_samples)])
+        return self.posterior.rsample(generator, num_samples)
 
     def log_prob(self, z: Tensor) -> Tensor:
         """See `Proposal.log_prob`."""
@@ -92,13 +88,9 @@ class DefensiveStudent(Proposal):
     def sample(self, num_samples: int, generator: torch.Generator) -> Tensor:
         """See `Proposal.sample`."""
         mean = self.gaussian.mean
-        noise = mean.new_empty(num_samples, *mean.shape)
-        prior = torch.empty_like(noise)
-        uniform = mean.new_empty(num_samples, len(mean), self.DEGREES // 2 + 1)
-        for k in range(num_samples):
-            noise[k].normal_(generator=generator)
-            uniform[k].uniform_(generator=generator)
-            prior[k] = self.model.sample_prior(len(mean), generator)
+        noise = mean.new_empty(num_samples, *mean.shape).normal_(generator=generator)
+        uniform = mean.new_empty(num_samples, len(mean), self.DEGREES // 2 + 1).uniform_(generator=generator)
+        prior = self.model.sample_prior(num_samples * len(mean), generator).view_as(noise)
         chi_square = -2 * uniform[..., 1:].log().sum(-1, keepdim=True)
         student = self.gaussian.unwhiten(noise * (self.DEGREES / chi_square).sqrt())
         return torch.where(uniform[..., :1] < self.PRIOR_SHARE, prior, student)

@@ -22,5 +22,6 @@ class Buffers:
         """The buffer of this name, of the shape, precision and device of another tensor; its content is arbitrary."""
         buffer = self._tensors.get(name)
         if buffer is None or buffer.shape != other.shape:
-            buffer = self._tensors[name] = torch.empty_like(other, memory_format=torch.contiguous_format)
+            with torch.inference_mode(mode=False):  # else it could be used in inference mode only
+                buffer = self._tensors[name] = torch.empty_like(other, memory_format=torch.contiguous_format)
         return buffer

@@ -14,10 +14,7 @@ from bench.models.observation import ObservationModel
 class Decoder(nn.Module):
     """p(x|z): ``network`` outputs what the observation model needs for each pixel.
 
-    >>> from bench.models.by_hand.passes import LogLikelihood
-    from bench.models.by_hand.tanh_network import TanhNetwork
-    from bench.models.by_hand.workplace import awaits_gradients, kept
-    from bench.models.observations.bernoulli import Bernoulli
+    >>> from bench.models.observations.bernoulli import Bernoulli
     >>> class Logits(nn.Linear):
     ...     def forward(self, z):
     ...         return super().forward(z), None
@@ -39,7 +36,12 @@ class Decoder(nn.Module):
 
     def log_prob(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x|z) in nats, summed over pixels: x [N, D], z [..., N, d] -> [..., N].  Cost: 1 evaluation each."""
-        return self.observation_model.log_prob(x, *self.outputs(z))
+        by_hand = None if torch.is_grad_enabled() else self.by_hand(x, z)
+        if by_hand is None:
+            return self.observation_model.log_prob(x, *self.outputs(z))
+        with torch.inference_mode():
+            log_prob = by_hand.value(x, z)
+        return log_prob.clone()  # which may be computed with by others, unlike what inference mode makes
 
     def log_prob_backward(self, x: Tensor, z: Tensor) -> Tensor:
         """`log_prob`, detached, after what ``(-log_prob.mean()).backward()`` does; z [..., N, d] is a constant.

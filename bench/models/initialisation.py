@@ -33,3 +33,14 @@ def draw_he_weights(network: nn.Module, generator: torch.Generator) -> nn.Module
                 layer.weight.normal_(0.0, (2 / layer.in_features) ** 0.5, generator=generator)
                 layer.bias.zero_()
     return network
+
+
+def draw_glorot_weights(network: nn.Module, generator: torch.Generator) -> nn.Module:
+    """All weights uniform within sqrt(6 / (inputs + outputs)), biases 0 (Glorot & Bengio 2010, equation 16)."""
+    with torch.no_grad():
+        for layer in network.modules():
+            if isinstance(layer, nn.Linear):
+                limit = (6 / (layer.in_features + layer.out_features)) ** 0.5
+                layer.weight.uniform_(-limit, limit, generator=generator)
+                layer.bias.zero_()
+    return network

@@ -115,7 +115,7 @@ class LatentVariableModel(nn.Module):
         if by_hand is not None:
             with torch.no_grad():
                 outputs, gradient = by_hand.z_gradient(x, z)
-                return self.log_prior(z) + self.decoder.observation_model.log_prob(x, *outputs), gradient - z
+                return self.log_prior(z) + by_hand.of_outputs(x, outputs), gradient - z
         z, outputs = self._outputs(z)
         with torch.no_grad():
             log_joint = self.log_prior(z) + self.decoder.observation_model.log_prob(x, *outputs)

@@ -65,10 +65,14 @@ class ObservationModel(Plugin, ABC):
             gradients = torch.autograd.grad(value.sum(), inputs, materialize_grads=True)
         return gradients[0], None if log_variance is None else gradients[1]
 
+    def log_prob_in(self, buffers: Buffers, x: Tensor, location: Tensor, log_variance: Tensor | None) -> Tensor:
+        """`log_prob`, without a graph; intermediate results may lie in the ``buffers``."""
+        return self.log_prob(x, location, log_variance)
+
     def log_prob_with_slopes(
-        self, x: Tensor, location: Tensor, log_variance: Tensor | None, *, weight: float, buffers: Buffers
+        self, x: Tensor, location: Tensor, log_variance: Tensor | None, *, weight: Tensor, buffers: Buffers
     ) -> tuple[Tensor, tuple[Tensor, Tensor | None]]:
-        """`log_prob` [..., N], and ``weight`` times `score` [..., N, D], which may lie in the ``buffers``."""
+        """`log_prob` [..., N], and a scalar ``weight`` times `score` [..., N, D], which may lie in the ``buffers``."""
         of_location, of_log_variance = self.score(x, location, log_variance)
         slopes = of_location * weight, None if of_log_variance is None else of_log_variance * weight
         return self.log_prob(x, location, log_variance), slopes

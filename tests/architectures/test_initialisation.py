@@ -39,6 +39,19 @@ def test_biases_are_drawn_as_weights_are_or_zero_and_weights_are_the_same(kind: 
             assert torch.equal(zero[name], parameter)
 
 
+def test_glorot_weights_are_uniform_within_their_limit() -> None:
+    made = networks(MLP(hidden=200, layers=2, init_scale="glorot"), "bernoulli")
+    sizes = {"decoder 0": (30, 200), "decoder 2.hidden": (200, 200), "decoder 2.head": (200, 400)}
+    sizes |= {"encoder 0": (400, 200), "encoder 2.hidden": (200, 200), "encoder 2.head": (200, 60)}
+    assert made.keys() == {f"{layer}.{kind}" for layer in sizes for kind in ("weight", "bias")}
+    for layer, (inputs, outputs) in sizes.items():
+        weight, limit = made[f"{layer}.weight"], (6 / (inputs + outputs)) ** 0.5
+        assert weight.shape == (outputs, inputs)
+        assert 0.98 * limit < float(weight.abs().max()) <= limit
+        assert float(weight.std()) == pytest.approx(limit / 3**0.5, rel=0.02)
+        assert not made[f"{layer}.bias"].any()
+
+
 def test_an_option_that_came_later_leaves_ids_as_they_were() -> None:
     """The id is that of the shipped reference, whose trials were made when there was no such option."""
     study = bench.load("reference-digits").study

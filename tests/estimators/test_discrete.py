@@ -53,7 +53,7 @@ def brute_force(model: CodeModel, x: Tensor) -> NDArray[np.float64]:
         logits = [weights["initial"]] + [weights["transition"][g, before] for g, before in enumerate(codes[:-1])]
         log_prior = sum(row[k] - np.log(np.exp(row).sum()) for row, k in zip(logits, codes, strict=True))
         h = hidden(np.concatenate([weights["codebook"][g, k] for g, k in enumerate(codes)]))
-        if "decoder.network.head.weight" in weights:
+        if len(weights["decoder.network.head.bias"]) == D:
             p = 1 / (1 + np.exp(-weights["decoder.network.head.weight"] @ h - weights["decoder.network.head.bias"]))
             log_likelihood = data @ np.log(p) + (1 - data) @ np.log(1 - p)
         else:

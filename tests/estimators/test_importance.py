@@ -86,7 +86,7 @@ def test_two_samples_by_hand(linear_gaussian: Any) -> None:
         network = known.model.encoder.network
         mean, deviation = network.mean(known.x), (0.5 * network.log_variance).exp()
         generator = seeds.generator("test-by-hand")
-        z = torch.stack([mean + deviation * torch.randn(5, 2, generator=generator) for _ in range(2)])
+        z = mean + deviation * torch.randn(2, 5, 2, generator=generator)
         pixels = known.model.decoder.network.mean(z)
         noise = (0.5 * known.model.decoder.network.log_variance).exp()
         normal = torch.distributions.Normal

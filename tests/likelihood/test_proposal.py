@@ -56,14 +56,6 @@ def test_draws_follow_the_density(linear_gaussian: Any, kind: str) -> None:
         assert stats.kstest(ranks, "uniform").pvalue > FALSE_ALARM
 
 
-@pytest.mark.parametrize("kind", ["encoder", "student", "prior"])
-def test_twice_two_draws_are_four(linear_gaussian: Any, kind: str) -> None:
-    proposal = proposals(linear_gaussian)[kind]
-    generator = seeds.generator("test-proposal-stream")
-    cut = torch.cat([proposal.sample(2, generator), proposal.sample(2, generator)])
-    torch.testing.assert_close(cut, proposal.sample(4, seeds.generator("test-proposal-stream")))
-
-
 def test_scores_fit_a_gaussian_posterior_better_than_moments(linear_gaussian: Any) -> None:
     known = linear_gaussian(5, 40, encoder=False)
     samples = chain(known, 50)

@@ -42,30 +42,43 @@ class LogLikelihood:
         self._output_layer = network.output_layer
         self._observation_model = observation_model
         self._buffers = Buffers()
+        self._weight = self.layers.outputs.new_tensor(-1 / num_pairs)
 
     def all_layers(self) -> tuple[TwoLayers, ...]:
         """See `Pass.all_layers`."""
         return (self.layers,)
 
+    def value(self, x: Tensor, z: Tensor) -> Tensor:
+        """log p(x|z) [..., N] for x [N, D] and z [..., N, d], without gradients."""
+        return self.of_outputs(x, self._output_layer.split(self._raw(z)))
+
+    def of_outputs(self, x: Tensor, outputs: Outputs) -> Tensor:
+        """log p(x|z) [..., N] for what the network outputs."""
+        return self._observation_model.log_prob_in(self._buffers, x, *outputs)
+
     def z_gradient(self, x: Tensor, z: Tensor) -> tuple[Outputs, Tensor]:
         """What the network outputs at z [..., N, d], and the gradient of log p(x|z) in z; the weights get none."""
-        raw = self.layers.forward(z.reshape(-1, z.shape[-1])).view(*z.shape[:-1], -1)
+        raw = self._raw(z)
         outputs = self._output_layer.split(raw)
         of_raw = self._output_layer.slopes(raw, outputs, self._observation_model.score(x, *outputs))
         return outputs, self.layers.to_inputs(of_raw.reshape(-1, raw.shape[-1])).view(z.shape)
 
     def backward(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x|z) [..., N] for x [N, D] and z [..., N, d]."""
-        is_flat = z.dim() == 2
-        raw = self.layers.forward(z if is_flat else z.reshape(-1, z.shape[-1]))
-        raw = raw if is_flat else raw.view(*z.shape[:-1], -1)
+        raw = self._raw(z)
         outputs = self._output_layer.split(raw)
         log_prob, slopes = self._observation_model.log_prob_with_slopes(
-            x, *outputs, weight=-1 / self.layers.num_inputs, buffers=self._buffers
+            x, *outputs, weight=self._weight, buffers=self._buffers
         )
         of_raw = self._output_layer.slopes(raw, outputs, slopes)
-        self.layers.backward(of_raw if is_flat else of_raw.view(-1, raw.shape[-1]))
+        self.layers.backward(of_raw if of_raw.dim() == 2 else of_raw.view(-1, of_raw.shape[-1]))
         return log_prob
+
+    def _raw(self, z: Tensor) -> Tensor:
+        """The affine outputs at z [..., N, d]."""
+        if z.dim() == 2:
+            return self.layers.forward(z)
+        return self.layers.forward(z.reshape(-1, z.shape[-1])).view(*z.shape[:-1], -1)
 
 
 class LowerBound:
@@ -84,6 +97,7 @@ class LowerBound:
         self._slopes = Slopes(self._layers.outputs)
         self._output_layer = encoder.output_layer
         self._likelihood = LogLikelihood(decoder, observation_model, num_data * num_samples)
+        self._half, self._minus_one = (self._layers.outputs.new_tensor(number) for number in (0.5, -1.0))
 
     def all_layers(self) -> tuple[TwoLayers, ...]:
         """See `Pass.all_layers`."""
@@ -93,11 +107,11 @@ class LowerBound:
         """The bound [N] for x [N, D] by an encoder that sees ``seen`` [N, D], at z = mean + sd * noise [L, N, d]."""
         self._layers.forward(seen)
         mean, log_variance = self._output_layer.of_halves(*self._layers.halves)
-        deviation = (0.5 * log_variance).exp_()
+        deviation = (self._half * log_variance).exp_()
         # Without an axis for one draw, everything below has the layout of `raw`.
         z = torch.addcmul(mean, deviation, noise[0] if noise.shape[0] == 1 else noise)  # [N, d] or [L, N, d]
         expected = self._likelihood.backward(x, z)
-        excess = deviation.square_().sub_(1)  # of q's variance over the prior's
+        excess = torch.addcmul(self._minus_one, deviation, deviation)  # of q's variance over the prior's
         twice_kl = torch.addcmul(excess - log_variance, mean, mean).sum(-1)
         of_z = self._likelihood.layers.to_inputs()
         of_z = of_z if z.dim() == 2 else of_z.view(z.shape)
@@ -105,7 +119,7 @@ class LowerBound:
         if z.dim() == 3:
             expected, of_z, of_half_log_variance = expected.mean(0), of_z.sum(0), of_half_log_variance.sum(0)
         torch.add(of_z, mean, alpha=1 / x.shape[0], out=self._slopes.of_mean)
-        of_log_variance = of_half_log_variance.add_(excess, alpha=1 / x.shape[0]).mul_(0.5)
+        of_log_variance = of_half_log_variance.add_(excess, alpha=1 / x.shape[0]).mul_(self._half)
         self._layers.backward(self._slopes.within_bounds(of_log_variance, self._layers.halves[1]))
         return expected.sub_(twice_kl, alpha=0.5)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch._C._functorch import peek_interpreter_stack  # not None within torch.func.grad, vmap and the like
 
 from bench.models.by_hand.outputs import OutputLayer, Outputs
 
@@ -36,7 +37,9 @@ class TanhNetwork(nn.Module):
 
     @property
     def is_plain(self) -> bool:
-        """Whether nothing else has to be called: a hook, another kind of layer, or a derived class's `forward`."""
+        """Whether nothing else is to be called: a hook, another layer, a derived class's `forward`, `torch.func`."""
+        if peek_interpreter_stack() is not None:
+            return False
         hidden, head = self._modules["hidden"], self._modules["head"]
         if type(self).forward is not TanhNetwork.forward or not (type(hidden) is type(head) is nn.Linear):
             return False

@@ -10,8 +10,7 @@ from torch import nn
 
 from bench.models.by_hand.layers import TwoLayers
 
-KEPT = 8  # passes per model: sizes of minibatches are few
-LARGEST = 2**22  # outputs of a pass that is kept: the memory of a larger one costs little beside its arithmetic
+LARGEST = 2**21  # outputs in all passes of a model that are kept: some 40 MB with what leads to them
 
 
 class Pass(Protocol):
@@ -35,12 +34,15 @@ def kept(module: nn.Module, kind: Callable[..., PassT], parts: Parts, size: tupl
     if found is not None and earlier == parts and all(layers.still_hold() for layers in found.all_layers()):
         return cast("PassT", found)
     made = kind(*parts, *size)
-    if sum(layers.outputs.numel() for layers in made.all_layers()) <= LARGEST:
-        passes.pop((kind, size), None)
-        while len(passes) >= KEPT:
-            passes.pop(next(iter(passes)))
-        passes[kind, size] = parts, made
+    passes.pop((kind, size), None)
+    passes[kind, size] = parts, made
+    while sum(_num_outputs(each) for _, each in passes.values()) > LARGEST:
+        passes.pop(next(iter(passes)))
     return made
+
+
+def _num_outputs(each: Pass) -> int:
+    return sum(layers.outputs.numel() for layers in each.all_layers())
 
 
 def awaits_gradients(each: Pass) -> bool:

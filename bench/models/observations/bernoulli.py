@@ -37,13 +37,29 @@ class Bernoulli(ObservationModel):
         probability = torch.sigmoid(location)
         return torch.sub(x, probability, out=probability), None
 
+    def log_prob_in(self, buffers: Buffers, x: Tensor, location: Tensor, log_variance: Tensor | None) -> Tensor:
+        """See `ObservationModel.log_prob_in`."""
+        work = buffers.like("products", location)
+        if not _has_slow_logarithms(location):
+            softplus = torch.ops.aten.softplus.out(location, out=buffers.like("softplus", location))
+            return torch.mul(location, x, out=work).sub_(softplus).sum(-1)
+        logarithms = _sum_of_logarithms(torch.abs(location, out=work).sigmoid_())
+        positive = torch.clamp(location, min=0, out=work)
+        return logarithms.sub_(torch.addcmul(positive, location, x, value=-1, out=work).sum(-1))
+
     def log_prob_with_slopes(
-        self, x: Tensor, location: Tensor, log_variance: Tensor | None, *, weight: float, buffers: Buffers
+        self, x: Tensor, location: Tensor, log_variance: Tensor | None, *, weight: Tensor, buffers: Buffers
     ) -> tuple[Tensor, tuple[Tensor, Tensor | None]]:
         """See `ObservationModel.log_prob_with_slopes`."""
         probability = torch.sigmoid(location, out=buffers.like("probability", location))
         products = torch.mul(location, x, out=buffers.like("products", location))
-        log_prob = products.sum(-1).sub_(_sum_of_softplus(location, probability, products))
+        if _has_slow_logarithms(location):
+            log_prob = products.sum(-1)
+            larger = torch.maximum(probability, torch.sub(1, probability, out=products), out=products)
+            log_prob.add_(_sum_of_logarithms(larger)).sub_(torch.clamp(location, min=0, out=products).sum(-1))
+        else:
+            softplus = torch.ops.aten.softplus.out(location, out=buffers.like("softplus", location))
+            log_prob = products.sub_(softplus).sum(-1)
         return log_prob, (torch.sub(x, probability, out=probability).mul_(weight), None)
 
     def mean(self, location: Tensor, log_variance: Tensor | None) -> Tensor:
@@ -60,19 +76,21 @@ class Bernoulli(ObservationModel):
         return "" if low >= 0 and high <= 1 else f"needs data in [0, 1] (got {low:.9g} to {high:.9g})"
 
 
-def _sum_of_softplus(location: Tensor, probability: Tensor, work: Tensor) -> Tensor:
-    """The sum over pixels of log(1 + e^l) at the logits l, whose sigmoids p are known: [..., D] -> [...].
+def _has_slow_logarithms(location: Tensor) -> bool:
+    """Whether log(1 + e^l) of logits l [..., D] takes longer than ``max(l, 0) - log max(p, 1 - p)``, p their sigmoids.
 
-    On CPUs logarithms are slow, and one of a product does for many: log(1 + e^l) = max(l, 0) - log max(p, 1 - p), where
-    no product of 16 factors between 1/2 and 1 is too small for float32.  ``work`` [..., D] is overwritten.
+    On CPUs one logarithm of a product does for many (`_sum_of_logarithms`).
     """
-    width = location.shape[-1]
-    if width < 256 or width % 16 or not location.is_cpu:
-        torch.ops.aten.softplus.out(location, out=work)
-        return work.sum(-1)
-    factors = torch.maximum(probability, torch.sub(1, probability, out=work), out=work)
+    return location.is_cpu and location.shape[-1] >= 256 and location.shape[-1] % 16 == 0
+
+
+def _sum_of_logarithms(factors: Tensor) -> Tensor:
+    """The sum of the logarithms of factors [..., D] between 1/2 and 1, which are overwritten: [...].
+
+    No product of 16 of them is too small for float32.
+    """
+    width = factors.shape[-1]
     for _ in range(4):
         width //= 2
         factors = factors[..., :width].mul_(factors[..., width:])
-    logarithms = factors.log_().sum(-1)
-    return torch.clamp(location, min=0, out=work).sum(-1).sub_(logarithms)
+    return factors.log_().sum(-1)
