@@ -71,8 +71,9 @@ class Decoder(nn.Module):
     @property
     def plain_network(self) -> TanhNetwork | None:
         """The network, if it is one whose gradients are written by hand."""
+        network = self.network
         is_usual = type(self).outputs is Decoder.outputs and type(self).log_prob is Decoder.log_prob
-        return self.network if is_usual and isinstance(self.network, TanhNetwork) and self.network.is_plain else None
+        return network if is_usual and isinstance(network, TanhNetwork) and network.is_plain else None
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
         """`log_prob`, so that torch.func.functional_call can substitute other parameters."""

@@ -195,12 +195,13 @@ class LatentVariableModel(nn.Module):
         return self.decoder.by_hand(x, z) if self._has_normal_prior and self.discrete is None else None
 
     def _bound_by_hand(self, x: Tensor, num_samples: int) -> LowerBound | None:
-        encoder = None if self.encoder is None else self.encoder.plain_network
-        decoder, is_usual = self.decoder.plain_network, type(self).elbo is LatentVariableModel.elbo
-        if encoder is None or decoder is None or not is_usual or x.dim() != 2:
+        if type(self).elbo is not LatentVariableModel.elbo or x.dim() != 2:
             return None
-        parts = encoder, decoder, self.decoder.observation_model
-        return kept(self, LowerBound, parts, (x.shape[0], num_samples))
+        encoder, decoder = self.encoder, self.decoder
+        networks = None if encoder is None else encoder.plain_network, decoder.plain_network
+        if networks[0] is None or networks[1] is None:
+            return None
+        return kept(self, LowerBound, (*networks, decoder.observation_model), (x.shape[0], num_samples))
 
     def _outputs(self, z: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor | None]]:
         """A copy of z, and the outputs of the decoder's network with their graph."""

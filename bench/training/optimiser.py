@@ -69,15 +69,17 @@ class Adaptive(Optimizer):
         for before in self._optimizer_step_pre_hooks.values():
             before(self, (), {})
         for group in self.param_groups:
-            gradients = {
-                parameter: gradient for parameter in group["params"] if (gradient := parameter.grad) is not None
-            }
+            parameters, gradients, states = [], [], []
+            for parameter in group["params"]:
+                if (gradient := parameter.grad) is not None:
+                    parameters.append(parameter)
+                    gradients.append(gradient)
+                    states.append(self.state[parameter])
             if gradients:
-                parameters = [*gradients]
                 self.update(
                     parameters,
-                    [*gradients.values()],
-                    [[self.state[parameter][name] for parameter in parameters] for name in self.moments],
+                    gradients,
+                    [[state[name] for state in states] for name in self.moments],
                     rate=group["lr"] / (1 + group["annealing"] * group["updates"]),
                     decay=group["weight_decay"],
                     updates=group["updates"] + 1,

@@ -44,9 +44,9 @@ class TwoLayers:
         self.network = network
         self.num_inputs = num_inputs
         self.parameters = network.weights
-        self._first, self._first_bias, self._second, self._second_bias = (each.detach() for each in self.parameters)
+        self._weights = [parameter.detach() for parameter in self.parameters]
+        self._first, self._first_bias, self._second, self._second_bias = self._weights
         self._places = [parameter.data_ptr() for parameter in self.parameters]
-        self.gradients = [torch.empty_like(parameter, requires_grad=False) for parameter in self.parameters]
         (hidden, inputs), outputs, empty = self._first.shape, self._second.shape[0], self._first.new_empty
         self._hidden, self._before, self._of_inputs = (empty(num_inputs, size) for size in (hidden, hidden, inputs))
         self._columns = empty(outputs, num_inputs) if by_columns else None
@@ -89,7 +89,9 @@ class TwoLayers:
     def backward(self, slopes: Tensor) -> None:
         """Set the gradient of every weight for the ``slopes`` [N, O] of the outputs."""
         before = self._before_tanh(slopes)
-        of_first, of_first_bias, of_second, of_second_bias = self.gradients
+        with torch.inference_mode(mode=False):  # others may keep them, and compute with them
+            gradients = [torch.empty_like(weight) for weight in self._weights]
+        of_first, of_first_bias, of_second, of_second_bias = gradients
         if self._of_first_t is None:
             torch.mm(self._before_t, self.inputs, out=of_first)
         else:
@@ -97,7 +99,7 @@ class TwoLayers:
         torch.sum(before, 0, out=of_first_bias)
         torch.mm(slopes.t(), self._hidden, out=of_second)
         torch.sum(slopes, 0, out=of_second_bias)
-        for parameter, gradient in zip(self.parameters, self.gradients, strict=True):
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient
 
     def to_inputs(self, slopes: Tensor | None = None) -> Tensor:

@@ -103,6 +103,31 @@ def test_the_joint_density(
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("shape", [(N,), (4, N)])
+@pytest.mark.parametrize(("observation_model", "pixels", "bounded"), CASES)
+def test_the_value(observation_model: str, pixels: int, bounded: bool, shape: tuple[int, ...]) -> None:
+    """Without a graph it is calculated in buffers, which the next value must not change."""
+    asked = problem(observation_model, pixels, bounded=bounded)
+    model = asked.model(encoder=True)
+    z = 5 * torch.randn(2, *shape, Z, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    with torch.no_grad():
+        found = [model.decoder.log_prob(asked.x, each) for each in z]
+    for each, value in zip(z, found, strict=True):
+        torch.testing.assert_close(value, model.decoder.log_prob(asked.x, each).detach(), rtol=1e-12, atol=1e-9)
+    assert found[0].add_(1).requires_grad is False  # the caller's to change
+
+
+def test_functions_of_functions_use_no_buffers() -> None:
+    asked = problem("bernoulli")
+    model = asked.model(encoder=True).requires_grad_(requires_grad=False)
+    z = torch.randn(4, N, Z, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    with torch.no_grad():
+        together = torch.func.vmap(lambda each: model.decoder.log_prob(asked.x, each))(z)
+        torch.testing.assert_close(together, model.decoder.log_prob(asked.x, z))
+        slope = torch.func.grad(lambda each: model.log_joint(asked.x, each).sum())(z)
+    torch.testing.assert_close(slope, model.log_joint_gradient(asked.x, z))
+
+
 def test_the_posterior(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = problem("bernoulli")
     z = torch.randn(N, Z, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
@@ -148,6 +173,17 @@ def test_gradients_are_added_to_those_that_are_there() -> None:
     for name, parameter in model.named_parameters():
         if once[name] is not None:
             torch.testing.assert_close(parameter.grad, 2 * once[name])  # type: ignore[operator]
+
+
+def test_gradients_that_somebody_keeps_stay_as_they_are() -> None:
+    asked = problem("bernoulli")
+    model = asked.model(encoder=True)
+    stream = torch.Generator().manual_seed(0)
+    model.elbo_backward(asked.x, stream)
+    kept, copies = [parameter.grad for parameter in model.parameters()], gradients(model)
+    model.zero_grad()
+    model.elbo_backward(asked.x.flip(0), stream)
+    torch.testing.assert_close(kept, [*copies.values()], rtol=0, atol=0)
 
 
 def test_parameters_that_are_not_trained_get_none() -> None:
