@@ -1,4 +1,4 @@
-"""Fixtures of the comparisons with other projects."""
+"""Fixtures of the comparisons with other projects: all sides use one core, and take turns."""
 
 from __future__ import annotations
 
@@ -15,11 +15,15 @@ from bench.studies.spec import Choice, load_data
 
 ROUNDS = 5
 
+if hasattr(os, "sched_setaffinity"):  # before JAX counts the cores; where there is none, it uses all
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+torch.set_num_threads(1)
+
 
 @pytest.fixture(autouse=True)
-def every_core() -> None:
-    """All sides use the whole machine."""
-    torch.set_num_threads(os.cpu_count() or 1)
+def one_thread() -> None:
+    """Of PyTorch, whatever another test has set."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture

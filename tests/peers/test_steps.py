@@ -37,7 +37,6 @@ def test_updates_of_aevb(
     of_jax: float,
     of_torch: float,
 ) -> None:
-    torch.set_num_threads(1)
     x = mnist("binarize=none")[0][: BATCH * UPDATES]
     if pixels == 64:
         x = x.view(-1, 28, 28)[:, 2:26, 2:26].reshape(-1, 8, 3, 8, 3).mean((2, 4)).reshape(-1, 64)

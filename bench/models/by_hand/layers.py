@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from bench.models.by_hand.gradients import GradientMemory
 from bench.models.by_hand.tanh_network import TanhNetwork
 
 tanh_backward = torch.ops.aten.tanh_backward.grad_input
@@ -44,8 +45,9 @@ class TwoLayers:
         self.network = network
         self.num_inputs = num_inputs
         self.parameters = network.weights
-        self._weights = [parameter.detach() for parameter in self.parameters]
-        self._first, self._first_bias, self._second, self._second_bias = self._weights
+        weights = [parameter.detach() for parameter in self.parameters]
+        self._first, self._first_bias, self._second, self._second_bias = weights
+        self._gradient_memory = GradientMemory(weights)
         self._places = [parameter.data_ptr() for parameter in self.parameters]
         (hidden, inputs), outputs, empty = self._first.shape, self._second.shape[0], self._first.new_empty
         self._hidden, self._before, self._of_inputs = (empty(num_inputs, size) for size in (hidden, hidden, inputs))
@@ -89,8 +91,7 @@ class TwoLayers:
     def backward(self, slopes: Tensor) -> None:
         """Set the gradient of every weight for the ``slopes`` [N, O] of the outputs."""
         before = self._before_tanh(slopes)
-        with torch.inference_mode(mode=False):  # others may keep them, and compute with them
-            gradients = [torch.empty_like(weight) for weight in self._weights]
+        gradients = self._gradient_memory.take()
         of_first, of_first_bias, of_second, of_second_bias = gradients
         if self._of_first_t is None:
             torch.mm(self._before_t, self.inputs, out=of_first)

@@ -175,15 +175,31 @@ def test_gradients_are_added_to_those_that_are_there() -> None:
             torch.testing.assert_close(parameter.grad, 2 * once[name])  # type: ignore[operator]
 
 
-def test_gradients_that_somebody_keeps_stay_as_they_are() -> None:
+@pytest.mark.parametrize("keep", [lambda each: each, lambda each: each.view(-1)[1:], lambda each: each.numpy()])
+def test_gradients_that_somebody_keeps_stay_as_they_are(keep: Callable[[Tensor], object]) -> None:
     asked = problem("bernoulli")
     model = asked.model(encoder=True)
     stream = torch.Generator().manual_seed(0)
-    model.elbo_backward(asked.x, stream)
-    kept, copies = [parameter.grad for parameter in model.parameters()], gradients(model)
+    for _ in range(2):
+        model.zero_grad()
+        model.elbo_backward(asked.x, stream)
+    name, parameter = list(model.named_parameters())[2]
+    assert parameter.grad is not None
+    kept, copied = keep(parameter.grad), copy.deepcopy(keep(parameter.grad))
     model.zero_grad()
     model.elbo_backward(asked.x.flip(0), stream)
-    torch.testing.assert_close(kept, [*copies.values()], rtol=0, atol=0)
+    torch.testing.assert_close(kept, copied, rtol=0, atol=0)
+    assert not torch.equal(torch.as_tensor(copied), torch.as_tensor(keep(parameter.grad))), name
+
+
+def test_memory_of_gradients_is_used_again() -> None:
+    asked = problem("bernoulli")
+    model, places = asked.model(encoder=True), set()
+    for _ in range(5):
+        model.zero_grad()
+        model.elbo_backward(asked.x, torch.Generator().manual_seed(0))
+        places.add([parameter.grad.data_ptr() for parameter in model.parameters() if parameter.grad is not None][0])
+    assert len(places) == 1
 
 
 def test_parameters_that_are_not_trained_get_none() -> None:

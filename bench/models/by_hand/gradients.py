@@ -1,0 +1,34 @@
+"""Memory for the gradients of a network's weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+_num_users = getattr(torch._C, "_storage_Use_Count", None)
+ALONE = 2  # users: the tensor itself, and the handle that the question is asked by
+
+
+class GradientMemory:
+    """Gradients of the shapes of some weights, in the memory of the last ones unless somebody still holds any of it.
+
+    New memory costs a large network a fifth of its update, since the system must provide each of its pages anew.  But
+    whoever keeps a gradient, or a view of one, may rely on it not to change.
+    """
+
+    def __init__(self, weights: Sequence[Tensor]) -> None:
+        """Weights of the same device and precision."""
+        self._weights = list(weights)
+        self._size = sum(weight.numel() for weight in weights)
+        self._flat: Tensor | None = None
+
+    def take(self) -> Sequence[Tensor]:
+        """One tensor of arbitrary content for each of the weights; they are the caller's."""
+        flat = self._flat
+        if flat is None or _num_users is None or _num_users(flat.untyped_storage()._cdata) != ALONE:
+            with torch.inference_mode(mode=False):  # else they could be used in inference mode only
+                flat = self._flat = self._weights[0].new_empty(self._size)
+        views: Sequence[Tensor] = torch._C._nn.unflatten_dense_tensors(flat, self._weights)
+        return views
