@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-_num_users = getattr(torch._C, "_storage_Use_Count", None)
+_num_users = getattr(torch._C, "_storage_Use_Count", None)  # noqa: SLF001  # there is no public way to ask
 ALONE = 2  # users: the tensor itself, and the handle that the question is asked by
 
 
@@ -27,8 +27,8 @@ class GradientMemory:
     def take(self) -> Sequence[Tensor]:
         """One tensor of arbitrary content for each of the weights; they are the caller's."""
         flat = self._flat
-        if flat is None or _num_users is None or _num_users(flat.untyped_storage()._cdata) != ALONE:
+        if flat is None or _num_users is None or _num_users(flat.untyped_storage()._cdata) != ALONE:  # noqa: SLF001
             with torch.inference_mode(mode=False):  # else they could be used in inference mode only
                 flat = self._flat = self._weights[0].new_empty(self._size)
-        views: Sequence[Tensor] = torch._C._nn.unflatten_dense_tensors(flat, self._weights)
+        views: Sequence[Tensor] = torch._C._nn.unflatten_dense_tensors(flat, self._weights)  # noqa: SLF001
         return views
