@@ -24,6 +24,12 @@ def add(content: bytes, place: str) -> bytes:
     return content.replace(BLANK.encode(), digest.encode(), 1)
 
 
+def stored(content: bytes) -> str:
+    """The checksum that a file carries, which `check` has found to fit; empty if there is none."""
+    match = _CHECKSUM.search(content)
+    return "" if match is None else match[1].decode()
+
+
 def check(content: bytes, place: str) -> str:
     """The checksum that a file carries; raises ValueError if there is none, or it does not fit.
 

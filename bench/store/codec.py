@@ -11,6 +11,8 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hin
 
 from bench.values.texts import printable, quoted
 
+FEW_CHARACTERS = 200  # certainly few enough for `printable`
+
 RecordT = TypeVar("RecordT")
 
 
@@ -68,25 +70,29 @@ def _record(kind: type) -> Callable[[object], object]:
     hints = get_type_hints(kind)
     left_out = {name: None for name, hint in hints.items() if type(None) in get_args(hint)}
     readers = {name: _reader(hint) for name, hint in hints.items()}
+    numbers = {name: _number(hint) for name, hint in hints.items()}
 
     def read(data: object) -> object:
         if not isinstance(data, dict):
             raise _misfit(data, kind)
-        unknown = data.keys() - hints.keys()
-        if unknown:
-            raise TypeError(f"unknown field {min(unknown)!r}")
-        return kind(**{**left_out, **{name: readers[name](each) for name, each in data.items()}})
+        if not data.keys() <= readers.keys():
+            raise TypeError(f"unknown field {min(data.keys() - readers.keys())!r}")
+        values = {
+            name: each if type(each) is numbers[name] else readers[name](each)  # most are numbers
+            for name, each in data.items()
+        }
+        return kind(**(values if len(values) == len(readers) else {**left_out, **values}))
 
     return read
 
 
 def _list(kind: Any) -> Callable[[object], object]:
-    read_element = _reader(get_args(kind)[0])
+    read_element, number = _reader(get_args(kind)[0]), _number(get_args(kind)[0])
 
     def read(data: object) -> object:
         if not isinstance(data, list):
             raise _misfit(data, kind, "list")
-        return tuple(read_element(each) for each in data)
+        return tuple(each if type(each) is number else read_element(each) for each in data)
 
     return read
 
@@ -119,9 +125,20 @@ def _plain_value(kind: Any) -> Callable[[object], object]:
             if kind is float and type(data) is int:
                 return float(data)
             raise _misfit(data, kind)
-        return printable(data) if isinstance(data, str) else data
+        return data
 
-    return read
+    def read_text(data: object) -> object:
+        if type(data) is not str:
+            raise _misfit(data, kind)
+        return data if len(data) < FEW_CHARACTERS and data.isprintable() else printable(data)
+
+    return read_text if kind is str else read
+
+
+def _number(kind: Any) -> type | None:
+    """The type of number that this ``kind`` is, perhaps besides None; values of it are read as they are."""
+    kinds = get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
+    return next((each for each in (float, int, bool) if each in kinds), None)
 
 
 def _misfit(data: object, kind: Any, name: str = "") -> TypeError:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 from bench.errors import Damaged
 from bench.store.records import DiagnosisRecord, EstimateRecord, Status, TraceRow, TrialRecord
-from bench.store.trial_folder import CHECKPOINT, DIAGNOSIS, ESTIMATES, MODEL, STATUS, TRACE, TrialFolder
+from bench.store.trial_folder import CHECKPOINT, DIAGNOSIS, ESTIMATES, MODEL, SPEC, STATUS, TRACE, TrialFolder
 from bench.studies.spec import Labels, TrialSpec
 
 T = TypeVar("T")
@@ -33,22 +34,37 @@ class Contents:
     damage: Mapping[str, str] = field(default_factory=dict)
 
 
-def read(folder: TrialFolder, *, tensors: bool = False) -> Contents:
+def read(folder: TrialFolder, *, tensors: bool = False, at_a_glance: bool = False) -> Contents:
     """Read all records of a trial; with ``tensors`` its weights and checkpoint are verified too.
 
+    Of a trial that has ended, specification, trace and diagnosis are only verified if ``at_a_glance``, which takes half
+    the time.
     Never raises StoreError.  A file that another process writes meanwhile is not taken for a damaged one.
     """
-    contents = _read(folder, tensors)
+    contents = _read(_EachOnce(folder.path), tensors, at_a_glance)
     for _ in range(NUM_LOOKS):
         if not contents.damage:
             break
-        contents, earlier = _read(folder, tensors), contents
+        contents, earlier = _read(_EachOnce(folder.path), tensors, at_a_glance), contents
         if contents.damage == earlier.damage:
             break
     return contents
 
 
-def _read(folder: TrialFolder, tensors: bool) -> Contents:
+class _EachOnce(TrialFolder):
+    """A trial's files, each of which is read and checked once."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._content: dict[str, bytes] = {}
+
+    def content(self, name: str) -> bytes:
+        if name not in self._content:
+            self._content[name] = super().content(name)
+        return self._content[name]
+
+
+def _read(folder: TrialFolder, tensors: bool, at_a_glance: bool) -> Contents:
     damage: dict[str, str] = {}
     if not folder.exists():
         return Contents(None, None, TrialRecord())
@@ -61,15 +77,18 @@ def _read(folder: TrialFolder, tensors: bool) -> Contents:
             return None
 
     record = attempt(folder.read_status) or TrialRecord()
-    spec = attempt(folder.read_spec)
-    trace = attempt(folder.read_trace)
-    estimates = [attempt(lambda name=path.name: folder.read_estimate(name)) for path in folder.estimate_paths()]  # type: ignore[misc]  # mypy cannot infer a lambda with a default
-    diagnosis = attempt(folder.read_diagnosis)
+    is_read = not (at_a_glance and record.status.has_ended)
+    spec = attempt(folder.read_spec) if is_read else None
+    trace = attempt(folder.read_trace) if is_read else None
+    estimates = [attempt(lambda name=name: folder.read_estimate(name)) for name in folder.estimate_names()]  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+    diagnosis = attempt(folder.read_diagnosis) if is_read else None
     if not folder.has(STATUS) and any(map(folder.has, (TRACE, MODEL, CHECKPOINT))):
         damage[STATUS] = str(Damaged(STATUS, "it is missing"))
     names = {estimate.estimator for estimate in estimates if estimate is not None}
     if record.status.has_ended:
         damage |= _not_as_left(folder, record, {*damage}, tensors)
+        if not is_read:
+            attempt(lambda: folder.checksum(SPEC))
     if record.status is Status.DONE and not names.issuperset(record.estimators) and len(names) == len(estimates):
         lost = ", ".join(sorted({*record.estimators} - names))
         damage[ESTIMATES] = str(Damaged(ESTIMATES, f"that of {lost} is missing"))

@@ -95,11 +95,16 @@ def write_json(path: Path, data: Mapping[str, object], owner: str = "", *, synce
 
 def read_json(path: Path, owner: str = "") -> dict[str, Any]:
     """The inverse of `write_json`; raises Damaged for a file that is missing, was changed or is malformed."""
+    return parse_checked(path.name, read_checked(path, owner))
+
+
+def parse_checked(name: str, content: bytes) -> dict[str, Any]:
+    """What `write_json` has written to the file ``name``, from its content; raises Damaged if it is malformed."""
     try:
-        data = cast(dict[str, Any], parse(read_checked(path, owner)))
+        data = cast(dict[str, Any], parse(content))
         del data[checksums.KEY]
     except (ValueError, TypeError, KeyError, RecursionError) as error:  # written by others
-        raise error if isinstance(error, Damaged) else Damaged(path.name, str(error)) from error
+        raise Damaged(name, str(error)) from error
     return data
 
 
@@ -127,8 +132,12 @@ def unplain(data: object) -> object:
 
 def parse(text: str | bytes) -> object:
     """The data that JSON holds, as `unplain` gives them; raises ValueError or RecursionError for other texts."""
-    return json.loads(text, object_hook=_unplain_dict)
+    text = text.decode() if isinstance(text, bytes) else text
+    return _WITH_FLOATS.decode(text) if '"$float"' in text else json.loads(text)  # which is three times as fast
 
 
 def _unplain_dict(data: dict[str, Any]) -> object:
     return float(data["$float"]) if data.keys() == {"$float"} else data
+
+
+_WITH_FLOATS = json.JSONDecoder(object_hook=_unplain_dict)

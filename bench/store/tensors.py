@@ -52,13 +52,12 @@ def read_arrays(path: Path, owner: str = "") -> dict[str, NDArray[Any]]:
         raise Damaged(path.name, str(error)) from error
 
 
-def read_metadata(path: Path, owner: str = "") -> dict[str, str]:
-    """The texts of a file, which needs no PyTorch; raises Damaged as `read_tensors` does."""
-    content = read_checked(path, owner)
+def metadata(name: str, content: bytes) -> dict[str, str]:
+    """The texts in the content of the file ``name``, which needs no PyTorch; raises Damaged if it is malformed."""
     try:
         return dict(_split(content)[0][METADATA])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise Damaged(path.name, str(error)) from error
+        raise Damaged(name, str(error)) from error
 
 
 def write_state(path: Path, state: Mapping[str, object], owner: str = "") -> None:

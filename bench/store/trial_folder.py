@@ -15,9 +15,9 @@ from bench import seeds
 from bench.errors import Damaged, StoreError
 from bench.store import checksums
 from bench.store.codec import from_plain, to_plain
-from bench.store.files import parse, plain, read_checked, read_json, sync, write_checked, write_json
+from bench.store.files import parse, parse_checked, plain, read_checked, sync, write_checked, write_json
 from bench.store.records import DiagnosisRecord, EstimateRecord, TraceRow, TrialRecord
-from bench.store.tensors import read_arrays, read_metadata, read_state, read_tensors, write_state, write_tensors
+from bench.store.tensors import metadata, read_arrays, read_state, read_tensors, write_state, write_tensors
 from bench.studies.spec import Labels, TrialSpec
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class TrialFolder:
     def __init__(self, path: Path) -> None:
         """``path`` need not exist yet; its name is the trial's id."""
         self.path = path
+        self._path, self._name = str(path), path.name
 
     # -- records ---------------------------------------------------------------------------------------------------
 
@@ -62,14 +63,14 @@ class TrialFolder:
 
     def read_spec(self) -> TrialSpec:
         """The inverse of `write_spec`; a spec of another trial is damage."""
-        content = read_json(self.path / SPEC, self.path.name)
+        content = parse_checked(SPEC, self.content(SPEC))
         try:
             spec = TrialSpec.from_dict(content)
             from_plain(Labels, vars(spec.labels()))  # are they of the right types?
             identity = spec.id
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise Damaged(SPEC, repr(error)) from error
-        if identity != self.path.name:
+        if identity != self._name:
             raise Damaged(SPEC, f"it is that of the trial {identity}")
         return spec
 
@@ -100,10 +101,9 @@ class TrialFolder:
 
     def read_trace(self) -> list[TraceRow]:
         """The inverse of `write_trace`; no rows if there is no trace yet."""
-        path = self.path / TRACE
         if not self.has(TRACE):
             return []
-        _, *lines = read_checked(path, self.path.name).decode().splitlines()
+        _, *lines = self.content(TRACE).decode().splitlines()
         return [_fitted(TRACE, TraceRow, _parsed(TRACE, line)) for line in lines]
 
     def write_diagnosis(self, record: DiagnosisRecord) -> None:
@@ -126,13 +126,12 @@ class TrialFolder:
 
     def read_estimates(self) -> tuple[EstimateRecord, ...]:
         """The records of all estimates, in the order of the estimators' names."""
-        records = [self.read_estimate(path.name) for path in self.estimate_paths()]
+        records = map(self.read_estimate, self.estimate_names())
         return tuple(sorted(records, key=lambda record: (record.estimator, record.split)))
 
     def read_estimate(self, name: str) -> EstimateRecord:
-        """The record in one of the files of `estimate_paths`."""
-        metadata = read_metadata(self.path / name, self.path.name)
-        return _fitted(name, EstimateRecord, _parsed(name, metadata.get("record", "")))
+        """The record in one of the files of `estimate_names`."""
+        return _fitted(name, EstimateRecord, _parsed(name, metadata(name, self.content(name)).get("record", "")))
 
     def read_estimate_values(self, estimator: str, split: str) -> dict[str, Tensor]:
         """The values of each datapoint, [N], by quantity; log-quantities in nats."""
@@ -143,15 +142,20 @@ class TrialFolder:
         values = read_arrays(self.path / _estimate_name(estimator, split), self.path.name)["log_likelihood"]
         return values.astype(float)
 
-    def estimate_paths(self) -> list[Path]:
-        """The files of the estimates."""
-        return sorted(self.path.glob(ESTIMATES))
+    def estimate_names(self) -> list[str]:
+        """The names of the files of the estimates."""
+        begin, end = ESTIMATES.split("*")
+        try:
+            names = [entry.name for entry in os.scandir(self.path)]
+        except OSError:  # nothing is there, or no folder
+            return []
+        return sorted(name for name in names if name.startswith(begin) and name.endswith(end))
 
     def forget_estimates(self, samples: int) -> None:
         """Remove the estimates of models that were not trained on exactly so many samples."""
-        for path in self.estimate_paths():
-            if self.read_estimate(path.name).samples != samples:
-                path.unlink()
+        for name in self.estimate_names():
+            if self.read_estimate(name).samples != samples:
+                (self.path / name).unlink()
 
     # -- tensors -------------------------------------------------------------------------------------------------------
 
@@ -185,11 +189,15 @@ class TrialFolder:
 
     def has(self, name: str) -> bool:
         """Whether there is a file of this name, or anything else that stands in its place."""
-        return os.path.lexists(self.path / name)
+        return os.path.lexists(f"{self._path}{os.sep}{name}")  # this and `content` are called many thousand times
+
+    def content(self, name: str) -> bytes:
+        """The content of a file, with its checksum; raises Damaged if that does not fit."""
+        return read_checked(self.path / name, self._name)
 
     def checksum(self, name: str) -> str:
         """The checksum of a file; raises Damaged if it does not fit."""
-        return checksums.check(read_checked(self.path / name, self.path.name), f"{self.path.name}/{name}")
+        return checksums.stored(self.content(name))
 
     def checksums(self) -> dict[str, str]:
         """The checksums of what a trial leaves when it ends, by name, without the estimates; all on disk by then."""
@@ -205,8 +213,8 @@ class TrialFolder:
         """Copy what is known of the trial to another folder of its name: all but weights and checkpoint."""
         target.mkdir(parents=True)
         names = [name for name in (SPEC, STATUS, TRACE, DIAGNOSIS) if self.has(name)]
-        for path in (*(self.path / name for name in names), *self.estimate_paths()):
-            shutil.copyfile(path, target / path.name)
+        for name in (*names, *self.estimate_names()):
+            shutil.copyfile(self.path / name, target / name)
 
     def remove(self, name: str) -> None:
         """Remove a file, or a folder that stands in its place; or a file in place of the trial's own folder."""
@@ -229,7 +237,7 @@ class TrialFolder:
 
     def _read(self, name: str, kind: type[RecordT]) -> RecordT | None:
         """The record in a file, None if there is no file."""
-        return _fitted(name, kind, read_json(self.path / name, self.path.name)) if self.has(name) else None
+        return _fitted(name, kind, parse_checked(name, self.content(name))) if self.has(name) else None
 
 
 def _estimate_name(estimator: str, split: str) -> str:
