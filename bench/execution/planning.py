@@ -113,7 +113,7 @@ def _read(store: Store, spec: TrialSpec, damage: list[str]) -> Contents:
     the beginning, and ends at the same.
     """
     folder = store.trial(spec.id)
-    content = contents.read(folder, tensors=True, at_a_glance=True)
+    content = contents.read(folder, tensors=True)
     if not content.damage:
         return content
     contents.remove_damaged(folder, content.damage)

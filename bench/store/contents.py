@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from bench.errors import Damaged
 from bench.store.records import DiagnosisRecord, EstimateRecord, Status, TraceRow, TrialRecord
-from bench.store.trial_folder import CHECKPOINT, DIAGNOSIS, ESTIMATES, MODEL, SPEC, STATUS, TRACE, TrialFolder
+from bench.store.trial_folder import CHECKPOINT, DIAGNOSIS, ESTIMATES, MODEL, STATUS, TRACE, TrialFolder
 from bench.studies.spec import Labels, TrialSpec
 
 T = TypeVar("T")
@@ -34,18 +34,16 @@ class Contents:
     damage: Mapping[str, str] = field(default_factory=dict)
 
 
-def read(folder: TrialFolder, *, tensors: bool = False, at_a_glance: bool = False) -> Contents:
+def read(folder: TrialFolder, *, tensors: bool = False) -> Contents:
     """Read all records of a trial; with ``tensors`` its weights and checkpoint are verified too.
 
-    Of a trial that has ended, specification, trace and diagnosis are only verified if ``at_a_glance``, which takes half
-    the time.
     Never raises StoreError.  A file that another process writes meanwhile is not taken for a damaged one.
     """
-    contents = _read(_EachOnce(folder.path), tensors, at_a_glance)
+    contents = _read(_EachOnce(folder.path), tensors)
     for _ in range(NUM_LOOKS):
         if not contents.damage:
             break
-        contents, earlier = _read(_EachOnce(folder.path), tensors, at_a_glance), contents
+        contents, earlier = _read(_EachOnce(folder.path), tensors), contents
         if contents.damage == earlier.damage:
             break
     return contents
@@ -64,7 +62,7 @@ class _EachOnce(TrialFolder):
         return self._content[name]
 
 
-def _read(folder: TrialFolder, tensors: bool, at_a_glance: bool) -> Contents:
+def _read(folder: TrialFolder, tensors: bool) -> Contents:
     damage: dict[str, str] = {}
     if not folder.exists():
         return Contents(None, None, TrialRecord())
@@ -77,18 +75,15 @@ def _read(folder: TrialFolder, tensors: bool, at_a_glance: bool) -> Contents:
             return None
 
     record = attempt(folder.read_status) or TrialRecord()
-    is_read = not (at_a_glance and record.status.has_ended)
-    spec = attempt(folder.read_spec) if is_read else None
-    trace = attempt(folder.read_trace) if is_read else None
+    spec = attempt(folder.read_spec)
+    trace = attempt(folder.read_trace)
     estimates = [attempt(lambda name=name: folder.read_estimate(name)) for name in folder.estimate_names()]  # type: ignore[misc]  # mypy cannot infer a lambda with a default
-    diagnosis = attempt(folder.read_diagnosis) if is_read else None
+    diagnosis = attempt(folder.read_diagnosis)
     if not folder.has(STATUS) and any(map(folder.has, (TRACE, MODEL, CHECKPOINT))):
         damage[STATUS] = str(Damaged(STATUS, "it is missing"))
     names = {estimate.estimator for estimate in estimates if estimate is not None}
     if record.status.has_ended:
         damage |= _not_as_left(folder, record, {*damage}, tensors)
-        if not is_read:
-            attempt(lambda: folder.checksum(SPEC))
     if record.status is Status.DONE and not names.issuperset(record.estimators) and len(names) == len(estimates):
         lost = ", ".join(sorted({*record.estimators} - names))
         damage[ESTIMATES] = str(Damaged(ESTIMATES, f"that of {lost} is missing"))
