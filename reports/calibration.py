@@ -56,6 +56,8 @@ class Calibration(Figure):
             entries = legend_entries({name: look for name, look in every.items() if name in shown})
             caption = [
                 f"{NUM_POINTS} datapoints drawn from each model. {about(encoded)} Without an encoder there is no line.",
+                "A line is over all latent dimensions; a verdict is of each by itself, and of a wrong mean too: it may find "
+                "what the line does not show.",
                 *verdicts,
                 *left_out(missing),
             ]
