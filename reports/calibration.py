@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from bench.results.frames import Results
 
+TESTS = "A line is over all latent dimensions; a verdict is of each, of its mean too, and may see what no line shows."
+
 
 class Calibration(Figure):
     """Expected coverage: how often central intervals of q(z|x) hold the z that x was drawn with, for each algorithm.
@@ -56,8 +58,7 @@ class Calibration(Figure):
             entries = legend_entries({name: look for name, look in every.items() if name in shown})
             caption = [
                 f"{NUM_POINTS} datapoints drawn from each model. {about(encoded)} Without an encoder there is no line.",
-                "A line is over all latent dimensions; a verdict is of each by itself, and of a wrong mean too: it may find "
-                "what the line does not show.",
+                TESTS,
                 *verdicts,
                 *left_out(missing),
             ]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from bench.dataset import Data
+from bench.execution import mapped
 from bench.studies.spec import Choice, TrialSpec, load_data
 
 _kept: dict[tuple[Choice, str], Data] = {}  # at most one data set, by its name and fingerprint
 
 
-def load(spec: TrialSpec, estimators: Sequence[Choice], version: str) -> tuple[Data, str]:
+def load(
+    spec: TrialSpec, estimators: Sequence[Choice], version: str, *, has_neighbours: bool = False
+) -> tuple[Data, str]:
     """The whole data set of a trial, and its fingerprint; ``version`` is that of the data which the trial should have.
 
+    With ``has_neighbours``, other processes of the machine that have the same data, they share the memory.
     Foreign code might change values in place: it gets data of its own, which no other trial sees.
     Raises whatever loading the data raises.
     """
@@ -25,11 +29,14 @@ def load(spec: TrialSpec, estimators: Sequence[Choice], version: str) -> tuple[D
     data = load_data(spec.dataset)
     fingerprint = data.fingerprint()
     if is_kept and fingerprint == version:
+        data = mapped.shared(data, version) if has_neighbours else data
         _kept.clear()
         _kept[key] = data
     return data, fingerprint
 
 
-def forget() -> None:
-    """Give the memory back."""
+def forget(versions: Iterable[str] = ()) -> None:
+    """Give the memory back, that of the other processes too as soon as they end."""
     _kept.clear()
+    for version in versions:
+        mapped.remove(version)

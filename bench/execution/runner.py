@@ -141,7 +141,7 @@ def run_tasks(
                 trial_state.mark(task.folder, Status.INTERRUPTED, INTERRUPTED)
         raise
     finally:
-        loaded.forget()  # by trials that have run in this process
+        loaded.forget({task.settings.data_version for task in tasks})  # by trials that have run in this process too
 
 
 def settings_of(plan: Plan, spec: TrialSpec, execution: Execution) -> Settings:

@@ -103,7 +103,9 @@ class Trial:
         made_by = from_plain(Provenance, checkpoint["made_by"]) if checkpoint is not None else None  # so it stays stale
         self.record = replace(self.record, labels=spec.labels(), provenance=made_by)
         self.report(Status.RUNNING)
-        dataset, version = loaded.load(spec, self.settings.estimators, self.settings.data_version)
+        dataset, version = loaded.load(
+            spec, self.settings.estimators, self.settings.data_version, has_neighbours=self.settings.jobs != 1
+        )
         data = spec.selected(dataset)
         fingerprint = version if data is dataset else data.fingerprint()
         if made_by is not None and made_by.data != fingerprint:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import stat
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +13,7 @@ import pytest
 import torch
 
 from bench import plugins
-from bench.execution import loaded, trial
+from bench.execution import loaded, mapped, trial
 from bench.execution.settings import Settings
 from bench.store.records import Status
 from bench.store.run_folder import Store
@@ -54,6 +57,69 @@ def test_other_data_are_loaded_anew() -> None:
     assert fingerprint == version
     assert len(loaded.load(other, (), other.load_data().fingerprint())[0].x_test) == 200
     assert loaded.load(first, (), version)[0] is not data  # no more than one data set stays in memory
+
+
+@pytest.fixture
+def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A data set that is large enough to be shared, in a temporary folder of this test."""
+    monkeypatch.setattr(mapped, "LARGE", 1000)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    yield "digits"
+    assert not [*Path(tmp_path, f"aevb-bench-{os.getuid()}").glob("*.writing")]
+
+
+def mapped_files(tmp_path: Path) -> list[Path]:
+    return sorted(Path(tmp_path, f"aevb-bench-{os.getuid()}").glob("*"))
+
+
+def test_processes_of_a_machine_share_large_data(large: str, tmp_path: Path) -> None:
+    (first, _) = specs(dataset=large)
+    own = first.load_data()
+    version = own.fingerprint()
+    data, _ = loaded.load(first, (), version, has_neighbours=True)
+    train, test = mapped_files(tmp_path)[::-1]
+    assert (train.name, test.name) == (f"{version}.train", f"{version}.test")
+    assert stat.S_IMODE(train.parent.stat().st_mode) == 0o700
+    loaded.forget()  # as another process would begin
+    again, _ = loaded.load(first, (), version, has_neighbours=True)
+    for x, y, z in ((data.x_train, again.x_train, own.x_train), (data.x_test, again.x_test, own.x_test)):
+        assert torch.equal(x, z)
+        assert torch.equal(y, z)
+    data.x_train.zero_()  # somebody's mistake stays with them
+    assert torch.equal(again.x_train, own.x_train)
+    assert train.read_bytes() == own.x_train.numpy().tobytes()
+    loaded.forget([version])
+    assert not mapped_files(tmp_path)
+    assert torch.equal(again.x_test, own.x_test)  # what is mapped stays
+
+
+@pytest.mark.parametrize("content", [b"", b"short", None])
+def test_a_file_with_other_values_is_not_used(large: str, tmp_path: Path, content: bytes | None) -> None:
+    (first, _) = specs(dataset=large)
+    own = first.load_data()
+    version = own.fingerprint()
+    loaded.load(first, (), version, has_neighbours=True)
+    train = mapped_files(tmp_path)[-1]
+    train.write_bytes(bytes(own.x_train.nbytes) if content is None else content)
+    loaded.forget()
+    data, _ = loaded.load(first, (), version, has_neighbours=True)
+    assert torch.equal(data.x_train, own.x_train)
+
+
+def test_a_folder_of_others_is_not_used(large: str, tmp_path: Path) -> None:
+    folder = Path(tmp_path, f"aevb-bench-{os.getuid()}")
+    folder.mkdir(mode=0o777)
+    folder.chmod(0o777)
+    (first, _) = specs(dataset=large)
+    version = first.load_data().fingerprint()
+    assert loaded.load(first, (), version, has_neighbours=True)[1] == version
+    assert not mapped_files(tmp_path)
+
+
+def test_without_neighbours_nothing_is_written(large: str, tmp_path: Path) -> None:
+    (first, _) = specs(dataset=large)
+    loaded.load(first, (), first.load_data().fingerprint())
+    assert not mapped_files(tmp_path)
 
 
 def test_foreign_code_has_data_of_its_own() -> None:

@@ -16,7 +16,7 @@ from bench import plugins
 from bench.architectures.mlp import MLP
 from bench.models.by_hand.tanh_network import TanhNetwork
 from bench.models.latent import LatentVariableModel
-from bench.models.observation import observation_model
+from bench.models.observation import ObservationModel, observation_model
 from bench.training.problem import Batch, Problem
 
 N, Z = 7, 3
@@ -68,6 +68,28 @@ CASES = [
         ("unit_gaussian", 12, False),
     )
 ]
+
+
+class Laplace(ObservationModel):
+    """A user's, whose slopes only automatic differentiation knows."""
+
+    def log_prob(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> Tensor:
+        return -(x - location).abs().sum(-1)
+
+    def mean(self, location: Tensor, log_variance: Tensor | None) -> Tensor:
+        return location
+
+    def sample(self, location: Tensor, log_variance: Tensor | None, generator: torch.Generator) -> Tensor:
+        return location
+
+
+def test_slopes_by_automatic_differentiation(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = problem("bernoulli")
+    model = asked.model(encoder=True)
+    model.decoder.observation_model = Laplace()
+    both_ways(monkeypatch, model, lambda model: model.elbo_backward(asked.x, torch.Generator().manual_seed(2)))
+    z = torch.zeros(N, Z, dtype=torch.float64)
+    both_ways(monkeypatch, model, lambda model: model.log_joint_backward(asked.x, z))
 
 
 @pytest.mark.parametrize("num_samples", [1, 4])
