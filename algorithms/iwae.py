@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 
 from bench import Algorithm, Batch, Hyperparameters, Problem, StepInfo, option
-from bench.objectives.importance_weighted import WeightedDraws, weighted_draws
+from bench.objectives.importance_weighted import draws_for_bound
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class IWAEHyperparameters(Hyperparameters):
 class IWAE(Algorithm):
     """Importance-weighted auto-encoder: maximises a lower bound on log p(x) that K draws of z make tighter.
 
-    The bound is ``log((1/K) sum_k w_k)`` with ``w_k = p(x, z_k) / q(z_k|x)``, the objective reported; K = 1 is AEVB with
-    estimator A.  The decoder's gradient is ``sum_k v_k d log p(x, z_k)`` with ``v_k = w_k / sum w``.  In the encoder's
-    parameters, let D_k be the derivative of log w_k through z_k alone: ``stl`` is ``sum_k v_k D_k`` and ``dreg``
-    ``sum_k v_k^2 D_k``, while ``standard`` also has the score of q.  As K grows, the signal-to-noise ratio of ``standard``
-    falls as 1 / sqrt(K), and that of ``dreg`` rises as sqrt(K).
+    The bound is ``log((1/K) sum_k w_k)`` with ``w_k = p(x, z_k) / q(z_k|x)``, the objective reported; K = 1 is AEVB
+    with estimator A.  The decoder's gradient is ``sum_k v_k d log p(x, z_k)`` with ``v_k = w_k / sum w``.  In the
+    encoder's parameters, let D_k be the derivative of log w_k through z_k alone: ``stl`` is ``sum_k v_k D_k`` and
+    ``dreg`` ``sum_k v_k^2 D_k``, while ``standard`` also has the score of q.  As K grows, the signal-to-noise ratio of
+    ``standard`` falls as 1 / sqrt(K), and that of ``dreg`` rises as sqrt(K).
 
     Source: Burda, Grosse & Salakhutdinov 2016, equations 8 and 13 (standard); Roeder, Wu & Duvenaud 2017 (stl); Tucker,
     Lawson, Gu & Maddison 2019 (dreg); Rainforth et al. 2018 (signal-to-noise ratio).
@@ -57,17 +57,10 @@ class IWAE(Algorithm):
 
     def step(self, batch: Batch) -> StepInfo:
         """Update theta and phi together; both gradients come from the same K draws."""
-        bound = self.draw(batch.x).bound().mean()
+        num_samples, gradient = self.hyperparameters.num_samples, self.hyperparameters.gradient
+        draws = draws_for_bound(self.model, batch.x, self.generator, num_samples, gradient=gradient)
+        bound = draws.bound().mean()
         self.optimiser.zero_grad()
         (-bound).backward()
         self.optimiser.step()
-        return StepInfo(bound.detach(), model_evaluations=2 * self.hyperparameters.num_samples * len(batch.x))
-
-    def draw(self, x: torch.Tensor) -> WeightedDraws:
-        """K draws of z for each row of x [M, D], through which phi gets the gradient that the options ask for."""
-        settings = self.hyperparameters
-        ways = "both" if settings.gradient == "standard" else "path"
-        draws = weighted_draws(self.model, x, self.generator, settings.num_samples, ways)
-        if settings.gradient == "dreg":
-            draws.scale_path(draws.shares())
-        return draws
+        return StepInfo(bound.detach(), model_evaluations=2 * num_samples * len(batch.x))

@@ -9,7 +9,7 @@ import torch
 
 from bench import Algorithm, Batch, Hyperparameters, Problem, StepInfo, option
 from bench.errors import OptionError
-from bench.objectives.importance_weighted import weighted_draws
+from bench.objectives.importance_weighted import Ways, weighted_draws
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,13 @@ class RWSHyperparameters(Hyperparameters):
         """Check combinations of options."""
         if self.phi == "sleep" and self.gradient == "dreg":
             raise OptionError(
-                "`gradient` of rws is that of the encoder's wake phase and has no effect with phi=sleep (got dreg): choose "
-                "phi=wake or phi=both, or leave it at standard."
+                "`gradient` of rws is that of the encoder's wake phase and has no effect with phi=sleep (got dreg): "
+                "choose phi=wake or phi=both, or leave it at standard."
             )
         if self.phi != "sleep" and self.num_samples == 1:
             raise OptionError(
-                f"`num_samples` of rws must be at least 2 with phi={self.phi}: the gradient of the encoder's wake phase is "
-                "0 on average with a single draw (got 1). Choose more draws, or phi=sleep, which is wake-sleep."
+                f"`num_samples` of rws must be at least 2 with phi={self.phi} (got 1): with a single draw the gradient "
+                "of the encoder's wake phase is 0 on average. Choose more draws, or phi=sleep, which is wake-sleep then."
             )
 
 
@@ -43,9 +43,9 @@ class RWS(Algorithm):
 
     With ``w_k = p(x, z_k) / q(z_k|x)`` and ``v_k = w_k / sum w``, the decoder ascends ``sum_k v_k log p(x, z_k)``, the
     gradient of the importance-weighted bound, which is the objective reported.  The encoder descends KL(p || q): in the
-    wake phase it ascends ``sum_k v_k log q(z_k|x)`` at fixed z_k; in the sleep phase ``log q(z|x)`` at dreams (z, x), as in
-    wake-sleep, from the decoder just updated.  ``phi=sleep`` with K = 1 is wake-sleep.  ``gradient=dreg`` is
-    ``sum_k (v_k - v_k^2) D_k``, D_k being the derivative of log w_k through z_k alone: the same mean, less variance.
+    wake phase it ascends ``sum_k v_k log q(z_k|x)`` at fixed z_k; in the sleep phase ``log q(z|x)`` at dreams (z, x), as
+    in wake-sleep, from the decoder just updated.  ``phi=sleep`` with K = 1 is wake-sleep.  ``gradient=dreg`` is
+    ``sum_k (v_k - v_k^2) D_k`` in phi, D_k being the derivative of log w_k through z_k alone: the same expectation.
 
     Source: Bornschein & Bengio 2015, section 2 (wake and sleep updates of q); Le et al. 2019 (wake-wake, which is
     ``phi=wake``); Tucker et al. 2019 (RWS-DReG).
@@ -86,7 +86,7 @@ class RWS(Algorithm):
     def wake(self, x: torch.Tensor) -> torch.Tensor:
         """Accumulate the gradients in theta and, if it learns here, phi; return the importance-weighted bound."""
         settings = self.hyperparameters
-        ways = "path" if settings.gradient == "dreg" else "parameters"
+        ways: Ways = "path" if settings.gradient == "dreg" else "parameters"
         draws = weighted_draws(self.model, x, self.generator, settings.num_samples, ways)
         shares = draws.shares()
         if settings.gradient == "dreg":

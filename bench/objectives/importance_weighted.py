@@ -1,22 +1,24 @@
 """K draws of z per datapoint, their importance weights, and the bounds and gradients made of them.
 
-The multi-sample algorithms differ in little.  In theta, all of them ascend ``sum_k v_k d log p(x, z_k) / d theta``, where
-``v_k = w_k / sum w`` are the weights ``w_k = p(x, z_k) / q(z_k|x)``, normalised.  Phi is reached on two ways: along the
-path ``z_k = m + s epsilon_k`` (the derivative D_k of log w_k through z_k), and by the parameters of q in log q(z_k|x)
-(the score S_k).  An estimator is a choice of the ways (`Ways`) and, along the path, of a factor for each draw:
+The multi-sample algorithms differ in little.  In theta all of them ascend ``sum_k v_k d log p(x, z_k)``, where v_k are
+the normalised weights ``w_k = p(x, z_k) / q(z_k|x)``.  Phi is reached on two ways: along the path
+``z_k = m + s epsilon_k`` (let D_k be the derivative of log w_k through z_k), and by the parameters of q in log q(z_k|x)
+(the score S_k).  An estimator is a choice of ways (`Ways`) and, along the path, of a factor for each draw:
 
-=====================  ==============  ===========  ==========================
-estimator              ways            factor       gradient in phi
-=====================  ==============  ===========  ==========================
-IWAE                   "both"          1            sum v_k (D_k - S_k)
-STL                    "path"          1            sum v_k D_k
-DReG                   "path"          v_k          sum v_k^2 D_k
-wake phase             "parameters"                 sum v_k S_k
-wake phase, DReG       "path"          1 - v_k      sum (v_k - v_k^2) D_k
-=====================  ==============  ===========  ==========================
+=====================  ==============  =======================  ===========================================
+estimator              ways            factor                   gradient in phi
+=====================  ==============  =======================  ===========================================
+standard               "both"          1                        sum v_k (D_k - S_k)
+STL                    "path"          1                        sum v_k D_k
+DReG                   "path"          a + (1 - a) v_k          sum v_k^2 D_k if a = 0, as in IWAE
+wake phase             "parameters"                             sum v_k S_k
+wake phase, DReG       "path"          1 - v_k                  sum (v_k - v_k^2) D_k
+=====================  ==============  =======================  ===========================================
 
-This is why they share `WeightedDraws` and each remains a few lines: algorithms choose ways and factor.
-Sources: Burda et al. 2016 (IWAE); Roeder et al. 2017 (STL); Tucker et al. 2019 (DReG); Bornschein & Bengio 2015.
+For the Renyi bound of order a, v_k are the normalised ``w_k^(1 - a)``.  All this lives here once, so that an algorithm
+says only which bound it ascends, and with which estimator.
+Sources: Burda et al. 2016 (IWAE); Roeder et al. 2017 (STL); Tucker et al. 2019 (DReG, of the wake phase as well);
+Li & Turner 2016 (Renyi bound); Daudel et al. 2023 (its DReG); Bornschein & Bengio 2015 (wake phase).
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from bench.models.gaussian import Gaussian
 from bench.models.latent import LatentVariableModel
 
 Ways = Literal["both", "path", "parameters"]  # on which a gradient reaches phi
+Gradient = Literal["standard", "stl", "dreg"]  # of a bound in phi
 
 
 @dataclass(frozen=True)
@@ -91,3 +94,23 @@ def weighted_draws(
         z = z.detach()
     q = Gaussian(posterior.mean.detach(), posterior.log_variance.detach()) if ways == "path" else posterior
     return WeightedDraws(z, model.log_joint(x, z), q.log_prob(z))
+
+
+def draws_for_bound(
+    model: LatentVariableModel,
+    x: Tensor,
+    generator: torch.Generator,
+    num_samples: int,
+    *,
+    gradient: Gradient,
+    alpha: float = 0.0,
+) -> WeightedDraws:
+    """As `weighted_draws`; the gradient of their ``bound(alpha)`` in phi is then the estimator that is asked for.
+
+    ``standard`` and ``dreg`` have the same expectation, that of the bound's gradient; ``stl`` has it for K = 1 or
+    alpha = 1 only.
+    """
+    draws = weighted_draws(model, x, generator, num_samples, "both" if gradient == "standard" else "path")
+    if gradient == "dreg":
+        draws.scale_path(alpha + (1 - alpha) * draws.shares(alpha))
+    return draws
