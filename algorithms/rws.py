@@ -34,7 +34,7 @@ class RWSHyperparameters(Hyperparameters):
         if self.phi != "sleep" and self.num_samples == 1:
             raise OptionError(
                 f"`num_samples` of rws must be at least 2 with phi={self.phi} (got 1): with a single draw the gradient "
-                "of the encoder's wake phase is 0 on average. Choose more draws, or phi=sleep, which is wake-sleep then."
+                "of the encoder's wake phase is 0 on average. Choose more draws, or phi=sleep for wake-sleep."
             )
 
 
@@ -43,8 +43,8 @@ class RWS(Algorithm):
 
     With ``w_k = p(x, z_k) / q(z_k|x)`` and ``v_k = w_k / sum w``, the decoder ascends ``sum_k v_k log p(x, z_k)``, the
     gradient of the importance-weighted bound, which is the objective reported.  The encoder descends KL(p || q): in the
-    wake phase it ascends ``sum_k v_k log q(z_k|x)`` at fixed z_k; in the sleep phase ``log q(z|x)`` at dreams (z, x), as
-    in wake-sleep, from the decoder just updated.  ``phi=sleep`` with K = 1 is wake-sleep.  ``gradient=dreg`` is
+    wake phase it ascends ``sum_k v_k log q(z_k|x)`` at fixed z_k; in the sleep phase ``log q(z|x)`` at dreams (z, x),
+    as in wake-sleep, from the decoder just updated.  ``phi=sleep`` with K = 1 is wake-sleep.  ``gradient=dreg`` is
     ``sum_k (v_k - v_k^2) D_k`` in phi, D_k being the derivative of log w_k through z_k alone: the same expectation.
 
     Source: Bornschein & Bengio 2015, section 2 (wake and sleep updates of q); Le et al. 2019 (wake-wake, which is
