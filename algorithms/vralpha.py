@@ -33,8 +33,8 @@ class VRAlpha(Algorithm):
     ``log((1/K) sum_k w_k^(1 - alpha)) / (1 - alpha)`` with ``w_k = p(x, z_k) / q(z_k|x)``, the objective reported.  In
     expectation the estimate is a lower bound on log p(x) for alpha >= 0.  Below 0 it exceeds log p(x) if K is large,
     and its maximum need not be at the maximum likelihood: so compare log p(x), not objectives.  With K = 1 alpha makes
-    no difference.  ``gradient=dreg`` is ``sum_k (alpha v_k + (1 - alpha) v_k^2) D_k`` in the encoder's parameters, where
-    v_k is the share of draw k in ``sum w^(1 - alpha)`` and D_k the derivative of log w_k through z_k alone; ``stl`` is
+    no difference.  ``gradient=dreg`` is ``sum_k (alpha v_k + (1 - alpha) v_k^2) D_k`` in the encoder's parameters, with
+    v_k the share of draw k in ``sum w^(1 - alpha)`` and D_k the derivative of log w_k through z_k alone; ``stl`` is
     ``sum_k v_k D_k``.
 
     Source: Li & Turner 2016, section 4 (bound and its estimate); Daudel, Benton, Shi & Doucet 2023 (dreg).
