@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from bench import plugins, seeds
 from bench.algorithm import Algorithm
-from bench.errors import OptionError
 from bench.training.problem import Batch, Problem
 
 Array = NDArray[np.float64]
@@ -306,26 +305,3 @@ def test_signal_to_noise_ratios_grow_and_fall_as_in_theory(linear_gaussian: Call
     assert rates["standard"] == pytest.approx(-0.5, abs=0.15)
     assert rates["dreg"] == pytest.approx(0.5, abs=0.15)
     assert rates["theta"] == pytest.approx(0.5, abs=0.15)
-
-
-# -- options ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        (
-            "rws[phi=sleep,gradient=dreg]",
-            r"`gradient` of rws .* has no effect with phi=sleep \(got dreg\): choose phi=wake",
-        ),
-        ("rws[num_samples=1]", r"`num_samples` of rws must be at least 2 with phi=wake \(got 1\): .* or phi=sleep"),
-        ("rws[num_samples=1,phi=both]", r"`num_samples` of rws must be at least 2 with phi=both \(got 1\)"),
-        ("vimco[num_samples=1]", r"`num_samples` of vimco must be an integer of at least 2 \(got '1'\)"),
-        ("vralpha[alpha=inf]", r"`alpha` of vralpha must be a number \(got 'inf'\)"),
-        ("iwae[gradient=DReG]", r"`gradient` of iwae must be 'standard' or 'stl' or 'dreg'"),
-    ],
-)
-def test_what_makes_no_sense_is_refused(name: str, message: str) -> None:
-    plugin, settings = plugins.resolve("algorithm", name)
-    with pytest.raises(OptionError, match=message):
-        plugin.load()(2, device="cpu", **settings)
