@@ -191,7 +191,7 @@ def test_a_users_observation_model_serves_every_algorithm_and_estimator(
     command = [
         "run",
         "--algos",
-        "aevb,wakesleep,mcem[batch_size=100],fullvb,vqvae,aae[learning_rate=0.01]",
+        "aevb,wakesleep,mcem[batch_size=100],fullvb,vqvae,aae[learning_rate=0.01],iwae,rws,vralpha,vimco",
         *SMALL,
         "--out",
         "run",
