@@ -34,12 +34,8 @@ class RandomCodeModel(CodeModel):
 
     def draw_posterior(self, x: Tensor, generator: torch.Generator, num_samples: int) -> tuple[Tensor, Tensor]:
         """Draws from q(k|x) for x [N, D]: codes [num_samples, N, G], and their log q(k|x) [num_samples, N] in nats."""
-        log_q = self.log_posterior_of_each(x)  # [N, G, K]
-        probabilities = log_q.detach().exp().flatten(0, 1)  # [N G, K]
-        drawn = torch.multinomial(probabilities, num_samples, replacement=True, generator=generator)
-        codes = drawn.T.unflatten(1, log_q.shape[:2])  # [num_samples, N, G]
-        chosen = log_q.expand(num_samples, *log_q.shape).gather(-1, codes.unsqueeze(-1))
-        return codes, chosen.squeeze(-1).sum(-1)
+        codes, log_q = draw_codes(self.log_posterior_of_each(x), generator, num_samples)
+        return codes, log_q.sum(-1)
 
     def elbo(
         self, x: Tensor, generator: torch.Generator, num_samples: int = 1, *, seen: Tensor | None = None
@@ -50,3 +46,17 @@ class RandomCodeModel(CodeModel):
         """
         codes, log_q = self.draw_posterior(x if seen is None else seen, generator, num_samples)
         return (self.log_joint_of(x, codes) - log_q).mean(0)
+
+
+def draw_codes(log_q: Tensor, generator: torch.Generator, num_samples: int) -> tuple[Tensor, Tensor]:
+    """Draws from distributions [N, G, K]: codes, and the log-probability of each, both [num_samples, N, G].
+
+    >>> codes, log_q = draw_codes(torch.tensor([[[0.25, 0.75]]]).log(), torch.Generator().manual_seed(0), 1000)
+    >>> round(float(codes.float().mean()), 1), log_q.shape
+    (0.8, torch.Size([1000, 1, 1]))
+    """
+    probabilities = log_q.detach().exp().flatten(0, 1)  # [N G, K]
+    drawn = torch.multinomial(probabilities, num_samples, replacement=True, generator=generator)
+    codes = drawn.T.unflatten(1, log_q.shape[:2])  # [num_samples, N, G]
+    chosen = log_q.expand(num_samples, *log_q.shape).gather(-1, codes.unsqueeze(-1))
+    return codes, chosen.squeeze(-1)
