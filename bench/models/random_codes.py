@@ -51,9 +51,12 @@ class RandomCodeModel(CodeModel):
 def draw_codes(log_q: Tensor, generator: torch.Generator, num_samples: int) -> tuple[Tensor, Tensor]:
     """Draws from distributions [N, G, K]: codes, and the log-probability of each, both [num_samples, N, G].
 
-    >>> codes, log_q = draw_codes(torch.tensor([[[0.25, 0.75]]]).log(), torch.Generator().manual_seed(0), 1000)
-    >>> round(float(codes.float().mean()), 1), log_q.shape
-    (0.8, torch.Size([1000, 1, 1]))
+    >>> draw_codes(torch.tensor([[[0.0, 1.0]]]).log(), torch.Generator(), num_samples=2)  # one of the two is certain
+    (tensor([[[1]],
+    <BLANKLINE>
+            [[1]]]), tensor([[[0.]],
+    <BLANKLINE>
+            [[0.]]]))
     """
     probabilities = log_q.detach().exp().flatten(0, 1)  # [N G, K]
     drawn = torch.multinomial(probabilities, num_samples, replacement=True, generator=generator)
