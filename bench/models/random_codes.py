@@ -51,6 +51,9 @@ class RandomCodeModel(CodeModel):
 def draw_codes(log_q: Tensor, generator: torch.Generator, num_samples: int) -> tuple[Tensor, Tensor]:
     """Draws from distributions [N, G, K]: codes, and the log-probability of each, both [num_samples, N, G].
 
+    By inverting the distribution function.  A training that has blown up draws codes whose log-probability is NaN,
+    where `torch.multinomial` would raise.
+
     >>> draw_codes(torch.tensor([[[0.0, 1.0]]]).log(), torch.Generator(), num_samples=2)  # one of the two is certain
     (tensor([[[1]],
     <BLANKLINE>
@@ -58,8 +61,9 @@ def draw_codes(log_q: Tensor, generator: torch.Generator, num_samples: int) -> t
     <BLANKLINE>
             [[0.]]]))
     """
-    probabilities = log_q.detach().exp().flatten(0, 1)  # [N G, K]
-    drawn = torch.multinomial(probabilities, num_samples, replacement=True, generator=generator)
-    codes = drawn.T.unflatten(1, log_q.shape[:2])  # [num_samples, N, G]
+    below = log_q.detach().exp().cumsum(-1)  # [N, G, K]
+    uniform = below.new_empty(*below.shape[:2], num_samples).uniform_(generator=generator)
+    drawn = torch.searchsorted(below, uniform * below[..., -1:], right=True).clamp_max(log_q.shape[-1] - 1)
+    codes = drawn.movedim(-1, 0)
     chosen = log_q.expand(num_samples, *log_q.shape).gather(-1, codes.unsqueeze(-1))
     return codes, chosen.squeeze(-1)

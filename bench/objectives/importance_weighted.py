@@ -76,8 +76,9 @@ class WeightedDraws:
         return (largest + (powers - largest).expm1().mean(0).log1p()) / (1 - alpha)
 
     def scale_path(self, factor: Tensor) -> None:
-        """From now on, multiply the gradient that passes through each z by a ``factor`` [K, M]."""
-        self.z.register_hook(lambda gradient: gradient * factor.unsqueeze(-1))
+        """From now on, multiply the gradient that passes through each z by a ``factor`` [K, M], if any passes."""
+        if self.z.requires_grad:
+            self.z.register_hook(lambda gradient: gradient * factor.unsqueeze(-1))
 
 
 def weighted_draws(

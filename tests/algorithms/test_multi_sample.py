@@ -290,7 +290,7 @@ def test_signal_to_noise_ratios_grow_and_fall_as_in_theory(linear_gaussian: Call
         found = {}
         for gradient in ("standard", "dreg"):
             algorithm, batch = algorithm_on(known, "iwae", known.x, num_samples=int(num_samples), gradient=gradient)
-            found[gradient] = gradients(algorithm, batch, 400)
+            found[gradient] = gradients(algorithm, batch, 200)
         means = {name: np.abs(each.mean(0)) for name, each in found["dreg"].items()}
         for kind, gradient, part in (
             ("standard", "standard", "encoder"),

@@ -146,6 +146,14 @@ def test_the_bound_during_training_is_that_of_the_draws() -> None:
     assert torch.equal(algorithm.model.encode_codes(x)[0] @ torch.tensor([NUM_CODES, 1]), log_q.argmax())
 
 
+def test_an_update_that_blows_up_is_reported_and_not_raised() -> None:
+    """As is any other algorithm's: then the choice of a step size survives it, and the trial is called diverged."""
+    x = one_datapoint()
+    algorithm = begun(x, learning_rate=1e30)
+    objectives = [float(algorithm.step(Batch(x, torch.arange(1))).objective) for _ in range(3)]
+    assert not all(abs(objective) < 1e10 for objective in objectives)
+
+
 def test_groups_must_divide_z() -> None:
     algorithm = plugins.find("algorithm")["vimco"].load()(3, num_groups=2, device="cpu", learning_rate=0.1)
     with pytest.raises(ValueError, match=r"`num_groups` must divide z, which is 3 \(got 2\)"):

@@ -46,7 +46,7 @@ def test_gaps_are_those_of_the_sums(num_groups: int) -> None:
     found = diagnose(model, x, log_likelihood, torch.zeros(40), seeds.generator("diagnosis of codes"), 40)
     bound = float((log_q.exp() * (log_p - log_q)).sum(0).mean())
     assert abs(found.bound - bound) < 4 * found.amortisation_gap_se
-    assert bound < found.best_bound <= float(log_likelihood.mean()) + 4 * found.approximation_gap_se
+    assert bound < found.best_bound <= float(log_likelihood.mean()) + 4 * found.approximation_gap_se + 1e-5
     if num_groups == 1:
         assert found.approximation_gap == pytest.approx(0, abs=1e-5)
         assert found.approximation_gap_se == pytest.approx(0, abs=1e-5)
