@@ -32,8 +32,8 @@ class IWAE(Algorithm):
     ``dreg`` ``sum_k v_k^2 D_k``, while ``standard`` also has the score of q.  As K grows, the signal-to-noise ratio of
     ``standard`` falls as 1 / sqrt(K), and that of ``dreg`` rises as sqrt(K).
 
-    Source: Burda, Grosse & Salakhutdinov 2016, equations 8 and 13 (standard); Roeder, Wu & Duvenaud 2017 (stl); Tucker,
-    Lawson, Gu & Maddison 2019 (dreg); Rainforth et al. 2018 (signal-to-noise ratio).
+    Source: Burda, Grosse & Salakhutdinov 2016, section 3 (bound and standard); Roeder, Wu & Duvenaud 2017 (stl);
+    Tucker, Lawson, Gu & Maddison 2019 (dreg); Rainforth et al. 2018, theorem 1 (signal-to-noise ratio).
     Cost of a step: 2 K M model evaluations, whatever the gradient.
 
     Example:

@@ -33,7 +33,7 @@ class VIMCO(Algorithm):
     decoder receives as z, and a prior, both learned; but q draws codes whose vectors are near the encoder's output.
     ``num_codes=2`` with ``num_groups`` equal to z are binary latent variables.
 
-    Source: Mnih & Rezende 2016, section 2.5.
+    Source: Mnih & Rezende 2016, "Variational inference for Monte Carlo objectives", section 2.
     Cost of a step: 2 K M model evaluations.
 
     Example:

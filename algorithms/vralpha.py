@@ -22,7 +22,7 @@ class VRAlphaHyperparameters(Hyperparameters):
     gradient: Literal["standard", "stl", "dreg"] = option(
         "standard",
         "estimator of the encoder's gradient: standard, of the bound as it stands; stl, without the score of q, which "
-        "is biased if K > 1; dreg, doubly reparameterised, unbiased",
+        "is biased if K > 1 and alpha is not 1; dreg, doubly reparameterised, unbiased",
     )
 
 
@@ -31,7 +31,7 @@ class VRAlpha(Algorithm):
 
     The bound ``log p(x) - D_alpha(q(z|x) || p(z|x))`` is estimated by
     ``log((1/K) sum_k w_k^(1 - alpha)) / (1 - alpha)`` with ``w_k = p(x, z_k) / q(z_k|x)``, the objective reported.  In
-    expectation the estimate is a lower bound on log p(x) for alpha >= 0.  Below 0 it exceeds log p(x) if K is large,
+    expectation the estimate is a lower bound on log p(x) for alpha >= 0.  Below 0 it can exceed log p(x) if K is large,
     and its maximum need not be at the maximum likelihood: so compare log p(x), not objectives.  With K = 1 alpha makes
     no difference.  ``gradient=dreg`` is ``sum_k (alpha v_k + (1 - alpha) v_k^2) D_k`` in the encoder's parameters, with
     v_k the share of draw k in ``sum w^(1 - alpha)`` and D_k the derivative of log w_k through z_k alone; ``stl`` is

@@ -67,7 +67,7 @@ class WeightedDraws:
 
         Its gradient is ``sum_k v_k d log w_k``.  With alpha = 0 it is the importance-weighted bound, with alpha = 1 the
         lower bound.  Powers that are nearly equal, as for alpha near 1, lose no digits.
-        Sources: Burda et al. 2016, equation 8; Li & Turner 2016, section 4.1.
+        Sources: Burda et al. 2016, section 3; Li & Turner 2016, section 4.1.
         """
         if alpha == 1:
             return self.log_w.mean(0)

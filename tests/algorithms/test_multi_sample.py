@@ -280,7 +280,7 @@ def test_special_cases_are_other_algorithms(
 def test_signal_to_noise_ratios_grow_and_fall_as_in_theory(linear_gaussian: Callable[..., Any]) -> None:
     """By the number of draws K: as K^(-1/2) in phi for the standard gradient, as K^(1/2) for DReG and in theta.
 
-    Rainforth et al. 2018, theorem 1; Tucker et al. 2019, section 6.  The expectation is the same for both gradients, so
+    Rainforth et al. 2018, theorem 1; Tucker et al. 2019.  The expectation is the same for both gradients, so
     the more precise mean, that of DReG, serves for both.
     """
     known = linear_gaussian(2, 20, encoder=True)
