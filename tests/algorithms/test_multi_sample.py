@@ -278,30 +278,32 @@ def test_special_cases_are_other_algorithms(
 
 
 def test_signal_to_noise_ratios_grow_and_fall_as_in_theory(linear_gaussian: Callable[..., Any]) -> None:
-    """By the number of draws K: as K^(-1/2) in phi for the standard gradient, as K^(1/2) for DReG and in theta.
+    """By the number of draws K: as K^(-1/2) in phi for IWAE's standard gradient, as K^(1/2) for all others.
 
-    Rainforth et al. 2018, theorem 1; Tucker et al. 2019.  The expectation is the same for both gradients, so
-    the more precise mean, that of DReG, serves for both.
+    Rainforth et al. 2018, theorem 1; Tucker et al. 2019.  Standard and DReG have the same expectation, so the more
+    precise mean, that of DReG, serves for both.  Means over the encoder's parameters, or over the decoder's for theta.
     """
     known = linear_gaussian(2, 20, encoder=True)
     numbers = np.array([4, 16, 64])
-    ratios: dict[str, list[float]] = {"standard": [], "dreg": [], "theta": []}
-    for num_samples in numbers:
-        found = {}
-        for gradient in ("standard", "dreg"):
-            algorithm, batch = algorithm_on(known, "iwae", known.x, num_samples=int(num_samples), gradient=gradient)
-            found[gradient] = gradients(algorithm, batch, 200)
-        means = {name: np.abs(each.mean(0)) for name, each in found["dreg"].items()}
-        for kind, gradient, part in (
-            ("standard", "standard", "encoder"),
-            ("dreg", "dreg", "encoder"),
-            ("theta", "standard", "decoder"),
-        ):
-            names = [name for name in means if name.startswith(part)]
-            each = [(means[name] / found[gradient][name].std(0)).flatten() for name in names]
-            ratios[kind].append(float(np.concatenate(each).mean()))
+    ratios: dict[str, list[float]] = {name: [] for name in ("iwae", "stl", "dreg", "rws", "rws dreg", "theta")}
+
+    def found(name: str, num_samples: int, gradient: str) -> Parameters:
+        algorithm, batch = algorithm_on(known, name, known.x, num_samples=num_samples, gradient=gradient)
+        return gradients(algorithm, batch, 200)
+
+    def ratio(means: Parameters, noisy: Parameters, part: str) -> float:
+        each = [np.abs(means[name].mean(0)) / noisy[name].std(0) for name in means if name.startswith(part)]
+        return float(np.concatenate([values.flatten() for values in each]).mean())
+
+    for num_samples in map(int, numbers):
+        standard, stl, dreg = (found("iwae", num_samples, gradient) for gradient in ("standard", "stl", "dreg"))
+        wake, wake_dreg = (found("rws", num_samples, gradient) for gradient in ("standard", "dreg"))
+        ratios["iwae"].append(ratio(dreg, standard, "encoder"))
+        ratios["theta"].append(ratio(standard, standard, "decoder"))
+        for name, each in (("stl", stl), ("dreg", dreg), ("rws", wake), ("rws dreg", wake_dreg)):
+            ratios[name].append(ratio(each, each, "encoder"))
     rates = {kind: float(np.polyfit(np.log(numbers), np.log(each), 1)[0]) for kind, each in ratios.items()}
-    print(ratios, rates)  # noqa: T201  # shown by pytest -rP
-    assert rates["standard"] == pytest.approx(-0.5, abs=0.15)
-    assert rates["dreg"] == pytest.approx(0.5, abs=0.15)
-    assert rates["theta"] == pytest.approx(0.5, abs=0.15)
+    for kind, rate in rates.items():
+        print(kind, *(f"{each:.2f}" for each in ratios[kind]), f"rate {rate:.2f}")  # noqa: T201  # shown by pytest -rP
+        assert rate == pytest.approx(-0.5 if kind == "iwae" else 0.5, abs=0.2), kind
+    assert ratios["iwae"][-1] < ratios["rws"][-1] < ratios["dreg"][-1]
