@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.models.codes import CodeModel
+from bench.models.gaussian import Gaussian
 
 
 class RandomCodeModel(CodeModel):
@@ -23,8 +24,10 @@ class RandomCodeModel(CodeModel):
 
     def log_posterior_of_each(self, x: Tensor) -> Tensor:
         """log q(k_g|x) in nats of each code of each group, normalised: x [N, D] -> [N, G, K]."""
-        gaussian = self.encoder(x)
-        mean, log_variance = (self.by_group(part).unsqueeze(-2) for part in (gaussian.mean, gaussian.log_variance))
+        posterior = self.encoder(x)
+        if not isinstance(posterior, Gaussian):
+            raise TypeError(f"Codes are drawn near a Gaussian, and this encoder outputs a {type(posterior).__name__}.")
+        mean, log_variance = (self.by_group(part).unsqueeze(-2) for part in (posterior.mean, posterior.log_variance))
         squares = (self.codebook.detach() - mean).square() * (-log_variance).exp()  # [N, G, K, d/G]
         return (-0.5 * squares.sum(-1)).log_softmax(-1)
 

@@ -29,7 +29,6 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from bench.models.gaussian import Gaussian
 from bench.models.latent import LatentVariableModel
 
 Ways = Literal["both", "path", "parameters"]  # on which a gradient reaches phi
@@ -93,8 +92,11 @@ def weighted_draws(
     z = posterior.rsample(generator, num_samples)  # [K, M, d]
     if ways == "parameters":
         z = z.detach()
-    q = Gaussian(posterior.mean.detach(), posterior.log_variance.detach()) if ways == "path" else posterior
-    return WeightedDraws(z, model.log_joint(x, z), q.log_prob(z))
+    log_q = posterior.log_prob(z)
+    if ways == "path":  # without the score, whatever the family of q
+        of_parameters = posterior.log_prob(z.detach())
+        log_q = log_q - (of_parameters - of_parameters.detach())
+    return WeightedDraws(z, model.log_joint(x, z), log_q)
 
 
 def draws_for_bound(

@@ -205,11 +205,11 @@ def test_sticking_the_landing_is_unbiased_where_the_score_is_zero_on_average(tru
     assert scores(found, truth.of("bound", "encoder", 1.0)).max() < LARGEST_SCORE
 
 
-@pytest.mark.parametrize("gradient", ["standard", "dreg"])
-@pytest.mark.parametrize("phi", ["wake", "sleep", "both"])
+@pytest.mark.parametrize(
+    ("phi", "gradient"),
+    [("wake", "standard"), ("wake", "dreg"), ("sleep", "standard"), ("both", "standard"), ("both", "dreg")],
+)
 def test_reweighted_wake_sleep_ascends_its_objectives(truth: Truth, phi: str, gradient: str) -> None:
-    if phi == "sleep" and gradient == "dreg":
-        pytest.skip("refused")
     found = truth.found("rws", phi=phi, gradient=gradient)
     assert scores(found, truth.of("bound", "decoder")).max() < LARGEST_SCORE
     phases = ("wake", "sleep") if phi == "both" else (phi,)

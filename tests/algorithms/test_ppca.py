@@ -52,7 +52,7 @@ def exact(algorithm: Algorithm, x: torch.Tensor) -> float:
 
 
 def begun(name: str, x: torch.Tensor) -> tuple[Algorithm, Minibatches]:
-    """An algorithm of a linear decoder on the data, and its minibatches."""
+    """The algorithm with a linear decoder, before its first update."""
     plugin, settings = plugins.resolve("algorithm", name)
     algorithm: Algorithm = plugin.load()(2, model="linear", device="cpu", **settings)
     minibatches = Minibatches(x, algorithm.batch_size, 0)
