@@ -93,6 +93,6 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         Unknown algorithm 'wakeslep'. Did you mean 'wakesleep'? Known: aevb, mcem, wakesleep.
     """
     known = sorted(known)
-    similar = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
+    similar = difflib.get_close_matches(name, known, n=2, cutoff=0.55)
     suggestion = f" Did you mean {' or '.join(map(repr, similar))}?" if similar else ""
     return f"{suggestion} Known: {', '.join(known) or 'none'}."

@@ -25,10 +25,11 @@ class Losses(Table):
     The approximation gap is what the best Gaussian for each datapoint lacks to the posterior, the amortisation gap what
     the encoder lacks to that Gaussian; what is left to the best log-likelihood of all is the decoder's.  Means over the
     seeds that are done.  Active units, KL and mutual information are the encoder's, or without one those of the
-    Gaussians fitted to each datapoint.  If z is discrete, a single code takes the place of the Gaussian, a
-    group of codes that of a unit, and the information is the entropy of the codes in use: its exponential, the
-    perplexity, is how many they are worth.  Calibration: whether q(z|x) is as wide as the posterior, by exact posterior
-    draws on data that the model has drawn itself; an overconfident encoder is too narrow.
+    Gaussians fitted to each datapoint.  If z is discrete, a single code takes the place of the Gaussian (if the encoder
+    draws its codes, a distribution over codes), a group of codes that of a unit, and the information in single codes is
+    the entropy of those in use: its exponential, the perplexity, is how many they are worth.  Calibration: whether
+    q(z|x) is as wide as the posterior, by exact posterior draws on data that the model has drawn itself; an
+    overconfident encoder is too narrow.
     """
 
     ends_run = True

@@ -181,7 +181,7 @@ def _known(latent_size: int, num_data: int, *, encoder: bool) -> Known:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def linear_gaussian() -> Callable[..., Known]:
     """``linear_gaussian(latent_size, num_data, encoder=True)``; the encoder is deliberately imperfect."""
     return _known

@@ -2,7 +2,8 @@
 
 ``log p(x) = L[q] + amortisation gap + approximation gap``: the amortisation gap lies between the encoder's q and the
 best Gaussian for each datapoint, the approximation gap between that Gaussian and the exact posterior.  If z is
-discrete, q is a point mass instead, and the amortisation gap is relative to the best code for each datapoint.
+discrete, q is a point mass instead, and the amortisation gap is relative to the best code for each datapoint; if the
+encoder draws its codes, q is a distribution over them, and the gap relative to the best one for each datapoint.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from bench.likelihood.calibration import Calibration, calibrate
 from bench.likelihood.code_family import CodeFamily
 from bench.likelihood.family import ACTIVE_VARIANCE, Family, Latents
 from bench.likelihood.gaussian_family import GaussianFamily
+from bench.likelihood.random_code_family import RandomCodeFamily
 from bench.models.frozen import frozen
 from bench.models.latent import LatentVariableModel
+from bench.models.random_codes import RandomCodeModel
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Diagnosis:
         if self.num_states is None:
             units, rule = "latent dimensions", f"the mean of their posterior varies by less than {ACTIVE_VARIANCE}"
         else:
-            units, rule = "groups of codes", "their code is nearly always the same"
+            units, rule = "groups of codes", "their code hardly depends on x"
         warning = f"Posterior collapse: {d - active} of {d} {units} carry no information about x ({rule})"
         other = self.local_latents.num_active
         if other > active:
@@ -72,7 +75,7 @@ def diagnose(
     Datapoints without an estimate are excluded from the gaps.
     Cost: about 1750 model evaluations for each of the first ``num_gap_points``, none for the others, and 1000 for the
     calibration of the encoder; if z is discrete, one for each of its values, or a few times G K if there are too many
-    values to try all.
+    values to try all or if the encoder draws them.
     Source: Cremer et al. 2018; Burda et al. 2016; Hoffman & Johnson 2016, "ELBO surgery".
 
     >>> from bench import seeds
@@ -85,7 +88,7 @@ def diagnose(
     0
     """
     log_p, error = log_likelihoods[:num_gap_points].double(), standard_errors[:num_gap_points].double()
-    family: Family = GaussianFamily(model) if model.discrete is None else CodeFamily(model.discrete)
+    family = _family(model)
     with frozen(model), torch.no_grad():
         bounds = family.bounds(x, num_gap_points, generator)
     kept = torch.isfinite(log_p) & torch.isfinite(bounds.best)
@@ -111,3 +114,9 @@ def diagnose(
         states_in_use=bounds.states_in_use,
         calibration=calibrate(model, generator) if model.encoder is not None and model.discrete is None else None,
     )
+
+
+def _family(model: LatentVariableModel) -> Family:
+    if model.discrete is None:
+        return GaussianFamily(model)
+    return RandomCodeFamily(model) if isinstance(model, RandomCodeModel) else CodeFamily(model.discrete)

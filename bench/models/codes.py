@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -41,7 +42,7 @@ class CodeModel(DiscreteLatents, LatentVariableModel):
         self.transition = nn.Parameter(zero.repeat(num_groups - 1, num_codes, num_codes))  # logits [.., from, to]
 
     @classmethod
-    def around(cls, model: LatentVariableModel, num_codes: int, num_groups: int) -> CodeModel:
+    def around(cls, model: LatentVariableModel, num_codes: int, num_groups: int) -> Self:
         """Build from the networks of another model, which must have an encoder."""
         if model.encoder is None:
             raise ValueError("Codes are chosen by an encoder, and this model has none.")

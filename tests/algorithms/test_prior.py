@@ -14,7 +14,7 @@ from bench.training.optimiser import Adagrad
 from bench.training.problem import Batch, Problem
 
 N = 40
-WITH_ENCODER = ("aevb", "wakesleep", "aae", "vqvae")
+WITH_ENCODER = ("aevb", "wakesleep", "aae", "vqvae", "iwae", "rws", "vralpha", "vimco")
 
 
 def begun(name: str, **settings: object) -> tuple[Algorithm, Batch]:

@@ -18,7 +18,7 @@ from bench.store.run_folder import Store
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
 PLUGINS = Path(__file__).parent.parent / "plugins"
-ALL = "aevb,wakesleep,mcem[batch_size=100],fullvb,vqvae,aae"
+ALL = "aevb,wakesleep,mcem[batch_size=100],fullvb,vqvae,aae,iwae[gradient=dreg],rws[phi=both],vralpha,vimco"
 STEPS = "aevb[learning_rate=0.1],wakesleep[learning_rate=0.02]"
 SMALL = ["--z", "2", "--budget", "3000", "--likelihood", "importance[num_samples=50]", "--likelihood-points", "100"]
 HERE = ["--backend", "sequential"]
@@ -76,7 +76,7 @@ def test_the_bits_are_the_same_in_workers_and_if_continued(bench: Bench, launch:
     ("data", "estimators"),
     [
         (["--dataset", "ppca", "--model", "linear"], "exact,quadrature,importance,ais,bdmc,hmc"),
-        (["--algos", "vqvae[learning_rate=0.02]"], "exact,importance"),
+        (["--algos", "vqvae[learning_rate=0.02],vimco[learning_rate=0.02]"], "exact,importance"),
     ],
     ids=["linear-Gaussian", "discrete"],
 )

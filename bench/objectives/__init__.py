@@ -1,0 +1,1 @@
+"""Objectives that several algorithms ascend, with the estimators of their gradients."""
