@@ -1,7 +1,8 @@
 """Large data in memory that all processes of a machine share: a file of their values, which each of them maps.
 
-The file is named after the fingerprint of the data, and removed at the end of the command.  What is mapped is compared
-with what the process has loaded itself, so that nothing depends on the file being right, or there.
+The file is named after the fingerprint of the data, and removed at the end of the command; those of commands that were
+killed, and on other machines, after a day, when another one is written.  What is mapped is compared with what the
+process has loaded itself, so that nothing depends on the file being right, or there.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from bench.dataset import Data
 
 LARGE = 2**24  # bytes: what is smaller is not worth a file
 PARTS = ("train", "test")
+DAY = 86_400.0  # seconds
 
 
 def shared(data: Data, version: str) -> Data:
@@ -65,6 +68,7 @@ def _folder() -> Path:
 def _mapped(path: Path, x: Tensor) -> Tensor:
     """The values of a file, written first if there is none; those of ``x`` itself if the file has others."""
     if not path.exists():
+        _sweep(path.parent)
         handle, name = tempfile.mkstemp(dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -77,3 +81,11 @@ def _mapped(path: Path, x: Tensor) -> Tensor:
         return x
     values = torch.from_numpy(np.memmap(path, np.float32, "c", shape=tuple(x.shape)))
     return values if torch.equal(values, x) else x
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what nobody has removed."""
+    for path in folder.iterdir():
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime < time.time() - DAY:
+                path.unlink()

@@ -60,12 +60,11 @@ def test_other_data_are_loaded_anew() -> None:
 
 
 @pytest.fixture
-def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A data set that is large enough to be shared, in a temporary folder of this test."""
     monkeypatch.setattr(mapped, "LARGE", 1000)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    yield "digits"
-    assert not [*Path(tmp_path, f"aevb-bench-{os.getuid()}").glob("*.writing")]
+    return "digits"
 
 
 def mapped_files(tmp_path: Path) -> list[Path]:
@@ -114,6 +113,19 @@ def test_a_folder_of_others_is_not_used(large: str, tmp_path: Path) -> None:
     version = first.load_data().fingerprint()
     assert loaded.load(first, (), version, has_neighbours=True)[1] == version
     assert not mapped_files(tmp_path)
+
+
+def test_what_nobody_has_removed_is_removed_after_a_day(large: str, tmp_path: Path) -> None:
+    (first, _) = specs(dataset=large)
+    version = first.load_data().fingerprint()
+    loaded.load(first, (), version, has_neighbours=True)
+    old, new = (mapped_files(tmp_path)[0].with_name(name) for name in ("old", "new"))
+    for path in (old, new):
+        path.write_bytes(b"another command's")
+    os.utime(old, (0, 0))
+    loaded.forget([version])
+    loaded.load(first, (), version, has_neighbours=True)
+    assert {path.name for path in mapped_files(tmp_path)} == {"new", f"{version}.test", f"{version}.train"}
 
 
 def test_without_neighbours_nothing_is_written(large: str, tmp_path: Path) -> None:
