@@ -62,19 +62,37 @@ def _fit(model: LatentVariableModel, x: Tensor, generator: torch.Generator, num_
     mean = start.mean.to(x.dtype)
     precision = start.inverse_root.square().sum(-2).to(x.dtype)  # the inverse covariance's diagonal: exact if Gaussian
     for step in range(num_steps):
-        half = torch.randn(NUM_PAIRS, *mean.shape, generator=generator, dtype=x.dtype, device=x.device)
-        noise = torch.cat([half, -half])
-        scale = precision.rsqrt()
-        gradient = model.log_joint_gradient(x, mean + scale * noise).nan_to_num(0.0)
-        residual = gradient + noise / scale  # 0 if the posterior is this Gaussian, which removes the noise
-        curvature = precision - (noise * residual).mean(0) / scale  # E[-d^2 log p / dz^2] (Stein)
-        curvature = curvature.clamp(precision / LARGEST_CHANGE, precision * LARGEST_CHANGE)
-        rate = 2 / (step + 3)
-        shift = (scale * gradient.mean(0)).clamp(-LONGEST_SHIFT, LONGEST_SHIFT)
-        mean, precision = mean + rate * scale * shift, torch.lerp(precision, curvature, rate)
+        mean, precision = natural_step(model, x, mean, precision, generator, num_pairs=NUM_PAIRS, rate=2 / (step + 3))
     return LocalPosteriors(
         Gaussian(mean, -precision.log()), chain.model_evaluations + 2 * 2 * NUM_PAIRS * num_steps * len(x)
     )
+
+
+def natural_step(
+    model: LatentVariableModel,
+    x: Tensor,
+    mean: Tensor,
+    precision: Tensor,
+    generator: torch.Generator,
+    *,
+    num_pairs: int,
+    rate: float,
+) -> tuple[Tensor, Tensor]:
+    """One stochastic natural-gradient step on each datapoint's lower bound: a Gaussian's new mean and precision [N, d].
+
+    The mean makes the share ``rate`` of a Newton step, and the precision moves by that share to the mean curvature of
+    log p(x, z), from ``num_pairs`` antithetic pairs of draws; no step depends on the scale of z.
+    Cost: ``4 num_pairs`` model evaluations per datapoint.
+    """
+    half = torch.randn(num_pairs, *mean.shape, generator=generator, dtype=x.dtype, device=x.device)
+    noise = torch.cat([half, -half])
+    scale = precision.rsqrt()
+    gradient = model.log_joint_gradient(x, mean + scale * noise).nan_to_num(0.0)
+    residual = gradient + noise / scale  # 0 if the posterior is this Gaussian, which removes the noise
+    curvature = precision - (noise * residual).mean(0) / scale  # E[-d^2 log p / dz^2] (Stein)
+    curvature = curvature.clamp(precision / LARGEST_CHANGE, precision * LARGEST_CHANGE)
+    shift = (scale * gradient.mean(0)).clamp(-LONGEST_SHIFT, LONGEST_SHIFT)
+    return mean + rate * scale * shift, torch.lerp(precision, curvature, rate)
 
 
 def lower_bound(
