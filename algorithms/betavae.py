@@ -25,8 +25,8 @@ class BetaVAEHyperparameters(Hyperparameters):
         """Check combinations of options."""
         if not self.annealing and self.initial_beta != type(self).initial_beta:
             raise OptionError(
-                f"`initial_beta` of betavae has no effect without `annealing` (got {self.initial_beta:g}): set annealing "
-                "to a number of training samples as well."
+                f"`initial_beta` of betavae has no effect without `annealing` (got {self.initial_beta:g}): set "
+                "annealing to a number of training samples as well."
             )
         if self.annealing and self.initial_beta == self.beta:
             raise OptionError(

@@ -62,7 +62,7 @@ class HMCVAE(Algorithm):
         )
 
     def step(self, batch: Batch) -> StepInfo:
-        """Update the encoder by the bound, and the decoder by log p(x, z) at refined draws, from the same parameters."""
+        """Update the encoder by the bound and the decoder by log p(x, z) at refined draws, both of the same model."""
         settings = self.hyperparameters
         self.generative.zero_grad()
         self.recognition.zero_grad()

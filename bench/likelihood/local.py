@@ -18,6 +18,7 @@ from bench.likelihood.full_gaussian import fit_scores
 from bench.mcmc.posterior import sample_posterior
 from bench.models.gaussian import Gaussian
 from bench.models.latent import LatentVariableModel
+from bench.models.posterior import Posterior
 
 # A short chain finds the location and width of each posterior, which saves most of the optimisation.
 NUM_WARMUP, NUM_DRAWS, NUM_LEAPFROG = 30, 30, 4
@@ -96,7 +97,7 @@ def natural_step(
 
 
 def lower_bound(
-    model: LatentVariableModel, x: Tensor, posterior: Gaussian, generator: torch.Generator, num_samples: int
+    model: LatentVariableModel, x: Tensor, posterior: Posterior, generator: torch.Generator, num_samples: int
 ) -> tuple[Tensor, Tensor]:
     """The lower bound of each row of x [N, D] under ``posterior`` and its standard error, each [N] nats.
 
@@ -106,7 +107,7 @@ def lower_bound(
     draws = []
     with torch.no_grad():
         for _ in range(num_samples):
-            z = posterior.rsample(generator)
-            draws.append((model.log_joint(x, z) - posterior.log_prob(z)).double())
+            z, log_q = posterior.rsample_with_log_prob(generator)
+            draws.append((model.log_joint(x, z) - log_q).double())
     values = torch.stack(draws)
     return values.mean(0), values.std(0) / math.sqrt(num_samples)
