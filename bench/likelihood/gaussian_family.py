@@ -15,6 +15,7 @@ from bench.models.posterior import Posterior
 
 BOUND_SAMPLES = 100  # for each bound
 INFORMATION_SAMPLES = 10  # draws of z per datapoint
+FEWER_POINTS = 300  # if pairs of z and x are expensive
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,12 @@ def mutual_information(
 
     The mean over z of the KL divergence from the uniform distribution to that of which datapoint z came from.  It is
     never negative, unlike estimates that subtract two bounds under collapse, and never above log N, however much more
-    z says about x.  If pairs of z and x are expensive, only the first datapoints are taken, and N is their number.
+    z says about x.  If pairs of z and x are expensive, one draw for each of the first FEWER_POINTS is taken, and N is
+    their number.
     Cost: ``num_samples`` N x N matrices, and no model evaluation.
     """
-    if posterior.max_pairs is not None:
-        posterior = posterior.first(posterior.max_pairs)
+    if not posterior.cheap_pairs:
+        posterior, num_samples = posterior.first(FEWER_POINTS), 1
     total = 0.0
     for _ in range(num_samples):
         log_odds = posterior.log_prob_of_pairs(posterior.rsample(generator)).log_softmax(-1)  # [N of z, N of x]

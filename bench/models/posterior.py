@@ -8,6 +8,8 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
+ROWS = 30  # of all pairs that are evaluated at once
+
 
 class Posterior(ABC):
     """q(z|x) for each of N datapoints: draws, a density, and coordinates in which it is standard normal.
@@ -16,7 +18,7 @@ class Posterior(ABC):
     faster.  Shapes: [N, d] stands for any [..., d] with one q for each row, and z may have further dimensions in front.
     """
 
-    max_pairs: ClassVar[int | None] = None  # of N: above it `log_prob_of_pairs` takes too long; None: never
+    cheap_pairs: ClassVar[bool] = True  # whether `log_prob_of_pairs` is quick for thousands of datapoints
 
     mean: Tensor  # [N, d] E_q[z]; a family without a closed form may compute it from draws, the same at each call
 
@@ -61,4 +63,5 @@ class Posterior(ABC):
 
     def log_prob_of_pairs(self, z: Tensor) -> Tensor:
         """log q(z_m|x_n) in nats of z [M, d], up to a constant that is the same for all: [M, N]."""
-        return torch.stack([self.log_prob(each.expand_as(self.mean)) for each in z])
+        num_data = len(self.mean)
+        return torch.cat([self.log_prob(part.unsqueeze(1).expand(-1, num_data, -1)) for part in z.split(ROWS)])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench import seeds
 from bench.architecture import Architecture, Shape
@@ -16,6 +16,8 @@ from bench.models.latent import LatentVariableModel
 from bench.models.observation import ObservationModel, observation_model
 from bench.values.numerals import is_number, whole_number
 from bench.values.texts import quoted
+
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,18 @@ class Problem:
 
         Initial weights are drawn on the CPU, so that they are the same on every device.
         """
+        decoder = self.built("decoder", lambda stream: self.architecture.decoder(self.shape, stream))
+        if not encoder:
+            return LatentVariableModel(self.latent_size, decoder)
+        recognition = self.built("encoder", lambda stream: self.architecture.encoder(self.shape, stream))
+        return LatentVariableModel(self.latent_size, decoder, recognition)
+
+    def built(self, part: str, build: Callable[[torch.Generator], ModuleT]) -> ModuleT:
+        """The module that ``build`` makes with initial weights from the stream of this ``part``: `model` says how."""
         # torch's layers draw initial weights from the global generator, which is put back.
         with torch.device("cpu"), torch.random.fork_rng(devices=[]):
-            decoder = self.architecture.decoder(self.shape, seeds.generator("decoder", self.seed))
-            recognition = (
-                self.architecture.encoder(self.shape, seeds.generator("encoder", self.seed)) if encoder else None
-            )
-            model = LatentVariableModel(self.latent_size, decoder, recognition)
-        return model.to(self.x)
+            module = build(seeds.generator(part, self.seed))
+        return module.to(self.x)
 
 
 @dataclass(frozen=True)
