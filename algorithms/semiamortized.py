@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from bench import Algorithm, Batch, Hyperparameters, Problem, StepInfo, option
+from bench.models.frozen import frozen
 from bench.models.gaussian import Gaussian
 from bench.models.refinement import RefinedModel, Refinement
 
@@ -90,7 +91,7 @@ class SemiAmortized(Algorithm):
         z, kl = start.rsample_with_kl(self.generator, self.hyperparameters.num_samples)
         (kl - self.model.decoder.log_prob(x, z)).mean().backward()
         self.generative.zero_grad()  # the gradient of the encoder's bound in theta is not used
-        with torch.no_grad():
+        with frozen(self.model), torch.no_grad():  # with dropout the bound would change at each step
             posterior = self.refined(x, start)
             z, kl = posterior.rsample_with_kl(self.generator, self.hyperparameters.num_samples)
         return (self.model.decoder.log_prob_backward(x, z) - kl).mean()
@@ -98,6 +99,5 @@ class SemiAmortized(Algorithm):
     def refined(self, x: Tensor, start: Gaussian, *, differentiable: bool = False) -> Gaussian:
         """The q(z|x) that new noise leads to."""
         refinement = self.model.refinement
-        return refinement(
-            self.model, x, start, refinement.draw(start.mean, self.generator), differentiable=differentiable
-        )
+        noise = refinement.draw(start.mean, self.generator)
+        return refinement(self.model, x, start, noise, differentiable=differentiable)
