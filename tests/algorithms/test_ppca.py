@@ -28,12 +28,12 @@ SETTINGS = {
     # the N(0, I) prior on its decoder is in its bound, but 2000 datapoints outweigh it
     "fullvb[learning_rate=0.1]": 50_000,
     "svi[learning_rate=0.1,prior=none]": 30_000,
-    "semiamortized[learning_rate=0.1,prior=none]": 30_000,
-    "semiamortized[gradient=start,learning_rate=0.1,prior=none]": 30_000,
-    "hmcvae[learning_rate=0.1,prior=none]": 30_000,
-    "flowvae[flow=planar,optimiser=adam,learning_rate=0.01,prior=none]": 30_000,
-    "flowvae[flow=coupling,optimiser=adam,learning_rate=0.01,prior=none]": 30_000,
-    "flowvae[flow=iaf,optimiser=adam,learning_rate=0.01,prior=none]": 30_000,
+    "semiamortized[learning_rate=0.2,prior=none]": 20_000,
+    "semiamortized[gradient=start,learning_rate=0.2,prior=none]": 15_000,
+    "hmcvae[learning_rate=0.2,prior=none]": 20_000,
+    "flowvae[flow=planar,optimiser=adam,learning_rate=0.02,prior=none]": 20_000,
+    "flowvae[flow=coupling,optimiser=adam,learning_rate=0.02,prior=none]": 20_000,
+    "flowvae[flow=iaf,optimiser=adam,learning_rate=0.02,prior=none]": 20_000,
 }
 
 
