@@ -10,7 +10,8 @@ import torch
 from bench import Algorithm, Batch, Hyperparameters, Problem, StepInfo, option
 from bench.errors import OptionError
 from bench.models.flow_posterior import FlowEncoder
-from bench.models.flows import Chain, Coupling, Flow, InverseAutoregressive, Planar
+from bench.models.flows import Chain, Flow, Planar
+from bench.models.network_flows import Coupling, InverseAutoregressive
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class FlowVAEHyperparameters(Hyperparameters):
     """Options of AEVB with flows."""
 
     flow: Literal["planar", "coupling", "iaf"] = option(
-        "iaf", "kind of the flow: planar, affine coupling or inverse autoregressive"
+        "planar", "kind of the flow: planar, affine coupling or inverse autoregressive"
     )
     num_flows: int = option(4, "flows, one after the other (K)", minimum=1)
     num_features: int = option(16, "outputs of the encoder that the flows depend on", minimum=1)

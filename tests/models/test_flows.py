@@ -13,9 +13,10 @@ from bench.likelihood.calibration import calibrate
 from bench.likelihood.gaussian_family import mutual_information
 from bench.models.decoder import Decoder
 from bench.models.flow_posterior import FlowEncoder, FlowPosterior
-from bench.models.flows import Chain, Coupling, InverseAutoregressive, Planar
+from bench.models.flows import Chain, Planar
 from bench.models.gaussian import LOG_2PI, Gaussian, standard_normal_log_prob
 from bench.models.latent import LatentVariableModel
+from bench.models.network_flows import Coupling, InverseAutoregressive
 from bench.models.observation import observation_model
 
 C = 3  # features
