@@ -26,7 +26,7 @@ class SVI(Algorithm):
     """Stochastic variational inference: each training datapoint has a Gaussian q of its own, kept between its visits.
 
     A step first ascends the lower bound of each datapoint of the minibatch in its own mean and precision, by natural
-    gradients, and then the sum of these bounds in theta. There is no amortisation gap, but what is learned about one
+    gradients, and then the mean of these bounds in theta. There is no amortisation gap, but what is learned about one
     datapoint helps no other, and q(z) lags behind the weights if a pass through the data is long.
 
     New datapoints have no q: the model has no encoder, so that no lower bound on test data is reported, and log p(x)

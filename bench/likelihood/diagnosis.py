@@ -2,7 +2,8 @@
 
 ``log p(x) = L[q] + amortisation gap + approximation gap``: the amortisation gap lies between the encoder's q and the
 best Gaussian for each datapoint, the approximation gap between that Gaussian and the exact posterior.  If z is
-discrete, q is a point mass instead, and the amortisation gap is relative to the best code for each datapoint.
+discrete, q is a point mass instead, and the amortisation gap is relative to the best code for each datapoint.  An
+encoder with another family of q can be better than the best Gaussian: its amortisation gap is then negative.
 """
 
 from __future__ import annotations
