@@ -41,9 +41,9 @@ class BetaVAE(Algorithm):
     The optimal q is proportional to ``p(z) p(x|z)^(1/beta)``, at which the objective is
     ``beta log E_p(z)[p(x|z)^(1/beta)]``: beta > 1 weakens the evidence of x, makes q wider than the posterior, and
     prunes latent dimensions that explain too little. The model is therefore not fitted by maximum likelihood, and its
-    log p(x) is usually lower than that of `aevb`. With a linear decoder and Gaussian pixels it is probabilistic PCA
-    with ``beta S / (D - beta k)`` in place of the noise ``S / (D - k)``, for the k dimensions whose variance exceeds it
-    and the sum S of the other eigenvalues of the covariance.
+    log p(x) is usually lower than that of `aevb`. With a linear decoder and Gaussian pixels, the optimal W is that of
+    probabilistic PCA with the noise ``v = beta S / (D - beta k)`` in place of ``S / (D - k)``, and the optimal noise
+    v / beta, for the k eigenvalues of the data's covariance that exceed v, and the sum S of the others.
 
     ``annealing`` moves the weight linearly: up from 0 by default, or down from a large ``initial_beta``. The reported
     objective, which also selects the step size, always has the weight ``beta``.

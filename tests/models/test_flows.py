@@ -9,12 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from bench import seeds
+from bench.estimator import estimate_log_likelihood
 from bench.likelihood.calibration import calibrate
+from bench.likelihood.diagnosis import diagnose
 from bench.likelihood.gaussian_family import mutual_information
 from bench.models.decoder import Decoder
 from bench.models.flow_posterior import FlowEncoder, FlowPosterior
 from bench.models.flows import Chain, Planar
 from bench.models.gaussian import LOG_2PI, Gaussian, standard_normal_log_prob
+from bench.models.initialisation import draw_glorot_weights
 from bench.models.latent import LatentVariableModel
 from bench.models.network_flows import Coupling, InverseAutoregressive
 from bench.models.observation import observation_model
@@ -203,3 +206,49 @@ def test_calibration_and_information_of_a_flow(scale: float, verdict: str) -> No
             information = mutual_information(model.encode(x), seeds.generator("information"))
         assert information == pytest.approx(math.log(5), abs=0.15)  # 1/2 log 5 for each dimension
         assert found.divergences == pytest.approx(0, abs=1e-5)
+
+
+class Parabola(nn.Module):
+    """z -> ``4 z_2 - 2 z_1^2``: given x, with noise of variance 1, the posterior is curved and narrow."""
+
+    def forward(self, z: Tensor) -> tuple[Tensor, None]:
+        """[..., 2] -> [..., 1]."""
+        return 4 * z[..., 1:] - 2 * z[..., :1].square(), None
+
+
+class Outputs(nn.Module):
+    """x [..., 1] -> mean and log-variance [..., 2 + C]."""
+
+    def __init__(self, stream: torch.Generator) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(1, 16), nn.Tanh(), nn.Linear(16, 2 * (2 + C)))
+        draw_glorot_weights(self, stream)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Two halves."""
+        mean, log_variance = self.layers(0.2 * x).chunk(2, -1)
+        return mean, log_variance
+
+
+@pytest.mark.parametrize("kind", ["planar", "iaf"])
+def test_an_encoder_with_a_flow_has_a_higher_bound_than_the_best_gaussians(kind: str) -> None:
+    """On a curved posterior the diagnosis says so: more than half of the approximation gap is closed."""
+    stream = seeds.generator("curved", kind)
+    flow = Chain([KINDS[kind](2) for _ in range(4)])
+    flow.draw_weights(stream)
+    encoder = FlowEncoder(Outputs(stream), flow, latent_size=2)
+    model = LatentVariableModel(2, Decoder(Parabola(), observation_model("unit_gaussian")), encoder)
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.02)
+    for _ in range(400):
+        x = model.decoder.sample(model.sample_prior(100, stream), stream)
+        optimiser.zero_grad()
+        model.elbo_backward(x, stream)
+        optimiser.step()
+    exact = estimate_log_likelihood(model, x[:20], "quadrature")
+    found = diagnose(model, x[:20], exact.log_likelihoods, exact.standard_errors, stream)
+    assert found.approximation_gap > 0.1
+    assert found.amortisation_gap < -0.5 * found.approximation_gap
+    assert found.bound < found.log_likelihood
+    assert float(found.latents.kl.sum()) == pytest.approx(
+        float(model.encode(x[:20]).kl_to_standard_normal().detach().mean())
+    )
