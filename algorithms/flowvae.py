@@ -78,10 +78,10 @@ class FlowVAE(Algorithm):
     def build_encoder(self, problem: Problem, stream: torch.Generator) -> FlowEncoder:
         """The architecture's network from x to the Gaussian and the features, and the flows."""
         d, num_features = problem.latent_size, self.hyperparameters.num_features
-        network = problem.architecture.encoder_network(replace(problem.shape, latent_size=d + num_features), stream)
+        wider = problem.architecture.encoder(replace(problem.shape, latent_size=d + num_features), stream)
         flow = Chain([self.build_flow(d) for _ in range(self.hyperparameters.num_flows)])
         flow.draw_weights(stream)
-        return FlowEncoder(network, flow, d)
+        return FlowEncoder(wider.network, flow, d)
 
     def build_flow(self, latent_size: int) -> Flow:
         """One of the flows, without initial weights."""
