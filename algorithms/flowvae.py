@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import torch
@@ -71,8 +72,7 @@ class FlowVAE(Algorithm):
                 "Gaussian: choose planar, or a larger z."
             )
         self.generator = generator
-        self.model = problem.model(encoder=False)
-        self.model.encoder = problem.built("encoder", lambda stream: self.build_encoder(problem, stream))
+        self.model = problem.model(encoder=partial(self.build_encoder, problem))
         self.optimiser = self.make_optimiser(self.model.parameters(), problem)
 
     def build_encoder(self, problem: Problem, stream: torch.Generator) -> FlowEncoder:

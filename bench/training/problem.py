@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from functools import partial
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from bench import seeds
 from bench.architecture import Architecture, Shape
 from bench.errors import PluginError
+from bench.models.encoder import Encoder
 from bench.models.latent import LatentVariableModel
 from bench.models.observation import ObservationModel, observation_model
 from bench.values.numerals import is_number, whole_number
 from bench.values.texts import quoted
-
-ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -50,23 +50,20 @@ class Problem:
         """The sizes that the networks must fit."""
         return Shape(self.latent_size, self.x.shape[1], observation_model(self.observation_model), self.bounded)
 
-    def model(self, *, encoder: bool) -> LatentVariableModel:
+    def model(self, *, encoder: bool | Callable[[torch.Generator], Encoder]) -> LatentVariableModel:
         """A model on the device and in the precision of ``x``, with or without an encoder.
 
+        An ``encoder`` of another kind than the architecture's is given as a function that builds it, with initial
+        weights drawn from the generator that it is called with.
         Initial weights are drawn on the CPU, so that they are the same on every device.
         """
-        decoder = self.built("decoder", lambda stream: self.architecture.decoder(self.shape, stream))
-        if not encoder:
-            return LatentVariableModel(self.latent_size, decoder)
-        recognition = self.built("encoder", lambda stream: self.architecture.encoder(self.shape, stream))
-        return LatentVariableModel(self.latent_size, decoder, recognition)
-
-    def built(self, part: str, build: Callable[[torch.Generator], ModuleT]) -> ModuleT:
-        """The module that ``build`` makes with initial weights from the stream of this ``part``: `model` says how."""
         # torch's layers draw initial weights from the global generator, which is put back.
         with torch.device("cpu"), torch.random.fork_rng(devices=[]):
-            module = build(seeds.generator(part, self.seed))
-        return module.to(self.x)
+            decoder = self.architecture.decoder(self.shape, seeds.generator("decoder", self.seed))
+            build = partial(self.architecture.encoder, self.shape) if encoder is True else encoder
+            recognition = build(seeds.generator("encoder", self.seed)) if build else None
+            model = LatentVariableModel(self.latent_size, decoder, recognition)
+        return model.to(self.x)
 
 
 @dataclass(frozen=True)
