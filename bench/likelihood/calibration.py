@@ -79,7 +79,8 @@ class Calibration:
 def calibrate(model: LatentVariableModel, generator: torch.Generator, num_points: int = NUM_POINTS) -> Calibration:
     """The calibration of a model with an encoder and continuous z.
 
-    The rank among infinitely many draws of the Gaussian q is its distribution function at z.  Cost: 2 model evaluations
+    The rank among infinitely many draws of the Gaussian q is its distribution function at z.  Of another q the ranks
+    are those of z in the coordinates in which q is standard normal.  Cost: 2 model evaluations
     for each of ``num_points``.
 
     >>> from bench import seeds
@@ -94,9 +95,10 @@ def calibrate(model: LatentVariableModel, generator: torch.Generator, num_points
         sound = torch.isfinite(x).all(-1)
         z, x = z[sound], x[sound]
         posterior = model.encode(x)
-        distance = ((z - posterior.mean) * (-0.5 * posterior.log_variance).exp()).double()  # [N, d]
-        draws = posterior.rsample(generator)
-        upper, lower = ((model.log_joint(x, each) - posterior.log_prob(each)).double() for each in (z, draws))
+        distance = posterior.whiten(z).double()  # [N, d]
+        drawn = posterior.rsample_with_log_prob(generator)
+        both = (z, posterior.log_prob(z)), drawn
+        upper, lower = ((model.log_joint(x, each) - log_q).double() for each, log_q in both)
     error = math.sqrt(max(1, len(x)))
     return Calibration(
         ranks=torch.special.ndtr(distance),

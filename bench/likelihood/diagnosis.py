@@ -3,7 +3,8 @@
 ``log p(x) = L[q] + amortisation gap + approximation gap``: the amortisation gap lies between the encoder's q and the
 best Gaussian for each datapoint, the approximation gap between that Gaussian and the exact posterior.  If z is
 discrete, q is a point mass instead, and the amortisation gap is relative to the best code for each datapoint; if the
-encoder draws its codes, q is a distribution over them, and the gap relative to the best one for each datapoint.
+encoder draws its codes, q is a distribution over them, and the gap relative to the best one for each datapoint.  An
+encoder with another family of q can be better than the best Gaussian: its amortisation gap is then negative.
 """
 
 from __future__ import annotations

@@ -10,11 +10,12 @@ from torch import Tensor
 
 from bench.likelihood.family import Bounds, Latents
 from bench.likelihood.local import fit_local_posteriors, lower_bound
-from bench.models.gaussian import Gaussian
 from bench.models.latent import LatentVariableModel
+from bench.models.posterior import Posterior
 
 BOUND_SAMPLES = 100  # for each bound
 INFORMATION_SAMPLES = 10  # draws of z per datapoint
+FEWER_POINTS = 300  # if pairs of z and x are expensive
 
 
 @dataclass(frozen=True)
@@ -36,31 +37,30 @@ class GaussianFamily:
         return Bounds(best, best_error, bound, bound_error, _latents(model.encode(x), generator), local_latents)
 
 
-def _latents(posterior: Gaussian, generator: torch.Generator) -> Latents:
-    finite = torch.isfinite(posterior.mean).all(-1) & torch.isfinite(posterior.log_variance).all(-1)
-    kept = Gaussian(posterior.mean[finite].double(), posterior.log_variance[finite].double())
+def _latents(posterior: Posterior, generator: torch.Generator) -> Latents:
+    kept = posterior.finite()
     return Latents(
-        kl=kept.kl_terms().mean(0),
-        variance=kept.mean.var(0),
+        kl=kept.kl_terms().double().mean(0),
+        variance=kept.mean.double().var(0),
         mutual_information=mutual_information(kept, generator),
     )
 
 
 def mutual_information(
-    posterior: Gaussian, generator: torch.Generator, num_samples: int = INFORMATION_SAMPLES
+    posterior: Posterior, generator: torch.Generator, num_samples: int = INFORMATION_SAMPLES
 ) -> float:
     """I(x; z) in nats, with x drawn uniformly from the N datapoints of ``posterior`` [N, d] and z ~ q(z|x).
 
     The mean over z of the KL divergence from the uniform distribution to that of which datapoint z came from.  It is
     never negative, unlike estimates that subtract two bounds under collapse, and never above log N, however much more
-    z says about x.  Cost: ``num_samples`` N x N matrices, and no model evaluation.
+    z says about x.  If pairs of z and x are expensive, one draw for each of the first FEWER_POINTS is taken, and N is
+    their number.
+    Cost: ``num_samples`` N x N matrices, and no model evaluation.
     """
-    precision = (-posterior.log_variance).exp()  # [N, d]
-    constant = -0.5 * (posterior.mean.square() * precision + posterior.log_variance).sum(-1)  # [N]
+    if not posterior.cheap_pairs:
+        posterior, num_samples = posterior.first(FEWER_POINTS), 1
     total = 0.0
     for _ in range(num_samples):
-        z = posterior.rsample(generator)
-        log_q = constant - 0.5 * z.square() @ precision.T + z @ (posterior.mean * precision).T  # [N of z, N of x]
-        log_odds = log_q.log_softmax(-1)
+        log_odds = posterior.log_prob_of_pairs(posterior.rsample(generator)).log_softmax(-1)  # [N of z, N of x]
         total += float((log_odds.exp() * log_odds).sum(-1).mean())
-    return max(0.0, math.log(len(precision)) + total / num_samples)
+    return max(0.0, math.log(len(posterior.mean)) + total / num_samples)

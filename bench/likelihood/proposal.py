@@ -13,6 +13,7 @@ from bench.likelihood.full_gaussian import FullGaussian, fit_scores
 from bench.mcmc.posterior import sample_posterior
 from bench.models.gaussian import Gaussian
 from bench.models.latent import LatentVariableModel
+from bench.models.posterior import Posterior
 
 # The chain that a proposal is fitted to; a longer one does not lower the standard error.
 NUM_WARMUP, NUM_DRAWS, NUM_LEAPFROG = 50, 50, 4
@@ -50,8 +51,8 @@ class PriorProposal(Proposal):
 class EncoderProposal(Proposal):
     """The encoder's q(z|x)."""
 
-    def __init__(self, posterior: Gaussian) -> None:
-        """``posterior`` is the encoder's Gaussian, [N, d]."""
+    def __init__(self, posterior: Posterior) -> None:
+        """``posterior`` is the encoder's, for N datapoints."""
         self.posterior = posterior
 
     def sample(self, num_samples: int, generator: torch.Generator) -> Tensor:

@@ -10,6 +10,7 @@ from bench.models.by_hand.passes import LogPosterior
 from bench.models.by_hand.tanh_network import TanhNetwork
 from bench.models.by_hand.workplace import awaits_gradients, kept
 from bench.models.gaussian import Gaussian
+from bench.models.posterior import Posterior
 
 USUAL_OUTPUTS = OutputLayer(scales=True, squash=False)
 
@@ -28,8 +29,8 @@ class Encoder(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, x: Tensor) -> Gaussian:
-        """The posterior approximation for each row of x: [..., D] -> Gaussian over [..., d]."""
+    def forward(self, x: Tensor) -> Posterior:
+        """The posterior approximation for each row of x: [..., D] -> a Gaussian over [..., d]."""
         return Gaussian(*self.network(x))
 
     def log_prob_backward(self, x: Tensor, z: Tensor) -> Tensor:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from bench.models.posterior import Posterior
+
 LOG_2PI = math.log(2 * math.pi)
 
 # Without bounds, exp() of a log-variance can overflow within a few updates; standard deviations from e^-7 to e^7 are a
@@ -21,7 +23,7 @@ def standard_normal_log_prob(z: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Gaussian:
+class Gaussian(Posterior):
     """N(mean, diag(exp(log_variance))), one for each datapoint; both are [..., d].
 
     >>> Gaussian(torch.ones(1, 2), torch.zeros(1, 2)).kl_to_standard_normal()
@@ -32,7 +34,7 @@ class Gaussian:
     log_variance: Tensor
 
     def rsample(self, generator: torch.Generator, num_samples: int | None = None) -> Tensor:
-        """Reparameterised draws ``mean + sd * epsilon``: [..., d], or [num_samples, ..., d] if given."""
+        """See `Posterior.rsample`: ``mean + sd * epsilon``."""
         shape = self.mean.shape if num_samples is None else (num_samples, *self.mean.shape)
         epsilon = torch.randn(shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype)
         return torch.addcmul(self.mean, (0.5 * self.log_variance).exp(), epsilon)
@@ -46,6 +48,21 @@ class Gaussian:
         """KL(q_j || N(0, 1)) in nats for each dimension: [..., d] (AEVB, appendix B, negated)."""
         return 0.5 * (self.mean.square() + self.log_variance.exp() - 1 - self.log_variance)
 
-    def kl_to_standard_normal(self) -> Tensor:
-        """KL(q || N(0, I)) in nats: [..., d] -> [...]."""
-        return self.kl_terms().sum(-1)
+    def whiten(self, z: Tensor) -> Tensor:
+        """See `Posterior.whiten`: the distance from the mean in standard deviations."""
+        return (z - self.mean) * (-0.5 * self.log_variance).exp()
+
+    def finite(self) -> Gaussian:
+        """See `Posterior.finite`."""
+        rows = torch.isfinite(self.mean).all(-1) & torch.isfinite(self.log_variance).all(-1)
+        return Gaussian(self.mean[rows].double(), self.log_variance[rows].double())
+
+    def first(self, count: int) -> Gaussian:
+        """See `Posterior.first`."""
+        return Gaussian(self.mean[:count], self.log_variance[:count])
+
+    def log_prob_of_pairs(self, z: Tensor) -> Tensor:
+        """See `Posterior.log_prob_of_pairs`: two matrix products."""
+        precision = (-self.log_variance).exp()  # [N, d]
+        constant = -0.5 * (self.mean.square() * precision + self.log_variance).sum(-1)  # [N]
+        return constant - 0.5 * z.square() @ precision.T + z @ (self.mean * precision).T

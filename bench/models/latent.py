@@ -14,7 +14,8 @@ from bench.models.by_hand.workplace import awaits_gradients, kept
 from bench.models.decoder import Decoder
 from bench.models.discrete import DiscreteLatents
 from bench.models.encoder import Encoder
-from bench.models.gaussian import Gaussian, standard_normal_log_prob
+from bench.models.gaussian import standard_normal_log_prob
+from bench.models.posterior import Posterior
 
 
 @dataclass(frozen=True)
@@ -129,13 +130,13 @@ class LatentVariableModel(nn.Module):
                 return by_hand.z_gradient(x, z)[1] - z
         return self._gradient(x, *self._outputs(z))
 
-    def encode(self, x: Tensor) -> Gaussian:
+    def encode(self, x: Tensor) -> Posterior:
         """q(z|x) for each row of x [N, D]; raises ValueError if the model has no encoder."""
         if self.encoder is None:
             raise ValueError(
                 "This model has no encoder, so no q(z|x) and no lower bound: use an estimator of log p(x)."
             )
-        posterior: Gaussian = self.encoder(x)
+        posterior: Posterior = self.encoder(x)
         return posterior
 
     def elbo(
@@ -143,14 +144,14 @@ class LatentVariableModel(nn.Module):
     ) -> Tensor:
         """The lower bound log p(x) >= E_q[log p(x|z)] - KL(q || p) per datapoint: x [N, D] -> [N] nats.
 
-        Estimator B of the paper (equation 7): the expectation by ``num_samples`` draws, the KL analytic.  With ``seen``
-        [N, D] the encoder sees these values instead of x.
+        Estimator B of the paper (equation 7): the expectation by ``num_samples`` draws, the KL analytic if q is
+        Gaussian, and otherwise by the same draws.  With ``seen`` [N, D] the encoder sees these values instead of x.
         Raises ValueError if the model has no encoder.  Cost: ``num_samples`` model evaluations per datapoint.
         """
         posterior = self.encode(x if seen is None else seen)
-        z = posterior.rsample(generator, num_samples)  # [L, N, d]
+        z, kl = posterior.rsample_with_kl(generator, num_samples)  # [L, N, d], [N]
         expected: Tensor = self.decoder.log_prob(x, z).mean(0)
-        return expected - posterior.kl_to_standard_normal()
+        return expected - kl
 
     def elbo_backward(
         self, x: Tensor, generator: torch.Generator, num_samples: int = 1, *, seen: Tensor | None = None
@@ -195,7 +196,7 @@ class LatentVariableModel(nn.Module):
         return self.decoder.by_hand(x, z) if self._has_normal_prior and self.discrete is None else None
 
     def _bound_by_hand(self, x: Tensor, num_samples: int) -> LowerBound | None:
-        if type(self).elbo is not LatentVariableModel.elbo or x.dim() != 2:
+        if not self._has_usual_bound or x.dim() != 2:
             return None
         encoder, decoder = self.encoder, self.decoder
         networks = None if encoder is None else encoder.plain_network, decoder.plain_network
@@ -220,6 +221,12 @@ class LatentVariableModel(nn.Module):
         values, slopes = zip(*ends, strict=True)
         (gradient,) = torch.autograd.grad(values, z, slopes, materialize_grads=True)
         return gradient + of_prior
+
+    @property
+    def _has_usual_bound(self) -> bool:
+        """Whether the bound is that of the encoder's q(z|x), as it is unless a derived class has another."""
+        usual = LatentVariableModel
+        return type(self).elbo is usual.elbo and type(self).encode is usual.encode
 
     @property
     def _has_normal_prior(self) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 from bench import seeds
 from bench.architecture import Architecture, Shape
 from bench.errors import PluginError
+from bench.models.encoder import Encoder
 from bench.models.latent import LatentVariableModel
 from bench.models.observation import ObservationModel, observation_model
 from bench.values.numerals import is_number, whole_number
@@ -48,17 +50,18 @@ class Problem:
         """The sizes that the networks must fit."""
         return Shape(self.latent_size, self.x.shape[1], observation_model(self.observation_model), self.bounded)
 
-    def model(self, *, encoder: bool) -> LatentVariableModel:
+    def model(self, *, encoder: bool | Callable[[torch.Generator], Encoder]) -> LatentVariableModel:
         """A model on the device and in the precision of ``x``, with or without an encoder.
 
+        An ``encoder`` of another kind than the architecture's is given as a function that builds it, with initial
+        weights drawn from the generator that it is called with.
         Initial weights are drawn on the CPU, so that they are the same on every device.
         """
         # torch's layers draw initial weights from the global generator, which is put back.
         with torch.device("cpu"), torch.random.fork_rng(devices=[]):
             decoder = self.architecture.decoder(self.shape, seeds.generator("decoder", self.seed))
-            recognition = (
-                self.architecture.encoder(self.shape, seeds.generator("encoder", self.seed)) if encoder else None
-            )
+            build = partial(self.architecture.encoder, self.shape) if encoder is True else encoder
+            recognition = build(seeds.generator("encoder", self.seed)) if build else None
             model = LatentVariableModel(self.latent_size, decoder, recognition)
         return model.to(self.x)
 

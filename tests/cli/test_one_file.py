@@ -192,7 +192,7 @@ def test_a_users_observation_model_serves_every_algorithm_and_estimator(
     command = [
         "run",
         "--algos",
-        f"aevb,wakesleep,mcem[batch_size=100],fullvb,vqvae,vimco,{careful}",
+        f"aevb,wakesleep,mcem[batch_size=100],fullvb,vqvae,vimco,betavae,flowvae,svi,semiamortized,hmcvae,{careful}",
         *SMALL,
         "--out",
         "run",
@@ -203,7 +203,7 @@ def test_a_users_observation_model_serves_every_algorithm_and_estimator(
     results = library.load(tmp_path / "run")
     assert (results.trials["status"] == "done").all()
     assert results.likelihoods["log_likelihood"].map(math.isfinite).all()
-    assert len(results.likelihoods) == 8 * 2 + 2  # ais requires continuous z
+    assert len(results.likelihoods) == 13 * 2 + 2  # ais requires continuous z
     (tmp_path / "x.csv").write_text("1,2,3,8\n" * 9)
     refused = bench("run", "--dataset", "file[path=x.csv,likelihood=./laplace.py]", "--out", "no", code=2)
     assert "laplace.py, which needs values up to 7 (got more)" in refused.stderr  # type: ignore[attr-defined]
