@@ -7,23 +7,19 @@ folder for downloads, ``BENCH_DATA_MIRROR`` a URL prefix to try before the built
 from __future__ import annotations
 
 import hashlib
-import io
 import logging
 import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bench.data.limits import gunzip
 from bench.data.paths import expanded
+from bench.data.transfer import Transfer
 from bench.errors import DataError
 
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
-
-TIMEOUT = (5.0, 30.0)  # seconds to connect, and to wait for the next bytes: a machine without network fails fast
+PART = ".part"  # ends the name of a file that has not come whole
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +30,10 @@ class RemoteFile:
 
     ``unpack`` maps the file's bytes and the ``size`` of the content (in bytes) to the content; it must not unpack more
     than that, and may raise anything if the bytes are damaged.  ``sha256`` is the hash of the content, because mirrors
-    pack the same content differently.  ``companions`` are files needed with it.
+    pack the same content differently; where only the hash of the file itself is published, ``packed_sha256`` is that.
+    An empty one is not checked, so that without both it is ``unpack`` that must notice another file.
+    ``folder`` is the one that it lies in, within the user's, the cache and BENCH_DATA_MIRROR, if data sets share names.
+    ``companions`` are files needed with it.
     """
 
     name: str
@@ -43,6 +42,13 @@ class RemoteFile:
     urls: tuple[str, ...]
     unpack: Callable[[bytes, int], bytes] = gunzip
     companions: tuple[str, ...] = ()
+    packed_sha256: str = ""
+    folder: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where it lies in the user's folder, in the cache and at BENCH_DATA_MIRROR."""
+        return f"{self.folder}/{self.name}" if self.folder else self.name
 
     @property
     def largest(self) -> int:
@@ -50,7 +56,7 @@ class RemoteFile:
         return 2 * self.size + 2**20
 
 
-_read: dict[str, Path] = {}  # by name
+_read: dict[str, Path] = {}  # by place
 
 
 def read() -> tuple[Path, ...]:
@@ -66,21 +72,31 @@ def fetch(file: RemoteFile) -> bytes:
     """
     supplied = _in_data_dir(file)
     if supplied is not None:
-        _read[file.name] = supplied
+        _read[file.place] = supplied
         return _read_supplied(file, supplied)
     folder = cache_dir()
-    cached = folder / file.name if folder is not None else None
+    cached = folder / file.place if folder is not None else None
     if cached is not None:
-        _read[file.name] = cached
+        _read[file.place] = cached
     if cached is not None and os.path.isfile(cached):  # noqa: PTH113  # Path.is_file raises if a folder is closed
         try:
             return _checked(file, _bytes(file, cached))
         except (DataError, OSError) as error:
             log.warning("The cached copy %s cannot be used and is downloaded again: %s", cached, error)
-    raw, content = _download(file)
+    raw, content = _download(file, cached)
     if cached is not None:
         _keep(cached, raw)
+        for part in cached.parent.glob(f".{cached.name}.*{PART}"):
+            part.unlink(missing_ok=True)
     return content
+
+
+def within_folder(path: Path) -> Path:
+    """The place of a file that `read` names in the user's folder for data, or in that for downloads."""
+    named = os.environ.get("BENCH_DATA_DIR")
+    folders = (_folder("BENCH_DATA_DIR", named) if named else None, cache_dir())
+    found = (path.relative_to(folder) for folder in folders if folder is not None and path.is_relative_to(folder))
+    return next(found, Path(path.name))
 
 
 def cache_dir() -> Path | None:
@@ -115,7 +131,7 @@ def _in_data_dir(file: RemoteFile) -> Path | None:
     folder = _folder("BENCH_DATA_DIR", named)
     if not os.path.isdir(folder):  # noqa: PTH112  # Path.is_dir raises if a parent is closed
         raise DataError(f"BENCH_DATA_DIR must name a folder that can be read (got '{named}'): correct or unset it.")
-    candidates = (folder / file.name, folder / file.name.removesuffix(".gz"))
+    candidates = (folder / file.place, folder / file.place.removesuffix(".gz"))
     return next((path for path in candidates if os.path.lexists(path)), None)  # what is no file is refused
 
 
@@ -143,54 +159,68 @@ def _bytes(file: RemoteFile, path: Path) -> bytes:
 
 def _checked(file: RemoteFile, raw: bytes) -> bytes:
     """The content of the file's bytes; raises DataError with a bare reason if it is wrong."""
+    if raw.lstrip()[:1] == b"<":
+        raise DataError(f"damaged or another file: a web page of {len(raw):,} bytes")
+    if file.packed_sha256:
+        _check_hash("it", raw, file.packed_sha256, file)
     try:
         content = file.unpack(raw, file.size)
     except Exception as error:  # which one depends on where the file is damaged
-        raise DataError(f"damaged or truncated, {len(raw)} bytes that cannot be unpacked ({_brief(error)})") from error
-    actual = hashlib.sha256(content).hexdigest()
-    if actual != file.sha256:
-        raise DataError(f"damaged or another file: SHA-256 of its content is {actual}, expected {file.sha256}")
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        raise DataError(f"damaged or truncated, {len(raw)} bytes that cannot be unpacked ({reason})") from error
+    if file.sha256:
+        _check_hash("its content", content, file.sha256, file)
     return content
 
 
-def _download(file: RemoteFile) -> tuple[bytes, bytes]:
-    """(bytes, content) from the first mirror that has the right content."""
-    from requests.exceptions import RequestException
+def _check_hash(of: str, content: bytes, expected: str, file: RemoteFile) -> None:
+    actual = hashlib.sha256(content).hexdigest()
+    if actual != expected:
+        unpacked = of == "it" and file.name.endswith(".gz") and not content.startswith(b"\x1f\x8b")
+        advice = f" (that of {file.name} as it is published, packed)" if unpacked else ""
+        raise DataError(f"damaged or another file: SHA-256 of {of} is {actual}, expected {expected}{advice}")
 
+
+def _download(file: RemoteFile, cached: Path | None) -> tuple[bytes, bytes]:
+    """(bytes, content) from the first mirror that has the right content; parts are kept beside ``cached``."""
     mirror = os.environ.get("BENCH_DATA_MIRROR")
-    urls = ((f"{mirror.rstrip('/')}/{file.name}",) if mirror else ()) + file.urls
+    urls = ((f"{mirror.rstrip('/')}/{file.place}",) if mirror else ()) + file.urls
     failures = []
     for url in urls:
         try:
-            raw = _get(url, file.largest)
-            return raw, _checked(file, raw)
-        except (DataError, RequestException) as error:
-            failures.append(f"  {url}: {_why(error)}")
+            return _download_from(url, file, _part(cached, url))
+        except DataError as error:
+            failures.append(f"  {url}: {error}")
             log.info("%s: %s", url, error)
-    raise DataError(_unavailable(file, failures))
+    is_begun = any(part is not None and part.is_file() for part in (_part(cached, url) for url in urls))
+    raise DataError(_unavailable(file, failures, is_begun=is_begun))
 
 
-class _Limited(io.BytesIO):
-    """The response of a server, up to a limit."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__()
-        self.limit = limit
-
-    def write(self, part: Buffer, /) -> int:
-        """See `io.BytesIO`; raises DataError beyond the limit."""
-        if self.tell() + memoryview(part).nbytes > self.limit:
-            raise DataError(f"damaged or another file: it has more than {self.limit:,} bytes")
-        return super().write(part)
+def _part(cached: Path | None, url: str) -> Path | None:
+    """Where what a server has sent of a file is kept, until it has sent the rest."""
+    name = hashlib.sha256(url.encode()).hexdigest()[:8]
+    return None if cached is None else cached.with_name(f".{cached.name}.{name}{PART}")
 
 
-def _get(url: str, largest: int) -> bytes:
-    import pooch
-
-    received = _Limited(largest)
-    get = pooch.HTTPDownloader(chunk_size=1 << 16, timeout=TIMEOUT, headers={"User-Agent": "aevb-bench"})
-    get(url, received, None)
-    return received.getvalue()
+def _download_from(url: str, file: RemoteFile, part: Path | None) -> tuple[bytes, bytes]:
+    """(bytes, content) from one server, continuing the ``part`` that it has sent before."""
+    earlier = b""
+    if part is not None and os.path.isfile(part):  # noqa: PTH113  # Path.is_file raises if a folder is closed
+        earlier = part.read_bytes()[: file.largest]
+    transfer = Transfer(url, file.largest, earlier)
+    try:
+        raw = transfer.run()
+    except BaseException:  # also an interruption by the user
+        if part is not None and len(transfer.received) > len(earlier):
+            _keep(part, bytes(transfer.received))
+        raise
+    try:
+        return raw, _checked(file, raw)
+    except DataError:
+        if not transfer.was_resumed:
+            raise
+    raw = Transfer(url, file.largest).run()  # the parts were not of the same file
+    return raw, _checked(file, raw)
 
 
 def _keep(path: Path, raw: bytes) -> None:
@@ -208,33 +238,21 @@ def _keep(path: Path, raw: bytes) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def _unavailable(file: RemoteFile, failures: list[str]) -> str:
-    named = os.environ.get("BENCH_DATA_DIR")
-    place = f"the folder {named}, which BENCH_DATA_DIR names" if named else "a folder, and set BENCH_DATA_DIR to it"
+def _unavailable(file: RemoteFile, failures: list[str], *, is_begun: bool) -> str:
+    """What was tried, and what to do; ``is_begun`` says whether a part of the file has come."""
     others = f" (also needed: {', '.join(file.companions)})" if file.companions else ""
-    advice = f"If this machine is offline, download {file.name}{others} elsewhere and put it into {place}."
-    return "\n".join([f"Cannot download {file.name}. Tried:", *failures, advice])
+    lines = [f"Cannot download {file.name}. Tried:", *failures]
+    if is_begun:
+        lines.append("What has come is kept: the same command continues from there.")
+    advice = f"download {file.name}{others} elsewhere and put it into {_place(file)}."
+    return "\n".join([*lines, f"If this machine is offline, {advice}"])
 
 
-def _why(error: Exception) -> str:
-    """Why one mirror failed, in a few words."""
-    from requests.exceptions import ConnectionError as Unreachable
-    from requests.exceptions import HTTPError, Timeout
-
-    if isinstance(error, HTTPError) and error.response is not None:
-        return f"HTTP {error.response.status_code} {error.response.reason}".rstrip()
-    if isinstance(error, Timeout):
-        return "no answer in time"
-    if isinstance(error, Unreachable):
-        return f"cannot be reached ({_brief(_root(error))})"
-    return _brief(error)
-
-
-def _root(error: BaseException) -> BaseException:
-    """The error below urllib3's wrappers: "Name or service not known" rather than a page of them."""
-    below = getattr(error, "reason", None) or error.__cause__ or (error.args[0] if error.args else None)
-    return _root(below) if isinstance(below, BaseException) and below is not error else error
-
-
-def _brief(error: BaseException) -> str:
-    return str(error).strip().split("\n")[0] or type(error).__name__
+def _place(file: RemoteFile) -> str:
+    """The folder for a file that the user supplies, in words."""
+    named = os.environ.get("BENCH_DATA_DIR")
+    if file.folder and named:
+        return f"the folder {Path(named, file.folder)}, in that which BENCH_DATA_DIR names"
+    if file.folder:
+        return f"a folder called {file.folder}, and set BENCH_DATA_DIR to the folder that this one is in"
+    return f"the folder {named}, which BENCH_DATA_DIR names" if named else "a folder, and set BENCH_DATA_DIR to it"
