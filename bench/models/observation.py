@@ -59,9 +59,9 @@ class ObservationModel(Plugin, ABC):
         By automatic differentiation, unless overridden by a closed form.
         """
         outputs = [location] if log_variance is None else [location, log_variance]
-        with torch.enable_grad():
-            inputs = [output.detach().requires_grad_() for output in outputs]
-            value = self.log_prob(x, inputs[0], None if log_variance is None else inputs[1])
+        with torch.inference_mode(False), torch.enable_grad():  # torch names no argument here
+            inputs = [output.clone().detach().requires_grad_() for output in outputs]  # such as no graph may have
+            value = self.log_prob(x.clone(), inputs[0], None if log_variance is None else inputs[1])
             gradients = torch.autograd.grad(value.sum(), inputs, materialize_grads=True)
         return gradients[0], None if log_variance is None else gradients[1]
 
