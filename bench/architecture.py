@@ -16,7 +16,7 @@ from bench.plugins import Plugin
 
 @dataclass(frozen=True)
 class Shape:
-    """The sizes that the networks must fit: d latent dimensions, D pixels, and the parameters of p(x|z).
+    """The sizes that the networks must fit: d latent dimensions, D pixels in rows, and the parameters of p(x|z).
 
     >>> from bench.models.observation import observation_model
     >>> Shape(latent_size=2, num_pixels=64, observation_model=observation_model("gaussian"), bounded=True).squash
@@ -27,6 +27,7 @@ class Shape:
     num_pixels: int
     observation_model: ObservationModel  # whose `has_log_variance` says whether the decoder outputs one
     bounded: bool  # whether x lies in [0, 1]
+    image_shape: tuple[int, int] | None = None  # rows, columns, by rows in x; None if x was given without them
 
     @property
     def squash(self) -> bool:
@@ -62,6 +63,13 @@ class Architecture(Plugin, ABC):
 
         Both networks should keep log-variances within bounds: otherwise their exponential overflows sooner or later.
         """
+
+    def refusal(self, shape: Shape) -> str:
+        """Why there are no networks for such data and so many latent dimensions; empty, the default, if there are.
+
+        Worded to follow "since it", as in "needs images of at least 4 x 4 pixels (got 1 x 16)".
+        """
+        return ""
 
     def decoder(self, shape: Shape, generator: torch.Generator) -> Decoder:
         """p(x|z) with initial weights drawn from ``generator``."""
