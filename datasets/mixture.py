@@ -62,6 +62,9 @@ class Mixture(Dataset[MixtureOptions]):
         x_test, labels_test = _draw(o.num_test, weights, means, o.noise, generator)
         x_train, labels_train = _draw(o.num_train, weights, means, o.noise, generator)
         variance = o.noise**2
+        of_train, of_test = (
+            float(mixture.log_likelihood(x, weights, means, variance).mean()) for x in (x_train, x_test)
+        )
         return Data(
             x_train=x_train,
             x_test=x_test,
@@ -75,9 +78,10 @@ class Mixture(Dataset[MixtureOptions]):
                 "weights": weights.tolist(),
                 "means": means.tolist(),
                 "noise_variance": variance,
-                "log_likelihood_train": float(mixture.log_likelihood(x_train, weights, means, variance).mean()),
-                "log_likelihood_test": float(mixture.log_likelihood(x_test, weights, means, variance).mean()),
+                "log_likelihood_train": of_train,
+                "log_likelihood_test": of_test,
             },
+            understood=f"The truth has a log-likelihood of {of_test:.2f} nats per test datapoint.",
         )
 
 

@@ -82,6 +82,9 @@ class Nonlinear(Dataset[NonlinearOptions]):
         z_test, x_test = truth.draw(o.num_test, generator)
         z_train, x_train = truth.draw(o.num_train, generator)
         is_binary = o.observed == "bernoulli"
+        facts = truth.bounds("test", x_test, z_test, o.num_samples, generator)
+        low, high = facts.values()
+        facts |= truth.bounds("train", x_train, z_train, o.num_samples, generator)
         return Data(
             x_train=x_train,
             x_test=x_test,
@@ -91,10 +94,8 @@ class Nonlinear(Dataset[NonlinearOptions]):
             labels_train=(z_train[:, 0] > 0).long(),
             labels_test=(z_test[:, 0] > 0).long(),
             bounded=is_binary,
-            facts={
-                **truth.bounds("test", x_test, z_test, o.num_samples, generator),
-                **truth.bounds("train", x_train, z_train, o.num_samples, generator),
-            },
+            facts=facts,
+            understood=f"The truth has a log-likelihood of {low:.2f} to {high:.2f} nats per test datapoint.",
         )
 
 
