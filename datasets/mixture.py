@@ -81,7 +81,7 @@ class Mixture(Dataset[MixtureOptions]):
                 "log_likelihood_train": of_train,
                 "log_likelihood_test": of_test,
             },
-            understood=f"The truth has a log-likelihood of {of_test:.2f} nats per test datapoint.",
+            understood=f"The truth has a log-likelihood of {of_test:.3f} nats per test datapoint.",
         )
 
 

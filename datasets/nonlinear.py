@@ -95,7 +95,7 @@ class Nonlinear(Dataset[NonlinearOptions]):
             labels_test=(z_test[:, 0] > 0).long(),
             bounded=is_binary,
             facts=facts,
-            understood=f"The truth has a log-likelihood of {low:.2f} to {high:.2f} nats per test datapoint.",
+            understood=f"The truth has a log-likelihood of {low:.3f} to {high:.3f} nats per test datapoint.",
         )
 
 

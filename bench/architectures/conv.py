@@ -75,8 +75,8 @@ class ConvDecoder(nn.Module):
 class Conv(Architecture):
     """Two convolutions and a fully connected layer in the encoder, the same in reverse in the decoder; elu.
 
-    Kernels of 4 x 4 with stride 2, for images of any size from 4 x 4 pixels; He initialisation.  An update takes
-    several times as long as with `mlp`.
+    Kernels of 4 x 4 with stride 2, for images of any size from 4 x 4 pixels; He initialisation.  On a
+    processor an update takes some ten times as long as with `mlp`.
     Sources: Radford et al. 2016, "Unsupervised representation learning with deep convolutional generative adversarial
     networks" (strided and transposed convolutions); Clevert et al. 2016 (elu); He et al. 2015, equation 10.
 

@@ -62,5 +62,5 @@ def test_synthetic_data_say_their_truth(bench: Bench, name: str) -> None:
     run = bench("run", "--dataset", name, *SHORT, *HERE, "--out", "runs/a")
     assert f"Log-likelihood of test data at the end of training ({name})" in run.stdout
     facts = Study(algos=["aevb"], dataset=name).load_data().facts
-    truths = [f"{value:.2f}" for key, value in facts.items() if key.startswith("log_likelihood_test")]
+    truths = [f"{value:.3f}" for key, value in facts.items() if key.startswith("log_likelihood_test")]
     assert f"The truth has a log-likelihood of {' to '.join(truths)} nats per test datapoint." in run.stderr
