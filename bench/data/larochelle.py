@@ -6,7 +6,6 @@ Source: Larochelle & Murray 2011, "The neural autoregressive distribution estima
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -15,6 +14,10 @@ from bench.data.train_test import Data
 
 SIDE = 28
 URL = "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/"
+BLANK, OTHER = 2, 3  # kinds of characters, beside 0 and 1
+KINDS = bytes(
+    {"0": 0, "1": 1, " ": BLANK, "\t": BLANK, "\r": BLANK, "\n": BLANK}.get(chr(c), OTHER) for c in range(256)
+)
 # SHA-256 and number of images, from the checksums of TensorFlow Datasets.
 FILES = {
     "binarized_mnist_train.amat": ("ad693b29f94c14277b095f5238ddefbbdaaae0939789dd2f4f0205278cee3e4d", 50000),
@@ -44,35 +47,30 @@ def images(name: str) -> Tensor:
     sha256, count = FILES[name]
     file = RemoteFile(
         name,
-        sha256,
-        size=2 * count * SIDE * SIDE,
+        sha256="",
+        size=count * SIDE * SIDE,
         urls=(URL + name,),
-        unpack=_text,
+        unpack=_pixels,
         companions=tuple(other for other in FILES if other != name),
+        packed_sha256=sha256,
     )
-    return torch.tensor(parse(fetch(file))).reshape(-1, SIDE * SIDE).float()
+    pixels = np.frombuffer(fetch(file), np.uint8)
+    return torch.tensor(pixels).reshape(-1, SIDE * SIDE).float()
 
 
-def _text(raw: bytes, size: int) -> bytes:
-    """The bytes as they are: the files are not packed.  Raises ValueError if they are not zeros and ones."""
-    held = len(parse(raw))
-    if 2 * held != size:
-        raise ValueError(f"{held:,} zeros and ones, where {size // 2:,} are expected")
-    return raw
+def _pixels(text: bytes, size: int) -> bytes:
+    """A byte for each zero or one of a text; raises ValueError if there are not ``size`` of them, or anything else.
 
-
-def parse(text: bytes) -> npt.NDArray[np.uint8]:
-    """All zeros and ones of a text, in order; raises ValueError if there is anything else but blanks between them.
-
-    >>> parse(b"0 1 1 1").tolist()
+    >>> list(_pixels(b"0 1 1 1", 4))
     [0, 1, 1, 1]
     """
-    characters = np.frombuffer(text, np.uint8)
-    digits = characters - np.uint8(ord("0"))
-    is_digit = digits <= 1
-    if not (is_digit | np.isin(characters, np.frombuffer(b" \t\r\n", np.uint8))).all():
+    kinds = np.frombuffer(text.translate(KINDS), np.uint8)
+    if (kinds == OTHER).any():
         raise ValueError("it holds something else than 0, 1 and blanks")
+    is_digit = kinds != BLANK
     if (is_digit[1:] & is_digit[:-1]).any():
         raise ValueError("it holds numbers of several digits")
-    values: npt.NDArray[np.uint8] = digits[is_digit]
-    return values
+    pixels = kinds[is_digit]
+    if len(pixels) != size:
+        raise ValueError(f"{len(pixels):,} zeros and ones, where {size:,} are expected")
+    return pixels.tobytes()

@@ -57,8 +57,10 @@ def test_the_published_files_have_the_size_that_is_expected() -> None:
         (b"0 1\n", "2 zeros and ones, where 7,840 are expected"),
     ],
 )
-def test_other_texts_are_refused(folder: Path, wrong: bytes, words: str) -> None:
-    (folder / "binarized_mnist_test.amat").write_bytes(wrong)
+def test_other_texts_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch, wrong: bytes, words: str) -> None:
+    name = "binarized_mnist_test.amat"
+    (folder / name).write_bytes(wrong)
+    monkeypatch.setitem(larochelle.FILES, name, (hashlib.sha256(wrong).hexdigest(), COUNTS[name]))
     with pytest.raises(DataError, match=words):
         larochelle.load()
 

@@ -214,16 +214,16 @@ def test_a_continuation_at_another_place_is_not_used(server: Server) -> None:
 
 def test_a_server_that_crawls_is_given_up_for_the_next(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transfer, "TIMEOUT", (0.5, 0.3))
-    server.pages = {"/slow": Page(pause=0.02), "/b": Page()}
+    server.pages = {"/slow": Page(pause=0.02, piece=20), "/b": Page()}
     began = time.monotonic()
     assert fetch(file_at(f"{server.url}/slow", f"{server.url}/b")) == CONTENT
-    assert len(FILE) * 0.02 > 10  # seconds for all of it
+    assert len(FILE) / 20 * 0.02 > 10  # seconds for all of it
     assert time.monotonic() - began < 5
 
 
 def test_a_slow_server_is_said_to_be_slow(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transfer, "TIMEOUT", (0.5, 0.3))
-    server.pages["/slow"] = Page(pause=0.02)
+    server.pages["/slow"] = Page(pause=0.02, piece=20)
     words = reason(lambda: fetch(file_at(f"{server.url}/slow")))
     assert words.startswith("too slow: ")
     assert words.endswith(" s")
