@@ -73,4 +73,5 @@ def _pixels(text: bytes, size: int) -> bytes:
     pixels = kinds[is_digit]
     if len(pixels) != size:
         raise ValueError(f"{len(pixels):,} zeros and ones, where {size:,} are expected")
-    return pixels.tobytes()
+    content: bytes = pixels.tobytes()
+    return content

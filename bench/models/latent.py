@@ -29,8 +29,9 @@ class LinearGaussian:
 class LatentVariableModel(nn.Module):
     """p(z) p(x|z) with p(z) = N(0, I), and q(z|x) if the algorithm learns one (otherwise ``encoder`` is None).
 
-    Subclass it to change the prior: estimators use nothing of it but ``log_prior`` and ``sample_prior``.  What else
-    estimators can make use of is an ability that a model either has or lacks: `encoder`, `discrete`, `linear_gaussian`.
+    Subclass it to change the prior: estimators and `elbo` use nothing of it but ``log_prior`` and ``sample_prior``.
+    What else estimators can make use of is an ability that a model either has or lacks: `encoder`, `discrete`,
+    `linear_gaussian`.
 
     >>> from bench.architectures.mlp import MLP
     >>> from bench.training.problem import Problem
@@ -143,12 +144,16 @@ class LatentVariableModel(nn.Module):
     ) -> Tensor:
         """The lower bound log p(x) >= E_q[log p(x|z)] - KL(q || p) per datapoint: x [N, D] -> [N] nats.
 
-        Estimator B of the paper (equation 7): the expectation by ``num_samples`` draws, the KL analytic.  With ``seen``
-        [N, D] the encoder sees these values instead of x.
+        Estimator B of the paper (equation 7): the expectation by ``num_samples`` draws, the KL analytic; if the prior
+        is not N(0, I), estimator A (equation 6), which draws both.  With ``seen`` [N, D] the encoder sees these values
+        instead of x.
         Raises ValueError if the model has no encoder.  Cost: ``num_samples`` model evaluations per datapoint.
         """
         posterior = self.encode(x if seen is None else seen)
         z = posterior.rsample(generator, num_samples)  # [L, N, d]
+        if not self._has_normal_prior:
+            bound: Tensor = (self.log_joint(x, z) - posterior.log_prob(z)).mean(0)
+            return bound
         expected: Tensor = self.decoder.log_prob(x, z).mean(0)
         return expected - posterior.kl_to_standard_normal()
 
@@ -196,7 +201,8 @@ class LatentVariableModel(nn.Module):
 
     def _bound_by_hand(self, x: Tensor, num_samples: int) -> LowerBound | None:
         encoder = None if self.encoder is None else self.encoder.plain_network
-        decoder, is_usual = self.decoder.plain_network, type(self).elbo is LatentVariableModel.elbo
+        decoder = self.decoder.plain_network
+        is_usual = type(self).elbo is LatentVariableModel.elbo and self._has_normal_prior
         if encoder is None or decoder is None or not is_usual or x.dim() != 2:
             return None
         parts = encoder, decoder, self.decoder.observation_model
