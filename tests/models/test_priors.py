@@ -86,7 +86,9 @@ def test_the_bound_is_that_of_the_models_own_prior() -> None:
     error = written_out.std(0) * (2 / 4000) ** 0.5
     assert ((bound - written_out.mean(0)).abs() < 5 * error).all()
     assert ((with_wrong_prior - written_out.mean(0)).abs() > 10 * error).any()
-    exact = estimate_log_likelihood(centred, data(), "importance[num_samples=2000,proposal=variational]").log_likelihoods
+    exact = estimate_log_likelihood(
+        centred, data(), "importance[num_samples=2000,proposal=variational]"
+    ).log_likelihoods
     assert (bound < exact + 0.05).all()
 
 
