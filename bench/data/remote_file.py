@@ -45,7 +45,7 @@ class RemoteFile:
 def checked(file: RemoteFile, raw: bytes) -> bytes:
     """The content of the file's bytes; raises DataError with a bare reason if it is wrong."""
     if raw.lstrip()[:1] == b"<":
-        raise DataError(f"damaged or another file: a web page of {len(raw):,} bytes")
+        raise DataError(f"damaged or truncated, {len(raw)} bytes of a web page")
     if file.packed_sha256:
         _check_hash("it", raw, file.packed_sha256, file)
     try:

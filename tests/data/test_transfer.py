@@ -261,7 +261,7 @@ def test_redirects_that_lead_nowhere(server: Server, to: str, words: str) -> Non
 def test_a_page_in_place_of_the_file_is_called_one(server: Server, cache: Path) -> None:
     """As networks with a login send."""
     server.pages = {"/a": Page(to="/login"), "/login": Page(b"\n<!DOCTYPE html><html>Log in</html>")}
-    assert reason(lambda: fetch(file_at(f"{server.url}/a"))) == "damaged or another file: a web page of 35 bytes"
+    assert reason(lambda: fetch(file_at(f"{server.url}/a"))) == "damaged or truncated, 35 bytes of a web page"
     assert not cache.exists()
 
 
