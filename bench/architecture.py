@@ -8,15 +8,18 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from bench.errors import PluginError
 from bench.models.decoder import Decoder
 from bench.models.encoder import Encoder
+from bench.models.frozen import frozen
 from bench.models.observation import ObservationModel
+from bench.models.wrap import described
 from bench.plugins import Plugin
 
 
 @dataclass(frozen=True)
 class Shape:
-    """The sizes that the networks must fit: d latent dimensions, D pixels, and the parameters of p(x|z).
+    """The sizes that the networks must fit: d latent dimensions, D pixels in rows, and the parameters of p(x|z).
 
     >>> from bench.models.observation import observation_model
     >>> Shape(latent_size=2, num_pixels=64, observation_model=observation_model("gaussian"), bounded=True).squash
@@ -27,6 +30,7 @@ class Shape:
     num_pixels: int
     observation_model: ObservationModel  # whose `has_log_variance` says whether the decoder outputs one
     bounded: bool  # whether x lies in [0, 1]
+    image_shape: tuple[int, int] | None = None  # rows, columns, by rows in x; None if x was given without them
 
     @property
     def squash(self) -> bool:
@@ -63,10 +67,51 @@ class Architecture(Plugin, ABC):
         Both networks should keep log-variances within bounds: otherwise their exponential overflows sooner or later.
         """
 
+    def refusal(self, shape: Shape) -> str:
+        """Why there are no networks for such data and so many latent dimensions; empty, the default, if there are.
+
+        Worded to follow "since it", as in "needs images of at least 4 x 4 pixels (got 1 x 16)".
+        """
+        return ""
+
     def decoder(self, shape: Shape, generator: torch.Generator) -> Decoder:
-        """p(x|z) with initial weights drawn from ``generator``."""
-        return Decoder(self.decoder_network(shape, generator), shape.observation_model)
+        """p(x|z) with initial weights drawn from ``generator``; raises PluginError if its network breaks the contract.
+
+        The network is tried once on zeros.
+        """
+        network = self.decoder_network(shape, generator)
+        several = torch.zeros(3, 2, shape.latent_size)  # draws for each datapoint
+        self._check("decoder_network", network, several, shape.num_pixels, shape.observation_model.has_log_variance)
+        return Decoder(network, shape.observation_model)
 
     def encoder(self, shape: Shape, generator: torch.Generator) -> Encoder:
-        """q(z|x) with initial weights drawn from ``generator``."""
-        return Encoder(self.encoder_network(shape, generator))
+        """q(z|x) with initial weights drawn from ``generator``; raises PluginError if its network breaks the contract.
+
+        The network is tried once on zeros.
+        """
+        network = self.encoder_network(shape, generator)
+        self._check("encoder_network", network, torch.zeros(2, shape.num_pixels), shape.latent_size, scales=True)
+        return Encoder(network)
+
+    def _check(self, method: str, network: object, inputs: torch.Tensor, size: int, scales: bool) -> None:  # private
+        """Try a network: for each input it must return ``size`` locations and, if ``scales``, as many log-variances."""
+        name = f"`{method}` of {self.plugin_name()} must return"
+        if not isinstance(network, nn.Module):
+            raise PluginError(f"{name} a torch.nn.Module (got {described(network)}).")
+        with frozen(network), torch.no_grad():
+            outputs: object = network(inputs)
+        shape = [*inputs.shape[:-1], size]
+        if not _are(outputs, shape, scales=scales):
+            second = f"log-variances {shape}" if scales else "None"
+            raise PluginError(
+                f"{name} a network that maps a tensor {list(inputs.shape)} to a tuple of locations {shape} and "
+                f"{second} (got {described(outputs)})."
+            )
+
+
+def _are(outputs: object, shape: list[int], *, scales: bool) -> bool:
+    """Whether a network's outputs are a location of this shape and, if ``scales``, a log-variance, else None."""
+    if not (isinstance(outputs, (tuple, list)) and len(outputs) == 2):
+        return False
+    fits = [isinstance(output, torch.Tensor) and list(output.shape) == shape for output in outputs]
+    return fits[0] and (fits[1] if scales else outputs[1] is None)

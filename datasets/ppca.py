@@ -64,6 +64,7 @@ class PPCA(Dataset[PPCAOptions]):
         x_test = _draw(o.num_test, weights, bias, o.noise, generator)
         x_train = _draw(o.num_train, weights, bias, o.noise, generator)
         variance = o.noise**2
+        of_train, of_test = (float(ppca.log_likelihood(x, weights, bias, variance).mean()) for x in (x_train, x_test))
         return Data(
             x_train=x_train,
             x_test=x_test,
@@ -75,9 +76,10 @@ class PPCA(Dataset[PPCAOptions]):
                 "weights": weights.tolist(),
                 "bias": bias.tolist(),
                 "noise_variance": variance,
-                "log_likelihood_train": float(ppca.log_likelihood(x_train, weights, bias, variance).mean()),
-                "log_likelihood_test": float(ppca.log_likelihood(x_test, weights, bias, variance).mean()),
+                "log_likelihood_train": of_train,
+                "log_likelihood_test": of_test,
             },
+            understood=f"The truth has a log-likelihood of {of_test:.3f} nats per test datapoint.",
         )
 
 

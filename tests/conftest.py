@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import gc
 import gzip
+import hashlib
+import importlib
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -16,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from filelock import FileLock
@@ -96,6 +100,54 @@ def one_thread() -> None:
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the user's cache of downloads."""
     monkeypatch.setenv("BENCH_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture
+def small_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """``small_files("kmnist")``: a folder with small files of its format, which it takes for the real ones."""
+
+    def written(name: str) -> Path:
+        folder = tmp_path / "files" / name
+        folder.mkdir(parents=True)
+        write_omniglot(folder, monkeypatch) if name == "omniglot" else write_idx_images(folder, monkeypatch)
+        return folder.parent
+
+    return written
+
+
+def write_idx_images(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """40 training and 10 test images as LeCun describes the format, whose hashes replace the published ones."""
+    from bench.data import idx_images
+
+    hashes = importlib.import_module(f"bench.datasets.{folder.name}").PACKED_SHA256
+    random = np.random.default_rng(0)
+    for part, count in (("train", 40), ("t10k", 10)):
+        images, labels = random.integers(0, 256, (count, 28, 28), np.uint8), np.arange(count, dtype=np.uint8) % 10
+        for what, values in (("images-idx3", images), ("labels-idx1", labels)):
+            content = struct.pack(f">HBB{values.ndim}I", 0, 8, values.ndim, *values.shape) + values.tobytes()
+            name, packed = f"{part}-{what}-ubyte.gz", gzip.compress(content)
+            (folder / name).write_bytes(packed)
+            monkeypatch.setitem(hashes, name, hashlib.sha256(packed).hexdigest())
+            monkeypatch.setitem(idx_images.SIZES, name, len(content))
+
+
+def write_omniglot(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the IWAE paper's repository: double precision, one image per column and by columns, one-hot alphabets."""
+    from scipy.io import savemat
+
+    from bench.datasets import omniglot
+
+    random, arrays = np.random.default_rng(0), {}
+    for part, count in (("", 12), ("test", 5)):
+        images = np.zeros((count, 28, 28))
+        images[:, 3, 20] = 1  # row 3, column 20
+        images[:, 5, :4] = random.random((count, 4))
+        arrays[f"{part}data"] = images.swapaxes(1, 2).reshape(count, 784).T
+        arrays[f"{part}target"] = np.eye(50)[:, 3 * np.arange(count)]
+        arrays[f"{part}targetchar"] = np.arange(count, dtype=float)[None]
+    savemat(folder / "chardata.mat", arrays, do_compression=True)
+    monkeypatch.setattr(omniglot, "NUM_TRAIN", 12)
+    monkeypatch.setattr(omniglot, "NUM_TEST", 5)
 
 
 @pytest.fixture(scope="session")

@@ -65,6 +65,14 @@ def load(raw: bytes, name: str, shape: tuple[int, ...], where: str) -> Array:
     return values
 
 
+def declared_shape(raw: bytes, name: str) -> tuple[int, ...]:
+    """The shape of a variable, by its header; raises ValueError if there is no such variable."""
+    declared = _variables(raw)
+    if name not in declared:
+        raise ValueError(f"it must hold '{name}' (got {', '.join(declared) or 'nothing'})")
+    return declared[name][0]
+
+
 def _variables(raw: bytes) -> dict[str, tuple[tuple[int, ...], str]]:
     """The declared shape and type of each variable, by its name."""
     from scipy.io import whosmat

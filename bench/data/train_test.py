@@ -21,7 +21,8 @@ class Data:
     ``x_train`` is [N, D] and ``x_test`` [N_test, D], float32; in [0, 1] unless ``bounded`` is False.  If ``resample``
     is set, x are probabilities and every minibatch is drawn anew from Bernoulli(x) (dynamic binarisation).
     ``observation_model`` names the p(x|z) that suits the data; ``pixels`` describes the preprocessing of the values and
-    is reported beside every number made from them; ``understood`` says what a user's file was read as.
+    is reported beside every number made from them; ``understood`` says what a user's file was read as, or what is known
+    of generated data, when a run begins.
 
     >>> Data(torch.zeros(8, 6), torch.ones(2, 6), (2, 3), "bernoulli", pixels="binary").bounded
     True

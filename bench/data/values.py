@@ -42,6 +42,18 @@ def as_values(x: ArrayLike | Tensor, observation_model: ObservationModel, dtype:
     return values
 
 
+def image_shape(x: ArrayLike | Tensor) -> tuple[int, int] | None:
+    """The rows and columns of each datapoint of x [N, rows, columns] or [N, 1, rows, columns]; None for [N, D].
+
+    >>> image_shape(np.zeros((5, 8, 6))), image_shape(np.zeros((5, 48)))
+    ((8, 6), None)
+    """
+    sizes = tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
+    if len(sizes) == 3 or (len(sizes) == 4 and sizes[1] == 1):
+        return int(sizes[-2]), int(sizes[-1])
+    return None
+
+
 def _tensor(x: ArrayLike) -> Tensor:
     """A tensor with the same values; objects are taken for numbers."""
     if hasattr(x, "toarray"):

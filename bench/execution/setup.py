@@ -72,4 +72,8 @@ def _problem(spec: TrialSpec, data: Data, device: torch.device) -> Problem:
     x_train = data.x_train[: spec.n_train].to(device)
     start_gradients(device)
     weights = seeds.derive("weights", spec.task)
-    return Problem(x_train, spec.z, spec.model.create(), spec.decoder.create(), data.bounded, seed=weights)
+    return Problem(
+        *(x_train, spec.z, spec.model.create(), spec.decoder.create(), data.bounded),
+        seed=weights,
+        image_shape=data.image_shape,
+    )

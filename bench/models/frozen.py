@@ -1,15 +1,15 @@
-"""A model while it is being evaluated."""
+"""A model, or a network, while it is being evaluated."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bench.models.latent import LatentVariableModel
+from torch import nn
 
 
 @contextmanager
-def frozen(model: LatentVariableModel) -> Iterator[None]:
+def frozen(model: nn.Module) -> Iterator[None]:
     """The model in evaluation mode, so that dropout is off, with parameters that do not require gradients."""
     modes = [(module, module.training) for module in model.modules()]
     gradients = [(parameter, parameter.requires_grad) for parameter in model.parameters()]

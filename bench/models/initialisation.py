@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
@@ -26,13 +27,25 @@ def draw_weights(
 
 
 def draw_he_weights(network: nn.Module, generator: torch.Generator) -> nn.Module:
-    """All weights from N(0, 2 / inputs), biases 0 (He et al. 2015, equation 10); returns the network."""
+    """All weights from N(0, 2 / inputs), biases 0 (He et al. 2015, equation 10); returns the network.
+
+    The inputs of a convolution's output are the channels times the pixels that it sees.
+    """
     with torch.no_grad():
         for layer in network.modules():
-            if isinstance(layer, nn.Linear):
-                layer.weight.normal_(0.0, (2 / layer.in_features) ** 0.5, generator=generator)
-                layer.bias.zero_()
+            if isinstance(layer, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
+                layer.weight.normal_(0.0, (2 / _num_inputs(layer)) ** 0.5, generator=generator)
+                if layer.bias is not None:
+                    layer.bias.zero_()
     return network
+
+
+def _num_inputs(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> float:
+    """How many inputs each output of a layer has; of a transposed convolution away from the borders, on average."""
+    if isinstance(layer, nn.Linear):
+        return layer.in_features
+    seen = math.prod(layer.kernel_size) * layer.in_channels / layer.groups
+    return seen / math.prod(layer.stride) if isinstance(layer, nn.ConvTranspose2d) else seen
 
 
 def draw_glorot_weights(network: nn.Module, generator: torch.Generator) -> nn.Module:

@@ -30,8 +30,9 @@ class LinearGaussian:
 class LatentVariableModel(nn.Module):
     """p(z) p(x|z) with p(z) = N(0, I), and q(z|x) if the algorithm learns one (otherwise ``encoder`` is None).
 
-    Subclass it to change the prior: estimators use nothing of it but ``log_prior`` and ``sample_prior``.  What else
-    estimators can make use of is an ability that a model either has or lacks: `encoder`, `discrete`, `linear_gaussian`.
+    Subclass it to change the prior: estimators and `elbo` use nothing of it but ``log_prior`` and ``sample_prior``.
+    What else estimators can make use of is an ability that a model either has or lacks: `encoder`, `discrete`,
+    `linear_gaussian`.
 
     >>> from bench.architectures.mlp import MLP
     >>> from bench.training.problem import Problem
@@ -145,10 +146,15 @@ class LatentVariableModel(nn.Module):
         """The lower bound log p(x) >= E_q[log p(x|z)] - KL(q || p) per datapoint: x [N, D] -> [N] nats.
 
         Estimator B of the paper (equation 7): the expectation by ``num_samples`` draws, the KL analytic if q is
-        Gaussian, and otherwise by the same draws.  With ``seen`` [N, D] the encoder sees these values instead of x.
+        Gaussian, and otherwise by the same draws; if the prior is not N(0, I), estimator A (equation 6), which draws
+        both.  With ``seen`` [N, D] the encoder sees these values instead of x.
         Raises ValueError if the model has no encoder.  Cost: ``num_samples`` model evaluations per datapoint.
         """
         posterior = self.encode(x if seen is None else seen)
+        if not self._has_normal_prior:
+            z = posterior.rsample(generator, num_samples)
+            bound: Tensor = (self.log_joint(x, z) - posterior.log_prob(z)).mean(0)
+            return bound
         z, kl = posterior.rsample_with_kl(generator, num_samples)  # [L, N, d], [N]
         expected: Tensor = self.decoder.log_prob(x, z).mean(0)
         return expected - kl
@@ -196,7 +202,7 @@ class LatentVariableModel(nn.Module):
         return self.decoder.by_hand(x, z) if self._has_normal_prior and self.discrete is None else None
 
     def _bound_by_hand(self, x: Tensor, num_samples: int) -> LowerBound | None:
-        if not self._has_usual_bound or x.dim() != 2:
+        if not (self._has_usual_bound and self._has_normal_prior) or x.dim() != 2:
             return None
         encoder, decoder = self.encoder, self.decoder
         networks = None if encoder is None else encoder.plain_network, decoder.plain_network

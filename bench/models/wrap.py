@@ -113,7 +113,7 @@ def _try_decoder(model: LatentVariableModel, decoder: nn.Module, *, probabilitie
     else:
         raise OptionError(
             f"`decoder` must return one tensor for {observation_model.plugin_name()}, which has no log-variance (got "
-            f"{_described(output)}): return the location alone, or choose another `observation_model`."
+            f"{described(output)}): return the location alone, or choose another `observation_model`."
         )
     if location.ndim < 2 or len(location) != 2:
         raise OptionError(f"`decoder` must return [N, ...] (got shape {tuple(location.shape)} for N = 2): {advice}.")
@@ -157,17 +157,17 @@ def _pair(name: str, output: object, wanted: str) -> tuple[Tensor, Tensor]:
         if _expandable(second, first):
             return first, second
     raise OptionError(
-        f"`{name}` must return a tuple {wanted} of tensors of the same shape (got {_described(output)}): wrap it in a "
+        f"`{name}` must return a tuple {wanted} of tensors of the same shape (got {described(output)}): wrap it in a "
         "torch.nn.Module that does."
     )
 
 
-def _described(output: object) -> str:
-    """As in "a tuple of (Tensor [2, 6], Tensor [2, 6])"."""
+def described(output: object) -> str:
+    """What a network has returned, as in "a tuple of (Tensor [2, 6], Tensor [2, 6])"."""
     if isinstance(output, Tensor):
         return f"Tensor {list(output.shape)}"
     if isinstance(output, (tuple, list)):
-        return f"a tuple of ({', '.join(map(_described, output))})"
+        return f"a tuple of ({', '.join(map(described, output))})"
     return type(output).__name__
 
 

@@ -46,7 +46,10 @@ def preserved() -> Iterator[None]:
 
 @contextmanager
 def standard(threads: int) -> Iterator[None]:
-    """A block that begins with the standard settings and computes with ``threads`` threads; see `preserved`."""
+    """A block that begins with the standard settings and computes with ``threads`` threads; see `preserved`.
+
+    Convolutions on CUDA repeat bit for bit in it.
+    """
     import torch
 
     with preserved():
@@ -54,6 +57,7 @@ def standard(threads: int) -> Iterator[None]:
             if setting.standard is not None:
                 setting.set(setting.standard)
         torch.set_num_threads(threads)
+        torch.backends.cudnn.deterministic = True
         yield
 
 

@@ -23,6 +23,7 @@ from bench.training.candidates import AUTO, candidates, is_open
 from bench.values.texts import quoted
 
 if TYPE_CHECKING:
+    from bench.architecture import Architecture
     from bench.dataset import Data
     from bench.models.observation import ObservationModel
 
@@ -115,6 +116,7 @@ class Study:
             raise OptionError(f"`algos` has two algorithms of the same name and options (got {', '.join(names)}).")
         protocol = self.settled().tune
         decoder = self._decoder(data)
+        self._check_model(model, decoder, data)
         for choice in (model, decoder, self.dataset_choice):
             _refuse_open(choice)
         for n in self.n_train:
@@ -152,6 +154,20 @@ class Study:
                     "instance --decoder gaussian."
                 )
         return decoder
+
+    def _check_model(self, model: Choice, decoder: Choice, data: Data) -> None:
+        """Raise OptionError if the architecture has no networks for the data and these latent dimensions."""
+        from bench.architecture import Shape  # torch, which the data have been loaded with
+
+        architecture: Architecture = model.create()
+        for z in self.z:
+            shape = Shape(z, data.x_train.shape[1], decoder.create(), data.bounded, data.image_shape)
+            refusal = architecture.refusal(shape)
+            if refusal:
+                raise OptionError(
+                    f"The model {model.name} does not suit {self.dataset} with z = {z}, since it {refusal}: choose "
+                    "another, for instance --model mlp."
+                )
 
     def _model(self) -> Choice:
         """The architecture; if it has a width and none is given, the width that the data set suggests."""

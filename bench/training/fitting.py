@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bench import seeds
 from bench.architecture import Architecture
-from bench.data.values import as_values
+from bench.data.values import as_values, image_shape
 from bench.errors import OptionError, UsageError
 from bench.estimator import Estimate, estimate_log_likelihood
 from bench.models.observation import ObservationModel
@@ -53,7 +53,7 @@ class FitMixin:
         *,
         progress: Callable[[Clocks], None] | None = None,
     ) -> FittableT:
-        """Learn from x [N, D] (or [N, rows, columns]) until ``budget`` training samples are seen; returns self.
+        """Learn from x [N, D], or images [N, rows, columns], until ``budget`` training samples are seen; returns self.
 
         ``history`` then has one entry per evaluation mark: samples and training seconds so far, the objective and, if
         there is an encoder, the lower bound on (at most) the first 1000 datapoints.  ``progress`` is called at each.
@@ -70,7 +70,7 @@ class FitMixin:
         samples = whole_number(budget)
         if samples is None or not 1 <= samples <= LARGEST_INTEGER:
             raise OptionError(f"`budget` must be a number of training samples, at least 1 (got {quoted(budget)}).")
-        session = _session(self, data)
+        session = _session(self, data, image_shape(x))
         self.history = []
         session.begin()
         for look in session.run(samples):
@@ -101,13 +101,17 @@ class FitMixin:
         return estimate_log_likelihood(self.model, x, estimator, seed=seed)
 
 
-def _session(algorithm: Fittable, data: Tensor) -> Session:
+def _session(algorithm: Fittable, data: Tensor, shape: tuple[int, int] | None) -> Session:
     """A training on ``data`` [N, D], with random streams that only the algorithm and its ``seed`` name."""
     x, seed = data.to(algorithm.device), algorithm.seed
     bounded = bool(data.min() >= 0 and data.max() <= 1)
     return Session(
         algorithm,
-        Problem(x, algorithm.latent_size, algorithm.architecture, algorithm.observation_model, bounded, seed=seed),
+        Problem(
+            *(x, algorithm.latent_size, algorithm.architecture, algorithm.observation_model, bounded),
+            seed=seed,
+            image_shape=shape,
+        ),
         Minibatches(x, algorithm.batch_size, seed),
         noise=seeds.derive("noise", type(algorithm).__name__, seed),
         followed={"train": Followed(x[:NUM_FOLLOWED], seeds.derive("evaluation", seed))},

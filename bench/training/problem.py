@@ -12,7 +12,7 @@ from torch import Tensor
 
 from bench import seeds
 from bench.architecture import Architecture, Shape
-from bench.errors import PluginError
+from bench.errors import OptionError, PluginError
 from bench.models.encoder import Encoder
 from bench.models.latent import LatentVariableModel
 from bench.models.observation import ObservationModel, observation_model
@@ -39,6 +39,7 @@ class Problem:
     observation_model: ObservationModel | str  # or its name
     bounded: bool = True
     seed: int = 0
+    image_shape: tuple[int, int] | None = None  # rows and columns of each datapoint, if it is known
 
     @property
     def num_data(self) -> int:
@@ -48,15 +49,21 @@ class Problem:
     @property
     def shape(self) -> Shape:
         """The sizes that the networks must fit."""
-        return Shape(self.latent_size, self.x.shape[1], observation_model(self.observation_model), self.bounded)
+        observed = observation_model(self.observation_model)
+        return Shape(self.latent_size, self.x.shape[1], observed, self.bounded, self.image_shape)
 
     def model(self, *, encoder: bool | Callable[[torch.Generator], Encoder]) -> LatentVariableModel:
         """A model on the device and in the precision of ``x``, with or without an encoder.
 
         An ``encoder`` of another kind than the architecture's is given as a function that builds it, with initial
         weights drawn from the generator that it is called with.
-        Initial weights are drawn on the CPU, so that they are the same on every device.
+        Initial weights are drawn on the CPU, so that they are the same on every device.  Raises OptionError if the
+        architecture has no networks for such data.
         """
+        refusal = self.architecture.refusal(self.shape)
+        if refusal:
+            name = self.architecture.plugin_name()
+            raise OptionError(f"The model {name} does not suit the data, since it {refusal}: choose another `model`.")
         # torch's layers draw initial weights from the global generator, which is put back.
         with torch.device("cpu"), torch.random.fork_rng(devices=[]):
             decoder = self.architecture.decoder(self.shape, seeds.generator("decoder", self.seed))

@@ -82,7 +82,7 @@ def test_there_is_an_example_of_every_kind() -> None:
 def test_the_python_code_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     code = [content for _, content in blocks("README.md", "python") if not content.startswith("# ")]
-    assert len(code) == 3
+    assert len(code) == 4
     text = "\n".join(code)
     for long, short in SMALLER.items():
         assert long in text

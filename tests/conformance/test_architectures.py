@@ -11,7 +11,8 @@ from bench.models.affine import is_affine
 from bench.models.observation import observation_model
 from bench.plugins import PluginRef
 
-N, D, Z = 7, 12, 2
+ROWS, COLUMNS = 4, 6
+N, D, Z = 7, ROWS * COLUMNS, 2
 
 every = pytest.mark.parametrize("plugin", plugins.find("model").values(), ids=lambda plugin: plugin.name)
 observed = pytest.mark.parametrize("observed", plugins.find("decoder"))
@@ -23,7 +24,8 @@ def architecture(plugin: PluginRef) -> Architecture:
 
 
 def shape(observed: str, *, bounded: bool = True) -> Shape:
-    return Shape(latent_size=Z, num_pixels=D, observation_model=observation_model(observed), bounded=bounded)
+    observed_by, images = observation_model(observed), (ROWS, COLUMNS)
+    return Shape(latent_size=Z, num_pixels=D, observation_model=observed_by, bounded=bounded, image_shape=images)
 
 
 @observed

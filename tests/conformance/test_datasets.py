@@ -15,6 +15,7 @@ from bench.plugins import PluginRef
 
 USERS_FILE = str(Path(__file__).parent.parent / "plugins" / "blobs.py")
 REAL = ("mnist", "freyface")
+SMALL = ("fashionmnist", "kmnist", "omniglot")  # from small files of their formats
 EVERY = [
     pytest.param(plugin, id=name, marks=[pytest.mark.data] if name in REAL else [])
     for name, plugin in [*plugins.find("dataset").items(), ("blobs", plugins.resolve("dataset", USERS_FILE)[0])]
@@ -26,6 +27,10 @@ def settings(request: pytest.FixtureRequest, plugin: PluginRef, tmp_path: Path) 
     """Options that a data set requires; the real ones need their files."""
     if plugin.name in REAL:
         request.getfixturevalue("data_dir")
+    if plugin.name in SMALL:
+        request.getfixturevalue("monkeypatch").setenv(
+            "BENCH_DATA_DIR", str(request.getfixturevalue("small_files")(plugin.name))
+        )
     if plugin.name != "file":
         return {}
     np.save(tmp_path / "x.npy", np.random.default_rng(0).random((30, 12), dtype=np.float32))

@@ -140,7 +140,7 @@ def test_offline_the_error_names_every_url_why_it_failed_and_what_to_put_where(
 def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     import socket
 
-    monkeypatch.setattr("bench.data.downloads.TIMEOUT", (0.2, 0.2))
+    monkeypatch.setattr("bench.data.transfer.TIMEOUT", (0.2, 0.2))
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/a"
         with pytest.raises(DataError, match=f"{url}: no answer in time"):

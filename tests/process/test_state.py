@@ -88,6 +88,14 @@ print(torch.get_default_dtype())
 """
 
 
+def test_convolutions_on_cuda_repeat_in_a_trial_alone() -> None:
+    """By cuDNN's own setting; what else is computed does not depend on it."""
+    assert not torch.backends.cudnn.deterministic
+    with standard(1):
+        assert torch.backends.cudnn.deterministic
+    assert not torch.backends.cudnn.deterministic
+
+
 def test_a_block_that_imports_torch_itself_leaves_the_standard() -> None:
     finished = subprocess.run([sys.executable, "-c", IMPORTED_FIRST], capture_output=True, text=True, check=True)
     assert finished.stdout == "torch.float32\n"

@@ -46,9 +46,8 @@ def provide_downloads(refs: tuple[FileRef, ...], fetch: Callable[[str], bytes]) 
     """
     data, downloads = os.environ.get("BENCH_DATA_DIR"), cache_dir()
     for ref in refs:
-        name = Path(ref.named).name
-        if downloads is not None and not (data and (Path(data) / name).is_file()):
-            _store(downloads / name, ref.sha256, fetch, (downloads / name).is_file)
+        if downloads is not None and not (data and (Path(data) / ref.name).is_file()):
+            _store(downloads / ref.name, ref.sha256, fetch, (downloads / ref.name).is_file)
 
 
 def _store(path: Path, sha256: str, fetch: Callable[[str], bytes], is_there: Callable[[], bool]) -> None:

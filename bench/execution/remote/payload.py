@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from bench.data.downloads import within_folder
 from bench.execution.backend import Workers
 from bench.execution.portable import Portable
 
 
 @dataclass(frozen=True)
 class FileRef:
-    """A file that a task needs: ``name`` is its place within what the user has ``named``, empty if it is that file."""
+    """A file that a task needs: ``name`` is its place within what the user has ``named``, empty if it is that file.
+
+    Of a download it is the place within the folder for downloads.
+    """
 
     named: str
     name: str
@@ -74,5 +78,7 @@ class FileIndex:
 def pack(key: str, function: Callable[[Any], Any], task: Portable, workers: Workers, index: FileIndex) -> Payload:
     """The task with the list of its files; their contents stay here until a node asks for them."""
     inputs = tuple(ref for named in task.files.inputs for ref in index.refs(named))
-    downloads = tuple(ref for path in task.files.downloads for ref in index.refs(str(path)))
+    downloads = tuple(
+        replace(ref, name=str(within_folder(path))) for path in task.files.downloads for ref in index.refs(str(path))
+    )
     return Payload(key, function, task, workers, inputs, downloads)
