@@ -95,13 +95,14 @@ def write_json(path: Path, data: Mapping[str, object], owner: str = "", *, synce
 
 def read_json(path: Path, owner: str = "") -> dict[str, Any]:
     """The inverse of `write_json`; raises Damaged for a file that is missing, was changed or is malformed."""
-    return parse_checked(path.name, read_checked(path, owner))
+    data: dict[str, Any] = parse_checked(path.name, read_checked(path, owner))
+    return data
 
 
-def parse_checked(name: str, content: bytes) -> dict[str, Any]:
+def parse_checked(name: str, content: bytes) -> Any:
     """What `write_json` has written to the file ``name``, from its content; raises Damaged if it is malformed."""
     try:
-        data = cast(dict[str, Any], parse(content))
+        data: Any = parse(content)
         del data[checksums.KEY]
     except (ValueError, TypeError, KeyError, RecursionError) as error:  # written by others
         raise Damaged(name, str(error)) from error

@@ -37,7 +37,7 @@ class TanhNetwork(nn.Module):
 
     @property
     def is_plain(self) -> bool:
-        """Whether nothing else is to be called: a hook, another layer, a derived class's `forward`, `torch.func`."""
+        """Whether nothing else is to be called: a hook, another layer, a derived class's `forward` or tensors."""
         if peek_interpreter_stack() is not None:
             return False
         hidden, head = self._modules["hidden"], self._modules["head"]
@@ -47,6 +47,9 @@ class TanhNetwork(nn.Module):
             for hooks in HOOKS:
                 if attributes[hooks]:
                     return False
+        for weight in self.weights:  # noqa: SIM110  # a generator would take longer than what it looks at
+            if type(weight) is not nn.Parameter:
+                return False
         return True
 
     def forward(self, inputs: Tensor) -> Outputs:
