@@ -1,0 +1,86 @@
+"""Checks of what an algorithm has learned: truth is what the data were made of."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from bench.conformance.check import Broken, Check
+from bench.conformance.subject import Subject
+from bench.conformance.tiny import Training, blamed_on_plugin, images, training
+
+SAMPLES = 200  # importance samples per datapoint
+POINTS = 60  # datapoints whose log p(x) is estimated
+FIRST, MOST = 300, 2400  # updates: a training that has not learned enough after the first goes on
+SHARE = 0.5  # of what can be learned
+
+
+def attainable() -> float:
+    """The mean log p(x) under what the data were drawn from, in nats: one of two patterns, and 5 % of pixels flipped."""
+    x = images()[:POINTS]
+    pattern = (torch.arange(x.shape[1]) % 2).float()
+    flips = torch.stack([(x - pattern).abs().sum(1), (x - (1 - pattern)).abs().sum(1)])  # [2, N]
+    log_p = flips * math.log(0.05) + (x.shape[1] - flips) * math.log(0.95)
+    return float((torch.logsumexp(log_p, 0) - math.log(2)).mean())
+
+
+def log_likelihood(made: Training) -> float:
+    """The mean log p(x) of the model so far, by importance sampling."""
+    estimate = made.algorithm.estimate_log_likelihood(images()[:POINTS], f"importance[num_samples={SAMPLES}]")
+    return float(estimate.mean)
+
+
+def learns(subject: Subject) -> None:
+    """At least half of the way from the untrained model to what the data were drawn from, in log p(x)."""
+    made, best = training(subject), attainable()
+    with blamed_on_plugin("estimating log p(x) of its model", subject):
+        first = reached = log_likelihood(made)
+    wanted, updates = first + SHARE * (best - first), FIRST
+    while True:
+        with blamed_on_plugin("training", subject):
+            while made.updates < updates:
+                made.step()
+            reached = log_likelihood(made)
+        if reached >= wanted:
+            return
+        if updates >= MOST:
+            break
+        updates = min(2 * updates, MOST)
+    raise Broken(
+        f"after {made.updates} updates log p(x) is {reached:.2f} nats per datapoint; it began at {first:.2f}, and the "
+        f"distribution that the data were drawn from has {best:.2f}."
+    )
+
+
+def can_be_evaluated(subject: Subject) -> None:
+    """Log p(x) of its model has a finite estimate with an error for each datapoint."""
+    made = training(subject)
+    made.steps(3)
+    with blamed_on_plugin("estimating log p(x) of its model", subject):
+        estimate = made.algorithm.estimate_log_likelihood(images()[:POINTS], "importance[num_samples=50]")
+    if not torch.isfinite(estimate.log_likelihoods).all() or not torch.isfinite(estimate.standard_errors).all():
+        raise Broken("the importance-sampling estimate of log p(x) is not finite.")
+
+
+CHECKS = (
+    Check(
+        "evaluation",
+        can_be_evaluated,
+        protects="log p(x) of its model can be estimated like that of any other",
+        why="tables compare log p(x), estimated from `self.model` by the same estimators for all.",
+        where="a model of your own: its decoder, `encode`, `log_prior` and `sample_prior`.",
+        mend="derive it from LatentVariableModel, and override `log_prior` and `sample_prior` together.",
+    ),
+    Check(
+        "learns",
+        learns,
+        protects="log p(x) rises at least half of the way to what the data were drawn from",
+        why="an objective can rise while the model gets worse: only log p(x) is the same for all algorithms.",
+        where="in this order: the sign of each term of the loss (is the KL divergence subtracted from the bound?); "
+        "means where there should be sums (over pixels); zero_grad, backward and optimiser.step for all parameters; "
+        "the step size.",
+        mend="give another step size, as in `bench check './mine.py[learning_rate=0.01]'`; if it maximises something "
+        "else on purpose, declare it: expected_failed_checks = {'learns': 'why'}.",
+    ),
+)

@@ -1,0 +1,135 @@
+"""All checks of each kind of plugin, and running them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from unittest import SkipTest
+from warnings import warn
+
+from bench.conformance.check import Broken, Check, NotApplicable, Result, Verdict
+from bench.conformance.subject import Subject, subjects
+from bench.conformance.tiny import is_about_shapes, line_of
+from bench.errors import OptionError, UnknownName, did_you_mean, in_words
+from bench.process.state import standard
+from bench.values.texts import quoted
+
+HOMES = {
+    "algorithm": ("contract", "randomness", "saving", "terms", "learning"),
+    "dataset": ("data",),
+    "estimator": ("estimating",),
+    "model": ("networks",),
+    "decoder": ("observing",),
+    "report": ("reports",),
+}
+
+
+@cache
+def checks(kind: str) -> tuple[Check, ...]:
+    """The checks of a kind of plugin, in the order in which they are run; raises OptionError for one without checks."""
+    if kind not in HOMES:
+        raise OptionError(f"There are no checks of the kind {quoted(kind)}: there are for {', '.join(HOMES)}.")
+    return tuple(check for home in HOMES[kind] for check in import_module(f"bench.conformance.{home}").CHECKS)
+
+
+def chosen(kind: str, only: Sequence[str]) -> list[Check]:
+    """The checks of these names, and those that are needed first; all if ``only`` is empty.
+
+    Raises UnknownName for a name of no check.
+    """
+    known = checks(kind)
+    names = {check.name for check in known}
+    for name in only:
+        if name not in names:
+            raise UnknownName(f"There is no check {quoted(name)} of the kind {kind}.{did_you_mean(name, names)}")
+    return [check for check in known if not only or check.name in only or check.needed]
+
+
+def run(subject: Subject, only: Sequence[str] = ()) -> Iterator[Result]:
+    """Yield what becomes of each check, in the standard state of a process and with one thread."""
+    declared, failed = subject.expected_failures, ""
+    names = {check.name for check in checks(subject.kind)}
+    for name in declared:
+        if name not in names:
+            raise UnknownName(
+                f"`expected_failed_checks` of {subject.cls.__name__} names no check: {quoted(name)}."
+                f"{did_you_mean(name, names)}"
+            )
+    for check in chosen(subject.kind, only):
+        if failed:
+            yield Result(subject.name, check, Verdict.SKIPPED, reason=f"{failed} must hold first")
+            continue
+        result = _judged(_outcome(subject, check), declared.get(check.name))
+        failed = check.name if check.needed and result.verdict in (Verdict.FAILED, Verdict.EXPECTED) else ""
+        yield result
+
+
+def _outcome(subject: Subject, check: Check) -> Result:
+    """The result of one check, regardless of what its author declares."""
+    started = time.perf_counter()
+    try:
+        with standard(threads=1):
+            check.function(subject)
+    except NotApplicable as reason:
+        return Result(subject.name, check, Verdict.SKIPPED, time.perf_counter() - started, reason=str(reason))
+    except Broken as broken:
+        what, where, mend = str(broken), broken.where, broken.mend
+    except Exception as error:  # noqa: BLE001  # of the plugin
+        shape = "wrong shape: " if is_about_shapes(error) else ""
+        what, where, mend = f"{shape}it raises {in_words(error)}.", line_of(error, subject), ""
+    else:
+        return Result(subject.name, check, Verdict.HOLDS, time.perf_counter() - started)
+    return Result(
+        subject.name,
+        check,
+        Verdict.FAILED,
+        time.perf_counter() - started,
+        what=what,
+        where=where or check.where,
+        mend=mend or check.mend,
+    )
+
+
+def _judged(result: Result, reason: str | None) -> Result:
+    """The result in the light of what the author expects."""
+    if reason is None or result.verdict is Verdict.SKIPPED:
+        return result
+    verdict = Verdict.EXPECTED if result.verdict is Verdict.FAILED else Verdict.UNEXPECTED
+    return Result(**{**vars(result), "verdict": verdict, "reason": reason})
+
+
+@dataclass(frozen=True)
+class BoundCheck:
+    """A check of one plugin, for pytest: a call raises AssertionError with the lesson if it fails.
+
+    If it fails as declared, or does not apply, it raises `unittest.SkipTest`; if it holds though declared, it warns.
+    """
+
+    subject: Subject
+    check: Check
+
+    def __str__(self) -> str:
+        return f"{self.subject.name}-{self.check.name}"
+
+    def __call__(self) -> None:
+        """Run it."""
+        result = _judged(_outcome(self.subject, self.check), self.subject.expected_failures.get(self.check.name))
+        if result.verdict is Verdict.FAILED:
+            raise AssertionError(f"{self}: {self.check.protects}.\n{result.lesson}")
+        if result.verdict in (Verdict.EXPECTED, Verdict.SKIPPED):
+            raise SkipTest(f"{result.verdict.value}: {result.reason}")
+        if result.verdict is Verdict.UNEXPECTED:
+            warn(f"{self} holds: remove it from `expected_failed_checks` ({result.reason}).", stacklevel=2)
+
+
+def bound_checks(plugin: object, name: str | None = None) -> Iterator[BoundCheck]:
+    """Yield every check of every plugin that ``plugin`` means; see `subjects`."""
+    for subject in subjects(plugin, name):
+        for check in checks(subject.kind):
+            yield BoundCheck(subject, check)
+
+
+Report = Callable[[Result], None]
