@@ -67,7 +67,7 @@ def stays_finite(subject: Subject) -> None:
     """For some hundred updates, from weights that are far out, and on images without a white pixel."""
     blank = torch.zeros_like(images())
     for where, x, factor, count in (
-        ("from the usual beginning", None, 1.0, 200),
+        ("from the usual beginning", None, 1.0, 100),
         ("with thirty times larger weights", None, 30.0, 20),
         ("on images that are black", blank, 1.0, 20),
     ):

@@ -8,12 +8,13 @@ import torch
 
 from bench.conformance.check import Broken, Check
 from bench.conformance.subject import Subject
-from bench.conformance.tiny import Training, blamed_on_plugin, images, training
+from bench.conformance.tiny import USUAL, Training, blamed_on_plugin, images, training
 
 SAMPLES = 200  # importance samples per datapoint
 POINTS = 60  # datapoints whose log p(x) is estimated
 FIRST, MOST = 300, 2400  # updates: a training that has not learned enough after the first goes on
-SHARE = 0.5  # of what can be learned
+SHARE = 0.3  # of what can be learned
+NETWORKS = "mlp[hidden=8,init_scale=0.5]"  # near 0 is a saddle, from which plain gradient ascent takes long to come away
 
 
 def attainable() -> float:
@@ -32,11 +33,12 @@ def log_likelihood(made: Training) -> float:
 
 
 def learns(subject: Subject) -> None:
-    """At least half of the way from the untrained model to what the data were drawn from, in log p(x)."""
-    made, best = training(subject), attainable()
+    """In log p(x), better than the best model of independent pixels: all that a model without latent variables learns."""
+    made, best = training(subject, networks=NETWORKS), attainable()
+    independent = -USUAL.num_pixels * math.log(2)
     with blamed_on_plugin("estimating log p(x) of its model", subject):
         first = reached = log_likelihood(made)
-    wanted, updates = first + SHARE * (best - first), FIRST
+    wanted, updates = independent + SHARE * (best - independent), FIRST
     while True:
         with blamed_on_plugin("training", subject):
             while made.updates < updates:
@@ -44,12 +46,12 @@ def learns(subject: Subject) -> None:
             reached = log_likelihood(made)
         if reached >= wanted:
             return
-        if updates >= MOST:
+        if updates >= MOST or not math.isfinite(reached):
             break
         updates = min(2 * updates, MOST)
     raise Broken(
-        f"after {made.updates} updates log p(x) is {reached:.2f} nats per datapoint; it began at {first:.2f}, and the "
-        f"distribution that the data were drawn from has {best:.2f}."
+        f"after {made.updates} updates log p(x) is {reached:.2f} nats per datapoint; it began at {first:.2f}. A model "
+        f"whose latent variables tell nothing reaches {independent:.2f}, and what the data were drawn from {best:.2f}."
     )
 
 
@@ -75,7 +77,7 @@ CHECKS = (
     Check(
         "learns",
         learns,
-        protects="log p(x) rises at least half of the way to what the data were drawn from",
+        protects="log p(x) rises, beyond what a model without latent variables can learn",
         why="an objective can rise while the model gets worse: only log p(x) is the same for all algorithms.",
         where="in this order: the sign of each term of the loss (is the KL divergence subtracted from the bound?); "
         "means where there should be sums (over pixels); zero_grad, backward and optimiser.step for all parameters; "
