@@ -9,7 +9,7 @@ from enum import Enum
 from bench.conformance.subject import Subject
 
 
-class Broken(AssertionError):  # noqa: N818  # reads as what it says of a plugin
+class Broken(AssertionError):  # reads as what it says of a plugin
     """A plugin does not keep what a check protects; the message says what was seen.
 
     ``where`` and ``mend`` are more exact than those of the check, if they are known.
@@ -21,7 +21,7 @@ class Broken(AssertionError):  # noqa: N818  # reads as what it says of a plugin
         self.mend = mend
 
 
-class NotApplicable(Exception):  # noqa: N818  # likewise
+class NotApplicable(Exception):  # likewise
     """A check says nothing about a plugin, for the reason in the message."""
 
 
@@ -57,7 +57,8 @@ class Check:
 class Result:
     """What became of one check of one plugin; the texts are empty unless it failed, ``reason`` unless it says why."""
 
-    plugin: str
+    kind: str
+    plugin: str  # the name of its class
     check: Check
     verdict: Verdict
     seconds: float = 0.0
@@ -71,11 +72,16 @@ class Result:
         """What broke, why it matters, where to look and how to mend it, a line each; empty unless something broke."""
         if not self.what:
             return ""
-        return "\n".join(
-            (
-                f"What broke: {self.what}",
-                f"Why it matters: {self.check.why}",
-                f"Where to look: {self.where}",
-                f"How to mend it: {self.mend}",
-            )
-        )
+        lines = {
+            "What broke": self.what,
+            "Why it matters": self.check.why,
+            "Where to look": self.where,
+            "How to mend it": self.mend,
+        }
+        return "\n".join(f"{title}: {_sentence(text)}" for title, text in lines.items())
+
+
+def _sentence(text: str) -> str:
+    """On one line, with a capital and a full stop."""
+    text = " ".join(text.split())
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}"

@@ -60,7 +60,9 @@ def fits_other_sizes(subject: Subject) -> None:
             for _ in range(2):
                 info = made.step()
                 if not math.isfinite(float(info.objective)):
-                    raise Broken(f"wrong shape, or a division by 0: the objective is {float(info.objective)} at {sizes}.")
+                    raise Broken(
+                        f"wrong shape, or a division by 0: the objective is {float(info.objective)} at {sizes}."
+                    )
 
 
 def stays_finite(subject: Subject) -> None:
@@ -126,7 +128,9 @@ def counts_evaluations(subject: Subject) -> None:
     if declared < max(seen, 1):
         raise Broken(
             f"`model_evaluations` of four updates add up to {declared}, but {seen} datapoints went through the decoder, "
-            "forward or backward." if seen else "`model_evaluations` is 0."
+            "forward or backward."
+            if seen
+            else "`model_evaluations` is 0."
         )
 
 

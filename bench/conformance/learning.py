@@ -14,7 +14,9 @@ SAMPLES = 200  # importance samples per datapoint
 POINTS = 60  # datapoints whose log p(x) is estimated
 FIRST, MOST = 300, 2400  # updates: a training that has not learned enough after the first goes on
 SHARE = 0.3  # of what can be learned
-NETWORKS = "mlp[hidden=8,init_scale=0.5]"  # near 0 is a saddle, from which plain gradient ascent takes long to come away
+NETWORKS = (
+    "mlp[hidden=8,init_scale=0.5]"  # near 0 is a saddle, from which plain gradient ascent takes long to come away
+)
 
 
 def attainable() -> float:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import plugins
-from bench.errors import OptionError, PluginError, UnknownName, did_you_mean
+from bench.errors import OptionError, UnknownName, did_you_mean
 from bench.plugins import Plugin, PluginRef
 from bench.values.calls import parse_call
 from bench.values.texts import quoted
@@ -25,11 +25,6 @@ class Subject:
     cls: type[Any]
     settings: Mapping[str, object] = field(default_factory=dict)
     known: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """How messages call it: the plugin's name, and its class if its file holds several."""
-        return self.cls.plugin_name()
 
     @cached_property
     def file(self) -> str:
@@ -57,17 +52,6 @@ class Subject:
         """A line of its file, for messages."""
         text = self.source[line - 1].strip() if 0 < line <= len(self.source) else ""
         return f"{Path(self.file).name}, line {line}: {text}"
-
-    @property
-    def expected_failures(self) -> Mapping[str, str]:
-        """The checks that its author expects to fail, each with the reason."""
-        declared = self.cls.expected_failed_checks
-        if not isinstance(declared, Mapping) or not all(isinstance(reason, str) for reason in declared.values()):
-            raise PluginError(
-                f"`expected_failed_checks` of {self.cls.__name__} must map names of checks to reasons, both texts "
-                f"(got {quoted(declared)})."
-            )
-        return declared
 
     def make(self, *arguments: object, **more: object) -> Any:
         """An instance at its settings."""

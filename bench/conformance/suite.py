@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -11,9 +11,9 @@ from unittest import SkipTest
 from warnings import warn
 
 from bench.conformance.check import Broken, Check, NotApplicable, Result, Verdict
-from bench.conformance.subject import Subject, subjects
+from bench.conformance.subject import Subject
 from bench.conformance.tiny import is_about_shapes, line_of
-from bench.errors import OptionError, UnknownName, did_you_mean, in_words
+from bench.errors import OptionError, PluginError, UnknownName, did_you_mean, in_words
 from bench.process.state import standard
 from bench.values.texts import quoted
 
@@ -35,36 +35,48 @@ def checks(kind: str) -> tuple[Check, ...]:
     return tuple(check for home in HOMES[kind] for check in import_module(f"bench.conformance.{home}").CHECKS)
 
 
-def chosen(kind: str, only: Sequence[str]) -> list[Check]:
-    """The checks of these names, and those that are needed first; all if ``only`` is empty.
-
-    Raises UnknownName for a name of no check.
-    """
-    known = checks(kind)
-    names = {check.name for check in known}
+def check_names(kinds: Iterable[str], only: Sequence[str]) -> None:
+    """Raise UnknownName for a name of no check of these kinds of plugins."""
+    known = {check.name for kind in kinds for check in checks(kind)}
     for name in only:
-        if name not in names:
-            raise UnknownName(f"There is no check {quoted(name)} of the kind {kind}.{did_you_mean(name, names)}")
-    return [check for check in known if not only or check.name in only or check.needed]
+        if name not in known:
+            raise UnknownName(f"There is no check {quoted(name)} for such a plugin.{did_you_mean(name, known)}")
 
 
 def run(subject: Subject, only: Sequence[str] = ()) -> Iterator[Result]:
-    """Yield what becomes of each check, in the standard state of a process and with one thread."""
-    declared, failed = subject.expected_failures, ""
-    names = {check.name for check in checks(subject.kind)}
-    for name in declared:
-        if name not in names:
-            raise UnknownName(
-                f"`expected_failed_checks` of {subject.cls.__name__} names no check: {quoted(name)}."
-                f"{did_you_mean(name, names)}"
-            )
-    for check in chosen(subject.kind, only):
+    """Yield what becomes of each check, in the standard state of a process and with one thread.
+
+    With ``only``, of the checks of these names and of those that must hold first.
+    """
+    declared, failed = declarations(subject), ""
+    for check in checks(subject.kind):
+        if only and check.name not in only and not check.needed:
+            continue
         if failed:
-            yield Result(subject.name, check, Verdict.SKIPPED, reason=f"{failed} must hold first")
+            yield Result(subject.kind, subject.cls.__name__, check, Verdict.SKIPPED, reason=f"{failed} must hold first")
             continue
         result = _judged(_outcome(subject, check), declared.get(check.name))
         failed = check.name if check.needed and result.verdict in (Verdict.FAILED, Verdict.EXPECTED) else ""
         yield result
+
+
+def declarations(subject: Subject) -> Mapping[str, str]:
+    """The checks that a plugin's author expects to fail, with the reasons; raises PluginError for anything else."""
+    declared = subject.cls.expected_failed_checks
+    example = "expected_failed_checks = {'learns': 'its objective is not the likelihood'}"
+    if not isinstance(declared, Mapping) or not all(isinstance(why, str) and why.strip() for why in declared.values()):
+        raise PluginError(
+            f"`expected_failed_checks` of {subject.cls.__name__} must map names of checks to reasons, as in {example} "
+            f"(got {quoted(declared)})."
+        )
+    known = {check.name for check in checks(subject.kind)}
+    for name in declared:
+        if name not in known:
+            raise PluginError(
+                f"`expected_failed_checks` of {subject.cls.__name__} names no check of the kind {subject.kind}: "
+                f"{quoted(name)}.{did_you_mean(str(name), known)}"
+            )
+    return declared
 
 
 def _outcome(subject: Subject, check: Check) -> Result:
@@ -74,16 +86,24 @@ def _outcome(subject: Subject, check: Check) -> Result:
         with standard(threads=1):
             check.function(subject)
     except NotApplicable as reason:
-        return Result(subject.name, check, Verdict.SKIPPED, time.perf_counter() - started, reason=str(reason))
+        return Result(
+            subject.kind,
+            subject.cls.__name__,
+            check,
+            Verdict.SKIPPED,
+            time.perf_counter() - started,
+            reason=str(reason),
+        )
     except Broken as broken:
         what, where, mend = str(broken), broken.where, broken.mend
     except Exception as error:  # noqa: BLE001  # of the plugin
         shape = "wrong shape: " if is_about_shapes(error) else ""
         what, where, mend = f"{shape}it raises {in_words(error)}.", line_of(error, subject), ""
     else:
-        return Result(subject.name, check, Verdict.HOLDS, time.perf_counter() - started)
+        return Result(subject.kind, subject.cls.__name__, check, Verdict.HOLDS, time.perf_counter() - started)
     return Result(
-        subject.name,
+        subject.kind,
+        subject.cls.__name__,
         check,
         Verdict.FAILED,
         time.perf_counter() - started,
@@ -112,11 +132,11 @@ class BoundCheck:
     check: Check
 
     def __str__(self) -> str:
-        return f"{self.subject.name}-{self.check.name}"
+        return f"{self.subject.cls.plugin_name()}-{self.check.name}"
 
     def __call__(self) -> None:
         """Run it."""
-        result = _judged(_outcome(self.subject, self.check), self.subject.expected_failures.get(self.check.name))
+        result = _judged(_outcome(self.subject, self.check), declarations(self.subject).get(self.check.name))
         if result.verdict is Verdict.FAILED:
             raise AssertionError(f"{self}: {self.check.protects}.\n{result.lesson}")
         if result.verdict in (Verdict.EXPECTED, Verdict.SKIPPED):
@@ -125,11 +145,8 @@ class BoundCheck:
             warn(f"{self} holds: remove it from `expected_failed_checks` ({result.reason}).", stacklevel=2)
 
 
-def bound_checks(plugin: object, name: str | None = None) -> Iterator[BoundCheck]:
-    """Yield every check of every plugin that ``plugin`` means; see `subjects`."""
-    for subject in subjects(plugin, name):
+def bound_checks(found: Iterable[Subject]) -> Iterator[BoundCheck]:
+    """Yield every check of every one of these plugins."""
+    for subject in found:
         for check in checks(subject.kind):
             yield BoundCheck(subject, check)
-
-
-Report = Callable[[Result], None]

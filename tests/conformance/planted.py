@@ -94,7 +94,11 @@ Change = tuple[str, str]
 
 # name: the checks of which at least one must fail, words of which one must be in its lesson, and the changes
 DEFECTS: dict[str, tuple[set[str], str, list[Change]]] = {
-    "global seed in setup": ({"no_global_seed"}, "seeds the global", [(SETUP, SETUP + "\n        torch.manual_seed(0)")]),
+    "global seed in setup": (
+        {"no_global_seed"},
+        "seeds the global",
+        [(SETUP, SETUP + "\n        torch.manual_seed(0)")],
+    ),
     "global seed in step": (
         {"no_global_seed"},
         "seeds the global",
@@ -152,7 +156,11 @@ DEFECTS: dict[str, tuple[set[str], str, list[Change]]] = {
         "wrong sign",
         [(KL, "0.5 * (mean**2 + log_variance.exp() - 1 + log_variance).sum(-1)")],
     ),
-    "mean over pixels": ({"objective", "sum_over_pixels"}, "mean over pixels", [(LIKELIHOOD, LIKELIHOOD[:-8] + ".mean(-1)")]),
+    "mean over pixels": (
+        {"objective", "sum_over_pixels"},
+        "mean over pixels",
+        [(LIKELIHOOD, LIKELIHOOD[:-8] + ".mean(-1)")],
+    ),
     "mean over pixels, honest report": (
         {"sum_over_pixels"},
         "mean over pixels",
@@ -227,7 +235,11 @@ DEFECTS: dict[str, tuple[set[str], str, list[Change]]] = {
         "ignores the generator",
         [(NOISE, "torch.randn(mean.shape, generator=torch.Generator().manual_seed(0))")],
     ),
-    "an objective for each datapoint": ({"runs"}, "wrong shape", [(REPORT, "StepInfo((log_likelihood - kl).detach(), 2")]),
+    "an objective for each datapoint": (
+        {"runs"},
+        "wrong shape",
+        [(REPORT, "StepInfo((log_likelihood - kl).detach(), 2")],
+    ),
     "a fixed minibatch size": ({"shapes"}, "wrong shape", [(NOISE, "torch.randn(24, 2, generator=self.generator)")]),
     "log p(x|z) of the wrong axis": ({"runs"}, "wrong shape", [(LIKELIHOOD, LIKELIHOOD[:-4] + "(0)")]),
     "log 0": (

@@ -183,7 +183,7 @@ class Settings:
         bound = (self.model.log_joint(batch.x, z) - q.log_prob(z)).mean()
         """
         + textwrap.indent(UPDATE, " " * 8),
-        before='''
+        before="""
 class WithPrior(LatentVariableModel):
     def __init__(self, model):
         super().__init__(model.latent_size, model.decoder, model.encoder)
@@ -200,7 +200,7 @@ class WithPrior(LatentVariableModel):
         z = q.rsample(generator, num_samples)
         return (self.log_joint(x, z) - q.log_prob(z)).mean(0)
 
-''',
+""",
     ),
     "no encoder, Langevin chains": algorithm(
         """
