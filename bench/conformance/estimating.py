@@ -26,40 +26,75 @@ SIGNIFICANT = 6.0  # standard errors that an estimate may be away from the truth
 
 @dataclass(frozen=True)
 class Case:
-    """An untrained model, in words, and data that it can evaluate, [7, 12]."""
+    """An untrained model, in words, data that it can evaluate, [7, 12], and the first estimate of them.
+
+    ``changed`` says what has become of the model meanwhile.
+    """
 
     words: str
     model: LatentVariableModel
     x: Tensor
+    first: Estimate
+    changed: str
 
 
-def cases(subject: Subject) -> Iterator[Case]:
-    """The models that the estimator does not refuse; raises NotApplicable if it refuses all."""
+def cases(subject: Subject) -> list[Case]:
+    """The models that the estimator does not refuse, evaluated once; raises NotApplicable if it refuses all."""
+    if "cases" not in subject.known:
+        subject.known["cases"] = [*_cases(subject)]
+    return subject.known["cases"]  # type: ignore[no-any-return]
+
+
+def _cases(subject: Subject) -> Iterator[Case]:
     refusals = []
     for networks, observed in (("mlp[hidden=8,init_scale=0.3]", "bernoulli"), ("linear[init_scale=0.3]", "gaussian")):
         for encoder in (True, False):
             x = torch.bernoulli(torch.full((POINTS, 12), 0.4), generator=seeds.generator("pixels"))
             model = Problem(x, 2, architecture(networks), observed).model(encoder=encoder)
-            refusal = subject.make().refusal(model)
-            if refusal:
+            if refusal := subject.make().refusal(model):
                 refusals.append(refusal)
-                continue
-            yield Case(f"{networks} with {observed} pixels and {'an' if encoder else 'no'} encoder", model, x)
-    if len(refusals) == 4:  # all
+            else:
+                yield _case(
+                    subject, f"{networks} with {observed} pixels and {'an' if encoder else 'no'} encoder", model, x
+                )
+    if len(refusals) == 4:
         raise NotApplicable(f"it refuses all models that there are for this ({refusals[0]})")
 
 
-def estimated(subject: Subject, case: Case, seed: int = 0, x: Tensor | None = None) -> Estimate:
-    """An estimate for each row."""
+def _case(subject: Subject, words: str, model: LatentVariableModel, x: Tensor) -> Case:
+    """Watch the first estimate."""
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    first = estimated(subject, words, model, x)
+    changed = ""
+    if any(not torch.equal(before[name], value) for name, value in model.state_dict().items()):
+        changed = "it changes the model's parameters."
+    elif any(parameter.grad is not None for parameter in model.parameters()) or not model.training:
+        changed = "it leaves gradients behind, or the model in evaluation mode."
+    return Case(words, model, x, first, changed)
+
+
+def estimated(subject: Subject, words: str, model: LatentVariableModel, x: Tensor) -> Estimate:
+    """An estimate for each row; always with the same draws."""
     made: Estimator = subject.make()
-    with blamed_on_plugin(f"`log_likelihood` of {case.words}", subject):
-        return made.estimate(case.model, case.x if x is None else x, seeds.generator("draws", seed))
+    with blamed_on_plugin(f"`log_likelihood` of {words}", subject):
+        return made.estimate(model, x, seeds.generator("draws", 0))
+
+
+def again(subject: Subject, case: Case, x: Tensor | None = None) -> Estimate:
+    """Another estimate with the same draws."""
+    return estimated(subject, case.words, case.model, case.x if x is None else x)
+
+
+def with_encoder(subject: Subject) -> list[Case]:
+    """The cases that take another estimate: those with an encoder, if it takes any."""
+    found = cases(subject)
+    return [case for case in found if case.model.encoder is not None] or found
 
 
 def estimates(subject: Subject) -> None:
     """One finite value and one error per datapoint, as `Estimate` describes them."""
     for case in cases(subject):
-        found = estimated(subject, case)
+        found = case.first
         if not torch.isfinite(found.log_likelihoods).all():
             raise Broken(f"an estimate is not finite, of {case.words}.")
         shapes = {name: tuple(value.shape) for name, value in found.diagnostics.items()}
@@ -77,7 +112,7 @@ def is_true(subject: Subject) -> None:
         if known is None:
             continue
         truth = torch.as_tensor(ppca.log_likelihood(case.x, known.weights, known.bias, known.variance))
-        found = estimated(subject, case)
+        found = case.first
         off = found.log_likelihoods.double().cpu() - truth
         error = SIGNIFICANT * found.standard_errors.double().cpu() + 1e-3
         too_high = found.bias in ("lower", "consistent") and bool((off > error).any())
@@ -93,11 +128,11 @@ def is_true(subject: Subject) -> None:
 
 def draws_from_the_generator(subject: Subject) -> None:
     """The same generator gives the same estimate, and the global states are left alone."""
-    for case in cases(subject):
-        one, two = estimated(subject, case), estimated(subject, case)
-        if not torch.equal(one.log_likelihoods, two.log_likelihoods):
+    for case in with_encoder(subject):
+        second: list[Estimate] = []
+        changed, _ = changed_states(lambda case=case: second.append(again(subject, case)), 1)  # type: ignore[misc]
+        if not torch.equal(case.first.log_likelihoods, second[0].log_likelihoods):
             raise Broken("the same generator gives another estimate the second time.")
-        changed, _ = changed_states(lambda case=case: estimated(subject, case), 1)  # type: ignore[misc]
         if changed:
             raise Broken(f"it changes the global random state of {', '.join(sorted(changed))}.")
 
@@ -107,10 +142,10 @@ def leaves_the_others_alone(subject: Subject) -> None:
     if subject.make().simulates:
         raise NotApplicable("it draws its data from the model")
     others = [n for n in range(POINTS) if n != 2]
-    for case in cases(subject):
+    for case in with_encoder(subject):
         ill = case.x.clone()
         ill[2, 5] = math.nan
-        sound, found = estimated(subject, case), estimated(subject, case, x=ill)
+        sound, found = case.first, again(subject, case, ill)
         if torch.isfinite(found.log_likelihoods[2]):
             raise Broken("a datapoint with a pixel that is NaN has a finite estimate.")
         if not torch.allclose(found.log_likelihoods[others], sound.log_likelihoods[others], rtol=1e-5, atol=1e-5):
@@ -120,31 +155,38 @@ def leaves_the_others_alone(subject: Subject) -> None:
 def leaves_the_model(subject: Subject) -> None:
     """Parameters, gradients and mode of the model are as before."""
     for case in cases(subject):
-        before = {name: value.clone() for name, value in case.model.state_dict().items()}
-        estimated(subject, case)
-        if any(not torch.equal(before[name], value) for name, value in case.model.state_dict().items()):
-            raise Broken("it changes the model's parameters.")
-        if any(parameter.grad is not None for parameter in case.model.parameters()) or not case.model.training:
-            raise Broken("it leaves gradients behind, or the model in evaluation mode.")
+        if case.changed:
+            raise Broken(case.changed)
 
 
 def counts_evaluations(subject: Subject) -> None:
     """At least the passes through the decoder that can be seen: with gradients each counts twice."""
     if subject.make().simulates:
         raise NotApplicable("it draws its data from the model")
-    for case in cases(subject):
+    for case in with_encoder(subject):
         if case.model.linear_gaussian() is not None:
             continue  # it may be inspected, which is no evaluation
-        rows = 0
+        rows = _rows(subject, case)
+        if case.first.model_evaluations < rows:
+            raise Broken(
+                f"`model_evaluations` is {case.first.model_evaluations}, but {rows} z went through the decoder."
+            )
 
-        def count(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:  # noqa: ARG001  # as PyTorch calls it
-            nonlocal rows
-            rows += inputs[0][..., 0].numel() * (2 if torch.is_grad_enabled() else 1)
 
-        case.model.decoder.network.register_forward_pre_hook(count)
-        found = estimated(subject, case).model_evaluations
-        if found < rows:
-            raise Broken(f"`model_evaluations` is {found}, but {rows} z went through the decoder.")
+def _rows(subject: Subject, case: Case) -> int:
+    """How many z go through the decoder's network during an estimate; those with gradients twice."""
+    rows = 0
+
+    def count(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        nonlocal rows
+        rows += inputs[0][..., 0].numel() * (2 if torch.is_grad_enabled() else 1)
+
+    hook = case.model.decoder.network.register_forward_pre_hook(count)
+    try:
+        again(subject, case)
+    finally:
+        hook.remove()
+    return rows
 
 
 CHECKS = (

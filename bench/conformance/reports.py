@@ -43,7 +43,7 @@ def is_written_alike_twice(subject: Subject) -> None:
     """All formats can be written, and the second time they are the same."""
     formats = subject.cls.formats
     with blamed_on_plugin("writing it", subject):
-        one, two = (contents(rendered(subject), formats) for _ in range(2))
+        one, two = (contents(rendered(subject), "report", formats) for _ in range(2))
     for form in formats:
         if len(one[form]) == 0:
             raise Broken(f"its {form} file is empty.")
