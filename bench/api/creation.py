@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import keyword
-from importlib import resources
+import re
+import sys
+from importlib import metadata, resources
 from os import PathLike
 from pathlib import Path
 from string import Template
@@ -35,17 +37,22 @@ def new(kind: str, name: str, folder: str | PathLike[str] = ".") -> Path:
         raise OptionError(f"Unknown kind {quoted(kind)}.{did_you_mean(str(kind), KINDS)}")
     _check_name(kind_of_plugin, name)
     path = user_path("out", folder) / f"{name}.py"
-    text = Template(resources.files("bench").joinpath("templates", f"{kind_of_plugin}.txt").read_text(encoding="utf-8"))
-    content = text.substitute(Name="".join(part.capitalize() for part in name.split("_")), name=name)
+    text = resources.files("bench").joinpath("templates", f"{kind_of_plugin}.txt").read_text(encoding="utf-8")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
-            file.write(content)
+            file.write(Template(text).substitute(Name=_class_name(name, text)))
     except FileExistsError as error:
         raise StoreError(f"{quoted(str(path))} exists already: choose another name, or another folder.") from error
     except OSError as error:
         raise StoreError(f"{quoted(str(path))} cannot be written ({error.strerror}): choose another folder.") from error
     return path
+
+
+def _class_name(name: str, text: str) -> str:
+    """The name of the class: that of the file in capitals, unless the text uses it for something else."""
+    capitals = "".join(part.capitalize() for part in name.split("_"))
+    return f"My{capitals}" if re.search(rf"\b{capitals}\b", text) else capitals
 
 
 def _check_name(kind: str, name: str) -> None:
@@ -58,3 +65,5 @@ def _check_name(kind: str, name: str) -> None:
         raise OptionError(f"`name` must begin with a letter (got {quoted(name)}).")
     if name in plugins.find(kind):
         raise OptionError(f"`name` {quoted(name)} is an installed {kind}, which tables could not tell from yours.")
+    if name in sys.stdlib_module_names or name in metadata.packages_distributions():
+        raise OptionError(f"`name` {quoted(name)} is a Python module, which a file of that name would hide.")
