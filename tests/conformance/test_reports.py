@@ -8,6 +8,9 @@ import pytest
 
 import bench
 from bench import plugins
+from bench.conformance import reports, suite
+from bench.conformance.check import Verdict
+from bench.conformance.subject import Subject
 from bench.execution.execution import Execution
 from bench.plugins import PluginRef
 from bench.report import Report
@@ -49,10 +52,17 @@ def test_is_saved_in_every_format_and_the_same_twice(plugin: PluginRef, results:
 
 
 @pytest.mark.parametrize("plugin", EVERY, ids=lambda plugin: plugin.name)
+def test_keeps_the_contract(plugin: PluginRef, results: Results) -> None:
+    """With the checks of `bench check`."""
+    subject = Subject("report", plugin.load(), known={reports.RUN: lambda: results})
+    made = [*suite.run(subject)]
+    assert [each.lesson for each in made if each.verdict is Verdict.FAILED] == []
+    assert plugin.name in OF_OTHER_DATA or all(each.verdict is Verdict.HOLDS for each in made)
+
+
+@pytest.mark.parametrize("plugin", EVERY, ids=lambda plugin: plugin.name)
 def test_an_empty_run_gives_no_files(plugin: PluginRef, tmp_path: Path) -> None:
     empty = Results(Store.create(tmp_path / "run", Study()).path)
-    report: Report = plugin.load()()
-    assert report.render(empty) is None
     (made,) = make_reports(empty, [plugin.name], folder=tmp_path / "report")
     assert (made.paths, made.error) == ((), None)
     assert not (tmp_path / "report").exists()
