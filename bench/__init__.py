@@ -2,7 +2,8 @@
 
 ``bench.run`` runs a study, ``bench.load`` reads one back as pandas frames, and ``bench.report``, ``bench.compare``,
 ``bench.power``, ``bench.estimate``, ``bench.export`` and ``bench.check`` do what the commands of these names do.  Every
-algorithm can be used alone: ``from bench.algorithms.aevb import AEVB``.  Importing ``bench`` imports neither torch nor pandas.
+algorithm can be used alone: ``from bench.algorithms.aevb import AEVB``.  Importing ``bench`` imports neither torch nor
+pandas.
 """
 
 from __future__ import annotations

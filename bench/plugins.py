@@ -40,9 +40,7 @@ class Plugin:
     Options: ClassVar[type[Any]] = options.NoOptions
     options: Any
     entry_point: ClassVar[str] = ""  # the name that another package gives it, set when it is loaded
-    expected_failed_checks: ClassVar[
-        Mapping[str, str]
-    ] = {}  # checks of `bench check` that it fails on purpose, and why
+    expected_failed_checks: ClassVar[Mapping[str, str]] = {}  # by `bench check`: names and reasons
 
     def __init__(self, **settings: object) -> None:
         """Create the plugin from settings by name; raises OptionError if one is unknown, ill-typed or out of range."""

@@ -111,7 +111,7 @@ def counts_evaluations(subject: Subject) -> None:
     """At least the passes through the decoder that can be seen: those with a graph, forward and backward."""
     made, seen = training(subject), 0
 
-    def forward(module: nn.Module, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, Tensor | None]) -> None:
+    def forward(_: nn.Module, __: tuple[Tensor, ...], outputs: tuple[Tensor, Tensor | None]) -> None:
         nonlocal seen
         location = outputs[0]
         if isinstance(location, Tensor) and location.requires_grad:
@@ -127,8 +127,8 @@ def counts_evaluations(subject: Subject) -> None:
     declared = sum(made.step().model_evaluations for _ in range(4))
     if declared < max(seen, 1):
         raise Broken(
-            f"`model_evaluations` of four updates add up to {declared}, but {seen} datapoints went through the decoder, "
-            "forward or backward."
+            f"`model_evaluations` of four updates add up to {declared}, but {seen} datapoints went through the "
+            "decoder, forward or backward."
             if seen
             else "`model_evaluations` is 0."
         )

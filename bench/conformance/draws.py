@@ -29,11 +29,11 @@ class Draw:
     line: int  # 0 if the plugin's file is not among its callers
 
 
-class Draws(TorchDispatchMode):  # type: ignore[misc]  # torch has no types for it
+class Draws(TorchDispatchMode):
     """Notes all random numbers that PyTorch draws in a block, but for initial weights of the problem's own."""
 
     def __init__(self, subject: Subject) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch's
         self.file = subject.file
         self.draws: set[Draw] = set()
 

@@ -129,12 +129,18 @@ def is_true(subject: Subject) -> None:
 def draws_from_the_generator(subject: Subject) -> None:
     """The same generator gives the same estimate, and the global states are left alone."""
     for case in with_encoder(subject):
-        second: list[Estimate] = []
-        changed, _ = changed_states(lambda case=case: second.append(again(subject, case)), 1)  # type: ignore[misc]
-        if not torch.equal(case.first.log_likelihoods, second[0].log_likelihoods):
+        changed, second = _watched(subject, case)
+        if not torch.equal(case.first.log_likelihoods, second.log_likelihoods):
             raise Broken("the same generator gives another estimate the second time.")
         if changed:
             raise Broken(f"it changes the global random state of {', '.join(sorted(changed))}.")
+
+
+def _watched(subject: Subject, case: Case) -> tuple[set[str], Estimate]:
+    """Another estimate with the same draws, and which global states it has changed."""
+    made: list[Estimate] = []
+    changed, _ = changed_states(lambda: made.append(again(subject, case)), 1)
+    return changed, made[0]
 
 
 def leaves_the_others_alone(subject: Subject) -> None:

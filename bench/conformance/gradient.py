@@ -3,8 +3,8 @@
 The expected gradient of most algorithms that learn a Gaussian encoder is a sum of few terms: with z ~ q(z|x) =
 N(m, diag(exp(v))), those of E log p(x|z), of -m^2/2 and -exp(v)/2 (from E log p(z)), of v/2 (the entropy), and in the
 sleep phase that of E_p(x,z) log q(z|x).  On 7 binary pixels and two latent dimensions each is known exactly: by sums
-over all images, and by Gauss-Hermite quadrature over z.  Their weights tell a wrong sign, a mean where there should be a
-sum, or a log-sigma taken for a log-variance.
+over all images, and by Gauss-Hermite quadrature over z.  Their weights tell a wrong sign, a mean where there should be
+a sum, or a log-sigma taken for a log-variance.
 """
 
 from __future__ import annotations
@@ -118,8 +118,8 @@ def _measure(subject: Subject) -> Measured:
     try:
         made = training(subject, SIZES, networks=WIDE)
         made.step()
-    except Exception as error:
-        raise NotApplicable(f"it cannot be trained with {SIZES} ({in_words(error)})") from error
+    except Exception as failure:
+        raise NotApplicable(f"it cannot be trained with {SIZES} ({in_words(failure)})") from failure
     made = training(subject, SIZES, networks=WIDE)
     model = made.algorithm.model
     _check_encoder(model, made.problem.x)

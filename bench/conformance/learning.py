@@ -14,13 +14,11 @@ SAMPLES = 200  # importance samples per datapoint
 POINTS = 60  # datapoints whose log p(x) is estimated
 FIRST, MOST = 300, 2400  # updates: a training that has not learned enough after the first goes on
 SHARE = 0.3  # of what can be learned
-NETWORKS = (
-    "mlp[hidden=8,init_scale=0.5]"  # near 0 is a saddle, from which plain gradient ascent takes long to come away
-)
+NETWORKS = "mlp[hidden=8,init_scale=0.5]"  # near 0 is a saddle, which plain gradient ascent leaves slowly
 
 
 def attainable() -> float:
-    """The mean log p(x) under what the data were drawn from, in nats: one of two patterns, and 5 % of pixels flipped."""
+    """The mean log p(x) under what the data were drawn from: one of two patterns, and 5 % of pixels flipped."""
     x = images()[:POINTS]
     pattern = (torch.arange(x.shape[1]) % 2).float()
     flips = torch.stack([(x - pattern).abs().sum(1), (x - (1 - pattern)).abs().sum(1)])  # [2, N]
@@ -35,7 +33,7 @@ def log_likelihood(made: Training) -> float:
 
 
 def learns(subject: Subject) -> None:
-    """In log p(x), better than the best model of independent pixels: all that a model without latent variables learns."""
+    """In log p(x), better than the best model of independent pixels, which needs no latent variables."""
     made, best = training(subject, networks=NETWORKS), attainable()
     independent = -USUAL.num_pixels * math.log(2)
     with blamed_on_plugin("estimating log p(x) of its model", subject):

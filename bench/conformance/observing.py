@@ -61,7 +61,8 @@ def has_the_right_gradients(subject: Subject) -> None:
     location, log_variance = outputs(made, 3, 4, 6)
     found, generic = (kind(made, x, location, log_variance) for kind in (type(made).score, ObservationModel.score))
     for mine, theirs in zip(found, generic, strict=True):
-        if (mine is None) != (theirs is None) or (mine is not None and not torch.allclose(mine, theirs, atol=1e-8)):
+        alike = mine is theirs if mine is None or theirs is None else torch.allclose(mine, theirs, atol=1e-8)
+        if not alike:
             raise Broken("`score` is not the gradient of `log_prob`.")
     location, log_variance = outputs(made, 5, 6)
     scales = [None] * 5 if log_variance is None else [*log_variance]

@@ -34,7 +34,7 @@ def rendered(subject: Subject) -> Rendered:
 
 def renders(subject: Subject) -> None:
     """A table, a figure or a page."""
-    found = rendered(subject)
+    found = subject.known["rendered"] = rendered(subject)
     if not isinstance(found, (RenderedTable, RenderedFigure, RenderedPage)):
         raise Broken(f"`render` returns {type(found).__name__}: derive from bench.Table or bench.Figure.")
 
@@ -43,7 +43,8 @@ def is_written_alike_twice(subject: Subject) -> None:
     """All formats can be written, and the second time they are the same."""
     formats = subject.cls.formats
     with blamed_on_plugin("writing it", subject):
-        one, two = (contents(rendered(subject), "report", formats) for _ in range(2))
+        first = subject.known.get("rendered") or rendered(subject)
+        one, two = (contents(each, "report", formats) for each in (first, rendered(subject)))
     for form in formats:
         if len(one[form]) == 0:
             raise Broken(f"its {form} file is empty.")

@@ -120,8 +120,8 @@ def wake_phase_is_cut_off(subject: Subject) -> None:
     leaks = joint > 0.05 + SIGNIFICANT * fit.errors["joint"] and abs(entropy) < 0.3 * joint
     if fit.explains and leaks:
         raise Broken(
-            f"besides the sleep phase ({fit.weights['sleep']:+.2f} times its gradient), the encoder ascends log p(x, z) "
-            f"of the wake phase ({joint:+.2f} times) through z = m + sigma e, without the entropy."
+            f"besides the sleep phase ({fit.weights['sleep']:+.2f} times its gradient), the encoder ascends log "
+            f"p(x, z) of the wake phase ({joint:+.2f} times) through z = m + sigma e, without the entropy."
         )
 
 

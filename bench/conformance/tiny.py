@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bench import plugins, seeds
 from bench.algorithm import Algorithm
-from bench.conformance.check import Broken
+from bench.conformance.check import Broken, NotApplicable
 from bench.conformance.subject import Subject
 from bench.errors import UsageError, in_words
 from bench.training.beginning import begin
@@ -64,7 +64,6 @@ class Training:
     minibatches: Minibatches
     problem: Problem
     updates: int = 0
-    infos: list[StepInfo] = field(default_factory=list)
 
     def step(self) -> StepInfo:
         """One update."""
@@ -107,7 +106,7 @@ def blamed_on_plugin(doing: str, subject: Subject) -> Iterator[None]:
     """An exception of the plugin in this block breaks the check, with the line that raised it."""
     try:
         yield
-    except Broken:
+    except (Broken, NotApplicable):
         raise
     except Exception as error:
         kind = "wrong shape: " if is_about_shapes(error) else ""
@@ -129,11 +128,6 @@ def line_of(error: BaseException, subject: Subject) -> str:
             line = trace.tb_lineno
         trace = trace.tb_next
     return subject.at(line) if line else ""
-
-
-def parameter_count(algorithm: Any) -> int:
-    """How many numbers its model learns."""
-    return sum(parameter.numel() for parameter in algorithm.model.parameters())
 
 
 def architecture(text: str) -> Any:

@@ -45,9 +45,9 @@ def _saved(name: str, value: object) -> object:
         return value.detach().clone()
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    if type(value) in (list, tuple):
+    if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
         return [_saved(f"{name}[{i}]", each) for i, each in enumerate(value)]
-    if type(value) is dict and all(isinstance(key, (int, str)) for key in value):
+    if isinstance(value, dict) and type(value) is dict and all(isinstance(key, (int, str)) for key in value):
         return {key: _saved(f"{name}[{key!r}]", each) for key, each in value.items()}
     raise TypeError(
         f"The attribute `{name}` ({type(value).__name__}) cannot be saved: make it a tensor, number, text, module, "
@@ -64,10 +64,11 @@ def _restored(value: Any, saved: Any, device: torch.device) -> object:
         value.load_state_dict(copy.deepcopy(saved))
         return value
     if isinstance(saved, list):
-        now = [*value] if isinstance(value, (list, tuple)) else []
-        made = [_restored(now[i] if i < len(now) else None, each, device) for i, each in enumerate(saved)]
+        present = [*value] if isinstance(value, (list, tuple)) else []
+        present += [None] * (len(saved) - len(present))
+        made = [_restored(here, each, device) for here, each in zip(present, saved, strict=False)]
         return tuple(made) if isinstance(value, tuple) else made
     if isinstance(saved, dict):
-        now = value if isinstance(value, dict) else {}
-        return {key: _restored(now.get(key), each, device) for key, each in saved.items()}
+        known = value if isinstance(value, dict) else {}
+        return {key: _restored(known.get(key), each, device) for key, each in saved.items()}
     return saved.to(device, copy=True) if isinstance(saved, Tensor) else saved
