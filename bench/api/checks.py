@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench import options
 from bench.api import arguments
 from bench.api.runs import run
 from bench.conformance import reports, suite
@@ -39,7 +40,7 @@ def check(
     ``lesson``.  A class may declare that it fails a check on purpose:
     ``expected_failed_checks = {"learns": "its objective is not the likelihood"}``.  Some seconds per algorithm.
 
-    Raises UsageError if there is no such plugin or check.
+    Raises UsageError if there is no such plugin, check or option.
 
     >>> import bench
     >>> from bench.estimators.importance import Importance
@@ -48,6 +49,8 @@ def check(
     """
     found, chosen, results = _given_results(subjects(plugin, name)), arguments.names("only", only), []
     suite.check_names({subject.kind for subject in found}, chosen)
+    for subject in found:
+        options.build(subject.cls.Options, subject.settings, subject.cls.plugin_name())  # a wrong one is no defect
     for subject in found:
         for result in suite.run(subject, chosen):
             if shown is not None:

@@ -39,7 +39,13 @@ def new(kind: str, name: str, folder: str | PathLike[str] = ".") -> Path:
     path = user_path("out", folder) / f"{name}.py"
     text = resources.files("bench").joinpath("templates", f"{kind_of_plugin}.txt").read_text(encoding="utf-8")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True)
+    except OSError as error:
+        raise StoreError(
+            f"`out` {quoted(str(folder))} cannot be made ({error.strerror}): choose another folder."
+        ) from error
+    try:
         with path.open("x", encoding="utf-8") as file:
             file.write(Template(text).substitute(Name=_class_name(name, text)))
     except FileExistsError as error:
