@@ -71,7 +71,7 @@ def test_a_failure_teaches(bench: Bench, broken: Path) -> None:
     for title in ("What broke", "Why it matters", "Where to look", "How to mend it"):
         assert printed.count(f"{title}:") == 1
     assert "`objective` of the StepInfo that `step` returns must be one real number" in printed
-    assert "broken.py, line 22: return StepInfo(" in printed
+    assert "broken.py, line 20: return StepInfo(" in printed
     assert "skipped shapes            runs must hold first" in printed
     assert bench("check", "broken.py", "Blank").stdout.count(": dataset Blank") == 1
     assert "Broken" not in bench("check", "broken.py", "dataset").stdout
