@@ -78,10 +78,4 @@ class Result:
             "Where to look": self.where,
             "How to mend it": self.mend,
         }
-        return "\n".join(f"{title}: {_sentence(text)}" for title, text in lines.items())
-
-
-def _sentence(text: str) -> str:
-    """On one line, with a capital and a full stop."""
-    text = " ".join(text.split())
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}"
+        return "\n".join(f"{title}: {' '.join(text.split())}" for title, text in lines.items())
