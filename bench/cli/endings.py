@@ -1,7 +1,7 @@
 """How a command ends: with which exit code, and with which message if not well.
 
-Exit code 1 is an answer, of `bench compare` and `bench perf` that something got worse, and of `bench check` that a check
-failed; it never means that a command could not do its work.
+Exit code 1 is an answer: of `bench compare` and `bench perf` that something got worse, of `bench check` that a check
+failed.
 """
 
 from __future__ import annotations
