@@ -291,3 +291,16 @@ def test_without_its_defect_every_check_holds(tmp_path: Path, source: str) -> No
 )
 def test_another_style_raises_no_alarm(name: str) -> None:
     assert [each.lesson for each in check(str(HERE / "sound" / f"{name}.py")) if each.verdict is Verdict.FAILED] == []
+
+
+def test_importance_weights_are_checked_with_one_sample(tmp_path: Path) -> None:
+    path = tmp_path / "planted.py"
+    text = (HERE.parent / "plugins" / "mine.py").read_text(encoding="utf-8")
+    right, wrong = (
+        "self.model.log_joint(batch.x, z) - posterior.log_prob(z)",
+        "self.model.decoder.log_prob(batch.x, z) - self.model.log_prior(z) + posterior.log_prob(z)",
+    )
+    assert text.count(right) == 1
+    path.write_text(text.replace(right, wrong), encoding="utf-8")
+    (*_, result) = check(str(path), only="kl_sign")
+    assert "the wrong sign" in result.lesson
