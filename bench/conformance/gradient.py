@@ -150,12 +150,12 @@ def _measure(subject: Subject) -> Measured:
 
 def _begun(subject: Subject) -> Training:
     """The algorithm with one sample per datapoint, if it has an option for that: then its gradient has fewer terms."""
-    single = {
+    single: dict[str, Any] = {
         field.name: 1
         for field in dataclasses.fields(subject.cls.Options)
         if "sample" in field.name and type(field.default) is int and field.name not in subject.settings
     }
-    settings: dict[str, object] = {**single}
+    settings = {**single}
     try:
         training(subject, SIZES, networks=WIDE, **settings).step()
     except Exception:  # noqa: BLE001  # of the plugin, which may need two

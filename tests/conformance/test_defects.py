@@ -286,9 +286,7 @@ def test_without_its_defect_every_check_holds(tmp_path: Path, source: str) -> No
     assert all(each.verdict is Verdict.HOLDS for each in results if each.check.name in terms)  # and are not skipped
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in SOUND if EVERYTHING or path.stem in OFTEN], ids=lambda path: path.stem
-)
+@pytest.mark.parametrize("name", [path.stem for path in SOUND if EVERYTHING or path.stem in OFTEN])
 def test_another_style_raises_no_alarm(name: str) -> None:
     assert [each.lesson for each in check(str(HERE / "sound" / f"{name}.py")) if each.verdict is Verdict.FAILED] == []
 
