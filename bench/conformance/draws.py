@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,13 +52,40 @@ class Draws(TorchDispatchMode):
 
     def _caller(self) -> tuple[int, bool]:
         """The innermost line of the plugin's file, and whether the problem draws initial weights."""
-        frame, line, is_initial = sys._getframe(1), 0, False  # noqa: SLF001  # `inspect.stack` reads every file
-        while frame is not None:
-            name = frame.f_code.co_filename
-            line = line or (frame.f_lineno if name == self.file else 0)
-            is_initial = is_initial or (name.endswith(INITIAL_WEIGHTS) and frame.f_code.co_name == "model")
-            frame = frame.f_back  # type: ignore[assignment]
-        return line, is_initial
+        return _caller(self.file)
+
+
+def _caller(file: str) -> tuple[int, bool]:
+    """The innermost line of a file among the callers, 0 if there is none, and whether initial weights are drawn."""
+    frame, line, is_initial = sys._getframe(2), 0, False  # noqa: SLF001  # `inspect.stack` reads every file
+    while frame is not None:
+        name = frame.f_code.co_filename
+        line = line or (frame.f_lineno if name == file else 0)
+        is_initial = is_initial or (name.endswith(INITIAL_WEIGHTS) and frame.f_code.co_name == "model")
+        frame = frame.f_back  # type: ignore[assignment]
+    return line, is_initial
+
+
+@contextmanager
+def numpy_generators(subject: Subject, made: set[tuple[str, int]]) -> Iterator[None]:
+    """Note the seeds that the plugin's file gives to generators of NumPy in a block, each with its line."""
+    original = np.random.default_rng
+
+    def noted(*arguments: Any, **more: Any) -> Any:
+        line, _ = _caller(subject.file)
+        if line and (arguments or more):
+            made.add((f"{arguments} {more}", line))
+        return original(*arguments, **more)
+
+    module = vars(sys.modules[subject.cls.__module__])
+    names = [name for name, value in module.items() if value is original]
+    np.random.default_rng = noted
+    module.update(dict.fromkeys(names, noted))
+    try:
+        yield
+    finally:
+        np.random.default_rng = original
+        module.update(dict.fromkeys(names, original))
 
 
 def seed_globally(seed: int) -> None:

@@ -8,7 +8,7 @@ import sys
 import torch
 
 from bench.conformance.check import Broken, Check
-from bench.conformance.draws import Draws, changed_states, seed_globally, seeding_lines
+from bench.conformance.draws import Draws, changed_states, numpy_generators, seed_globally, seeding_lines
 from bench.conformance.subject import Subject
 from bench.conformance.tiny import Training, training
 
@@ -104,12 +104,16 @@ def draws_from_its_generator(subject: Subject) -> None:
     """No random numbers come from a generator whose seed is the same whatever the trial's seed is."""
     sources = []
     for noise in (1, 2):
-        with Draws(subject) as watched:
+        of_numpy: set[tuple[str, int]] = set()
+        with Draws(subject) as watched, numpy_generators(subject, of_numpy):
             given = trained(subject, noise).algorithm.generator.initial_seed()
-        sources.append({draw for draw in watched.draws if draw.seed not in (None, given) and draw.line})
+        of_torch = {
+            (str(draw.seed), draw.line) for draw in watched.draws if draw.seed not in (None, given) and draw.line
+        }
+        sources.append(of_torch | of_numpy)
     fixed = sources[0] & sources[1]
     if fixed:
-        lines = sorted({draw.line for draw in fixed})
+        lines = sorted({line for _, line in fixed})
         raise Broken(
             "it ignores the generator that `setup` is given and draws from one of its own, which has the same seed "
             "in every trial.",
@@ -156,7 +160,7 @@ CHECKS = (
         protects="random numbers come from the generator that `setup` is given",
         why="all seeds of a study would get the same noise: their spread, and with it every interval and test, would "
         "be too small.",
-        where="torch.Generator() in `setup` or `step`.",
+        where="torch.Generator() or np.random.default_rng() in `setup` or `step`.",
         mend="use the generator that `setup` is given, which is also self.generator; if another one is needed, seed it "
         "from that: torch.Generator().manual_seed(int(torch.randint(2**62, (), generator=generator))).",
     ),

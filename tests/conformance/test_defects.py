@@ -197,6 +197,17 @@ DEFECTS: dict[str, tuple[set[str], str, list[Change]]] = {
             (NOISE, "torch.randn(mean.shape, generator=self.own)"),
         ],
     ),
+    "a generator of NumPy's of its own": (
+        {"own_generator"},
+        "ignores the generator",
+        [
+            (
+                SETUP,
+                SETUP + "\n        self.noise = torch.as_tensor(np.random.default_rng(0).standard_normal((500, 2)))",
+            ),
+            (NOISE, "torch.as_tensor(self.noise[self.seen % 100 :][: len(mean)]).float()"),
+        ],
+    ),
     "the same noise in each update": (
         {"own_generator"},
         "ignores the generator",
