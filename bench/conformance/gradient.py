@@ -118,10 +118,11 @@ def measured(subject: Subject) -> Measured:
 def _measure(subject: Subject) -> Measured:
     made = _begun(subject)
     model = made.algorithm.model
-    _check_encoder(model, made.problem.x)
+    x = made.problem.x.to(model.dtype)
+    _check_encoder(model, x)
     phi, started = model.phi, time.perf_counter()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    gradients, expected, objectives = [], _Expected(made.problem.x), []
+    gradients, expected, objectives = [], _Expected(x), []
     with _watched(made.algorithm, phi) as caught:
         for number in range(STEPS):
             if number > FEWEST and time.perf_counter() - started > SECONDS:
@@ -145,7 +146,7 @@ def _measure(subject: Subject) -> Measured:
     blocks = stacked.unflatten(0, (BLOCKS, -1)).mean(1)
     values = torch.tensor(objectives, dtype=torch.float64)
     error = float(values.std() / len(values) ** 0.5)
-    return Measured(blocks, expected.mean(), float(values.mean()), error, exact_objectives(model, made.problem.x))
+    return Measured(blocks, expected.mean(), float(values.mean()), error, exact_objectives(model, x))
 
 
 def _begun(subject: Subject) -> Training:

@@ -6,9 +6,11 @@ import math
 
 import torch
 
+from bench import seeds
 from bench.conformance.check import Broken, Check
 from bench.conformance.subject import Subject
 from bench.conformance.tiny import USUAL, Training, blamed_on_plugin, images, training
+from bench.models.frozen import frozen
 
 SAMPLES = 200  # importance samples per datapoint
 POINTS = 60  # datapoints whose log p(x) is estimated
@@ -61,6 +63,12 @@ def can_be_evaluated(subject: Subject) -> None:
     made.steps(3)
     with blamed_on_plugin("estimating log p(x) of its model", subject):
         estimate = made.algorithm.estimate_log_likelihood(images()[:POINTS], "importance[num_samples=50]")
+    model = made.algorithm.model
+    if model.encoder is not None:
+        with blamed_on_plugin("the lower bound of its model", subject), frozen(model), torch.no_grad():
+            bound = model.elbo(images()[:POINTS].to(model.dtype), seeds.generator("evaluation"))
+        if tuple(bound.shape) != (POINTS,) or not torch.isfinite(bound).all():
+            raise Broken(f"the lower bound of its model must be [{POINTS}] finite values (got {list(bound.shape)}).")
     if not torch.isfinite(estimate.log_likelihoods).all() or not torch.isfinite(estimate.standard_errors).all():
         raise Broken("the importance-sampling estimate of log p(x) is not finite.")
 
@@ -71,7 +79,7 @@ CHECKS = (
         can_be_evaluated,
         protects="log p(x) of its model can be estimated like that of any other",
         why="tables compare log p(x), estimated from `self.model` by the same estimators for all.",
-        where="a model of your own: its decoder, `encode`, `log_prior` and `sample_prior`.",
+        where="a model of your own: its decoder, `encode`, `elbo`, `log_prior` and `sample_prior`, and their types.",
         mend="derive it from LatentVariableModel, and override `log_prior` and `sample_prior` together.",
     ),
     Check(

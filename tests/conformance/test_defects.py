@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import bench
 from bench.api.checks import check
 from bench.conformance.check import Verdict
 
@@ -15,6 +16,7 @@ EVERYTHING = "BENCH_FUZZ_CASES" in os.environ  # else some of each sort
 SOUND = sorted((HERE / "sound").glob("*.py"))
 OFTEN = {  # of the sound ones
     "a_list_of_optimisers",
+    "a_model_in_float64",
     "all_the_data",
     "float64_inside",
     "no_encoder_langevin_chains",
@@ -313,3 +315,21 @@ def test_importance_weights_are_checked_with_one_sample(tmp_path: Path) -> None:
     path.write_text(text.replace(right, wrong), encoding="utf-8")
     (*_, result) = check(str(path), only="kl_sign")
     assert "the wrong sign" in result.lesson
+
+
+def test_a_model_in_float64_is_trained_evaluated_and_drawn(tmp_path: Path) -> None:
+    fields = {"dataset": str(HERE.parent / "plugins" / "blobs.py"), "seeds": 1, "budget": 300, "hidden": 5}
+    results = bench.run(
+        algos=str(HERE / "sound" / "a_model_in_float64.py"),
+        z=2,
+        likelihood="importance[num_samples=10]",
+        likelihood_points=10,
+        out=tmp_path / "run",
+        execution=bench.Execution(backend="sequential", device="cpu"),
+        quiet=True,
+        **fields,
+    )
+    assert results.trials["log_likelihood_test"].notna().all()
+    assert len(results.diagnosis) == 1
+    made = bench.report(results, ["latent_space", "manifold"], folder=tmp_path / "report", quiet=True)
+    assert all(made.values())

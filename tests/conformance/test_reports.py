@@ -40,15 +40,12 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
 @pytest.mark.parametrize(
     "plugin", [plugin for plugin in EVERY if plugin.name not in OF_OTHER_DATA], ids=lambda plugin: plugin.name
 )
-def test_is_saved_in_every_format_and_the_same_twice(plugin: PluginRef, results: Results, tmp_path: Path) -> None:
+def test_is_saved_in_every_format(plugin: PluginRef, results: Results, tmp_path: Path) -> None:
     report: Report = plugin.load()()
     (made,) = make_reports(results, [plugin.name], folder=tmp_path / "report")
     assert made.error is None
     assert [path.suffix[1:] for path in made.paths] == list(report.formats)
-    first = [path.read_bytes() for path in made.paths]
-    assert all(len(content) > 100 for content in first)
-    assert make_reports(results, [plugin.name], folder=tmp_path / "report")[0].paths == made.paths
-    assert [path.read_bytes() for path in made.paths] == first
+    assert all(path.stat().st_size > 100 for path in made.paths)
 
 
 @pytest.mark.parametrize("plugin", EVERY, ids=lambda plugin: plugin.name)
