@@ -1,8 +1,9 @@
 """aevb-bench: how well and how fast do algorithms learn a deep latent-variable model?
 
 ``bench.run`` runs a study, ``bench.load`` reads one back as pandas frames, and ``bench.report``, ``bench.compare``,
-``bench.power``, ``bench.estimate`` and ``bench.export`` do what the commands of these names do.  Every algorithm can be
-used alone: ``from bench.algorithms.aevb import AEVB``.  Importing ``bench`` imports neither torch nor pandas.
+``bench.power``, ``bench.estimate``, ``bench.export`` and ``bench.check`` do what the commands of these names do.  Every
+algorithm can be used alone: ``from bench.algorithms.aevb import AEVB``.  Importing ``bench`` imports neither torch nor
+pandas.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bench.algorithm import Algorithm, Hyperparameters
-    from bench.api import compare, estimate, export, load, power, report, run
+    from bench.api import check, compare, estimate, export, load, plugin_checks, power, report, run
     from bench.architecture import Architecture, Shape
     from bench.dataset import Data, Dataset
     from bench.estimator import Estimate, Estimator, estimate_log_likelihood
@@ -58,6 +59,7 @@ __all__ = [
     "Study",
     "Table",
     "Workers",
+    "check",
     "compare",
     "diagnose",
     "estimate",
@@ -65,6 +67,7 @@ __all__ = [
     "export",
     "load",
     "option",
+    "plugin_checks",
     "power",
     "report",
     "run",
@@ -95,6 +98,7 @@ _HOMES = {
     "Study": "bench.studies.study",
     "Table": "bench.report",
     "Workers": "bench.execution.backend",
+    "check": "bench.api",
     "compare": "bench.api",
     "diagnose": "bench.likelihood.diagnosis",
     "estimate": "bench.api",
@@ -102,6 +106,7 @@ _HOMES = {
     "export": "bench.api",
     "load": "bench.api",
     "option": "bench.options",
+    "plugin_checks": "bench.api",
     "power": "bench.api",
     "report": "bench.api",
     "run": "bench.api",

@@ -75,7 +75,7 @@ class Estimator(Plugin, ABC):
             raise OptionError(refusal)
         seed, started = generator.initial_seed(), synchronised_time(x.device)
         with frozen(model):
-            result = self.log_likelihood(model, x, generator)
+            result = self.log_likelihood(model, x.to(model.dtype), generator)
         if broken := flaw(result, None if self.simulates else len(x)):
             raise PluginError(f"The estimator {self.plugin_name()} breaks its contract: {broken}.")
         seconds = synchronised_time(x.device) - started

@@ -11,7 +11,7 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -40,6 +40,7 @@ class Plugin:
     Options: ClassVar[type[Any]] = options.NoOptions
     options: Any
     entry_point: ClassVar[str] = ""  # the name that another package gives it, set when it is loaded
+    expected_failed_checks: ClassVar[Mapping[str, str]] = {}  # by `bench check`: names and reasons
 
     def __init__(self, **settings: object) -> None:
         """Create the plugin from settings by name; raises OptionError if one is unknown, ill-typed or out of range."""
@@ -233,14 +234,22 @@ def kind_of(text: str) -> str:
 
     Raises PluginError if the file is missing, fails on import or defines no plugin.
     """
+    return defined_in(text)[0][0]
+
+
+def defined_in(text: str) -> list[tuple[str, type[Any]]]:
+    """Return all plugins that a user's file defines, each with its kind; raises PluginError as `kind_of` does.
+
+    Of classes that derive from each other only the last ones count.
+    """
     path = _file("plugin", parse_call(text)[0])
     module = python_files.load(path, "plugin", python_files.edition(path))
     contracts = {kind.name: kind.contract_class() for kind in KINDS.values()}
-    for name, contract in contracts.items():
-        if _defined(module, contract):
-            return name
-    known = ", ".join(contract.__name__ for contract in contracts.values())
-    raise PluginError(f"{path} must define a plugin, a class derived from one of these: {known} (found: none).")
+    found = [(name, cls) for name, contract in contracts.items() for cls in _leaves(_defined(module, contract))]
+    if not found:
+        known = ", ".join(contract.__name__ for contract in contracts.values())
+        raise PluginError(f"{path} must define a plugin, a class derived from one of these: {known} (found: none).")
+    return found
 
 
 def _file(kind: str, name: str) -> Path:
@@ -275,8 +284,7 @@ def _load(ref: PluginRef, edition: str) -> type[Any]:
     else:
         module = python_files.load(here(ref.source), ref.kind, edition)
     contract = kind.contract_class()
-    defined = _defined(module, contract)
-    leaves = [cls for cls in defined if not any(cls in other.__mro__[1:] for other in defined)]
+    leaves = _leaves(_defined(module, contract))
     if len(leaves) != 1:
         names = ", ".join(cls.__name__ for cls in leaves) or "none"
         raise PluginError(
@@ -293,6 +301,11 @@ def _defined(module: ModuleType, contract: type[Plugin]) -> list[type[Any]]:
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, contract) and value.__module__ == module.__name__
     ]
+
+
+def _leaves(classes: list[type[Any]]) -> list[type[Any]]:
+    """Return those that no other one of them derives from."""
+    return [cls for cls in classes if not any(cls in other.__mro__[1:] for other in classes)]
 
 
 def _complete(cls: type[Any], ref: PluginRef) -> type[Any]:

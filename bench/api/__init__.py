@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from bench.api.checks import check, plugin_checks
     from bench.api.comparisons import compare
     from bench.api.estimates import estimate
     from bench.api.exports import export
@@ -14,13 +15,15 @@ if TYPE_CHECKING:
     from bench.api.reporting import report
     from bench.api.runs import run
 
-__all__ = ["compare", "estimate", "export", "load", "power", "report", "run"]
+__all__ = ["check", "compare", "estimate", "export", "load", "plugin_checks", "power", "report", "run"]
 
 _HOMES = {
+    "check": "checks",
     "compare": "comparisons",
     "estimate": "estimates",
     "export": "exports",
     "load": "loading",
+    "plugin_checks": "checks",
     "power": "planning",
     "report": "reporting",
     "run": "runs",

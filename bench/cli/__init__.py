@@ -30,6 +30,8 @@ COMMANDS = {
     "list": "List what there is: algorithms, datasets, models, decoders, estimators, reports, back ends, studies.",
     "show": "Show one plugin or study: what it does, its options, its source.",
     "export": "Write a run's results as one tidy table.",
+    "new": "Write a file with a plugin of your own to start from.",
+    "check": "Check a plugin of your own, and say how to mend what it does not keep.",
 }
 
 

@@ -1,6 +1,7 @@
 """How a command ends: with which exit code, and with which message if not well.
 
-Exit code 1 belongs to `bench compare` and `bench perf` alone: something got worse.
+Exit code 1 is an answer: of `bench compare` and `bench perf` that something got worse, of `bench check` that a check
+failed.
 """
 
 from __future__ import annotations

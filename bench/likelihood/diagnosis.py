@@ -88,6 +88,7 @@ def diagnose(
     >>> diagnose(model, x, exact, torch.zeros(3), seeds.generator("diagnosis", 0)).latents.num_active
     0
     """
+    x = x.to(model.dtype)
     log_p, error = log_likelihoods[:num_gap_points].double(), standard_errors[:num_gap_points].double()
     family = _family(model)
     with frozen(model), torch.no_grad():

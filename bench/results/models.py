@@ -42,7 +42,7 @@ class TrainedModel:
     def decode(self, z: Tensor) -> Tensor:
         """E[x|z] as images: [..., d] -> [..., rows, columns]."""
         with frozen(self.model):
-            x: Tensor = self.model.decoder.mean(z)
+            x: Tensor = self.model.decoder.mean(z.to(self.model.dtype)).to(z.dtype)
         return self.images(x)
 
     def images(self, x: Tensor) -> Tensor:
@@ -58,6 +58,7 @@ class TrainedModel:
 
         If z is discrete, q(z|x) is a point mass at the vector of the codes that the encoder chooses.
         """
+        x = x.to(self.model.dtype)
         with frozen(self.model):
             if self.model.encoder is not None:
                 with torch.no_grad():

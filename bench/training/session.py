@@ -148,7 +148,7 @@ class Session:
         for name, followed in self.followed.items():
             stream = torch.Generator(followed.x.device).manual_seed(followed.noise)
             with frozen(model), torch.no_grad():
-                bounds[name] = float(model.elbo(followed.x, stream).cpu().double().mean())
+                bounds[name] = float(model.elbo(followed.x.to(model.dtype), stream).cpu().double().mean())
         self.clocks.eval_seconds += self._now() - started
         return bounds
 

@@ -7,12 +7,13 @@ import torch
 from torch import Tensor
 
 from bench import plugins, seeds
+from bench.api.checks import plugin_checks
 from bench.architecture import Shape
+from bench.conformance.suite import BoundCheck
 from bench.models import observation
 from bench.models.observation import ObservationModel, observation_model
 
 EVERY = list(plugins.find("decoder"))
-STANDARD_ERRORS = 5.0  # of means over samples
 
 every = pytest.mark.parametrize("name", EVERY)
 
@@ -31,16 +32,9 @@ def data(*shape: int) -> Tensor:
     return torch.bernoulli(half, generator=seeds.generator("observed"))
 
 
-@every
-def test_shapes_and_log_densities_are_finite(name: str) -> None:
-    model = observation_model(name)
-    x = model.sample(*outputs(model, 3, 5), seeds.generator("pixels of observations"))
-    assert x.shape == (3, 5)
-    assert model.refusal(x) == ""
-    log_prob = model.log_prob(x, *outputs(model, 4, 3, 5))
-    assert log_prob.shape == (4, 3)
-    assert torch.isfinite(log_prob).all()
-    assert model.mean(*outputs(model, 4, 3, 5)).shape == (4, 3, 5)
+@pytest.mark.parametrize("check", [check for name in EVERY for check in plugin_checks(name, "decoder")], ids=str)
+def test_keeps_the_contract(check: BoundCheck) -> None:
+    check()
 
 
 @every
@@ -79,34 +73,16 @@ def test_all_pairs_are_the_pairs_one_by_one(name: str, monkeypatch: pytest.Monke
         torch.testing.assert_close(pairs(x, location, log_variance), expected)
 
 
-def samples(model: ObservationModel, count: int) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Samples of 6 pixels, with the outputs that they come from, one row for each."""
-    location, log_variance = (None if end is None else end.expand(count, 6) for end in outputs(model, 1, 6))
-    assert location is not None
-    return model.sample(location, log_variance, seeds.generator("draws of observations")), location, log_variance
-
-
 @every
-def test_samples_have_the_mean_and_come_from_the_generator(name: str) -> None:
-    model, before = observation_model(name), torch.get_rng_state()
-    x, location, log_variance = samples(model, 20_000)
-    assert model.refusal(x) == ""
-    error = x.std(0) / 20_000**0.5
-    assert ((x.mean(0) - model.mean(location, log_variance)[0]).abs() < STANDARD_ERRORS * error).all()
-    variance = model.gaussian_variance(location, log_variance)
-    if variance is not None:
-        torch.testing.assert_close(x.var(0), variance[0], rtol=0.1, atol=0)
-    assert torch.equal(x, samples(model, 20_000)[0])
-    assert torch.equal(before, torch.get_rng_state())
-
-
-@every
-def test_samples_have_the_density(name: str) -> None:
-    """E[score] = 0 at the outputs that the samples come from."""
+def test_the_variance_is_that_of_draws(name: str) -> None:
     model = observation_model(name)
-    for score in model.score(*samples(model, 40_000)):
-        if score is not None:
-            assert (score.mean(0).abs() <= STANDARD_ERRORS * score.std(0) / 40_000**0.5).all()
+    location, log_variance = (None if end is None else end.expand(20_000, 6) for end in outputs(model, 1, 6))
+    assert location is not None
+    variance = model.gaussian_variance(location, log_variance)
+    if variance is None:
+        pytest.skip("not a Gaussian")
+    x = model.sample(location, log_variance, seeds.generator("draws of observations"))
+    torch.testing.assert_close(x.var(0), variance[0], rtol=0.1, atol=0)
 
 
 @every

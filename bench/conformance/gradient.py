@@ -1,0 +1,318 @@
+"""What the gradient of an encoder consists of, measured against exact expectations on a tiny model.
+
+The expected gradient of most algorithms that learn a Gaussian encoder is a sum of few terms: with z ~ q(z|x) =
+N(m, diag(exp(v))), those of E log p(x|z), of -m^2/2 and -exp(v)/2 (from E log p(z)), of v/2 (the entropy), and in the
+sleep phase that of E_p(x,z) log q(z|x).  On 7 binary pixels and two latent dimensions each is known exactly: by sums
+over all images, and by Gauss-Hermite quadrature over z.  Their weights tell a wrong sign, a mean where there should be
+a sum, or a log-sigma taken for a log-variance.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from bench.conformance.check import NotApplicable
+from bench.conformance.subject import Subject
+from bench.conformance.tiny import WIDE, Sizes, Training, every_image, training
+from bench.errors import in_words
+from bench.models.frozen import frozen
+from bench.models.gaussian import Gaussian
+from bench.models.latent import LatentVariableModel
+
+SIZES = Sizes(num_data=60, num_pixels=7, batch_size=60, latent_size=2)
+STEPS = 280
+FIRST = 40  # updates before those that count: a wake phase moves the decoder less and less
+SECONDS, FEWEST = 5.0, 100  # an algorithm that takes longer gets fewer updates, but not fewer than these
+EVERY = 12  # the updates whose expectations are averaged
+BLOCKS = 8  # of steps, whose spread tells the Monte Carlo error
+NODES = 14  # of the quadrature, per latent dimension
+
+TERMS = ("likelihood", "location", "variance", "entropy")
+WITH_SLEEP = (*TERMS, "sleep")
+WAKE_AND_SLEEP = ("joint", "entropy", "sleep")  # fewer, whose weights are more exact
+MISTAKEN = {  # terms in which v stands for log sigma, in place of those for which it stands for log sigma^2
+    "z is drawn with standard deviation exp(v)": ("likelihood_sigma", "location", "variance", "entropy"),
+    "the KL divergence has exp(2 v) for the variance": ("likelihood", "location", "variance_sigma", "entropy"),
+    "z is drawn with standard deviation exp(v), and the KL divergence has exp(2 v) for the variance": (
+        "likelihood_sigma", "location", "variance_sigma", "entropy",
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Weights of terms whose sum is nearest to the measured gradient, their errors, and what is left of it."""
+
+    weights: dict[str, float]
+    errors: dict[str, float]
+    residual: float  # |g - fit| / |g|
+    noise: float  # the residual that Monte Carlo error alone would leave
+
+    @property
+    def explains(self) -> bool:
+        """Whether nothing but noise is left, and not everything is noise."""
+        return self.residual < 0.01 + 2 * self.noise < 0.1
+
+    def is_regular(self, entropy: float = 1.0) -> bool:
+        """Whether the parts of the KL divergence have the same weight, but for ``entropy`` times that of log sigma."""
+        likelihood, location, variance, of_sigma = [*self.weights.values()][:4]
+        errors = [*self.errors.values()]
+        return (
+            likelihood > 0
+            and location > 0
+            and abs(variance / location - 1) < 0.08 + 3 * errors[2] / location
+            and abs(of_sigma / location - entropy) < 0.08 + 3 * errors[3] / location
+        )
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The gradient of the encoder, averaged over draws, the expectation of each term, and the objective."""
+
+    gradients: Tensor  # [blocks, P]: the ascent direction
+    terms: dict[str, Tensor]  # [P] each
+    objective: float
+    objective_error: float
+    bounds: dict[str, float]  # what the objective may be, exactly: nats per datapoint
+
+    def fit(self, names: tuple[str, ...]) -> Fit:
+        """Least squares of the mean gradient on the terms of these names; errors from the blocks."""
+        basis = torch.stack([self.terms[name] for name in names], 1)  # [P, T]
+        per_block = torch.linalg.lstsq(basis, self.gradients.T).solution  # [T, blocks]
+        mean = self.gradients.mean(0)
+        weights = per_block.mean(1)
+        errors = per_block.std(1) / BLOCKS**0.5
+        left = float((mean - basis @ weights).norm() / mean.norm().clamp_min(1e-30))
+        noise = float(((self.gradients - mean).square().sum() / (BLOCKS * (BLOCKS - 1))).sqrt() / mean.norm())
+        return Fit(
+            dict(zip(names, weights.tolist(), strict=True)), dict(zip(names, errors.tolist(), strict=True)), left, noise
+        )
+
+
+def measured(subject: Subject) -> Measured:
+    """What the encoder of this algorithm ascends; measured once.
+
+    Raises NotApplicable if it has no Gaussian encoder, or none that a torch optimiser updates.
+    """
+    if "gradient" not in subject.known:
+        try:
+            subject.known["gradient"] = _measure(subject)
+        except NotApplicable as reason:
+            subject.known["gradient"] = reason
+    found = subject.known["gradient"]
+    if isinstance(found, NotApplicable):
+        raise found
+    return found  # type: ignore[no-any-return]
+
+
+def _measure(subject: Subject) -> Measured:
+    made = _begun(subject)
+    model = made.algorithm.model
+    x = made.problem.x.to(model.dtype)
+    _check_encoder(model, x)
+    phi, started = model.phi, time.perf_counter()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    gradients, expected, objectives = [], _Expected(x), []
+    with _watched(made.algorithm, phi) as caught:
+        for number in range(STEPS):
+            if number > FEWEST and time.perf_counter() - started > SECONDS:
+                break
+            caught.clear()
+            objectives.append(float(made.step().objective))
+            with torch.no_grad():  # weights go back; moments of the optimiser do not, and make later updates smaller
+                for name, value in model.state_dict().items():
+                    value.copy_(before[name])
+            if caught:
+                gradients.append(-torch.stack([each for each, _ in caught]).sum(0))
+                if number >= FIRST and number % EVERY == 0:
+                    expected.add(model, caught[-1][1])
+    if len(gradients) < FEWEST:
+        raise NotApplicable("no optimiser of torch updates its encoder, so that its gradient cannot be seen")
+    if expected.count == 0:
+        raise NotApplicable("its encoder is updated too rarely")
+    stacked = torch.stack(gradients[-(len(gradients) - FIRST) // BLOCKS * BLOCKS :])
+    if not stacked.isfinite().all() or float(stacked.mean(0).norm()) == 0:
+        raise NotApplicable("the gradient of its encoder is 0 or not finite")
+    blocks = stacked.unflatten(0, (BLOCKS, -1)).mean(1)
+    values = torch.tensor(objectives, dtype=torch.float64)
+    error = float(values.std() / len(values) ** 0.5)
+    return Measured(blocks, expected.mean(), float(values.mean()), error, exact_objectives(model, x))
+
+
+def _begun(subject: Subject) -> Training:
+    """The algorithm with one sample per datapoint, if it has an option for that: then its gradient has fewer terms."""
+    single: dict[str, Any] = {
+        field.name: 1
+        for field in dataclasses.fields(subject.cls.Options)
+        if "sample" in field.name and type(field.default) is int and field.name not in subject.settings
+    }
+    settings = {**single}
+    try:
+        training(subject, SIZES, networks=WIDE, **settings).step()
+    except Exception:  # noqa: BLE001  # of the plugin, which may need two
+        settings = {}
+    try:
+        training(subject, SIZES, networks=WIDE, **settings).step()
+    except Exception as failure:
+        raise NotApplicable(f"it cannot be trained with {SIZES} ({in_words(failure)})") from failure
+    return training(subject, SIZES, networks=WIDE, **settings)
+
+
+def _check_encoder(model: LatentVariableModel, x: Tensor) -> None:
+    """Refuse models of another kind: discrete z, no encoder, or a q(z|x) that is no plain Gaussian."""
+    if model.encoder is None or model.discrete is not None:
+        raise NotApplicable("it learns no Gaussian encoder")
+    usual, kind = LatentVariableModel, type(model)
+    is_usual = kind.encode is usual.encode and kind.log_prior is usual.log_prior
+    if not is_usual or type(model.encode(x)) is not Gaussian:
+        raise NotApplicable("its q(z|x) or p(z) is another one than the usual Gaussian")
+
+
+@contextmanager
+def _watched(algorithm: object, phi: list[torch.nn.Parameter]) -> Iterator[list[tuple[Tensor, dict[str, Tensor]]]]:
+    """The gradients of phi that optimisers are about to use, each with the weights of the model at that moment."""
+    caught: list[tuple[Tensor, dict[str, Tensor]]] = []
+    ours = {id(parameter) for parameter in phi}
+    model: LatentVariableModel = algorithm.model  # type: ignore[attr-defined]
+
+    def note(optimiser: Optimizer, *_: Any) -> None:
+        held = {id(parameter) for group in optimiser.param_groups for parameter in group["params"]}
+        if held & ours:
+            gradient = [
+                (torch.zeros_like(p) if p.grad is None or id(p) not in held else p.grad).detach().flatten() for p in phi
+            ]
+            weights = {name: value.detach().clone() for name, value in model.decoder.named_parameters()}
+            caught.append((torch.cat(gradient).double(), weights))
+
+    hooks = [each.register_step_pre_hook(note) for each in _optimisers(algorithm)]
+    try:
+        yield caught
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _optimisers(owner: object, depth: int = 3) -> list[Optimizer]:
+    """The optimisers among the attributes of an object, and in lists and dicts of them."""
+    found: dict[int, Optimizer] = {}
+
+    def search(value: object, depth: int) -> None:
+        if isinstance(value, Optimizer):
+            found[id(value)] = value
+        elif depth and isinstance(value, (list, tuple)):
+            for each in value:
+                search(each, depth - 1)
+        elif depth and isinstance(value, dict):
+            for each in value.values():
+                search(each, depth - 1)
+        elif depth > 1 and type(value).__module__ == type(owner).__module__ and hasattr(value, "__dict__"):
+            search(vars(value), depth - 1)
+
+    search(vars(owner), depth)
+    return [*found.values()]
+
+
+class _Expected:
+    """The exact gradients in phi of all terms, averaged over the decoders that they were asked for."""
+
+    def __init__(self, x: Tensor) -> None:
+        self.x = x
+        self.sums: dict[str, Tensor] = {}
+        self.count = 0
+        self._last: tuple[dict[str, Tensor], dict[str, Tensor]] | None = None
+
+    def add(self, model: LatentVariableModel, decoder: dict[str, Tensor]) -> None:
+        """With the decoder's weights as they were when the gradient was used, and those of the encoder as they began.
+
+        A wake phase may have changed the decoder just before; then the terms are others at each update.
+        """
+        if self._last is None or any(not torch.equal(decoder[name], old) for name, old in self._last[0].items()):
+            self._last = decoder, self._gradients(model, decoder)
+        for name, gradient in self._last[1].items():
+            self.sums[name] = self.sums.get(name, torch.zeros_like(gradient)) + gradient
+        self.count += 1
+
+    def mean(self) -> dict[str, Tensor]:
+        """The averages [P]."""
+        means = {name: total / self.count for name, total in self.sums.items()}
+        return {**means, "joint": means["likelihood"] + means["location"] + means["variance"]}
+
+    def _gradients(self, model: LatentVariableModel, decoder: dict[str, Tensor]) -> dict[str, Tensor]:
+        now = {name: value.detach().clone() for name, value in model.decoder.named_parameters()}
+        _assign(model, decoder)
+        try:
+            return {
+                name: torch.cat([g.flatten() for g in torch.autograd.grad(term(model, self.x), model.phi)]).double()
+                for name, term in EXPECTATIONS.items()
+            }
+        finally:
+            _assign(model, now)
+
+
+@torch.no_grad()
+def _assign(model: LatentVariableModel, decoder: dict[str, Tensor]) -> None:
+    for name, value in model.decoder.named_parameters():
+        value.copy_(decoder[name])
+
+
+def quadrature(dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Nodes [K, 2] and weights [K] for expectations under N(0, I)."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
+    grid = torch.tensor(np.stack(np.meshgrid(nodes, nodes), -1).reshape(-1, 2), dtype=dtype)
+    product = torch.tensor(np.outer(weights, weights).ravel() / (2 * np.pi), dtype=dtype)
+    return grid, product
+
+
+def _likelihood(model: LatentVariableModel, x: Tensor, halves: float) -> Tensor:
+    """E log p(x|z), z = m + exp(v ``halves``) e, a mean over datapoints."""
+    nodes, weights = quadrature(x.dtype)
+    posterior = _gaussian(model, x)
+    z = posterior.mean + (halves * posterior.log_variance).exp() * nodes[:, None, :]  # [K, N, d]
+    with torch.enable_grad():
+        log_p = model.decoder.observation_model.log_prob(x, *model.decoder.outputs(z))  # [K, N]
+    return (weights[:, None] * log_p).sum(0).mean()
+
+
+def _gaussian(model: LatentVariableModel, x: Tensor) -> Gaussian:
+    """q(z|x), of which `_check_encoder` has seen that it is one."""
+    return cast("Gaussian", model.encode(x))
+
+
+def _sleep(model: LatentVariableModel, x: Tensor) -> Tensor:
+    """E log q(z|x) under p(x, z), by a sum over all images."""
+    nodes, weights = quadrature(x.dtype)
+    every = every_image(x.shape[1]).to(x)
+    with torch.no_grad():
+        probabilities = model.decoder.log_prob_of_pairs(every, nodes).exp()  # [X, K]
+    log_q = model.encode(every[:, None, :]).log_prob(nodes)  # [X, K]
+    return (weights * probabilities * log_q).sum()
+
+
+EXPECTATIONS: dict[str, Callable[[LatentVariableModel, Tensor], Tensor]] = {
+    "likelihood": lambda model, x: _likelihood(model, x, 0.5),
+    "likelihood_sigma": lambda model, x: _likelihood(model, x, 1.0),
+    "location": lambda model, x: -0.5 * model.encode(x).mean.square().sum(-1).mean(),
+    "variance": lambda model, x: -0.5 * _gaussian(model, x).log_variance.exp().sum(-1).mean(),
+    "variance_sigma": lambda model, x: -0.5 * (2 * _gaussian(model, x).log_variance).exp().sum(-1).mean(),
+    "entropy": lambda model, x: 0.5 * _gaussian(model, x).log_variance.sum(-1).mean(),
+    "sleep": _sleep,
+}
+
+
+@torch.no_grad()
+def exact_objectives(model: LatentVariableModel, x: Tensor) -> dict[str, float]:
+    """The lower bound and what mistakes make of it: nats per datapoint."""
+    with frozen(model):
+        expected = float(_likelihood(model, x, 0.5))
+        kl = float(model.encode(x).kl_to_standard_normal().mean())
+    return {"bound": expected - kl, "kl_sign": expected + kl, "sum_over_pixels": expected / x.shape[1] - kl}

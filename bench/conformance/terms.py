@@ -1,0 +1,167 @@
+"""Checks of the terms of an objective, by the gradient of the encoder and by the objective's expectation."""
+
+from __future__ import annotations
+
+from bench.conformance.check import Broken, Check, NotApplicable
+from bench.conformance.gradient import (
+    MISTAKEN,
+    SIZES,
+    TERMS,
+    WAKE_AND_SLEEP,
+    WITH_SLEEP,
+    Fit,
+    Measured,
+    measured,
+)
+from bench.conformance.subject import Subject
+
+OF_KL = {"location": "-m^2/2", "variance": "-sigma^2/2", "entropy": "log sigma"}  # the parts of -KL
+SIGNIFICANT = 6.0  # standard errors that a weight must be away from another value
+OTHER_FORM = "the gradient of its encoder has another form (several importance samples, for instance)"
+
+
+def _bound(found: Measured) -> Fit | None:
+    """The weights of the terms of the bound; None if the encoder learns from dreams.
+
+    Raises NotApplicable if its gradient consists of neither.
+    """
+    fit = found.fit(TERMS)
+    if fit.explains:
+        return fit
+    if found.fit(WITH_SLEEP).explains:
+        return None
+    raise NotApplicable(OTHER_FORM)
+
+
+def _reports(found: Measured, mistake: str) -> bool:
+    """Whether the objective is, exactly, what this mistake makes of the bound."""
+    near = 4 * found.objective_error + 0.02
+    other = abs(found.bounds[mistake] - found.bounds["bound"])
+    return other > 3 * near and abs(found.objective - found.bounds[mistake]) < near
+
+
+def kl_is_subtracted(subject: Subject) -> None:
+    """The KL divergence pulls q(z|x) towards the prior, and lowers the objective."""
+    found = measured(subject)
+    if _reports(found, "kl_sign"):
+        raise Broken(
+            f"the objective is on average {found.objective:.3f} nats, which is E log p(x|z) + KL(q || p); the bound, "
+            f"E log p(x|z) - KL(q || p), is {found.bounds['bound']:.3f}: the KL divergence has the wrong sign."
+        )
+    fit = _bound(found)
+    if fit is None or fit.weights["likelihood"] < 0:
+        return
+    weights = {name: fit.weights[name] / fit.weights["likelihood"] for name in OF_KL}
+    wrong = [name for name, weight in weights.items() if weight < -0.1 - SIGNIFICANT * _error(fit, name)]
+    if wrong:
+        whole = "the KL divergence has" if len(wrong) == len(OF_KL) else f"{' and '.join(OF_KL[n] for n in wrong)} has"
+        terms = ", ".join(f"{OF_KL[name]} {weight:+.2f} times" for name, weight in weights.items())
+        raise Broken(
+            f"for each E log p(x|z) the encoder ascends {terms}, each of which must be positive (+1 for the bound): "
+            f"{whole} the wrong sign."
+        )
+
+
+def sums_over_pixels(subject: Subject) -> None:
+    """Likelihood and KL divergence have the same weight, but for one that is chosen."""
+    found, pixels, rows = measured(subject), SIZES.num_pixels, SIZES.num_data
+    if _reports(found, "sum_over_pixels"):
+        raise Broken(
+            f"the objective is on average {found.objective:.3f} nats, which is E log p(x|z) / D - KL(q || p) for D = "
+            f"{pixels} pixels: log p(x|z) is a mean over pixels instead of a sum."
+        )
+    fit = _bound(found)
+    if fit is None or fit.weights["likelihood"] <= 0:
+        return
+    ratios = {name: fit.weights[name] / fit.weights["likelihood"] for name in OF_KL}
+    mistakes = {
+        float(pixels): "log p(x|z) is a mean over pixels instead of a sum",
+        1 / pixels: "the KL divergence is divided by the number of pixels, and log p(x|z) is not",
+        1 / (rows * pixels): "the KL divergence is divided by minibatch size times pixels",
+        1 / rows: "the KL divergence is divided by the size of the minibatch, of which it is a mean already",
+        float(rows): "the KL divergence is a sum over the minibatch, and log p(x|z) a mean",
+        float(rows * pixels): "log p(x|z) is a mean over pixels and minibatch, and the KL divergence a sum",
+    }
+    for value, text in mistakes.items():
+        if all(abs(ratio - value) < 0.06 * value + 4 * _error(fit, name) for name, ratio in ratios.items()):
+            raise Broken(
+                f"in the gradient of the encoder the KL divergence weighs {ratios['location']:.3g} times as much as "
+                f"log p(x|z) (with {pixels} pixels and {rows} datapoints in a minibatch): {text}."
+            )
+
+
+def _error(fit: Fit, name: str) -> float:
+    return fit.errors[name] / abs(fit.weights["likelihood"])
+
+
+def takes_log_variances(subject: Subject) -> None:
+    """The second output of the encoder is log sigma^2, in draws and in the KL divergence."""
+    found = measured(subject)
+    fit = found.fit(TERMS)
+    if fit.explains and fit.is_regular():
+        return
+    for text, terms in MISTAKEN.items():
+        mistaken = found.fit(terms)
+        if mistaken.explains and (mistaken.is_regular() or mistaken.is_regular(entropy=2)):
+            raise Broken(
+                f"the gradient of the encoder is exactly the one of a mistake: {text}, though v = "
+                "posterior.log_variance is log sigma^2 (log-sigma is taken for log-variance)."
+            )
+    _bound(found)
+
+
+def wake_phase_is_cut_off(subject: Subject) -> None:
+    """An encoder that learns from dreams gets no gradient through the draws of the wake phase."""
+    found = measured(subject)
+    if _bound(found) is not None:
+        return
+    fit = found.fit(WAKE_AND_SLEEP)
+    joint, entropy = fit.weights["joint"], fit.weights["entropy"]
+    leaks = joint > 0.05 + SIGNIFICANT * fit.errors["joint"] and abs(entropy) < 0.3 * joint
+    if fit.explains and leaks:
+        raise Broken(
+            f"besides the sleep phase ({fit.weights['sleep']:+.2f} times its gradient), the encoder ascends log "
+            f"p(x, z) of the wake phase ({joint:+.2f} times) through z = m + sigma e, without the entropy."
+        )
+
+
+CHECKS = (
+    Check(
+        "kl_sign",
+        kl_is_subtracted,
+        protects="the KL divergence is subtracted",
+        why="with the other sign q(z|x) runs away from the prior, the objective grows without limit, and the model "
+        "generates from places where it was never trained.",
+        where="bound = log_likelihood - kl, loss = kl - log_likelihood, and -KL = (1 + v - m^2 - exp(v)).sum(-1) / 2.",
+        mend="subtract posterior.kl_to_standard_normal(), which is positive; then the bound is below log p(x).",
+    ),
+    Check(
+        "sum_over_pixels",
+        sums_over_pixels,
+        protects="log p(x|z) is summed over pixels, and both terms are means over the same minibatch",
+        why="a mean over pixels in one term and a sum in the other is a beta-VAE with beta = D that nobody asked for: "
+        "most latent dimensions collapse.",
+        where="reduction='mean' (the default) of binary_cross_entropy or mse_loss, and .mean() over [M, D] or [M, d].",
+        mend="sum over the last axis of both terms, which gives [M], then take one mean: (log_likelihood - kl).mean(); "
+        "model.decoder.log_prob sums already.",
+    ),
+    Check(
+        "log_variance",
+        takes_log_variances,
+        protects="the encoder's second output is taken for log sigma^2 everywhere",
+        why="draws and KL divergence would belong to two different q(z|x), and the bound of neither is one.",
+        where="exp(log_variance) where a standard deviation is needed, and 2 * log_variance in the KL divergence.",
+        mend="z = m + exp(v / 2) e and KL = (m^2 + exp(v) - 1 - v).sum(-1) / 2; posterior.rsample and "
+        "posterior.kl_to_standard_normal do this.",
+    ),
+    Check(
+        "wake_gradient",
+        wake_phase_is_cut_off,
+        protects="in a wake phase no gradient passes through the draws of z",
+        why="the encoder would ascend log p(x, z) too, which has no entropy: q(z|x) shrinks to a point.",
+        where="draws of the wake phase outside of torch.no_grad(), or an optimiser of the encoder whose gradients are "
+        "not zeroed between the phases.",
+        mend="draw z under torch.no_grad(), or detach it, and call zero_grad of the encoder's optimiser before the "
+        "sleep phase.",
+    ),
+)
