@@ -151,7 +151,7 @@ def _measure(subject: Subject) -> Measured:
 
 def _begun(subject: Subject) -> Training:
     """The algorithm with one sample per datapoint, if it has an option for that: then its gradient has fewer terms."""
-    single: dict[str, Any] = {
+    single = {
         field.name: 1
         for field in dataclasses.fields(subject.cls.Options)
         if "sample" in field.name and type(field.default) is int and field.name not in subject.settings

@@ -95,8 +95,7 @@ def write_json(path: Path, data: Mapping[str, object], owner: str = "", *, synce
 
 def read_json(path: Path, owner: str = "") -> dict[str, Any]:
     """The inverse of `write_json`; raises Damaged for a file that is missing, was changed or is malformed."""
-    data: dict[str, Any] = parse_checked(path.name, read_checked(path, owner))
-    return data
+    return parse_checked(path.name, read_checked(path, owner))  # type: ignore[no-any-return]
 
 
 def parse_checked(name: str, content: bytes) -> Any:
