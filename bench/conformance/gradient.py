@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -151,7 +151,7 @@ def _measure(subject: Subject) -> Measured:
 
 def _begun(subject: Subject) -> Training:
     """The algorithm with one sample per datapoint, if it has an option for that: then its gradient has fewer terms."""
-    single = {
+    single: Mapping[str, Any] = {
         field.name: 1
         for field in dataclasses.fields(subject.cls.Options)
         if "sample" in field.name and type(field.default) is int and field.name not in subject.settings
