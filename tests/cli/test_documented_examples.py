@@ -1,4 +1,4 @@
-"""The examples in README and CONTRIBUTING: each is saved, and the commands below it are run."""
+"""The examples in README, CONTRIBUTING and the tutorial: each is saved, and the commands below it are run."""
 
 from __future__ import annotations
 
@@ -62,7 +62,8 @@ def sped_up(command: list[str]) -> list[str]:
     return [*command, *(QUICK if command[0] == "run" else []), *backend]
 
 
-EXAMPLES = [pytest.param(each, id=each.name) for page in ("CONTRIBUTING.md", "README.md") for each in examples(page)]
+PAGES = ("CONTRIBUTING.md", "README.md", "docs/your-own-algorithm.md")
+EXAMPLES = [pytest.param(each, id=f"{page} {each.name}") for page in PAGES for each in examples(page)]
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
@@ -77,6 +78,7 @@ def test_an_example_works_as_a_users_file(bench: Bench, process: Bench, tmp_path
 def test_there_is_an_example_of_every_kind() -> None:
     assert len(examples("CONTRIBUTING.md")) == 8  # seven kinds of plugins, and a study
     assert len(examples("README.md")) == 1
+    assert len(examples("docs/your-own-algorithm.md")) == 1
 
 
 def test_the_python_code_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
