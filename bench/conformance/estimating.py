@@ -87,19 +87,19 @@ def again(subject: Subject, case: Case, x: Tensor | None = None) -> Estimate:
 
 def with_encoder(subject: Subject) -> list[Case]:
     """The cases that take another estimate: those with an encoder, if it takes any."""
-    found = cases(subject)
-    return [case for case in found if case.model.encoder is not None] or found
+    every = cases(subject)
+    return [case for case in every if case.model.encoder is not None] or every
 
 
 def estimates(subject: Subject) -> None:
     """One finite value and one error per datapoint, as `Estimate` describes them."""
     for case in cases(subject):
-        found = case.first
-        if not torch.isfinite(found.log_likelihoods).all():
+        estimate = case.first
+        if not torch.isfinite(estimate.log_likelihoods).all():
             raise Broken(f"an estimate is not finite, of {case.words}.")
-        shapes = {name: tuple(value.shape) for name, value in found.diagnostics.items()}
+        shapes = {name: tuple(value.shape) for name, value in estimate.diagnostics.items()}
         for name, shape in shapes.items():
-            if shape != tuple(found.log_likelihoods.shape):
+            if shape != tuple(estimate.log_likelihoods.shape):
                 raise Broken(f"`diagnostics[{name!r}]` must have one value per datapoint (got {shape}).")
 
 
@@ -112,17 +112,17 @@ def is_true(subject: Subject) -> None:
         if known is None:
             continue
         truth = torch.as_tensor(ppca.log_likelihood(case.x, known.weights, known.bias, known.variance))
-        found = case.first
-        off = found.log_likelihoods.double().cpu() - truth
-        error = SIGNIFICANT * found.standard_errors.double().cpu() + 1e-3
-        too_high = found.bias in ("lower", "consistent") and bool((off > error).any())
-        too_low = found.bias in ("upper", "consistent") and bool((off < -error).any())
+        estimate = case.first
+        off = estimate.log_likelihoods.double().cpu() - truth
+        error = SIGNIFICANT * estimate.standard_errors.double().cpu() + 1e-3
+        too_high = estimate.bias in ("lower", "consistent") and bool((off > error).any())
+        too_low = estimate.bias in ("upper", "consistent") and bool((off < -error).any())
         if too_high or too_low:
             worst = int(off.abs().argmax())
             raise Broken(
                 f"of {case.words} the true log p(x) of a datapoint is {float(truth[worst]):.4f} nats, and the estimate "
-                f"{float(found.log_likelihoods[worst]):.4f} +- {float(found.standard_errors[worst]):.2g}: it is too "
-                f"{'high' if off[worst] > 0 else 'low'} for a bias of {found.bias!r}."
+                f"{float(estimate.log_likelihoods[worst]):.4f} +- {float(estimate.standard_errors[worst]):.2g}: it is "
+                f"too {'high' if off[worst] > 0 else 'low'} for a bias of {estimate.bias!r}."
             )
 
 
@@ -144,17 +144,17 @@ def _watched(subject: Subject, case: Case) -> tuple[set[str], Estimate]:
 
 
 def leaves_the_others_alone(subject: Subject) -> None:
-    """A datapoint that is NaN has no finite estimate, and those of the others stay as they are."""
+    """A datapoint with a pixel that is NaN gets no finite estimate; the other estimates stay as they are."""
     if subject.make().simulates:
         raise NotApplicable("it draws its data from the model")
     others = [n for n in range(POINTS) if n != 2]
     for case in with_encoder(subject):
-        ill = case.x.clone()
-        ill[2, 5] = math.nan
-        sound, found = case.first, again(subject, case, ill)
-        if torch.isfinite(found.log_likelihoods[2]):
+        with_nan = case.x.clone()
+        with_nan[2, 5] = math.nan
+        sound, estimate = case.first, again(subject, case, with_nan)
+        if torch.isfinite(estimate.log_likelihoods[2]):
             raise Broken("a datapoint with a pixel that is NaN has a finite estimate.")
-        if not torch.allclose(found.log_likelihoods[others], sound.log_likelihoods[others], rtol=1e-5, atol=1e-5):
+        if not torch.allclose(estimate.log_likelihoods[others], sound.log_likelihoods[others], rtol=1e-5, atol=1e-5):
             raise Broken("a datapoint with a pixel that is NaN changes the estimates of the others.")
 
 

@@ -58,7 +58,7 @@ def test_at_least_the_gradients_a_second_of_blackjax(
     print(f"gradients per second: {rates}, ratio {ratio:.2f}; acceptance {[round(v[0], 3) for v in found.values()]}")  # noqa: T201
     assert abs(found["bench"][0] - found["blackjax"][0]) < 0.02
     assert np.abs(found["bench"][1].mean(0) - found["blackjax"][1].mean(0)).max() < 0.1
-    assert ratio >= 1
+    assert ratio >= 1.15
 
 
 def compiled(model: Any, x: Tensor) -> Any:

@@ -162,4 +162,4 @@ def test_annealed_importance_sampling(
     ratio = rates["bench"] / rates["plain"]
     print(f"leapfrog steps per second: {rates}, {ratio:.2f} times as many ({num_leapfrog} per temperature); {found}")  # noqa: T201
     assert found["bench"] == pytest.approx(found["plain"], abs=2)
-    assert ratio >= 1
+    assert ratio >= 1.15

@@ -67,7 +67,7 @@ def model() -> LatentVariableModel:
     return made.eval()
 
 
-def test_at_least_twice_the_images_a_second_of_pythae(
+def test_images_a_second_of_pythae(
     model: LatentVariableModel,
     mnist: Callable[[str], tuple[Tensor, Tensor]],
     alternately: Callable[..., dict[str, float]],
@@ -96,7 +96,7 @@ def test_at_least_twice_the_images_a_second_of_pythae(
     print(f"images per second, K = {NUM_SAMPLES}: {rates}; bench is {ratio:.1f} times the quickest of pythae")  # noqa: T201
     error = found["bench"].standard_error
     assert abs(found["pythae"] - found["bench"].mean) < 6 * error + 0.01  # it calls the log-likelihood NLL
-    assert ratio >= 2
+    assert ratio >= 2.7
 
 
 def test_memory_stays_below_a_gigabyte() -> None:
