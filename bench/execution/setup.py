@@ -27,7 +27,7 @@ def prepare(spec: TrialSpec, data: Data, settings: Settings) -> tuple[Session, E
     """The training of a trial, not yet begun, and how its model is evaluated; all its random streams are named here."""
     device = torch.device(settings.device)
     chosen = settings.tuning.chosen if settings.tuning else None
-    algorithm, problem = _algorithm(spec, device, chosen), _problem(spec, data, device)
+    algorithm, problem = _algorithm(spec, device, chosen), problem_of(spec, data, device)
     order = seeds.derive("order", {**spec.task, "z": None, "model": None, "decoder": None})
     minibatches = Minibatches(problem.x, algorithm.batch_size, order, resample=data.resample)
     followed = {
@@ -47,7 +47,7 @@ def untrained_model(
     Raises whatever the algorithm's `setup` raises.
     """
     algorithm = _algorithm(spec, device, chosen)
-    set_up(algorithm, _problem(spec, data, device), seeds.derive("noise", spec.identity))
+    set_up(algorithm, problem_of(spec, data, device), seeds.derive("noise", spec.identity))
     return algorithm.model
 
 
@@ -68,7 +68,8 @@ def _algorithm(spec: TrialSpec, device: torch.device, chosen: Mapping[str, objec
     return algorithm
 
 
-def _problem(spec: TrialSpec, data: Data, device: torch.device) -> Problem:
+def problem_of(spec: TrialSpec, data: Data, device: torch.device) -> Problem:
+    """The problem that a trial's algorithm is given: data, prior, networks and their initial weights."""
     x_train = data.x_train[: spec.n_train].to(device)
     start_gradients(device)
     weights = seeds.derive("weights", spec.task)

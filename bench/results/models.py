@@ -21,7 +21,7 @@ from bench.results.grid import Cell
 from bench.store.contents import Contents
 from bench.store.records import Status
 from bench.store.trial_folder import TrialFolder
-from bench.studies.spec import Choice
+from bench.studies.spec import Choice, TrialSpec
 
 UNTRUSTED = "its plugin {} is a file, which is run only with --trust"
 
@@ -37,6 +37,8 @@ class TrainedModel:
     seed: int
     model: LatentVariableModel
     data: Data
+    spec: TrialSpec
+    chosen: Mapping[str, object]  # values of the hyperparameters that were open
 
     @torch.no_grad()
     def decode(self, z: Tensor) -> Tensor:
@@ -107,7 +109,8 @@ def load_models(
         except Exception as error:  # noqa: BLE001  # plugins run here
             missing[cell] = _reason(error, folder)
             continue
-        models[cell] = TrainedModel(cell, spec.seed, model, data[key])
+        chosen = contents.record.tuning.chosen if contents.record.tuning else {}
+        models[cell] = TrainedModel(cell, spec.seed, model, data[key], spec, chosen)
         missing.pop(cell, None)
     return list(models.values()), missing
 

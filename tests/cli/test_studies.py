@@ -29,6 +29,8 @@ SHOWN = {
     "review": {"manifold", "reconstructions", "latent_space"},
     "successors": {"log_likelihood", "samples"},
     "collapse": {"losses", "latent_dimensions"},
+    "iwae-table1": {"iwae_table1"},
+    "gradients": {"gradients"},
     "reference-digits": {"log_likelihood"},
     "reference-mnist": {"log_likelihood"},
 }

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+import bench as library
 from bench.data import larochelle
 from bench.errors import DataError
+from bench.execution.execution import Execution
 
 COUNTS = {"binarized_mnist_train.amat": 30, "binarized_mnist_valid.amat": 10, "binarized_mnist_test.amat": 10}
 
@@ -70,3 +73,13 @@ def test_another_binarisation_is_refused(folder: Path) -> None:
     (folder / "binarized_mnist_test.amat").write_bytes(other)
     with pytest.raises(DataError, match="SHA-256"):
         larochelle.load()
+
+
+def test_mnist_offers_it(folder: Path, tmp_path: Path) -> None:
+    """With the counts and the pixels of these files, and with words for them in the tables."""
+    settings: dict[str, Any] = {"hidden": 4, "budget": 30, "eval_points": 5, "likelihood_points": 4, "seeds": 1, "z": 2}
+    settings |= {"likelihood": "importance[num_samples=5]", "algos": "aevb[learning_rate=0.02,batch_size=10]"}
+    execution = Execution(backend="sequential", device="cpu")
+    dataset, out = "mnist[binarize=larochelle]", tmp_path / "run"
+    (trial,) = library.run(dataset=dataset, out=out, execution=execution, quiet=True, **settings).trials.itertuples()
+    assert (trial.n_train, trial.pixels) == (30, "binarised once, as published by Larochelle")
