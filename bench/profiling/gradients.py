@@ -45,13 +45,14 @@ def prepared(
     """An algorithm at given ``weights``, the `state_dict` of its model, ready for `measure`.
 
     ``settings`` are its hyperparameters, such as num_samples=16.  Whatever else it keeps (a step size of chains, a
-    count of updates) is as at the beginning of a training, or as in ``state``, its own `state_dict`.
+    count of updates) is as at the beginning of a training, or as in ``state``, its own `state_dict`, except for tensors
+    whose shape depends on the settings.
     Raises RuntimeError if its model has other weights.
     """
     algorithm = cls(problem.latent_size, device=str(problem.x.device), **settings)
     set_up(algorithm, problem, seeds.derive("profile"), candidates(algorithm.hyperparameters)[-1])
-    if state is not None:
-        algorithm.load_state_dict(state)
+    present = algorithm.state_dict() if state is not None else {}
+    algorithm.load_state_dict({name: value for name, value in (state or {}).items() if _fits(value, present.get(name))})
     algorithm.model.load_state_dict(weights)
     return algorithm
 
@@ -101,3 +102,8 @@ def _goes_on(number: int, repeats: int, elapsed: float, seconds: float) -> bool:
     if repeats:
         return number < math.ceil(max(repeats, 2 * BLOCKS) / BLOCKS) * BLOCKS
     return number < FEWEST or number % BLOCKS != 0 or elapsed < seconds
+
+
+def _fits(value: object, present: object) -> bool:
+    """Whether a saved value can take the place of the present one: tensors must have the same shape."""
+    return not (isinstance(value, Tensor) and isinstance(present, Tensor)) or value.shape == present.shape
