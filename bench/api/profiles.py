@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench.api import arguments
 from bench.errors import OptionError
+from bench.execution.execution import Execution
 from bench.values.numerals import is_number, whole_number
 from bench.values.texts import quoted
 
@@ -59,7 +60,8 @@ def profile(
     from bench.profiling.variation import Subject, Variation
     from bench.studies.study import Study
 
-    for argument, value, least in (("after", after, 0), ("threads", threads, 1), ("repeats", repeats or 1, 1)):
+    Execution(threads=threads, device=device)  # refuses what cannot be
+    for argument, value, least in (("after", after, 0), ("repeats", 1 if repeats is None else repeats, 1)):
         if (number := whole_number(value)) is None or number < least:
             raise OptionError(f"`{argument}` must be an integer of at least {least} (got {quoted(value)}).")
     if not is_number(seconds) or not 0 < seconds < math.inf:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from bench import seeds
 from bench.algorithm import Algorithm
+from bench.errors import UsageError
 from bench.profiling.moments import BLOCKS, Moments
 from bench.profiling.optimisers import recorded
 from bench.profiling.origin import Origin
@@ -63,7 +64,8 @@ def measure(algorithm: Algorithm, batch: Batch, *, repeats: int = 0, seconds: fl
     ``repeats`` is rounded up to a multiple of `BLOCKS`; if 0, there are as many as take ``seconds``, at least `FEWEST`.
     Repetition r begins with the same random stream for every algorithm; ``noise`` names these streams.  Optimisers are
     kept from changing anything, so that all gradients of a step are those at the same weights, and weights and state
-    are afterwards as they were.  Raises PluginError if the state cannot be saved.
+    are afterwards as they were.
+    Raises PluginError if the state cannot be saved, UsageError if a gradient is not finite.
 
     >>> import torch
     >>> from bench.algorithms.iwae import IWAE
@@ -88,6 +90,8 @@ def measure(algorithm: Algorithm, batch: Batch, *, repeats: int = 0, seconds: fl
             gradient = recorder.take()
             origin.restore()
             number += 1
+            if gradient is not None and not gradient.isfinite().all():
+                raise UsageError(f"The gradients of {algorithm.plugin_name()} are not finite: `bench check` says more.")
             if gradient is None:
                 return Gradients(None, None, number)
             of_parts = dict(zip(parts, gradient.split([*sizes.values()]), strict=True))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from bench.algorithm import Algorithm
 from bench.dataset import Data
-from bench.errors import BenchError, PluginError, UsageError, in_words
+from bench.errors import BenchError, Diverged, PluginError, UsageError, in_words
 from bench.execution import setup
 from bench.execution.settings import Settings
 from bench.studies.spec import Choice, TrialSpec
@@ -35,16 +36,17 @@ class Trained:
 def trained(spec: TrialSpec, data: Data, samples: int, device: str) -> Trained:
     """The algorithm of a trial after at least so many training samples, its open hyperparameters chosen as `fit` does.
 
-    Raises PluginError if it raises something, UsageError if its weights are no longer finite.
+    Raises PluginError if it raises something, UsageError if its objective or its weights are no longer finite.
     """
     with blamed(spec.algorithm.name, "training"):
         session, _ = setup.prepare(spec, data, Settings(budget=1, estimators=(), device=device))
         session.begin()
         updates = -(-samples // session.minibatches.size)
+        objective = 0.0
         for number in range(updates):
-            update(session.learner, session.minibatches[number])
+            objective = float(update(session.learner, session.minibatches[number]).objective)
     learner = session.learner
-    if not all(parameter.isfinite().all() for parameter in learner.model.parameters()):
+    if not (math.isfinite(objective) and all(each.isfinite().all() for each in learner.model.parameters())):
         raise UsageError(
             f"{spec.algorithm.name} has diverged within {samples} training samples: give it a smaller learning_rate in "
             "brackets, or profile it untrained by --after 0."
@@ -55,9 +57,11 @@ def trained(spec: TrialSpec, data: Data, samples: int, device: str) -> Trained:
 
 @contextmanager
 def blamed(name: str, doing: str) -> Iterator[None]:
-    """An exception of an algorithm in this block becomes a PluginError that names it."""
+    """An exception of an algorithm in this block becomes a PluginError that names it, and divergence a UsageError."""
     try:
         yield
+    except Diverged as error:
+        raise UsageError(f"{name} cannot be profiled: {error}") from error
     except BenchError:
         raise
     except Exception as error:

@@ -123,6 +123,7 @@ def test_a_model_with_other_weights_is_measured_at_its_own(bench: Bench) -> None
         ((IWAE, "--model", "conv", "--dataset", "ppca"), "does not suit"),
         (("aevb[denoise=salt_and_pepper,corruption=0.1]", "--dataset", "ppca"), "these data do not lie in [0, 1]"),
         (("./broken.py",), "broken cannot be profiled: training raises KeyError: 'nothing'"),
+        (("aevb[learning_rate=1e38,batch_size=20]",), "has diverged within 100 training samples"),
         ((IWAE, "--repeats", "0"), "must be at least 1"),
         ((IWAE, "--device", "abacus"), "`device` must be"),
     ],
