@@ -39,7 +39,7 @@ def times(profile: Profile) -> pd.DataFrame:
     )
     parts = [*PARTS, "step"]
     if len(milliseconds.columns) > MOST_COLUMNS:
-        rows = milliseconds.T[parts].map(_digits)
+        rows = milliseconds.T[["step", *PARTS]].map(_digits)
         return rows.rename_axis(columns=None).reset_index()
     shown = milliseconds.map(_digits) + "  " + shares.map("{:4.0%}".format)
     quartiles = low.map(_digits) + " to " + high.map(_digits)
