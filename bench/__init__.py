@@ -1,9 +1,9 @@
 """aevb-bench: how well and how fast do algorithms learn a deep latent-variable model?
 
 ``bench.run`` runs a study, ``bench.load`` reads one back as pandas frames, and ``bench.report``, ``bench.compare``,
-``bench.power``, ``bench.estimate``, ``bench.export`` and ``bench.check`` do what the commands of these names do.  Every
-algorithm can be used alone: ``from bench.algorithms.aevb import AEVB``.  Importing ``bench`` imports neither torch nor
-pandas.
+``bench.power``, ``bench.estimate``, ``bench.export``, ``bench.check`` and ``bench.profile`` do what the commands of
+these names do.  Every algorithm can be used alone: ``from bench.algorithms.aevb import AEVB``.  Importing ``bench``
+imports neither torch nor pandas.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bench.algorithm import Algorithm, Hyperparameters
-    from bench.api import check, compare, estimate, export, load, plugin_checks, power, report, run
+    from bench.api import check, compare, estimate, export, load, plugin_checks, power, profile, report, run
     from bench.architecture import Architecture, Shape
     from bench.dataset import Data, Dataset
     from bench.estimator import Estimate, Estimator, estimate_log_likelihood
@@ -69,6 +69,7 @@ __all__ = [
     "option",
     "plugin_checks",
     "power",
+    "profile",
     "report",
     "run",
     "wrap_model",
@@ -108,6 +109,7 @@ _HOMES = {
     "option": "bench.options",
     "plugin_checks": "bench.api",
     "power": "bench.api",
+    "profile": "bench.api",
     "report": "bench.api",
     "run": "bench.api",
     "wrap_model": "bench.models.wrap",

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from bench.api.exports import export
     from bench.api.loading import load
     from bench.api.planning import power
+    from bench.api.profiles import profile
     from bench.api.reporting import report
     from bench.api.runs import run
 
-__all__ = ["check", "compare", "estimate", "export", "load", "plugin_checks", "power", "report", "run"]
+__all__ = ["check", "compare", "estimate", "export", "load", "plugin_checks", "power", "profile", "report", "run"]
 
 _HOMES = {
     "check": "checks",
@@ -25,6 +26,7 @@ _HOMES = {
     "load": "loading",
     "plugin_checks": "checks",
     "power": "planning",
+    "profile": "profiles",
     "report": "reporting",
     "run": "runs",
 }

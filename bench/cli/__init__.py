@@ -32,6 +32,7 @@ COMMANDS = {
     "export": "Write a run's results as one tidy table.",
     "new": "Write a file with a plugin of your own to start from.",
     "check": "Check a plugin of your own, and say how to mend what it does not keep.",
+    "profile": "Where does the time of a step go, and how good are its gradients, beside a reference algorithm?",
 }
 
 

@@ -6,13 +6,14 @@ import math
 from dataclasses import replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from bench import options
 from bench.conformance.check import Broken, Check, NotApplicable
 from bench.conformance.subject import Subject
 from bench.conformance.tiny import USUAL, Sizes, Training, blamed_on_plugin, images, training
 from bench.models.latent import LatentVariableModel
+from bench.profiling.evaluations import counted
 from bench.training.problem import Problem, StepInfo
 
 OTHER_SIZES = (
@@ -108,23 +109,11 @@ def reports_nats(subject: Subject) -> None:
 
 
 def counts_evaluations(subject: Subject) -> None:
-    """At least the passes through the decoder that can be seen: those with a graph, forward and backward."""
-    made, seen = training(subject), 0
-
-    def forward(_: nn.Module, __: tuple[Tensor, ...], outputs: tuple[Tensor, Tensor | None]) -> None:
-        nonlocal seen
-        location = outputs[0]
-        if isinstance(location, Tensor) and location.requires_grad:
-            rows = location[..., 0].numel()
-            seen += rows
-            location.register_hook(lambda _: backward(rows))
-
-    def backward(rows: int) -> None:
-        nonlocal seen
-        seen += rows
-
-    made.algorithm.model.decoder.network.register_forward_hook(forward)
-    declared = sum(made.step().model_evaluations for _ in range(4))
+    """All passes through the decoder, forward and backward."""
+    made = training(subject)
+    with counted(made.algorithm.model) as evaluations:
+        declared = sum(made.step().model_evaluations for _ in range(4))
+    seen = evaluations.total
     if declared < max(seen, 1):
         raise Broken(
             f"`model_evaluations` of four updates add up to {declared}, but {seen} datapoints went through the "

@@ -28,6 +28,7 @@ from bench.errors import in_words
 from bench.models.frozen import frozen
 from bench.models.gaussian import Gaussian
 from bench.models.latent import LatentVariableModel
+from bench.profiling.optimisers import optimisers_of
 
 SIZES = Sizes(num_data=60, num_pixels=7, batch_size=60, latent_size=2)
 STEPS = 280
@@ -194,32 +195,12 @@ def _watched(algorithm: object, phi: list[torch.nn.Parameter]) -> Iterator[list[
             weights = {name: value.detach().clone() for name, value in model.decoder.named_parameters()}
             caught.append((torch.cat(gradient).double(), weights))
 
-    hooks = [each.register_step_pre_hook(note) for each in _optimisers(algorithm)]
+    hooks = [each.register_step_pre_hook(note) for each in optimisers_of(algorithm)]
     try:
         yield caught
     finally:
         for hook in hooks:
             hook.remove()
-
-
-def _optimisers(owner: object, depth: int = 3) -> list[Optimizer]:
-    """The optimisers among the attributes of an object, and in lists and dicts of them."""
-    found: dict[int, Optimizer] = {}
-
-    def search(value: object, depth: int) -> None:
-        if isinstance(value, Optimizer):
-            found[id(value)] = value
-        elif depth and isinstance(value, (list, tuple)):
-            for each in value:
-                search(each, depth - 1)
-        elif depth and isinstance(value, dict):
-            for each in value.values():
-                search(each, depth - 1)
-        elif depth > 1 and type(value).__module__ == type(owner).__module__ and hasattr(value, "__dict__"):
-            search(vars(value), depth - 1)
-
-    search(vars(owner), depth)
-    return [*found.values()]
 
 
 class _Expected:

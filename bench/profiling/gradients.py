@@ -12,6 +12,7 @@ from torch import Tensor
 
 from bench import seeds
 from bench.algorithm import Algorithm
+from bench.errors import UsageError
 from bench.profiling.moments import BLOCKS, Moments
 from bench.profiling.optimisers import recorded
 from bench.profiling.origin import Origin
@@ -45,13 +46,14 @@ def prepared(
     """An algorithm at given ``weights``, the `state_dict` of its model, ready for `measure`.
 
     ``settings`` are its hyperparameters, such as num_samples=16.  Whatever else it keeps (a step size of chains, a
-    count of updates) is as at the beginning of a training, or as in ``state``, its own `state_dict`.
+    count of updates) is as at the beginning of a training, or as in ``state``, its own `state_dict`, except for tensors
+    whose shape depends on the settings.
     Raises RuntimeError if its model has other weights.
     """
     algorithm = cls(problem.latent_size, device=str(problem.x.device), **settings)
     set_up(algorithm, problem, seeds.derive("profile"), candidates(algorithm.hyperparameters)[-1])
-    if state is not None:
-        algorithm.load_state_dict(state)
+    present = algorithm.state_dict() if state is not None else {}
+    algorithm.load_state_dict({name: value for name, value in (state or {}).items() if _fits(value, present.get(name))})
     algorithm.model.load_state_dict(weights)
     return algorithm
 
@@ -62,7 +64,8 @@ def measure(algorithm: Algorithm, batch: Batch, *, repeats: int = 0, seconds: fl
     ``repeats`` is rounded up to a multiple of `BLOCKS`; if 0, there are as many as take ``seconds``, at least `FEWEST`.
     Repetition r begins with the same random stream for every algorithm; ``noise`` names these streams.  Optimisers are
     kept from changing anything, so that all gradients of a step are those at the same weights, and weights and state
-    are afterwards as they were.  Raises PluginError if the state cannot be saved.
+    are afterwards as they were.
+    Raises PluginError if the state cannot be saved, UsageError if a gradient is not finite.
 
     >>> import torch
     >>> from bench.algorithms.iwae import IWAE
@@ -87,6 +90,8 @@ def measure(algorithm: Algorithm, batch: Batch, *, repeats: int = 0, seconds: fl
             gradient = recorder.take()
             origin.restore()
             number += 1
+            if gradient is not None and not gradient.isfinite().all():
+                raise UsageError(f"The gradients of {algorithm.plugin_name()} are not finite: `bench check` says more.")
             if gradient is None:
                 return Gradients(None, None, number)
             of_parts = dict(zip(parts, gradient.split([*sizes.values()]), strict=True))
@@ -101,3 +106,8 @@ def _goes_on(number: int, repeats: int, elapsed: float, seconds: float) -> bool:
     if repeats:
         return number < math.ceil(max(repeats, 2 * BLOCKS) / BLOCKS) * BLOCKS
     return number < FEWEST or number % BLOCKS != 0 or elapsed < seconds
+
+
+def _fits(value: object, present: object) -> bool:
+    """Whether a saved value can take the place of the present one: tensors must have the same shape."""
+    return not (isinstance(value, Tensor) and isinstance(present, Tensor)) or value.shape == present.shape
