@@ -59,6 +59,8 @@ SIZES = {
             "hmc",
             "ais",
             "ais[start=encoder]",
+            "ais[start=prior]",
+            "ais[num_steps=auto]",
             "bdmc",
         ),
     ),
@@ -255,7 +257,9 @@ def introduction(size: Size) -> str:
         "*Datapoints' z* is that of single datapoints, for which the same holds: each of their standard errors comes "
         "from few skewed weights or draws, and is larger for it (Student's t). The model that `mcem` trained has "
         "posteriors with several modes: a run whose draws all miss a small one has no sign of it, so that errors of "
-        "single runs can be too small there even without a warning."
+        "single runs can be too small there even without a warning. `ais[num_steps=auto]` chooses its steps once for "
+        "all runs. `quadrature` draws nothing, so that repeated runs agree; docs/validation.md compares it with the "
+        "truth."
     )
 
 

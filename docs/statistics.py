@@ -361,7 +361,13 @@ def main() -> None:
         "the squared t quantile of its own degrees of freedom. Below is the coverage of nominal 95 % intervals if "
         "seeds, points and single values have standard deviations of "
         f"{MODEL[0]:g}, {MODEL[1]:g} and {MODEL[2]:g} nats. A few seeds that agree by chance have a narrow interval, "
-        "as with every t interval; it may even be narrower than the test-point error that stands beside it."
+        "as with every t interval; it may even be narrower than the test-point error that stands beside it.\n\n"
+        f"The number of test points is a constant, {Study().likelihood_points} by default, and not what the time "
+        "allows: that would depend on the machine and on what else it does, so that the same command would give other "
+        "numbers elsewhere, and trials of one table would lack points in common. `--likelihood-points all` takes all "
+        "of the test data, and `bench estimate RUN --points all` does so later, for models that are already trained; a "
+        "larger number keeps the points of a smaller one. The test-point error beside each level says what few points "
+        "cost, and `bench power` whether more of them would decide a comparison."
     )
     about_planted = (
         "Differences are taken by seed and point, so that what makes a point hard for both models cancels. The last "

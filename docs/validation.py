@@ -231,12 +231,13 @@ def against_bounds(case: Bounded, size: Size, report: Report) -> None:
     _, x = simulate(model, case.points, seeds.generator("validation", name, bdmc))
     summary = bounds.summary
     report.say(f"## MNIST, z = {z}: bounds from both sides, on data drawn from the model")
+    networks = f"{data.x_train.shape[1]}-200-200-{z}, elu and tanh; " if "deep[hidden=200" in case.architecture else ""
     report.say(
-        f"`{case.architecture}`, `{case.algorithm}` for {size.mnist_budget:,} samples; {case.points} simulated points. "
-        f"`{bdmc}`: {bounds.mean:.3f} ± {bounds.standard_error:.3f} from below, {summary['upper']:.3f} ± "
-        f"{summary['upper_se']:.3f} from above, gap {summary['gap']:.3f} ± {summary['gap_se']:.3f} nats, of a single "
-        f"point at most {float(bounds.diagnostics['gap'].max()):.2f}, in {seconds:.0f} s of CPU time. "
-        f"{' '.join(bounds.warnings) or 'No warnings.'}"
+        f"{networks}`{case.architecture}`, `{case.algorithm}` for {size.mnist_budget:,} samples; {case.points} "
+        f"simulated points. `{bdmc}`: {bounds.mean:.3f} ± {bounds.standard_error:.3f} from below, "
+        f"{summary['upper']:.3f} ± {summary['upper_se']:.3f} from above, gap {summary['gap']:.3f} ± "
+        f"{summary['gap_se']:.3f} nats, of a single point at most {float(bounds.diagnostics['gap'].max()):.2f}, in "
+        f"{seconds:.0f} s of CPU time. {' '.join(bounds.warnings) or 'No warnings.'}"
     )
     if math.isfinite(size.near) and not (summary["gap"] < LARGEST_GAP and seconds < LONGEST):
         report.broken.append(f"{name}: the gap is {summary['gap']:.3f} after {seconds:.0f} s")

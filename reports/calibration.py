@@ -18,7 +18,8 @@ class Calibration(Figure):
     """Expected coverage: how often central intervals of q(z|x) hold the z that x was drawn with, for each algorithm.
 
     A line below the diagonal is an encoder that is overconfident, whose intervals are too narrow; above it, they are
-    too wide.  Dashed: what an exact posterior of one dimension stays within with a probability of 99 %.
+    too wide.  Dashed: what an exact posterior of one dimension stays within with a probability of 99 %.  The ranks
+    themselves are in `rank_histograms`.
     Source: Talts et al. 2018; Hermans et al. 2022.
     """
 
@@ -26,12 +27,12 @@ class Calibration(Figure):
 
     def figure(self, results: Results) -> MatplotlibFigure | None:
         """See `Figure.figure`: a panel for each place, a line for each algorithm."""
-        models, missing = results.models
-        encoded = [each for each in models if each.model.encoder is not None and each.model.discrete is None]
-        if not encoded:
+        from bench.reporting.calibrations import calibrations
+
+        calibrated, missing = calibrations(results)
+        if not calibrated:
             return None
-        from bench import seeds
-        from bench.likelihood.calibration import FALSE_ALARM, NUM_POINTS, calibrate, largest_distance
+        from bench.likelihood.calibration import FALSE_ALARM, NUM_POINTS, largest_distance
         from bench.reporting.figures.legends import add_legends_and_caption
         from bench.reporting.figures.looks import legend_entries, looks, style
         from bench.reporting.figures.place_panels import place_panels
@@ -39,7 +40,7 @@ class Calibration(Figure):
 
         with style():
             every = looks(dict.fromkeys(results.trials["algorithm"]))
-            places = sorted({each.cell.place for each in encoded})
+            places = sorted({each.cell.place for each, _ in calibrated})
             figure, axes = place_panels(places, "level of the interval", "coverage")
             verdicts = []
             margin = largest_distance(FALSE_ALARM, NUM_POINTS)
@@ -47,17 +48,17 @@ class Calibration(Figure):
                 for offset, line in ((0.0, "-"), (-margin, "--"), (margin, "--")):
                     axes[place].plot([0, 1], [offset, 1 + offset], color="grey", linewidth=0.8, linestyle=line)
                 axes[place].set(xlim=(0, 1), ylim=(0, 1))
-            for each in encoded:
-                found = calibrate(each.model, seeds.generator("calibration", list(each.cell), each.seed))
+            for each, found in calibrated:
                 levels = (2 * (found.ranks - 0.5).abs()).flatten().sort().values.numpy()
                 shares = [(i + 1) / len(levels) for i in range(len(levels))]
                 look = every[each.cell.algorithm]
                 axes[each.cell.place].plot(levels, shares, color=look.colour, linewidth=1.4)
                 verdicts.append(f"{each.cell.place.words}: {each.cell.algorithm} is {found.verdict}.")
-            shown = {each.cell.algorithm for each in encoded}
+            shown = {each.cell.algorithm for each, _ in calibrated}
             entries = legend_entries({name: look for name, look in every.items() if name in shown})
+            seeds = about([each for each, _ in calibrated])
             caption = [
-                f"{NUM_POINTS} datapoints drawn from each model. {about(encoded)} Without an encoder there is no line.",
+                f"{NUM_POINTS} datapoints drawn from each model. {seeds} Without an encoder there is no line.",
                 TESTS,
                 *verdicts,
                 *left_out(missing),

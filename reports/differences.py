@@ -11,6 +11,7 @@ import pandas as pd
 
 from bench.options import option
 from bench.report import Table
+from bench.reporting.captions import caveats
 from bench.reporting.captions.scope import interval_scope
 from bench.reporting.contrasts import RATE, Contrast, contrasts
 from bench.reporting.tables import formatting
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from bench.results.frames import Results
 
 ALL = "all"
-INTERVALS = ("simultaneous 95 % interval", "its 95 % interval", "interval over")  # left out if no row has one
+OPTIONAL = ("tuned differently", "simultaneous 95 % interval", "its 95 % interval", "interval over")  # if a row has it
 
 
 @dataclass(frozen=True)
@@ -41,22 +42,29 @@ class Differences(Table):
     these intervals do: once a comparison is decided, the next has fewer beside it.  So an algorithm can be better
     although its simultaneous interval contains 0.  The other interval is that of a row by itself.  P(better) is the
     probability that a seed of the one ends above a seed of the other.  The rows for all places are means over them,
-    without those of older data or code.  Seeds that did not end well are counted, but excluded from the pairs.
+    without those of older data or code.  Seeds that did not end well are counted, but excluded from the pairs.  If the
+    two were not tuned in the same way, which may explain the difference, the row says how.
     """
 
     Options = DifferencesOptions
     options: DifferencesOptions
     essential = ("nats", "verdict", "adjusted p", "simultaneous 95 % interval", "95 % interval")
-    captioned = ("interval over",)
+    captioned = ("interval over", "tuned differently")
 
     def table(self, results: Results) -> pd.DataFrame:
         """A row for each pair of algorithms at each place, and over all places if there are several; nats."""
-        return pd.DataFrame([_row(contrast) for contrast in contrasts(results, self.options.reference)])
+        differ = bool(caveats.ways_of_tuning(results.trials))
+        return pd.DataFrame(
+            [
+                {**_row(each), "tuned_differently": caveats.ways_of_tuning(_trials(results, each)) if differ else ""}
+                for each in contrasts(results, self.options.reference)
+            ]
+        )
 
     def display(self, table: pd.DataFrame) -> pd.DataFrame:
         """Rounded, with a verdict in words."""
         shown = pd.DataFrame([_shown(row) for _, row in table.iterrows()])
-        unknown = [name for name in INTERVALS if (shown[name] == formatting.MISSING).all()]
+        unknown = [name for name in OPTIONAL if (shown[name] == formatting.MISSING).all()]
         return shown.drop(columns=unknown)
 
 
@@ -74,6 +82,13 @@ def verdict(row: pd.Series) -> str:
         return f"{better} (by Holm's test, which finds more than the simultaneous interval)" if contains_0 else better
     alone = f", though it has p = {formatting.p_value(row['p'])} by itself" if row["p"] <= RATE else ""
     return f"no evidence of a difference{alone}"
+
+
+def _trials(results: Results, contrast: Contrast) -> pd.DataFrame:
+    """Those of both algorithms, at the place of the contrast or at all."""
+    trials = results.trials[results.trials["algorithm"].isin([contrast.one, contrast.other])]
+    place = contrast.place
+    return trials if place is None else trials[(trials[list(Place._fields)] == list(place)).all(axis=1)]
 
 
 def _row(contrast: Contrast) -> dict[str, object]:
@@ -122,6 +137,7 @@ def _shown(row: pd.Series) -> dict[str, str]:
         "difference": f"{row['algorithm']} - {row['other']}",
         "nats": f"{row['difference']:+.2f}" if row["seeds"] else formatting.MISSING,
         "verdict": verdict(row),
+        "tuned differently": row["tuned_differently"] or formatting.MISSING,
         "adjusted p": formatting.p_value(row["p_adjusted"]),
         "simultaneous 95 % interval": "{:+.2f} to {:+.2f}".format(*together)
         if np.isfinite(together).all()

@@ -28,7 +28,7 @@ class LogLikelihood(Table):
 
     ends_run = True
     essential = (
-        *("log-likelihood ± sd over seeds (nats)", "95 % interval of the mean", "test-point error (nats)"),
+        *("mean log p(x) (nats)", "95 % interval of the mean", "sd over seeds (nats)", "test-point error (nats)"),
         "MC error (nats)",
     )
     captioned = ("bias", "interval over", "pixels", "tuned by")
@@ -120,11 +120,10 @@ def _shown(row: pd.Series) -> dict[str, str]:
         "z": str(row["z"]),
         "algorithm": row["algorithm"],
         "estimator": row["estimator"] or formatting.MISSING,
-        "log-likelihood ± sd over seeds (nats)": formatting.with_spread(
-            row["log_likelihood"], row["log_likelihood_sd"]
-        ),
+        "mean log p(x) (nats)": formatting.number(row["log_likelihood"]),
         "95 % interval of the mean": interval if row["seeds"] > 1 else "needs 2 seeds",
         "seeds": formatting.seeds_in_words(row["seeds"], row["not_counted"].split(", ") if row["not_counted"] else []),
+        "sd over seeds (nats)": formatting.spread(row["log_likelihood_sd"]),
         "test-point error (nats)": formatting.error(row["log_likelihood_points_se"]),
         "MC error (nats)": formatting.error(row["log_likelihood_se"]),
         "bias": row["bias"] or formatting.MISSING,

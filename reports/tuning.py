@@ -19,7 +19,8 @@ class Tuning(Table):
     """The candidates for each algorithm's open hyperparameters, with the score by which one was chosen.
 
     One row per algorithm, latent size, candidate and round of the choice.  A score is after ``score_samples`` training
-    samples: only those after equally many can be compared.
+    samples: only those after equally many can be compared.  The costs are those of training all candidates, and beside
+    them those of the estimates that they were scored by, which training does not count.
     """
 
     printed = False
@@ -46,6 +47,8 @@ class Tuning(Table):
                     "samples of all": formatting.whole(row["tuning_samples"]),
                     "model evaluations of all": formatting.whole(row["tuning_model_evaluations"]),
                     "seconds of all": formatting.number(row["tuning_seconds"]),
+                    "model evaluations of scoring": formatting.whole(row["scoring_model_evaluations"]),
+                    "seconds of scoring": formatting.number(row["scoring_seconds"]),
                 }
                 for _, row in table.iterrows()
             ]

@@ -32,9 +32,9 @@ class BDMC(Estimator):
     posterior, give an upper bound.  Their gap bounds the error of both, and shows how far `ais` with the same options
     can be trusted on this model; datapoints with a wide gap are counted in a warning.  It says nothing about x, since
     the data are drawn from the model.  With ``num_steps=auto`` it is doubled from 50 until the mean gap is within
-    ``tolerance``.  With an encoder, the summary has ``eubo``, an upper bound on log p(x) by exact posterior draws
-    alone, and ``forward_kl``, KL(p(z|x) || q(z|x)), which is its distance from the middle of both bounds.  Cost: twice
-    that of `ais`; with auto, of all numbers of steps tried together.
+    ``tolerance`` and no datapoint has a wide one.  With an encoder, the summary has ``eubo``, an upper bound on
+    log p(x) by exact posterior draws alone, and ``forward_kl``, KL(p(z|x) || q(z|x)), which is its distance from the
+    middle of both bounds.  Cost: twice that of `ais`; with auto, of all numbers of steps tried together.
     Source: Grosse et al. 2015; Wu et al. 2017, section 3.2.
 
     >>> BDMC(num_points=20).options.num_points
@@ -54,7 +54,8 @@ class BDMC(Estimator):
         drawn = simulate(model, self.options.num_points, generator)
         if isinstance(self.options.num_steps, int):
             found = sandwich(self.options, self.options.num_steps, model, drawn, generator)
-            return _with_divergence(_estimate(found), model, drawn)
+            result = _with_divergence(_estimate(found), model, drawn)
+            return replace(result, warnings=(*result.warnings, *found.warnings("Raise num_steps.")))
         spent = 0
         for num_steps in steps.candidates(self.options):
             found = sandwich(self.options, num_steps, model, drawn, generator)
@@ -66,7 +67,7 @@ class BDMC(Estimator):
             result,
             model_evaluations=spent + result.model_evaluations - found.model_evaluations,
             summary={**result.summary, "num_steps": float(num_steps)},
-            warnings=(*result.warnings, *(() if enough else steps.shortfall(self.options, num_steps, found))),
+            warnings=(*result.warnings, *steps.warnings(self.options, num_steps, found, enough)),
         )
 
 
@@ -90,7 +91,6 @@ def _estimate(found: Sandwich) -> Estimate:
         lower,
         diagnostics={**lower.diagnostics, **bounds},
         summary={**summary, **lower.summary},
-        warnings=(*lower.warnings, *found.warnings("Raise num_steps.")),
     )
 
 

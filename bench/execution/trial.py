@@ -99,7 +99,8 @@ class Trial:
         if earlier.status.has_ended and all(getattr(earlier, each) == getattr(self.record, each) for each in ASKED_FOR):
             return earlier.status
         rate = self.learning_rate(spec)
-        self.record = replace(self.record, tuning=self.settings.tuning, learning_rate=rate, scores=earlier.scores)
+        self.record = replace(self.record, tuning=self.settings.tuning, learning_rate=rate)
+        self.record = replace(self.record, scores=earlier.scores, score_costs=earlier.score_costs)
         made_by = from_plain(Provenance, checkpoint["made_by"]) if checkpoint is not None else None  # so it stays stale
         self.record = replace(self.record, labels=spec.labels(), provenance=made_by)
         self.report(Status.RUNNING)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bench.store.contents import Contents
-from bench.store.records import Status, TrialRecord
+from bench.store.records import ScoreCost, Status, TrialRecord
 from bench.store.trial_folder import TrialFolder
 
 
@@ -32,10 +32,13 @@ def note_data(folder: TrialFolder, *, changed: bool) -> None:
     folder.write_status(replace(folder.read_status(), data_changed=changed))
 
 
-def note_score(folder: TrialFolder, budget: int, score: float) -> None:
+def note_score(folder: TrialFolder, budget: int, score: float, cost: ScoreCost) -> TrialRecord:
     """Keep how the trial was scored at the end of a round of a choice: trained on, it would be scored otherwise."""
     record = folder.read_status()
-    folder.write_status(replace(record, scores={**record.scores, str(budget): score}))
+    scores, costs = {**record.scores, str(budget): score}, {**record.score_costs, str(budget): cost}
+    record = replace(record, scores=scores, score_costs=costs)
+    folder.write_status(record)
+    return record
 
 
 def mark(folder: TrialFolder, status: Status, reason: str = "") -> None:

@@ -66,7 +66,7 @@ LIKELIHOOD_TRACE_COLUMNS = (
 DIAGNOSIS_COLUMNS = columns(Labels, DiagnosisRecord)
 TUNING_COLUMNS = (
     *(*LABELS, "tune", "candidate", "score", "score_samples", "last_round", "chosen"),
-    *("tuning_samples", "tuning_model_evaluations", "tuning_seconds"),
+    *("tuning_samples", "tuning_model_evaluations", "tuning_seconds", "scoring_model_evaluations", "scoring_seconds"),
 )
 HYPERPARAMETER_COLUMNS = (*LABELS, "hyperparameter", "setting", "family", "chosen")
 RATE_COLUMNS = (*LABELS, "estimator", "split", *columns(RateRecord))

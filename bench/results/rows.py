@@ -47,6 +47,8 @@ def tuning_rows(labels: Labels, contents: Contents) -> Iterator[dict[str, object
             "tuning_samples": tuning.samples,
             "tuning_model_evaluations": tuning.model_evaluations,
             "tuning_seconds": tuning.seconds,
+            "scoring_model_evaluations": tuning.scoring_model_evaluations,
+            "scoring_seconds": tuning.scoring_seconds,
         }
 
 

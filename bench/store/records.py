@@ -14,6 +14,14 @@ from bench.studies.spec import Labels
 from bench.training.clocks import Clocks, Tuning
 
 
+@dataclass(frozen=True)
+class ScoreCost:
+    """What the estimate has cost that a candidate was scored by."""
+
+    model_evaluations: int
+    seconds: float
+
+
 class Status(StrEnum):
     """The state of a trial, or how it ended.
 
@@ -85,6 +93,7 @@ class TrialRecord:
     files: Mapping[str, str] = field(default_factory=dict)  # checksums of what was there when it ended, by name
     shown: Mapping[str, float] = field(default_factory=dict)  # what progress shows: the bound or objective, by name
     scores: Mapping[str, float] = field(default_factory=dict)  # of a candidate after each round of a choice, by budget
+    score_costs: Mapping[str, ScoreCost] = field(default_factory=dict)  # of these scores, by budget
     provenance: Provenance | None = None
     data_changed: bool = False  # since it ran, as the last `bench run` has seen
     traceback: str = ""

@@ -42,3 +42,5 @@ class Tuning:
     samples: int = 0  # of all candidates together
     model_evaluations: int = 0
     seconds: float = 0.0
+    scoring_model_evaluations: int | None = None  # of the estimates that candidates were scored by, not counted above
+    scoring_seconds: float | None = None

@@ -332,5 +332,5 @@ def test_a_narrow_terminal_has_room_for_levels_and_their_intervals(compared: Pat
     shown = report.display(report.table(library.load(compared)))
     table = render_table(shown, "Log-likelihood", width=80)
     headings = {" ".join(str(column.header).split()) for column in table.columns}
-    assert {"algorithm", "log-likelihood ± sd over seeds (nats)", "95 % interval of the mean"} <= headings
+    assert {"algorithm", "mean log p(x) (nats)", "95 % interval of the mean"} <= headings
     assert "No room for" in str(table.caption)

@@ -110,11 +110,27 @@ def test_a_full_disk_behind_the_output_is_one_message(tmp_path: Path) -> None:
     )
 
 
+WITH_SIGNS = """
+'Writes a sign.'
+
+import pandas as pd
+
+from bench import Table
+
+
+class Signs(Table):
+    'Writes a sign.'
+
+    def table(self, results):
+        return pd.DataFrame({"mean": ["1 ± 2", "3 ± 4"]})
+"""
+
+
 @pytest.mark.parametrize(
     ("encoding", "arguments", "words"),
     [
-        ("ascii", ["report", "run", "--only", "log_likelihood", "--format", "md"], "+/- sd over"),
-        ("latin-1", ["report", "run", "--only", "log_likelihood", "--format", "md"], "± sd over"),
+        ("ascii", ["report", "run", "--only", "./signs.py", "--format", "md"], "1 +/- 2"),
+        ("latin-1", ["report", "run", "--only", "./signs.py", "--format", "md"], "1 ± 2"),
         ("ascii", ["compare", "run", "run"], "No evidence of any change"),
     ],
 )
@@ -122,6 +138,7 @@ def test_characters_that_the_output_lacks_are_replaced(
     trained_run: Path, tmp_path: Path, encoding: str, arguments: list[str], words: str
 ) -> None:
     shutil.copytree(trained_run, tmp_path / "run")
+    (tmp_path / "signs.py").write_text(WITH_SIGNS, encoding="utf-8")
     command = [sys.executable, "-m", "bench", *arguments]
     environment = {**ENVIRONMENT, "PYTHONIOENCODING": encoding}
     ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)

@@ -78,6 +78,18 @@ def test_other_estimates_stand_beside_the_first(bench: Bench, finished: Path, tm
     assert set(simulated["num_points"]) == {8}
     assert (simulated["upper"] - simulated["log_likelihood"] - simulated["gap"]).abs().max() < 1e-9
     assert "bounds of log p(x) on simulated data" in shown.stdout
+    bench("report", "run", "--only", "simulated_bounds,losses", "--format", "csv,md", "--out", "report")
+    bounds = pd.read_csv(tmp_path / "report" / "tables" / "simulated_bounds.csv").set_index("algorithm")
+    encoded = bounds[bounds["eubo"].notna()]
+    assert set(bounds.index) - set(encoded.index) == {"mcem"}  # which has no encoder
+    middle = (encoded["lower"] + encoded["upper"]) / 2
+    assert encoded["eubo"].to_numpy() == pytest.approx((middle + encoded["forward_kl"]).to_numpy())
+    assert (encoded["forward_kl_se"] > 0).all()
+    text = (tmp_path / "report" / "tables" / "simulated_bounds.md").read_text()
+    assert "EUBO (nats)" in text
+    of_encoder = pd.read_csv(tmp_path / "report" / "tables" / "losses.csv").dropna(subset="simulated_eubo")
+    assert (of_encoder["simulated_eubo"] > of_encoder["simulated_bound"]).all()
+    assert "KL both ways, simulated data" in (tmp_path / "report" / "tables" / "losses.md").read_text()
     trials = library.load(tmp_path / "run").trials
     assert set(trials["estimator"]) == {"importance[num_samples=20]"}  # still the first that was requested
 

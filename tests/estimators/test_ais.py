@@ -17,6 +17,7 @@ from bench.estimators.ais import AIS
 from bench.estimators.bdmc import BDMC
 from bench.estimators.exact import Exact
 from bench.estimators.quadrature import Quadrature
+from bench.likelihood import bidirectional
 from bench.models.decoder import Decoder
 from bench.models.latent import LatentVariableModel
 from bench.models.observations.bernoulli import Bernoulli
@@ -188,6 +189,27 @@ def test_no_point_is_far_off_without_a_warning() -> None:
     wide = (off > 0.3) & (off > 3 * found.standard_errors)
     assert wide.any()
     assert any("datapoints are farther apart than 0.3 nats" in text for text in found.warnings)
+
+
+@pytest.mark.parametrize(("tolerance", "remedy"), [(0.3, "Raise most_steps."), (2.5, "Lower tolerance.")])
+def test_auto_names_simulated_points_that_are_far_off_though_the_mean_gap_is_small(
+    tolerance: float, remedy: str
+) -> None:
+    """Chains that stay in one of two modes are off by a factor for each datapoint, up or down, which averages out."""
+    known = LatentVariableModel(2, Decoder(Pair(), UnitGaussian()))
+    options: dict[str, Any] = {"start": "prior", "num_leapfrog": 1, "most_steps": 400, "tolerance": tolerance}
+    found = AIS(num_steps="auto", **options).estimate(known, torch.zeros(2, 2), seeds.generator("test-far-auto"))
+    assert abs(found.summary["simulated_gap"]) < tolerance
+    assert found.summary["looseness"] < tolerance
+    drawn = bidirectional.simulate(known, 200, seeds.generator("test-far-drawn"))[1]
+    truth = Quadrature().estimate(known, drawn, seeds.generator("truth")).log_likelihoods
+    steps = int(found.summary["num_steps"])
+    again = AIS(num_steps=steps, start="prior", num_leapfrog=1).estimate(known, drawn, seeds.generator("again"))
+    off = truth - again.log_likelihoods
+    assert ((off > 0.3) & (off > 3 * again.standard_errors)).any()
+    (far,) = (text for text in found.warnings if "simulated datapoints are farther apart than 0.3 nats" in text)
+    assert far.endswith(remedy)
+    assert any("stopped at 400 steps" in text for text in found.warnings) == (tolerance == 0.3)
 
 
 def test_bounds_that_agree_give_no_warning(linear_gaussian: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -126,3 +127,16 @@ def test_what_is_open_is_repeated_and_all_runs_count(page: ModuleType, monkeypat
     assert found.rms[0][0] == pytest.approx(((0.93**2 + 3) / 4) ** 0.5, rel=0.01)
     page.measured("ais", None, None, None, page.SIZES["smoke"])
     assert made == [200, 600, 200]
+
+
+def test_the_page_has_a_row_for_each_estimator_of_each_model(page: ModuleType) -> None:
+    """Of the script as it is: an estimator that is added to it is measured before it is on the page."""
+    size, sections = page.SIZES["full"], SCRIPT.with_suffix(".md").read_text().split("\n## ")[1:]
+    assert len(sections) == len(page.models(size))
+    for section in sections:
+        title, _, rows = section.partition("\n")
+        names = set(re.findall(r"^\| `([^`]+)`", rows, re.MULTILINE))
+        expected = {*size.estimators, "bdmc, lower", "bdmc, upper"} - {"bdmc"}
+        if "mcem" in title:  # without an encoder
+            expected = {name for name in expected if "encoder" not in name}
+        assert names == expected, title

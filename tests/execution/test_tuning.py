@@ -108,12 +108,13 @@ def test_options_of_networks_and_data_are_not_chosen(tmp_path: Path) -> None:
         study.expand(study.load_data())
 
 
+ESTIMATOR = "importance[num_samples=20,proposal=encoder]"
 HALVED: dict[str, Any] = {
     "algos": ["aevb[batch_size=20]", "wakesleep[batch_size=20,optimiser=adam]"],
     "z": [1, 2],
     "seeds": 2,
     "tune": "halving[samples=6000,points=30]",
-    "likelihood": "importance[num_samples=20,proposal=encoder]",
+    "likelihood": ESTIMATOR,
 }
 
 
@@ -166,6 +167,21 @@ def test_halving_scores_are_estimates_on_training_points_that_were_held_out(halv
             estimates.setdefault(rate, []).append(each.estimates[0].log_likelihood)
     expected = {f"learning_rate={rate:g}": sum(values) / 2 for rate, values in estimates.items()}
     assert tuning.objectives == pytest.approx(expected)
+
+
+def test_scoring_is_counted_beside_training_in_every_round(halved: Results) -> None:
+    """Two seeds: 3 candidates are scored after the first round, 2 after the second, by 20 draws of 30 points each."""
+    rows = halved.tuning.drop_duplicates(["algorithm", "z"])
+    one = bench.estimate_log_likelihood(halved.models[0][0].model, torch.zeros(30, 12), ESTIMATOR).model_evaluations
+    assert one >= 20 * 30
+    assert set(rows["scoring_model_evaluations"]) == {2 * (3 + 2) * one}
+    assert (rows["scoring_seconds"] > 0).all()
+    last = [sum(estimate.seconds for each in tuning_trials(halved) for estimate in each.estimates)]
+    assert rows["scoring_seconds"].sum() > sum(last), "the estimates of the first round were made too"
+    (written,) = bench.report(halved.path, "tuning", "md", quiet=True)["tuning"]
+    text = written.read_text()
+    assert "model evaluations of scoring" in text
+    assert "seconds of scoring" in text
 
 
 def test_a_second_time_there_is_nothing_to_choose(halved: Results) -> None:
@@ -248,6 +264,7 @@ def test_a_halving_that_is_resumed_ends_like_one_that_was_not(tmp_path: Path) ->
         'class Spoiling(AEVB):\n    """AEVB."""\n\n    Options = Options\n\n'
         "    def step(self, batch):\n        info = super().step(batch)\n"
         "        rate = self.hyperparameters.learning_rate\n"
+        "        if rate == 1e-6:\n            raise ArithmeticError('a candidate that always fails')\n"
         "        if self.samples > 400 and rate == 0.1:\n"
         "            with torch.no_grad():\n"
         "                for parameter in self.model.decoder.parameters():\n                    parameter.fill_(5.0)\n"
@@ -269,6 +286,7 @@ def test_a_halving_that_is_resumed_ends_like_one_that_was_not(tmp_path: Path) ->
     again = second.read_status().tuning
     assert again is not None
     assert (again.objectives, again.seen, again.samples) == (tuning.objectives, tuning.seen, tuning.samples)
+    assert again.scoring_model_evaluations == tuning.scoring_model_evaluations
 
 
 @pytest.mark.parametrize(
@@ -342,7 +360,10 @@ def test_fixed_chooses_nothing(tmp_path: Path) -> None:
 def test_what_is_kept_of_a_choice_can_be_read_as_json(halved: Results) -> None:
     status = json.loads((halved.path / "trials" / halved.trials["trial"].iloc[0] / "status.json").read_text())
     tuning = status["tuning"]
-    assert set(tuning) == {"chosen", "objectives", "seen", "rounds", "samples", "model_evaluations", "seconds"}
+    assert set(tuning) == {
+        *("chosen", "objectives", "seen", "rounds", "samples", "model_evaluations", "seconds"),
+        *("scoring_model_evaluations", "scoring_seconds"),
+    }
 
 
 def test_the_scores_of_all_rounds_are_kept(halved: Results) -> None:

@@ -16,6 +16,7 @@ from bench.models.decoder import Decoder
 from bench.models.encoder import Encoder
 from bench.models.latent import LatentVariableModel
 from bench.models.observations.unit_gaussian import UnitGaussian
+from bench.statistics import ranks
 
 THRESHOLD = float(stats.norm.isf(1e-4 / 2))
 SIZES = torch.tensor([2.0, 1.0, 0.5])  # x_j = a_j z_j + noise of variance 1
@@ -62,6 +63,16 @@ def found(width: float, shift: float = 0.0, seed: int = 0) -> Calibration:
 )
 def test_the_verdict(width: float, shift: float, verdict: str) -> None:
     assert found(width, shift).verdict == verdict
+
+
+@pytest.mark.parametrize(("width", "inside"), [(1.0, True), (0.5, False), (2.0, False)])
+def test_the_rank_histogram_stays_in_its_band_if_the_posterior_is_exact(width: float, inside: bool) -> None:
+    for dimension in found(width).ranks.T:
+        heights = ranks.histogram(dimension.numpy(), 20)
+        low, high = ranks.uniform_band(len(dimension), 20, 0.999)
+        assert bool(((heights >= low) & (heights <= high)).all()) == inside
+        if width < 1:
+            assert min(heights[0], heights[-1]) > high, "too narrow: the true z lies at both ends"
 
 
 def test_an_exact_posterior_has_uniform_ranks_and_is_seldom_suspected() -> None:

@@ -30,6 +30,24 @@ def test_seeds_are_compared_in_pairs(rows: Any) -> None:
     assert report.display(table)["verdict"].tolist() == ["aevb is better"]
 
 
+def test_a_row_of_two_that_were_tuned_differently_says_how(rows: Any) -> None:
+    for z in (3, 5):
+        for name in ("aevb", "mcem", "mine"):
+            add(rows, name, [-20.0, -21.0, -22.5], z)
+    for trial in rows.trials:
+        trial["tune"] = "given" if (trial["algorithm"], trial["z"]) == ("mine", 5) else "halving"
+    report = Differences()
+    table = report.table(rows.results())
+    ways = table.set_index(["algorithm", "other", "z"])["tuned_differently"]
+    assert ways["aevb", "mcem"].tolist() == ["", "", ""]
+    assert ways["aevb", "mine"].tolist() == ["", "aevb: halving; mine: given", "aevb: halving; mine: given, halving"]
+    assert report.display(table)["tuned differently"].iloc[:2].tolist() == ["–", "–"]
+    assert "aevb: halving; mine: given" in set(report.display(table)["tuned differently"])
+    for trial in rows.trials:
+        trial["tune"] = "halving"
+    assert "tuned differently" not in report.display(report.table(rows.results()))
+
+
 def test_places_are_put_together(rows: Any) -> None:
     rng = np.random.default_rng(0)
     for z in (3, 5):

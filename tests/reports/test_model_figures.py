@@ -11,6 +11,7 @@ import pytest
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import StepPatch
 from scipy import stats
 
 import bench
@@ -107,6 +108,19 @@ def test_calibration_is_that_of_models_with_an_encoder(results: Results) -> None
     line = figure.axes[0].lines[-1]  # coverage increases with the level, from 0 to 1
     assert (np.diff(line.get_ydata()) > 0).all()
     assert line.get_ydata()[-1] == 1
+
+
+def test_rank_histograms_are_densities_of_each_dimension_and_of_all(results: Results) -> None:
+    figure = drawn("rank_histograms", results)
+    assert "aevb[learning_rate=0.05] is" in caption(figure)
+    assert "mcem" not in caption(figure)
+    assert titles(figure) == ["blobs, 200 training points\nz = 2", "z = 3"]
+    for ax, num_dimensions in zip(figure.axes, (2, 3), strict=True):
+        *single, together = [patch.get_data().values for patch in ax.patches if isinstance(patch, StepPatch)]
+        assert len(single) == num_dimensions
+        assert together == pytest.approx(np.mean(single, 0))
+        assert together.mean() == pytest.approx(1)
+        assert len(together) == 20
 
 
 @pytest.mark.parametrize("name", OF_MODELS)

@@ -54,7 +54,7 @@ def shown(name: str, results: Any, width: int = 80) -> tuple[set[str], str]:
 def test_levels_keep_their_errors_and_what_they_are(results: Any) -> None:
     headings, caption = shown("log_likelihood", results)
     assert {
-        *("z", "algorithm", "log-likelihood ± sd over seeds (nats)", "95 % interval of the mean"),
+        *("z", "algorithm", "mean log p(x) (nats)", "95 % interval of the mean", "sd over seeds (nats)"),
         *("test-point error (nats)", "MC error (nats)"),
     } <= headings
     assert "interval over: seeds and 297 test points (digits); seeds and 300 test points (mnist)" in caption

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from bench.execution.runner import Unchosen
-from bench.store.records import Status, TrialRecord
+from bench.store.records import ScoreCost, Status, TrialRecord
 from bench.studies.spec import TrialSpec
 from bench.studies.tuning import Protocol
 from bench.training import candidates
@@ -22,11 +22,12 @@ Candidate = Mapping[str, object]  # values of the open hyperparameters, by name
 
 
 class Spent(NamedTuple):
-    """What a trial has cost, on the three clocks."""
+    """What a trial has cost, on the three clocks, and what its scores have cost beside that, None if not known."""
 
     samples: int
     model_evaluations: int
     seconds: float
+    scoring: ScoreCost | None
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class Cell:
         ``rounds`` are the scores of the candidates that took part in each round, by its samples; none if there is one.
         """
         names = [candidates.name(candidate) for candidate in self.candidates]
+        scoring = total([each.scoring for each in spent])
         return Tuning(
             chosen=candidates.as_text(self.candidates[best]),
             objectives=dict(zip(names, scores, strict=True)),
@@ -68,6 +70,8 @@ class Cell:
             samples=sum(each.samples for each in spent),
             model_evaluations=sum(each.model_evaluations for each in spent),
             seconds=sum(each.seconds for each in spent),
+            scoring_model_evaluations=scoring.model_evaluations if scoring else None,
+            scoring_seconds=scoring.seconds if scoring else None,
         )
 
 
@@ -99,6 +103,14 @@ def why_not(records: Iterable[TrialRecord]) -> Unchosen | None:
     if ended and all(record.status is Status.FAILED for record in ended):
         return Unchosen(Status.FAILED, FAILED.format(ended[0].reason))
     return None
+
+
+def total(costs: Sequence[ScoreCost | None]) -> ScoreCost | None:
+    """Their sum; None if one of them is not known."""
+    known = [each for each in costs if each is not None]
+    if len(known) < len(costs):
+        return None
+    return ScoreCost(sum(each.model_evaluations for each in known), math.fsum(each.seconds for each in known))
 
 
 def mean_score(scores: Sequence[float]) -> float:

@@ -13,14 +13,17 @@ from bench.execution.execution import Execution
 from bench.execution.planning import Plan
 from bench.execution.runner import Unchosen
 from bench.execution.tuning.cells import Cell, Spent, mean_score, open_cells, why_not
-from bench.execution.tuning.halving import Race, is_scored, score
+from bench.execution.tuning.halving import Race, is_scored, score, score_cost
 from bench.store import contents
 from bench.store.contents import Contents
+from bench.store.records import ScoreCost
 from bench.store.run_folder import Store
 from bench.studies.spec import TrialSpec
 from bench.studies.tuning import Halving, Paper
 from bench.training import candidates
 from bench.training.clocks import Tuning
+
+UNSCORED = ScoreCost(0, 0.0)  # candidates are compared by the objective of their training
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ class _Chooser:
             names = [candidates.name(candidate) for candidate in cell.candidates]
             scores = [mean_score([each.objectives.get(name, -math.inf) for each in made]) for name in names]
             best = max(range(len(scores)), key=lambda i: scores[i])
-            spent = [Spent(each.samples, each.model_evaluations, each.seconds) for each in made]
+            spent = [Spent(each.samples, each.model_evaluations, each.seconds, UNSCORED) for each in made]
             yield cell, cell.choice(best, scores, [protocol.samples] * len(scores), spent)
 
     def by_halving(self, races: Sequence[Race]) -> Iterator[tuple[Cell, Tuning | Unchosen]]:
@@ -106,7 +109,8 @@ class _Chooser:
         folder = self.store.trial(spec.id)
         found = contents.read(folder)
         if found.record.status.is_finished and not is_scored(found.record, budget):
-            trial_state.note_score(folder, budget, score(found, budget))
+            record = trial_state.note_score(folder, budget, score(found, budget), score_cost(found))
+            return replace(found, record=record)
         return found
 
     def entry(self, race: Race, spec: TrialSpec) -> runner.Task:

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from bench.execution.runner import Unchosen
-from bench.execution.tuning.cells import Cell, Spent, mean_score, why_not
+from bench.execution.tuning.cells import Cell, Spent, mean_score, total, why_not
 from bench.store.contents import Contents
-from bench.store.records import Status, TrialRecord
+from bench.store.records import ScoreCost, Status, TrialRecord
 from bench.studies.spec import TrialSpec
 from bench.studies.tuning import Halving
-from bench.training.clocks import Tuning
+from bench.training.clocks import Clocks, Tuning
 
 SEED = 1_000_000_000  # the first tuning seed: far from those that people choose
 HELD_OUT = 5  # at most one in so many training points
@@ -57,12 +57,17 @@ class Race:
 
     def end_round(self, found: Mapping[TrialSpec, Contents]) -> None:
         """Score the candidates by what the trials of this round hold, and keep the better half for the next."""
-        self.obstacle = why_not(each.record for each in found.values() if not is_scored(each.record, self.budget))
+        # One that was scored has come so far, whatever became of its later training.
+        ended_well = {spec for spec, each in found.items() if is_scored(each.record, self.budget)}
+        self.obstacle = why_not(
+            replace(each.record, status=Status.DONE) if spec in ended_well else each.record
+            for spec, each in found.items()
+        )
         for candidate in self.left:
             ended = {spec: found[spec] for spec in (self.trial(candidate, seed) for seed in self.seeds)}
             self.scores[candidate] = mean_score([score(each, self.budget) for each in ended.values()])
             self.seen[candidate] = self.budget
-            self.spent |= {spec: _spent(each) for spec, each in ended.items()}
+            self.spent |= {spec: _spent(each, self.budget) for spec, each in ended.items()}
         self.earlier[self.budget] = {candidate: self.scores[candidate] for candidate in self.left}
         self.round += 1
         if self.round < len(self.rounds):
@@ -92,6 +97,15 @@ def score(found: Contents, budget: int) -> float:
     return value if math.isfinite(value) else -math.inf
 
 
-def _spent(found: Contents) -> Spent:
-    clocks = found.record.clocks
-    return Spent(clocks.samples, clocks.model_evaluations, clocks.train_seconds) if clocks else Spent(0, 0, 0.0)
+def score_cost(found: Contents) -> ScoreCost:
+    """What the estimates have cost by which a trial is scored."""
+    estimates = found.estimates
+    return ScoreCost(sum(each.model_evaluations for each in estimates), sum(each.seconds for each in estimates))
+
+
+def _spent(found: Contents, budget: int) -> Spent:
+    """What a trial has cost until the end of the round with this ``budget``, the scores of all its rounds included."""
+    record = found.record
+    scoring = total([record.score_costs.get(at) for at in record.scores if int(at) <= budget])
+    clocks = record.clocks or Clocks()
+    return Spent(clocks.samples, clocks.model_evaluations, clocks.train_seconds, scoring)

@@ -124,13 +124,22 @@ def _listed(column: pd.Series) -> str:
 
 def tuning(results: Results) -> list[str]:
     """A sentence if algorithms were not tuned in the same way; nothing if they were."""
-    tuned = results.trials.dropna(subset="tune")  # of a trial whose spec is lost nothing is known
+    ways = ways_of_tuning(results.trials)
+    return [f"Algorithms were tuned in different ways ({ways}), and a difference may be due to that."] if ways else []
+
+
+def ways_of_tuning(trials: pd.DataFrame) -> str:
+    """How the algorithms of these trials were tuned, if not in the same way; empty if they were.
+
+    >>> ways_of_tuning(pd.DataFrame({"algorithm": ["aevb", "mcem", "mine"], "tune": ["paper", "paper", "given"]}))
+    'aevb, mcem: paper; mine: given'
+    """
+    tuned = trials.dropna(subset="tune")  # of a trial whose spec is lost nothing is known
     ways = tuned.groupby("algorithm", sort=False)["tune"].unique().map(lambda each: ", ".join(sorted(map(str, each))))
     if ways.nunique() <= 1:
-        return []
+        return ""
     names = {way: ", ".join(group.index) for way, group in ways.groupby(ways, sort=False)}
-    listed = "; ".join(f"{who}: {way}" for way, who in names.items())
-    return [f"Algorithms were tuned in different ways ({listed}), and a difference may be due to that."]
+    return "; ".join(f"{who}: {way}" for way, who in names.items())
 
 
 def _warnings(results: Results, frame: pd.DataFrame, column: str, of: Sequence[str] = ()) -> Iterator[str]:

@@ -19,12 +19,9 @@ def number(value: float, decimals: int = 2) -> str:
     return f"{value:.{decimals}f}" if math.isfinite(value) else MISSING
 
 
-def with_spread(value: float, deviation: float) -> str:
-    """``-20.13 ± 0.21``; more decimals for a tiny deviation; the value alone if no deviation is known."""
-    if not (math.isfinite(value) and math.isfinite(deviation)):
-        return number(value)
-    decimals = 2 if deviation == 0 or deviation >= 0.01 else 4
-    return f"{value:.{decimals}f} ± {deviation:.{decimals}f}"
+def spread(deviation: float) -> str:
+    """A standard deviation: ``0.21``, more decimals for a tiny one."""
+    return number(deviation, 2 if deviation >= 0.01 or deviation == 0 else 4)
 
 
 def error(value: float) -> str:

@@ -1,0 +1,37 @@
+"""Histograms of ranks, which are uniform if the distribution that they are taken in is the right one."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+
+def histogram(ranks: ArrayLike, num_bins: int) -> Array:
+    """The share of ranks in [0, 1] in each bin, times the number of bins: around 1 if they are uniform.  [N] -> [B].
+
+    >>> histogram([0.1, 0.2, 0.6, 1.0], 2).tolist()
+    [1.0, 1.0]
+    """
+    counts, _ = np.histogram(ranks, num_bins, (0.0, 1.0))
+    shares: Array = counts * num_bins / np.asarray(ranks).size
+    return shares
+
+
+def uniform_band(num_ranks: int, num_bins: int, confidence: float) -> tuple[float, float]:
+    """The heights ``(low, high)`` between which all bars of `histogram` lie together for uniform ranks.
+
+    They do so with a probability of at least ``confidence``: the counts are binomial, each exceeds its limits with a
+    probability of ``(1 - confidence) / num_bins`` at most (Bonferroni).
+    Source: Talts et al. 2018, "Validating Bayesian inference algorithms with simulation-based calibration".
+
+    >>> uniform_band(500, 10, 0.99)
+    (0.58, 1.46)
+    """
+    from scipy.stats import binom  # takes a second to import
+
+    beyond = (1 - confidence) / num_bins
+    counts = binom(num_ranks, 1 / num_bins)
+    low, high = (float(counts.ppf(level)) * num_bins / num_ranks for level in (beyond / 2, 1 - beyond / 2))
+    return low, high
