@@ -25,13 +25,14 @@ from bench.studies.study import Study
 
 @dataclass(frozen=True)
 class Plan:
-    """The work to do in a run folder: ``todo``, out of all ``specs``.
+    """The work to do in a run folder: ``todo``, out of all ``specs``.  ``root`` is the folder of the whole study.
 
     ``stale`` says of trials that other code or data have made what has changed; those of them in ``todo`` are run
     again.  ``estimators`` are those that can be used on each trial's model; ``understood`` is what a user's file was
     read as.  ``reference`` is the run to be compared with, ``counterparts`` are its trials.
     """
 
+    root: Path
     store: Store
     study: Study
     specs: list[TrialSpec]
@@ -48,7 +49,8 @@ class Plan:
 
 def plan(
     study: Study,
-    out: Path,
+    root: Path,
+    part: str,
     execution: Execution,
     backend: Backend,
     on_stale: OnStale = "keep",
@@ -56,11 +58,13 @@ def plan(
 ) -> Plan:
     """Check everything that can be checked before training, create the run folder, and find out what it lacks.
 
+    The run folder is that of a ``part`` within ``root``, or this itself if the part has no name.
     What a ``reference`` has reached is copied into it.
 
     Raises UsageError if the request is wrong, or cannot be compared with the reference, or if another back end has
     trials of the folder under way, or if there are stale trials and ``on_stale`` is "error"; nothing is written then.
     """
+    out = root / part
     study = study.settled(Store(out).protocol())
     surveyed = survey(study, backend, execution.workers)
     specs = surveyed.specs(study.seeds)
@@ -69,7 +73,7 @@ def plan(
         devices.device_names(execution.device)
     if reference is not None:
         against.check(reference, study, specs, surveyed.version)
-    elsewhere.refuse(out, backend)
+    elsewhere.refuse(out, root, backend)
     if on_stale == "error":
         staleness.refuse(Store(out), specs, surveyed.version)
     store = Store.create(out, study, specs=specs)
@@ -90,6 +94,7 @@ def plan(
     ]
     return Plan(
         *(
+            root,
             store,
             study,
             specs,
