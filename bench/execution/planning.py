@@ -9,6 +9,7 @@ from bench import devices
 from bench.execution import against, staleness, trial_state
 from bench.execution.backend import Backend
 from bench.execution.execution import Execution
+from bench.execution.finished import Finished
 from bench.execution.remote import elsewhere
 from bench.execution.staleness import Changes, OnStale
 from bench.execution.suitability import Suitability, check_suitability
@@ -82,8 +83,9 @@ def plan(
     counterparts = against.counterparts(reference, specs) if reference is not None else []
     if reference is not None:
         reference.keep_in(store, counterparts)
-    damage: list[str] = []
-    by_spec = {spec: _read(store, spec, damage) for spec in specs}
+    finished = Finished(store, study, specs, estimators, surveyed.version)
+    damage: dict[TrialSpec, list[str]] = {}
+    by_spec = {spec: _read(store, spec, damage) for spec in specs if not finished.holds(spec)}
     stale = staleness.changes(by_spec, surveyed.version)
     kept = staleness.settle(store, by_spec, stale, on_stale)
     todo = [
@@ -92,6 +94,8 @@ def plan(
         if spec not in kept
         and (spec in stale or not trial_state.is_finished(each, study.budget, [e.name for e in estimators.of(spec)]))
     ]
+    rest = by_spec.keys() - {*todo} - stale.keys() - damage.keys()
+    finished.keep(spec for spec in rest if finished.covers(by_spec[spec].estimates))
     return Plan(
         *(
             root,
@@ -102,7 +106,7 @@ def plan(
             estimators,
             surveyed.version,
             stale,
-            damage,
+            [text for each in damage.values() for text in each],
             surveyed.understood,
             surveyed.downloads,
         ),
@@ -111,7 +115,7 @@ def plan(
     )
 
 
-def _read(store: Store, spec: TrialSpec, damage: list[str]) -> Contents:
+def _read(store: Store, spec: TrialSpec, damage: dict[TrialSpec, list[str]]) -> Contents:
     """The content of a trial; what is damaged of it is removed, and added to ``damage`` in words.
 
     It is made anew from the last checkpoint.  A checkpoint alone is not made anew: without it a larger budget begins at
@@ -125,5 +129,5 @@ def _read(store: Store, spec: TrialSpec, damage: list[str]) -> Contents:
     folder.write_spec(spec)
     if {*content.damage} != {CHECKPOINT} and folder.has(STATUS):
         trial_state.mark(folder, Status.WAITING)
-    damage += [f"{spec}: {text}" for text in content.damage.values()]
+    damage[spec] = [f"{spec}: {text}" for text in content.damage.values()]
     return contents.read(folder)
