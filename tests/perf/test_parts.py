@@ -11,7 +11,7 @@ import bench
 from bench.execution.execution import Execution
 
 PLUGINS = Path(__file__).parent.parent / "plugins"
-LONG, SHORT = 2.0, 0.1  # seconds that each of ten updates takes, without need of a processor
+LONG, SHORT = 4.0, 0.5  # seconds that each of ten updates takes, without need of a processor
 STUDY = f"""
 [study]
 dataset = '{PLUGINS / "blobs.py"}'
@@ -29,7 +29,7 @@ def algos(count: int, seconds: float) -> list[str]:
 
 
 FIRST = f"algos = {[*algos(2, SHORT), *algos(1, LONG)]}\nseeds = [0]\n"
-SECOND = f"algos = {algos(20, SHORT)}\nseeds = [0]\n"
+SECOND = f"algos = {algos(8, SHORT)}\nseeds = [0]\n"
 
 
 @pytest.mark.slow
