@@ -23,6 +23,7 @@ from bench.values.paths import user_path
 from bench.values.texts import quoted
 
 if TYPE_CHECKING:
+    from bench.execution.planning import Plan
     from bench.execution.staleness import OnStale
     from bench.results.frames import Results
 
@@ -81,21 +82,22 @@ def run(
         from bench.execution.progress import progress
         from bench.execution.tuning.chooser import choose
 
-        homes = study_folder.create(folder, request.title, request.parts)
-        plans = []
+        study_folder.create(folder, request.title, request.parts)
+        plans: list[Plan] = []
         for name, part in request.parts.items():
-            plans.append(planning.plan(part, homes[name], execution, backend, on_stale, reference))
+            plans.append(planning.plan(part, folder, name, execution, backend, on_stale, reference))
             stack.callback(plans[-1].store.leave)
         if not any(plan.todo for plan in plans):
             backend.stop()
         console = Notes(quiet=quiet)
         for plan in plans:
             announcements.announce(plan, execution, console)
-            with announcements.tuning(console) as tried:
-                chosen = choose(plan, execution, backend, tried)
-            announcements.announce_choices(chosen, console)
-            with progress(plan, console, execution) as shown:
-                runner.run(plan, execution, backend, shown.ended, chosen.by_cell)
+        with announcements.tuning(console) as tried:
+            chosen = choose(plans, execution, backend, tried)
+        announcements.announce_choices(chosen, console)
+        tasks = runner.tasks_of(plans, execution, chosen.by_cell)
+        with progress(tasks, console, execution) as shown:
+            runner.run(plans, tasks, execution, backend, shown.ended)
     return load(folder, trust=True)  # whoever runs a study has named its plugins' files
 
 

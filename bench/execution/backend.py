@@ -77,10 +77,11 @@ class Backend(Plugin, ABC):
         return ()
 
     @classmethod
-    def left_under_way(cls, root: Path, used: Backend) -> str:  # noqa: ARG003  # by default
+    def left_under_way(cls, root: Path, used: Backend | None) -> str:  # noqa: ARG003  # by default
         """The tasks that a former process has left under way in a run folder, and how to go on with them, in words.
 
-        Empty if there are none, or if the back end that is ``used`` now goes on with them.  By default nothing is left.
+        Empty if there are none, or if the back end that is ``used`` there now, if any, goes on with them.  By default
+        nothing is left.
         """
         return ""
 

@@ -115,7 +115,7 @@ def plan(
     the data of all of them have changed, or if another back end has trials of it under way.
     """
     store = Store.open(path)
-    elsewhere.refuse(path, backend)
+    elsewhere.refuse(path, path, backend)
     stored = store.read()
     names, notes = _names(likelihood, stored.study, trust=trust)
     choices = survey.estimators(names, backend, execution.workers)

@@ -9,10 +9,9 @@ from bench.store.records import Status
 
 if TYPE_CHECKING:
     from bench.execution.execution import Execution
-    from bench.execution.planning import Plan
+    from bench.execution.runner import Task
     from bench.store.contents import Contents
     from bench.store.records import TrialRecord
-    from bench.studies.spec import TrialSpec
 
 PLACE_WIDTH = 20  # characters at most for the name of a machine
 
@@ -28,12 +27,12 @@ def place(record: TrialRecord, execution: Execution) -> str:
     return " ".join(words)
 
 
-def outcome(plan: Plan, spec: TrialSpec, execution: Execution) -> str:
+def outcome(task: Task, execution: Execution) -> str:
     """How a trial ended, and where, on one line."""
-    stored = contents.read(plan.store.trial(spec.id))
+    stored = contents.read(task.folder)
     record = stored.record
     where = place(record, execution)
-    who = f"{record.status:<9} {spec}" + f" on {where}" * bool(where)
+    who = f"{record.status:<9} {task}" + f" on {where}" * bool(where)
     if record.status is not Status.DONE or record.clocks is None:
         lost = "How it ended could not be written: is the disk full or read-only, or its folder gone?"
         unknown = "" if record.status.has_ended else lost

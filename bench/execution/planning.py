@@ -9,6 +9,7 @@ from bench import devices
 from bench.execution import against, staleness, trial_state
 from bench.execution.backend import Backend
 from bench.execution.execution import Execution
+from bench.execution.finished import Finished
 from bench.execution.remote import elsewhere
 from bench.execution.staleness import Changes, OnStale
 from bench.execution.suitability import Suitability, check_suitability
@@ -25,13 +26,14 @@ from bench.studies.study import Study
 
 @dataclass(frozen=True)
 class Plan:
-    """The work to do in a run folder: ``todo``, out of all ``specs``.
+    """The work to do in a run folder: ``todo``, out of all ``specs``.  ``root`` is the folder of the whole study.
 
     ``stale`` says of trials that other code or data have made what has changed; those of them in ``todo`` are run
     again.  ``estimators`` are those that can be used on each trial's model; ``understood`` is what a user's file was
     read as.  ``reference`` is the run to be compared with, ``counterparts`` are its trials.
     """
 
+    root: Path
     store: Store
     study: Study
     specs: list[TrialSpec]
@@ -48,7 +50,8 @@ class Plan:
 
 def plan(
     study: Study,
-    out: Path,
+    root: Path,
+    part: str,
     execution: Execution,
     backend: Backend,
     on_stale: OnStale = "keep",
@@ -56,11 +59,13 @@ def plan(
 ) -> Plan:
     """Check everything that can be checked before training, create the run folder, and find out what it lacks.
 
+    The run folder is that of a ``part`` within ``root``, or this itself if the part has no name.
     What a ``reference`` has reached is copied into it.
 
     Raises UsageError if the request is wrong, or cannot be compared with the reference, or if another back end has
     trials of the folder under way, or if there are stale trials and ``on_stale`` is "error"; nothing is written then.
     """
+    out = root / part
     study = study.settled(Store(out).protocol())
     surveyed = survey(study, backend, execution.workers)
     specs = surveyed.specs(study.seeds)
@@ -69,7 +74,7 @@ def plan(
         devices.device_names(execution.device)
     if reference is not None:
         against.check(reference, study, specs, surveyed.version)
-    elsewhere.refuse(out, backend)
+    elsewhere.refuse(out, root, backend)
     if on_stale == "error":
         staleness.refuse(Store(out), specs, surveyed.version)
     store = Store.create(out, study, specs=specs)
@@ -78,8 +83,9 @@ def plan(
     counterparts = against.counterparts(reference, specs) if reference is not None else []
     if reference is not None:
         reference.keep_in(store, counterparts)
-    damage: list[str] = []
-    by_spec = {spec: _read(store, spec, damage) for spec in specs}
+    finished = Finished(store, study, specs, estimators, surveyed.version)
+    damage: dict[TrialSpec, list[str]] = {}
+    by_spec = {spec: _read(store, spec, damage) for spec in specs if not finished.holds(spec)}
     stale = staleness.changes(by_spec, surveyed.version)
     kept = staleness.settle(store, by_spec, stale, on_stale)
     todo = [
@@ -88,8 +94,11 @@ def plan(
         if spec not in kept
         and (spec in stale or not trial_state.is_finished(each, study.budget, [e.name for e in estimators.of(spec)]))
     ]
+    rest = by_spec.keys() - {*todo} - stale.keys() - damage.keys()
+    finished.keep(spec for spec in rest if finished.covers(by_spec[spec].estimates))
     return Plan(
         *(
+            root,
             store,
             study,
             specs,
@@ -97,7 +106,7 @@ def plan(
             estimators,
             surveyed.version,
             stale,
-            damage,
+            [text for each in damage.values() for text in each],
             surveyed.understood,
             surveyed.downloads,
         ),
@@ -106,7 +115,7 @@ def plan(
     )
 
 
-def _read(store: Store, spec: TrialSpec, damage: list[str]) -> Contents:
+def _read(store: Store, spec: TrialSpec, damage: dict[TrialSpec, list[str]]) -> Contents:
     """The content of a trial; what is damaged of it is removed, and added to ``damage`` in words.
 
     It is made anew from the last checkpoint.  A checkpoint alone is not made anew: without it a larger budget begins at
@@ -120,5 +129,5 @@ def _read(store: Store, spec: TrialSpec, damage: list[str]) -> Contents:
     folder.write_spec(spec)
     if {*content.damage} != {CHECKPOINT} and folder.has(STATUS):
         trial_state.mark(folder, Status.WAITING)
-    damage += [f"{spec}: {text}" for text in content.damage.values()]
+    damage[spec] = [f"{spec}: {text}" for text in content.damage.values()]
     return contents.read(folder)

@@ -10,6 +10,8 @@ import math
 import os
 import threading
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -24,29 +26,30 @@ from bench.store.trial_folder import STATUS
 
 if TYPE_CHECKING:
     from bench.execution.execution import Execution
-    from bench.execution.planning import Plan
+    from bench.execution.runner import Task
     from bench.store.records import TrialRecord
-    from bench.studies.spec import TrialSpec
+
+Key = tuple[Path, str]  # of a task
 
 
 class StatusReader:
     """Reads the records of trials; a file that has not changed is not read again."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, tasks: Sequence[Task]) -> None:
         """Nothing is read yet."""
-        self._folders = {spec.id: plan.store.trial(spec.id) for spec in plan.todo}
+        self._folders = {task.key: task.folder for task in tasks}
         self._paths = {key: str(folder.path / STATUS) for key, folder in self._folders.items()}
-        self._known: dict[str, tuple[int, TrialRecord]] = {}  # with the time of the file's last change
+        self._known: dict[Key, tuple[int, TrialRecord]] = {}  # with the time of the file's last change
 
-    def record(self, spec: TrialSpec) -> TrialRecord | None:
+    def record(self, key: Key) -> TrialRecord | None:
         """The record of a trial; None if there is none, or none that can be read."""
         try:
-            changed = os.stat(self._paths[spec.id]).st_mtime_ns  # noqa: PTH116  # many are looked at, again and again
-            if self._known.get(spec.id, (0,))[0] != changed:
-                self._known[spec.id] = changed, self._folders[spec.id].read_status()
+            changed = os.stat(self._paths[key]).st_mtime_ns  # noqa: PTH116  # many are looked at, again and again
+            if self._known.get(key, (0,))[0] != changed:
+                self._known[key] = changed, self._folders[key].read_status()
         except (OSError, StoreError):
             return None
-        return self._known[spec.id][1]
+        return self._known[key][1]
 
 
 class PlainProgress:
@@ -54,15 +57,15 @@ class PlainProgress:
 
     seconds_between_looks = 2.0
 
-    def __init__(self, plan: Plan, console: Console, execution: Execution) -> None:
-        """``plan`` holds the trials to do, ``execution`` says whether it matters where they run."""
-        self.plan = plan
+    def __init__(self, tasks: Sequence[Task], console: Console, execution: Execution) -> None:
+        """``tasks`` are the trials to do; ``execution`` says whether it matters where they run."""
+        self.tasks = tasks
         self.console = console
         self.execution = execution
         self.count = 0
         self.started = time.monotonic()
-        self.under_way = {spec.id: spec for spec in plan.todo}
-        self._statuses = StatusReader(plan)
+        self.under_way = {task.key: task for task in tasks}
+        self._statuses = StatusReader(tasks)
         self._told: set[str] = set()  # reasons for waiting
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._look_until_stopped, daemon=True)
@@ -79,14 +82,14 @@ class PlainProgress:
         self._stop.set()
         self._thread.join()
 
-    def ended(self, spec: TrialSpec) -> None:
+    def ended(self, task: Task) -> None:
         """Print how the trial ended."""
         self.count += 1
-        self.under_way.pop(spec.id, None)
-        todo = len(self.plan.todo)
+        self.under_way.pop(task.key, None)
+        todo = len(self.tasks)
         elapsed = time.monotonic() - self.started
         rest = left(elapsed / self.count * (todo - self.count), "   ")
-        text = f"[{self.count:>{len(str(todo))}}/{todo}] {outcome(self.plan, spec, self.execution)}"
+        text = f"[{self.count:>{len(str(todo))}}/{todo}] {outcome(task, self.execution)}"
         self._print(text + rest)
 
     def _print(self, text: str) -> None:
@@ -98,16 +101,16 @@ class PlainProgress:
 
     def look(self) -> None:
         """Read how the trials stand."""
-        for spec in list(self.under_way.values()):
-            record = self._statuses.record(spec)
+        for task in list(self.under_way.values()):
+            record = self._statuses.record(task.key)
             if record is not None:
-                self.show(spec, record)
+                self.show(task, record)
 
-    def show(self, spec: TrialSpec, record: TrialRecord) -> None:
+    def show(self, task: Task, record: TrialRecord) -> None:
         """Say once if a trial waits for a device."""
         if record.status is Status.WAITING and record.reason and record.reason not in self._told:
             self._told.add(record.reason)
-            self._print(f"{spec}: {record.reason}")
+            self._print(f"{task}: {record.reason}")
 
 
 class LiveProgress(PlainProgress):
@@ -115,9 +118,9 @@ class LiveProgress(PlainProgress):
 
     seconds_between_looks = 0.5
 
-    def __init__(self, plan: Plan, console: Console, execution: Execution) -> None:
+    def __init__(self, tasks: Sequence[Task], console: Console, execution: Execution) -> None:
         """See `PlainProgress`."""
-        super().__init__(plan, console, execution)
+        super().__init__(tasks, console, execution)
         self.bars = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -127,8 +130,8 @@ class LiveProgress(PlainProgress):
             console=console,
             transient=True,
         )
-        self.total = self.bars.add_task(f"{len(plan.todo)} trials", total=len(plan.todo), note="")
-        self.running: dict[str, TaskID] = {}
+        self.total = self.bars.add_task(f"{len(tasks)} trials", total=len(tasks), note="")
+        self.running: dict[Key, TaskID] = {}
 
     def __enter__(self) -> Self:
         """Start drawing."""
@@ -142,39 +145,38 @@ class LiveProgress(PlainProgress):
         super().__exit__(kind, error, trace)
         self.bars.stop()
 
-    def ended(self, spec: TrialSpec) -> None:
+    def ended(self, task: Task) -> None:
         """Print how the trial ended, and remove its bar."""
-        super().ended(spec)
-        if spec.id in self.running:
-            self.bars.remove_task(self.running.pop(spec.id))
+        super().ended(task)
+        if task.key in self.running:
+            self.bars.remove_task(self.running.pop(task.key))
 
     def look(self) -> None:
         """Read how the trials stand, and move the bars."""
         self.done = float(self.count)
         super().look()
         elapsed = time.monotonic() - self.started
-        note = f"{self.count} of {len(self.plan.todo)} done, {duration(elapsed)} elapsed"
+        note = f"{self.count} of {len(self.tasks)} done, {duration(elapsed)} elapsed"
         if self.done > 0.05:
-            note += left(elapsed / self.done * (len(self.plan.todo) - self.done), ", ")
+            note += left(elapsed / self.done * (len(self.tasks) - self.done), ", ")
         self.bars.update(self.total, completed=self.done, note=note)
 
-    def show(self, spec: TrialSpec, record: TrialRecord) -> None:
+    def show(self, task: Task, record: TrialRecord) -> None:
         """Move the bar of a trial that is under way."""
-        super().show(spec, record)
+        super().show(task, record)
         if record.status is not Status.RUNNING or record.clocks is None or not record.budget:
             return
         share = min(1.0, record.clocks.samples / record.budget)
         self.done += share
-        if spec.id not in self.running:
-            self.running[spec.id] = self.bars.add_task(f"  {escape(str(spec))}", total=1.0, note="")
+        bar = self.running.get(task.key)
+        if bar is None:
+            bar = self.running[task.key] = self.bars.add_task(f"  {escape(str(task))}", total=1.0, note="")
         note = " ".join(f"{name} {value:.2f}" for name, value in record.shown.items() if math.isfinite(value))
         note = "estimating log-likelihood" if share >= 1 else note
         where = place(record, self.execution)
-        self.bars.update(
-            self.running[spec.id], completed=share, note=f"{where}: {note}" if where and note else where or note
-        )
+        self.bars.update(bar, completed=share, note=f"{where}: {note}" if where and note else where or note)
 
 
-def progress(plan: Plan, console: Console, execution: Execution) -> PlainProgress:
+def progress(tasks: Sequence[Task], console: Console, execution: Execution) -> PlainProgress:
     """Bars if ``console`` is a terminal, otherwise lines."""
-    return (LiveProgress if console.is_terminal else PlainProgress)(plan, console, execution)
+    return (LiveProgress if console.is_terminal else PlainProgress)(tasks, console, execution)

@@ -1,4 +1,4 @@
-"""Runs the trials of a plan on a back end, and makes sure that each of them leaves a row."""
+"""Runs the trials of plans on a back end, and makes sure that each of them leaves a row."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from bench.execution.trial import INTERRUPTED, execute
 from bench.store.records import Status
 from bench.store.run_folder import Store
 from bench.store.trial_folder import STATUS, TrialFolder
-from bench.studies.spec import TrialSpec
+from bench.studies.spec import Choice, TrialSpec
 from bench.training.clocks import Tuning
 
 WAITS = "Waits for {} on {}: other trials hold it, of this command or another."
@@ -30,18 +30,36 @@ HUNG = "Its worker was killed after {:.0f} s: an update, an estimator or the loa
 
 
 @dataclass(frozen=True)
-class Task:
-    """A trial as it travels to a worker."""
+class Unchosen:
+    """How the trials of a cell end whose hyperparameters could not be chosen, and why."""
 
-    run_folder: Path
+    status: Status
+    reason: str
+
+
+Choices = Mapping[tuple[Path, str], Tuning | Unchosen]  # of cells, by their run folders and ids
+
+
+@dataclass(frozen=True)
+class Task:
+    """A trial as it travels to a worker; ``root`` is the folder of the whole study, ``run_folder`` is within it."""
+
+    root: Path
     spec: TrialSpec
     settings: Settings
     downloads: tuple[Path, ...] = ()  # that its data set reads
+    run_folder: Path = Path()  # of a part of the study, or of what its hyperparameters are chosen by
+    unchosen: Unchosen | None = None  # why it cannot be run
+
+    @property
+    def key(self) -> tuple[Path, str]:
+        """What distinguishes it from the other trials of the study."""
+        return self.run_folder, self.spec.id
 
     @property
     def folder(self) -> TrialFolder:
         """Its files."""
-        return Store(self.run_folder).trial(self.spec.id)
+        return Store(self.root / self.run_folder).trial(self.spec.id)
 
     @property
     def files(self) -> TaskFiles:
@@ -53,87 +71,97 @@ class Task:
             self.spec.dataset,
             *self.settings.estimators,
         ]
-        folder = self.folder.path.relative_to(self.run_folder)
-        return TaskFiles(self.run_folder, folder, STATUS, user_files(choices), self.downloads)
+        folder = self.folder.path.relative_to(self.root)
+        return TaskFiles(self.root, folder, STATUS, user_files(choices), self.downloads)
 
     def moved(self, root: Path) -> Task:
         """See `Portable.moved`."""
-        return replace(self, run_folder=root)
+        return replace(self, root=root)
+
+    def __str__(self) -> str:
+        """The trial's name in progress bars and messages."""
+        return ": ".join([*self.run_folder.parts, str(self.spec)])
 
 
-@dataclass(frozen=True)
-class Unchosen:
-    """How the trials of a cell end whose hyperparameters could not be chosen, and why."""
+def tasks_of(plans: Sequence[Plan], execution: Execution, choices: Choices) -> list[Task]:
+    """What there is to do in all ``plans``, from the longest to the shortest trial of each seed.
 
-    status: Status
-    reason: str
-
-
-def run(
-    plan: Plan,
-    execution: Execution,
-    backend: Backend,
-    ended: Callable[[TrialSpec], object],
-    tunings: Mapping[str, Tuning | Unchosen],
-) -> None:
-    """Run the trials in ``plan.todo``; ``ended`` is called in this process after each.
-
-    ``tunings`` holds the chosen hyperparameters of each cell that leaves some open; the trials of one without a choice
-    are marked with the reason.  See `run_tasks` for what is raised.
+    ``choices`` are those of the cells that leave hyperparameters open.
     """
     tasks = []
-    for spec in plan.todo:
-        task, tuning = (
-            Task(plan.store.path, spec, settings_of(plan, spec, execution), plan.downloads),
-            tunings.get(spec.cell),
-        )
-        if isinstance(tuning, Unchosen):
-            _reset(task)
-            trial_state.mark(task.folder, tuning.status, tuning.reason)
-            ended(spec)
-        else:
-            tasks.append(replace(task, settings=replace(task.settings, tuning=tuning)))
-    run_tasks(plan.store, _longest_first(tasks), execution, backend, ended)
+    for plan in plans:
+        for spec in plan.todo:
+            task, choice = task_of(plan, spec, execution), choices.get((plan.store.path, spec.cell))
+            if isinstance(choice, Unchosen):
+                tasks.append(replace(task, unchosen=choice))
+            else:
+                tasks.append(replace(task, settings=replace(task.settings, tuning=choice)))
+    return _longest_first(tasks)
 
 
 def _longest_first(tasks: Sequence[Task]) -> list[Task]:
     """The tasks of each seed from the longest to the shortest, so that all workers are busy until the end.
 
-    The order of the seeds stays, since early ones are to finish early.  How long a training sample takes is known from
-    the choice of hyperparameters; tasks without one come first.
+    The order of the seeds stays, since early ones are to finish early; those of a seed with the same data follow each
+    other, since a worker keeps one data set.  How long a training sample takes is known from the choice of
+    hyperparameters; tasks without one come first.
     """
-    rank = {seed: i for i, seed in enumerate(dict.fromkeys(task.spec.seed for task in tasks))}
+    seeds, datasets = ({key: i for i, key in enumerate(dict.fromkeys(map(of, tasks)))} for of in (_seed, _dataset))
 
-    def place(task: Task) -> tuple[int, float]:
+    def place(task: Task) -> tuple[int, int, float]:
         tuning = task.settings.tuning
         seconds = tuning.seconds / tuning.samples if tuning is not None and tuning.samples else math.inf
-        return rank[task.spec.seed], -seconds
+        return seeds[_seed(task)], datasets[_dataset(task)], -seconds * task.settings.budget
 
     return sorted(tasks, key=place)
 
 
-def run_tasks(
-    store: Store, tasks: Sequence[Task], execution: Execution, backend: Backend, ended: Callable[[TrialSpec], object]
-) -> None:
-    """Run trials, in ``store`` or a folder within it.
+def _seed(task: Task) -> int:
+    return task.spec.seed
 
-    A trial that raises, diverges or runs out of time gets a row like any other, and so does one whose worker dies.  On
-    KeyboardInterrupt the workers are stopped, the trials under way are marked as interrupted, and the exception is
-    raised again.  Raises StoreError as soon as a trial ends and the run folder is not there any more.
+
+def _dataset(task: Task) -> Choice:
+    return task.spec.dataset
+
+
+def run(
+    plans: Sequence[Plan],
+    tasks: Sequence[Task],
+    execution: Execution,
+    backend: Backend,
+    ended: Callable[[Task], object],
+) -> None:
+    """Run trials in the run folders of ``plans``, or folders within these; ``ended`` is called here after each.
+
+    A trial that raises, diverges or runs out of time gets a row like any other, and so does one whose worker dies, or
+    whose hyperparameters could not be chosen.  On KeyboardInterrupt the workers are stopped, the trials under way are
+    marked as interrupted, and the exception is raised again.  Raises StoreError as soon as a trial ends and a run
+    folder is not there any more.
     """
-    store.check_presence()
-    adopted = {task.spec for task in backend.adopt(_execute, tasks, execution.workers)}
+
+    def check_presence() -> None:
+        for plan in plans:
+            plan.store.check_presence()
+
+    check_presence()
     for task in tasks:
-        if task.spec not in adopted:
+        if task.unchosen is not None:
+            _reset(task)
+            trial_state.mark(task.folder, task.unchosen.status, task.unchosen.reason)
+            ended(task)
+    tasks = [task for task in tasks if task.unchosen is None]
+    adopted = {task.key for task in backend.adopt(_execute, tasks, execution.workers)}
+    for task in tasks:
+        if task.key not in adopted:
             _reset(task)
     try:
         for outcome in backend.run(_execute, tasks, execution.workers):
-            store.check_presence()
+            check_presence()
             if outcome.died:
                 trial_state.mark(outcome.task.folder, Status.CRASHED, outcome.died)
             elif outcome.timed_out:
                 trial_state.mark(outcome.task.folder, Status.TIMEOUT, HUNG.format(execution.workers.time_limit))
-            ended(outcome.task.spec)
+            ended(outcome.task)
     except KeyboardInterrupt:
         backend.stop()
         for task in tasks:
@@ -144,9 +172,9 @@ def run_tasks(
         loaded.forget({task.settings.data_version for task in tasks})  # by trials that have run in this process too
 
 
-def settings_of(plan: Plan, spec: TrialSpec, execution: Execution) -> Settings:
-    """How a trial of a plan is run."""
-    return Settings(
+def task_of(plan: Plan, spec: TrialSpec, execution: Execution) -> Task:
+    """A trial of a plan, and how it is run."""
+    settings = Settings(
         budget=plan.study.budget,
         estimators=tuple(plan.estimators.of(spec)),
         eval_points=plan.study.eval_points,
@@ -160,6 +188,7 @@ def settings_of(plan: Plan, spec: TrialSpec, execution: Execution) -> Settings:
         jobs=execution.jobs_at_once,
         data_version=plan.data_version,
     )
+    return Task(plan.root, spec, settings, plan.downloads, plan.store.path.relative_to(plan.root))
 
 
 def _reset(task: Task) -> None:

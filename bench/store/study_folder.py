@@ -20,13 +20,13 @@ FILE = "parts.toml"
 REPORT = "report"  # of all parts
 
 
-def create(path: Path, title: str, parts: Mapping[str, Study]) -> dict[str, Path]:
-    """The folder of each part of a study, or ``path`` itself if the only part has no name; nothing runs yet.
+def create(path: Path, title: str, parts: Mapping[str, Study]) -> None:
+    """Make ``path`` the folder of a study of these parts; nothing is made if the only part has no name.
 
     Raises StoreError if ``path`` holds something else.
     """
     if list(parts) == [""]:
-        return {"": path}
+        return
     names = list(parts)
     if (path / FILE).exists():
         try:
@@ -49,7 +49,6 @@ def create(path: Path, title: str, parts: Mapping[str, Study]) -> dict[str, Path
     except (OSError, WriteFailed) as error:
         why = error.why if isinstance(error, WriteFailed) else error.strerror
         raise StoreError(f"`out` {str(path)!r} cannot be written ({why}): choose another --out.") from error
-    return {name: path / name for name in names}
 
 
 def find(path: Path) -> list[Path]:

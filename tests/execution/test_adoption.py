@@ -23,14 +23,14 @@ class Adopting(Sequential):
         return tasks[:1]
 
     def run(self, function, tasks, workers):
-        if tasks and hasattr(tasks[0], "run_folder"):
+        if tasks and hasattr(tasks[0], "settings"):
             note(tasks, "after")
         yield from super().run(function, tasks, workers)
 
 
 def note(tasks, name):
     statuses = [task.folder.read_status().status.value for task in tasks]
-    Path(tasks[0].run_folder.parent, name).write_text(" ".join(statuses))
+    Path(tasks[0].root.parent, name).write_text(" ".join(statuses))
 """
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,26 +23,30 @@ CLUSTER = Execution(backend="dask[scheduler=tcp://nowhere:1]")
 
 
 @dataclass(frozen=True)
-class Spec:
-    """A trial, as far as progress knows it."""
+class Trial:
+    """A task, as far as progress knows it."""
 
-    id: str
+    folder: TrialFolder
+
+    @property
+    def key(self) -> str:
+        return self.folder.path.name
 
     def __str__(self) -> str:
-        return f"wakesleep z=10 n=50000 seed={self.id}"
+        return f"wakesleep z=10 n=50000 seed={self.key}"
 
 
 @pytest.fixture
-def plan(tmp_path: Path) -> Any:
+def tasks(tmp_path: Path) -> Any:
     """Three trials, of which one runs, one waits and one has not begun."""
-    store = SimpleNamespace(trial=lambda name: TrialFolder(tmp_path / name))
-    for name in "012":
-        (tmp_path / name).mkdir()
+    tasks = [Trial(TrialFolder(tmp_path / name)) for name in "012"]
+    for task in tasks:
+        task.folder.path.mkdir()
     running = TrialRecord(Status.RUNNING, budget=100, clocks=Clocks(samples=50), shown={"bound": -101.234})
-    store.trial("0").write_status(TrialRecord(**{**vars(running), "host": "node7.cluster.edu", "device": "cuda:1"}))
-    store.trial("1").write_status(TrialRecord(reason="Waits for cuda:0 on node7: other trials hold it."))
-    store.trial("2").write_status(TrialRecord())
-    return SimpleNamespace(store=store, todo=[Spec(name) for name in "012"])
+    tasks[0].folder.write_status(TrialRecord(**{**vars(running), "host": "node7.cluster.edu", "device": "cuda:1"}))
+    tasks[1].folder.write_status(TrialRecord(reason="Waits for cuda:0 on node7: other trials hold it."))
+    tasks[2].folder.write_status(TrialRecord())
+    return tasks
 
 
 @pytest.mark.parametrize(
@@ -70,8 +73,8 @@ def test_a_place_is_named_if_it_may_differ(
     assert place(TrialRecord(host=host, device=device), execution()) == shown
 
 
-def test_a_bar_names_the_place_within_80_columns(plan: Any) -> None:
-    progress = LiveProgress(plan, Console(file=StringIO(), force_terminal=True, width=80), CLUSTER)
+def test_a_bar_names_the_place_within_80_columns(tasks: Any) -> None:
+    progress = LiveProgress(tasks, Console(file=StringIO(), force_terminal=True, width=80), CLUSTER)
     progress.look()
     shown = Console(file=StringIO(), width=80)
     shown.print(progress.bars.get_renderable())
@@ -83,17 +86,17 @@ def test_a_bar_names_the_place_within_80_columns(plan: Any) -> None:
     assert all(len(line) <= 80 for line in lines)
 
 
-def test_waiting_is_told_once(plan: Any) -> None:
+def test_waiting_is_told_once(tasks: Any) -> None:
     console = Console(file=StringIO(), width=80)
-    progress = PlainProgress(plan, console, CLUSTER)
-    plan.store.trial("2").write_status(plan.store.trial("1").read_status())
+    progress = PlainProgress(tasks, console, CLUSTER)
+    tasks[2].folder.write_status(tasks[1].folder.read_status())
     for _ in range(3):
         progress.look()
     said = console.file.getvalue()  # type: ignore[attr-defined]
     assert said == "wakesleep z=10 n=50000 seed=1: Waits for cuda:0 on node7: other trials hold it.\n"
 
 
-def test_what_has_not_changed_is_not_read_again(plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_has_not_changed_is_not_read_again(tasks: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Hundreds of trials are looked at twice per second."""
     read: list[str] = []
     original = TrialFolder.read_status
@@ -103,11 +106,11 @@ def test_what_has_not_changed_is_not_read_again(plan: Any, monkeypatch: pytest.M
         return original(folder)
 
     monkeypatch.setattr(TrialFolder, "read_status", noted)
-    progress = PlainProgress(plan, Console(file=StringIO()), CLUSTER)
+    progress = PlainProgress(tasks, Console(file=StringIO()), CLUSTER)
     for _ in range(3):
         progress.look()
     assert sorted(read) == ["0", "1", "2"]
-    plan.store.trial("2").write_status(TrialRecord(Status.RUNNING))
+    tasks[2].folder.write_status(TrialRecord(Status.RUNNING))
     read.clear()
     progress.look()
     assert read == ["2"]

@@ -74,7 +74,7 @@ class Dask(MessagingBackend):
         self.client: Any = client_of(address)
 
     @classmethod
-    def left_under_way(cls, root: Path, used: Backend) -> str:
+    def left_under_way(cls, root: Path, used: Backend | None) -> str:
         """See `Backend.left_under_way`; a scheduler that does not answer any more has nothing."""
         if not (root / NOTE).exists():
             return ""

@@ -66,7 +66,7 @@ class Slurm(RemoteBackend):
             )
 
     @classmethod
-    def left_under_way(cls, root: Path, used: Backend) -> str:
+    def left_under_way(cls, root: Path, used: Backend | None) -> str:
         """See `Backend.left_under_way`; where there is no SLURM, its jobs are not known of."""
         folder = folder_of(root)
         try:
@@ -219,4 +219,4 @@ class Slurm(RemoteBackend):
 
 
 def _lock(folder: Path, task: Portable) -> Path:
-    return folder / LOCKS / task.files.folder.name
+    return folder / LOCKS / digest(str(task.files.folder))

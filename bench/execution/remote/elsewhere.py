@@ -8,17 +8,17 @@ from pathlib import Path
 from bench import plugins
 from bench.errors import StoreError
 from bench.execution.backend import Backend
-from bench.store.run_folder import TUNING
 from bench.values.texts import quoted
 
 
-def refuse(root: Path, used: Backend) -> None:
+def refuse(run_folder: Path, root: Path, used: Backend) -> None:
     """Raise StoreError if there are any, left by a command that has ended: they would be trained twice.
 
-    Those that the back end that is ``used`` now goes on with are no reason.
+    ``root`` is the folder of the study that is run now.  Trials that the back end that is ``used`` goes on with there
+    are no reason; those of a command for this run folder alone, or for a study that it is a part of, are.
     """
     kinds = [reference.load() for reference in plugins.find("backend").values()]
-    for kind, folder in product(kinds, (root, root / TUNING)):
-        left = kind.left_under_way(folder, used)
+    for kind, folder in product(kinds, dict.fromkeys((root, run_folder, run_folder.parent))):
+        left = kind.left_under_way(folder, used if folder == root else None)
         if left:
-            raise StoreError(f"Of {quoted(str(root))} {left}, and Ctrl-C there stops them. Or choose another --out.")
+            raise StoreError(f"Of {quoted(str(folder))} {left}, and Ctrl-C there stops them. Or choose another --out.")

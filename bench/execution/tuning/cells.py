@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
+from bench.execution.planning import Plan
 from bench.execution.runner import Unchosen
 from bench.store.records import ScoreCost, Status, TrialRecord
 from bench.studies.spec import TrialSpec
@@ -32,21 +34,22 @@ class Spent(NamedTuple):
 
 @dataclass(frozen=True)
 class Cell:
-    """All trials of a study that differ in their seed alone, and among what there is to choose for them."""
+    """All trials of a plan that differ in their seed alone, and among what there is to choose for them."""
 
+    plan: Plan
     trials: tuple[TrialSpec, ...]
     protocol: Protocol
     candidates: tuple[Candidate, ...]
 
     @property
-    def id(self) -> str:
-        """See `TrialSpec.cell`."""
-        return self.trials[0].cell
+    def key(self) -> tuple[Path, str]:
+        """See `runner.Choices`."""
+        return self.plan.store.path, self.trials[0].cell
 
     def __str__(self) -> str:
         """The cell's name in messages."""
-        spec = self.trials[0]
-        return f"{spec.algorithm.name} z={spec.z} n={spec.n_train}"
+        spec, parts = self.trials[0], self.plan.store.path.relative_to(self.plan.root).parts
+        return ": ".join([*parts, f"{spec.algorithm.name} z={spec.z} n={spec.n_train}"])
 
     def choice(
         self,
@@ -75,15 +78,15 @@ class Cell:
         )
 
 
-def open_cells(specs: Sequence[TrialSpec], todo: Sequence[TrialSpec]) -> list[Cell]:
-    """The cells of ``specs`` whose hyperparameters are open and that have trials to do."""
-    due = {spec.cell for spec in todo if spec.search is not None}
+def open_cells(plan: Plan) -> list[Cell]:
+    """The cells of a plan whose hyperparameters are open and that have trials to do."""
+    due = {spec.cell for spec in plan.todo if spec.search is not None}
     trials: dict[str, list[TrialSpec]] = {}
-    for spec in specs:
+    for spec in plan.specs:
         if spec.search is not None and spec.cell in due:
             trials.setdefault(spec.cell, []).append(spec)
     return [
-        Cell(tuple(each), Protocol.parse(search.protocol), tuple(map(dict, search.candidates)))
+        Cell(plan, tuple(each), Protocol.parse(search.protocol), tuple(map(dict, search.candidates)))
         for each in trials.values()
         if (search := each[0].search) is not None
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from bench.execution import runner, staleness, trial_state
@@ -17,7 +18,6 @@ from bench.execution.tuning.halving import Race, is_scored, score, score_cost
 from bench.store import contents
 from bench.store.contents import Contents
 from bench.store.records import ScoreCost
-from bench.store.run_folder import Store
 from bench.studies.spec import TrialSpec
 from bench.studies.tuning import Halving, Paper
 from bench.training import candidates
@@ -28,44 +28,45 @@ UNSCORED = ScoreCost(0, 0.0)  # candidates are compared by the objective of thei
 
 @dataclass(frozen=True)
 class Chosen:
-    """The choice for each cell that has trials to do and leaves hyperparameters open, by the cell's id.
+    """The choice for each cell that has trials to do and leaves hyperparameters open; ``new`` are those made now."""
 
-    ``new`` are those that were made now, with what the cell is called.
-    """
-
-    by_cell: dict[str, Tuning | Unchosen] = field(default_factory=dict)
+    by_cell: dict[tuple[Path, str], Tuning | Unchosen] = field(default_factory=dict)  # see `runner.Choices`
     new: list[tuple[Cell, Tuning]] = field(default_factory=list)
 
 
-def choose(plan: Plan, execution: Execution, backend: Backend, tried: Callable[[int, int], object]) -> Chosen:
+def choose(
+    plans: Sequence[Plan], execution: Execution, backend: Backend, tried: Callable[[int, int], object]
+) -> Chosen:
     """Make the choices that trials of their cell were not begun with yet; those stand, also for seeds added later.
 
-    ``tried`` is called as trials end, with how many of how many have; raises what `runner.run_tasks` does.
+    ``tried`` is called as trials end, with how many of how many have; raises what `runner.run` does.
     """
-    chosen, chooser = Chosen(), _Chooser(plan, execution, backend, tried)
+    chosen, chooser = Chosen(), _Chooser(plans, execution, backend, tried)
     missing = []
-    for cell in open_cells(plan.specs, plan.todo):
+    for cell in (cell for plan in plans for cell in open_cells(plan)):
+        plan = cell.plan
         records = (contents.read(plan.store.trial(s.id)).record for s in cell.trials if s not in plan.stale)
         begun = (record.tuning for record in records if record.provenance is not None)
         earlier = next((tuning for tuning in begun if tuning is not None), None)
         if earlier is None:
             missing.append(cell)
         else:
-            chosen.by_cell[cell.id] = earlier
+            chosen.by_cell[cell.key] = earlier
     for cell, choice in chooser.choices(missing):
-        chosen.by_cell[cell.id] = choice
+        chosen.by_cell[cell.key] = choice
         if isinstance(choice, Tuning):
             chosen.new.append((cell, choice))
     return chosen
 
 
 class _Chooser:
-    def __init__(self, plan: Plan, execution: Execution, backend: Backend, tried: Callable[[int, int], object]) -> None:
-        self.plan = plan
+    def __init__(
+        self, plans: Sequence[Plan], execution: Execution, backend: Backend, tried: Callable[[int, int], object]
+    ) -> None:
+        self.plans = plans
         self.execution = execution
         self.backend = backend
         self.tried = tried
-        self.store: Store = plan.store.tuning
 
     def choices(self, cells: Sequence[Cell]) -> Iterator[tuple[Cell, Tuning | Unchosen]]:
         """The choice of each cell, or why there is none."""
@@ -76,13 +77,13 @@ class _Chooser:
         """By the mean objective over the seeds; one that fails has no say, since its trial will fail too."""
         self.run(
             [
-                self.task(spec, spec, try_samples=protocol.samples, estimators=())
+                self.task(cell, spec, like=spec, try_samples=protocol.samples, estimators=())
                 for cell, protocol in cells
                 for spec in cell.trials
             ]
         )
         for cell, protocol in cells:
-            records = [contents.read(self.store.trial(spec.id)).record for spec in cell.trials]
+            records = [contents.read(cell.plan.store.tuning.trial(spec.id)).record for spec in cell.trials]
             obstacle = why_not(records)
             if obstacle is not None:
                 yield cell, obstacle
@@ -100,58 +101,61 @@ class _Chooser:
             running = [race for race in races if race.is_on]
             self.run([self.entry(race, spec) for race in running for spec in race.trials()])
             for race in running:
-                race.end_round({spec: self.scored(spec, race.budget) for spec in race.trials()})
+                race.end_round({spec: _scored(race, spec) for spec in race.trials()})
         for race in races:
             yield race.cell, race.obstacle or race.choice()
 
-    def scored(self, spec: TrialSpec, budget: int) -> Contents:
-        """What a trial holds at the end of a round; its score is kept, for races that are resumed after a later one."""
-        folder = self.store.trial(spec.id)
-        found = contents.read(folder)
-        if found.record.status.is_finished and not is_scored(found.record, budget):
-            record = trial_state.note_score(folder, budget, score(found, budget), score_cost(found))
-            return replace(found, record=record)
-        return found
-
     def entry(self, race: Race, spec: TrialSpec) -> runner.Task:
         """A trial of a race: only what its score needs is evaluated."""
-        like = race.cell.trials[0]
+        plan, like = race.cell.plan, race.cell.trials[0]
         return self.task(
+            race.cell,
             spec,
-            like,
+            like=like,
             budget=race.budget,
-            estimators=tuple(self.plan.estimators.of(like)[:1]),
+            estimators=tuple(plan.estimators.of(like)[:1]),
             likelihood_points=race.held_out,
-            eval_points=min(race.held_out, self.plan.study.eval_points or race.held_out),
+            eval_points=min(race.held_out, plan.study.eval_points or race.held_out),
             likelihood_marks=(),
             diagnose=False,
         )
 
-    def task(self, spec: TrialSpec, like: TrialSpec, **changes: Any) -> runner.Task:
-        """A trial in the folder of the choices, run as the trial ``like`` of the plan but for these settings."""
-        settings = replace(runner.settings_of(self.plan, like, self.execution), **changes)
-        return runner.Task(self.store.path, spec, settings, self.plan.downloads)
+    def task(self, cell: Cell, spec: TrialSpec, like: TrialSpec, **changes: Any) -> runner.Task:
+        """A trial in the folder of the choices, run as the trial ``like`` of the cell but for these settings."""
+        task = runner.task_of(cell.plan, like, self.execution)
+        run_folder = task.run_folder / cell.plan.store.tuning.path.name
+        return replace(task, spec=spec, settings=replace(task.settings, **changes), run_folder=run_folder)
 
     def run(self, tasks: Sequence[runner.Task]) -> None:
         """Run what is not finished yet, or was made by other code or other data."""
         todo = []
         for task in tasks:
             found = contents.read(task.folder, tensors=True)
-            if found.damage or staleness.changes({task.spec: found}, self.plan.data_version):
+            if found.damage or staleness.changes({task.spec: found}, task.settings.data_version):
                 contents.remove_damaged(task.folder, found.damage)
                 task.folder.clear()
                 todo.append(task)
             elif not _is_finished(found, task):
                 todo.append(task)
-        ended: list[TrialSpec] = []
+        ended: list[runner.Task] = []
 
-        def count(spec: TrialSpec) -> None:
-            ended.append(spec)
+        def count(task: runner.Task) -> None:
+            ended.append(task)
             self.tried(len(ended), len(todo))
 
         if todo:
             self.tried(0, len(todo))
-            runner.run_tasks(self.plan.store, todo, self.execution, self.backend, count)
+            runner.run(self.plans, todo, self.execution, self.backend, count)
+
+
+def _scored(race: Race, spec: TrialSpec) -> Contents:
+    """What a trial holds at the end of a round; its score is kept, for races that are resumed after a later one."""
+    folder = race.cell.plan.store.tuning.trial(spec.id)
+    found = contents.read(folder)
+    if found.record.status.is_finished and not is_scored(found.record, race.budget):
+        record = trial_state.note_score(folder, race.budget, score(found, race.budget), score_cost(found))
+        return replace(found, record=record)
+    return found
 
 
 def _is_finished(found: contents.Contents, task: runner.Task) -> bool:

@@ -25,16 +25,18 @@ def job() -> Iterator[str]:
     process.wait()
 
 
-@pytest.mark.parametrize("folder", ["slurm", "tuning/slurm"])
-def test_jobs_are_refused_by_all_but_their_own_back_end(folder: str, job: str, tmp_path: Path) -> None:
-    """Those by which hyperparameters are chosen, too."""
-    place = tmp_path / folder
+@pytest.mark.parametrize("root", ["", "z2"])
+def test_jobs_are_refused_by_all_but_their_own_back_end_for_the_same_study(root: str, job: str, tmp_path: Path) -> None:
+    """A run folder that is a part of a study is run by the command for the study, or by one of its own."""
+    whole, part = tmp_path, tmp_path / "z2"
+    place = whole / root / "slurm"
     place.mkdir(parents=True)
     note = {"cluster": "local", "jobs": {"a": job, "b": "999999999"}, "arrays": {}}
     write_json(place / "jobs.json", note, "jobs.json")
-    for other in (Sequential(), Slurm()):
+    own, other = (part, whole) if root else (whole, part)
+    for used, command in ((Sequential(), own), (Slurm(), own), (Slurm(cluster="local"), other)):
         with pytest.raises(StoreError, match="1 trial is under way in SLURM jobs"):
-            elsewhere.refuse(tmp_path, other)
-    elsewhere.refuse(tmp_path, Slurm(cluster="local"))
+            elsewhere.refuse(part, command, used)
+    elsewhere.refuse(part, own, Slurm(cluster="local"))
     write_json(place / "jobs.json", note | {"jobs": {}}, "jobs.json")
-    elsewhere.refuse(tmp_path, Sequential())
+    elsewhere.refuse(part, own, Sequential())
