@@ -33,6 +33,13 @@ from bench.models.latent import LatentVariableModel
 from bench.models.observation import observation_model
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With ``-m timing`` import only the files that have such tests: importing all takes longer than some of these."""
+    if config.option.markexpr != "timing" or collection_path.suffix != ".py":
+        return None
+    return True if "mark.timing" not in collection_path.read_text(encoding="utf-8") else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Exclude tests that assert on a time from parallel runs, in which others run beside them."""
     if "PYTEST_XDIST_WORKER" in os.environ:
@@ -288,6 +295,7 @@ class DaskCluster:
         (folder / "tmp").mkdir(parents=True, exist_ok=True)
         environment = {key: value for key, value in os.environ.items() if key != "BENCH_DATA_DIR"}
         environment |= {"TMPDIR": str(folder / "tmp"), "BENCH_CACHE_DIR": str(folder / "cache"), "HOME": str(folder)}
+        environment |= {"DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False"}  # which looks 100 times a second
         environment |= more
         with (self.folder / f"{name}.log").open("wb") as log:
             process = subprocess.Popen(
@@ -308,9 +316,9 @@ def start_dask_cluster(tmp_path_factory: pytest.TempPathFactory) -> Callable[[],
     return lambda: DaskCluster(tmp_path_factory.mktemp("cluster"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: idle processes take a tenth of a core
 def shared_dask_cluster(start_dask_cluster: Callable[[], DaskCluster]) -> Iterator[DaskCluster]:
-    """A cluster for all tests of this process that leave it as they found it: with two workers."""
+    """A cluster for all tests of a file that leave it as they found it: with two workers."""
     cluster = start_dask_cluster()
     for _ in range(2):
         cluster.add_worker()
@@ -318,9 +326,9 @@ def shared_dask_cluster(start_dask_cluster: Callable[[], DaskCluster]) -> Iterat
     cluster.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared_ray_cluster() -> Iterator[Any]:
-    """A Ray cluster for all tests of this process: a head without processors, and a node with two."""
+    """A Ray cluster for all tests of a file: a head without processors, and a node with two."""
     from ray.cluster_utils import Cluster
 
     settings = {

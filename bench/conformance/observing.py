@@ -59,8 +59,8 @@ def has_the_right_gradients(subject: Subject) -> None:
     made = model(subject)
     x = made.sample(*outputs(made, 4, 6), seeds.generator("pixels of observations"))
     location, log_variance = outputs(made, 3, 4, 6)
-    found, generic = (kind(made, x, location, log_variance) for kind in (type(made).score, ObservationModel.score))
-    for mine, theirs in zip(found, generic, strict=True):
+    scores, generic = (kind(made, x, location, log_variance) for kind in (type(made).score, ObservationModel.score))
+    for mine, theirs in zip(scores, generic, strict=True):
         alike = mine is theirs if mine is None or theirs is None else torch.allclose(mine, theirs, atol=1e-8)
         if not alike:
             raise Broken("`score` is not the gradient of `log_prob`.")

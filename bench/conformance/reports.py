@@ -26,17 +26,17 @@ def rendered(subject: Subject) -> Rendered:
     results: Results = subject.known[RUN]()
     report: Report = subject.make()
     with blamed_on_plugin("`render` of a run", subject):
-        found = report.render(results)
-    if found is None:
+        result = report.render(results)
+    if result is None:
         raise NotApplicable("it has nothing to show of the run that is tried: two algorithms, two seeds, on digits")
-    return found
+    return result
 
 
 def renders(subject: Subject) -> None:
     """A table, a figure or a page."""
-    found = subject.known["rendered"] = rendered(subject)
-    if not isinstance(found, (RenderedTable, RenderedFigure, RenderedPage)):
-        raise Broken(f"`render` returns {type(found).__name__}: derive from bench.Table or bench.Figure.")
+    result = subject.known["rendered"] = rendered(subject)
+    if not isinstance(result, (RenderedTable, RenderedFigure, RenderedPage)):
+        raise Broken(f"`render` returns {type(result).__name__}: derive from bench.Table or bench.Figure.")
 
 
 def is_written_alike_twice(subject: Subject) -> None:
@@ -58,8 +58,8 @@ def shows_nothing_of_an_empty_run(subject: Subject) -> None:
     with tempfile.TemporaryDirectory() as folder:
         empty = Results(Store.create(Path(folder, "run"), Study()).path)
         with blamed_on_plugin("`render` of a run without trials", subject):
-            found = report.render(empty)
-    if found is not None:
+            result = report.render(empty)
+    if result is not None:
         raise Broken("of a run without trials it shows something.")
 
 

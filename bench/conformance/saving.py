@@ -32,11 +32,11 @@ def resumes(subject: Subject) -> None:
     with blamed_on_plugin("restoring its state", subject):
         restored.algorithm.load_state_dict(saved)
         restored.updates = BEFORE
-        found = _continued(restored)
-    if _equal(expected, found):
+        resumed = _continued(restored)
+    if _equal(expected, resumed):
         return
-    at = next((i for i in range(AFTER) if expected[i] != found[i]), None)
-    seen = "its weights differ" if at is None else f"objective {found[at]:.6g} instead of {expected[at]:.6g}"
+    at = next((i for i in range(AFTER) if expected[i] != resumed[i]), None)
+    seen = "its weights differ" if at is None else f"objective {resumed[at]:.6g} instead of {expected[at]:.6g}"
     raise Broken(
         f"a training that is resumed from its checkpoint goes on otherwise than one that was not interrupted: {seen}"
         f"{'' if at is None else f', {at + 1} updates later'} (some state is left out of the checkpoint)."

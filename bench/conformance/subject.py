@@ -65,16 +65,16 @@ def subjects(plugin: object, name: str | None = None) -> list[Subject]:
     Raises UnknownName or PluginError if there is none, OptionError if ``plugin`` is something else.
     """
     if isinstance(plugin, type) and issubclass(plugin, Plugin):
-        found = [Subject(_kind(plugin), plugin)]
+        defined = [Subject(_kind(plugin), plugin)]
     elif isinstance(plugin, str):
-        found = _of_file(plugin) if plugins.is_file(plugin) else _installed(plugin)
+        defined = _of_file(plugin) if plugins.is_file(plugin) else _installed(plugin)
     else:
         raise OptionError(f"`plugin` must be a file, a name or a class of a plugin (got {quoted(plugin)}).")
     if name is None:
-        return found
-    chosen = [each for each in found if name in (each.cls.__name__, each.kind)]
+        return defined
+    chosen = [each for each in defined if name in (each.cls.__name__, each.kind)]
     if not chosen:
-        known = {each.cls.__name__ for each in found} | {each.kind for each in found}
+        known = {each.cls.__name__ for each in defined} | {each.kind for each in defined}
         raise UnknownName(f"{plugin} defines no plugin {quoted(name)}.{did_you_mean(name, known)}")
     return chosen
 

@@ -145,8 +145,8 @@ class BoundCheck:
             warn(f"{self} holds: remove it from `expected_failed_checks` ({result.reason}).", stacklevel=2)
 
 
-def bound_checks(found: Iterable[Subject]) -> Iterator[BoundCheck]:
+def bound_checks(subjects: Iterable[Subject]) -> Iterator[BoundCheck]:
     """Yield every check of every one of these plugins."""
-    for subject in found:
+    for subject in subjects:
         for check in checks(subject.kind):
             yield BoundCheck(subject, check)

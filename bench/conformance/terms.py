@@ -20,35 +20,36 @@ SIGNIFICANT = 6.0  # standard errors that a weight must be away from another val
 OTHER_FORM = "the gradient of its encoder has another form (several importance samples, for instance)"
 
 
-def _bound(found: Measured) -> Fit | None:
+def _bound(measurement: Measured) -> Fit | None:
     """The weights of the terms of the bound; None if the encoder learns from dreams.
 
     Raises NotApplicable if its gradient consists of neither.
     """
-    fit = found.fit(TERMS)
+    fit = measurement.fit(TERMS)
     if fit.explains:
         return fit
-    if found.fit(WITH_SLEEP).explains:
+    if measurement.fit(WITH_SLEEP).explains:
         return None
     raise NotApplicable(OTHER_FORM)
 
 
-def _reports(found: Measured, mistake: str) -> bool:
+def _reports(measurement: Measured, mistake: str) -> bool:
     """Whether the objective is, exactly, what this mistake makes of the bound."""
-    near = 4 * found.objective_error + 0.02
-    other = abs(found.bounds[mistake] - found.bounds["bound"])
-    return other > 3 * near and abs(found.objective - found.bounds[mistake]) < near
+    near = 4 * measurement.objective_error + 0.02
+    other = abs(measurement.bounds[mistake] - measurement.bounds["bound"])
+    return other > 3 * near and abs(measurement.objective - measurement.bounds[mistake]) < near
 
 
 def kl_is_subtracted(subject: Subject) -> None:
     """The KL divergence pulls q(z|x) towards the prior, and lowers the objective."""
-    found = measured(subject)
-    if _reports(found, "kl_sign"):
+    measurement = measured(subject)
+    if _reports(measurement, "kl_sign"):
         raise Broken(
-            f"the objective is on average {found.objective:.3f} nats, which is E log p(x|z) + KL(q || p); the bound, "
-            f"E log p(x|z) - KL(q || p), is {found.bounds['bound']:.3f}: the KL divergence has the wrong sign."
+            f"the objective is on average {measurement.objective:.3f} nats, which is E log p(x|z) + KL(q || p); the "
+            f"bound, E log p(x|z) - KL(q || p), is {measurement.bounds['bound']:.3f}: the KL divergence has the wrong "
+            "sign."
         )
-    fit = _bound(found)
+    fit = _bound(measurement)
     if fit is None or fit.weights["likelihood"] < 0:
         return
     weights = {name: fit.weights[name] / fit.weights["likelihood"] for name in OF_KL}
@@ -64,13 +65,13 @@ def kl_is_subtracted(subject: Subject) -> None:
 
 def sums_over_pixels(subject: Subject) -> None:
     """Likelihood and KL divergence have the same weight, but for one that is chosen."""
-    found, pixels, rows = measured(subject), SIZES.num_pixels, SIZES.num_data
-    if _reports(found, "sum_over_pixels"):
+    measurement, pixels, rows = measured(subject), SIZES.num_pixels, SIZES.num_data
+    if _reports(measurement, "sum_over_pixels"):
         raise Broken(
-            f"the objective is on average {found.objective:.3f} nats, which is E log p(x|z) / D - KL(q || p) for D = "
-            f"{pixels} pixels: log p(x|z) is a mean over pixels instead of a sum."
+            f"the objective is on average {measurement.objective:.3f} nats, which is E log p(x|z) / D - KL(q || p) for "
+            f"D = {pixels} pixels: log p(x|z) is a mean over pixels instead of a sum."
         )
-    fit = _bound(found)
+    fit = _bound(measurement)
     if fit is None or fit.weights["likelihood"] <= 0:
         return
     ratios = {name: fit.weights[name] / fit.weights["likelihood"] for name in OF_KL}
@@ -96,26 +97,26 @@ def _error(fit: Fit, name: str) -> float:
 
 def takes_log_variances(subject: Subject) -> None:
     """The second output of the encoder is log sigma^2, in draws and in the KL divergence."""
-    found = measured(subject)
-    fit = found.fit(TERMS)
+    measurement = measured(subject)
+    fit = measurement.fit(TERMS)
     if fit.explains and fit.is_regular():
         return
     for text, terms in MISTAKEN.items():
-        mistaken = found.fit(terms)
+        mistaken = measurement.fit(terms)
         if mistaken.explains and (mistaken.is_regular() or mistaken.is_regular(entropy=2)):
             raise Broken(
                 f"the gradient of the encoder is exactly the one of a mistake: {text}, though v = "
                 "posterior.log_variance is log sigma^2 (log-sigma is taken for log-variance)."
             )
-    _bound(found)
+    _bound(measurement)
 
 
 def wake_phase_is_cut_off(subject: Subject) -> None:
     """An encoder that learns from dreams gets no gradient through the draws of the wake phase."""
-    found = measured(subject)
-    if _bound(found) is not None:
+    measurement = measured(subject)
+    if _bound(measurement) is not None:
         return
-    fit = found.fit(WAKE_AND_SLEEP)
+    fit = measurement.fit(WAKE_AND_SLEEP)
     joint, entropy = fit.weights["joint"], fit.weights["entropy"]
     leaks = joint > 0.05 + SIGNIFICANT * fit.errors["joint"] and abs(entropy) < 0.3 * joint
     if fit.explains and leaks:

@@ -62,7 +62,7 @@ def make_reports(
     others = [each for each in selected if each.formats and not isinstance(each.report, Page)]
     entries, failures = _all_entries() if pages else ([], [])
     to_render = _merged([*others, *entries])
-    with _one_thread() if any(isinstance(each.report, Figure) for each in to_render.values()) else nullcontext():
+    with _one_thread() if any(_shows_models(each.report) for each in to_render.values()) else nullcontext():
         made = _render(results, to_render, processes, progress)
     for each in others:
         if isinstance(error := made[each.key].error, UsageError):
@@ -125,7 +125,7 @@ def _render(
 def _one_thread() -> Iterator[None]:
     """Let torch work in one thread: tensors this small only wait for each other in several.
 
-    Only figures show models, and importing torch takes longer than most tables.
+    Importing torch takes longer than most reports that do without it.
     """
     import torch
 
@@ -146,8 +146,12 @@ def _read_before_forking(results: Results, reports: Iterable[Report]) -> None:
 
     for frame in ("trials", "trace", "likelihoods", "diagnosis", "latents"):
         getattr(results, frame)
-    if any(isinstance(report, Figure) and report.shows_models for report in reports):
+    if any(map(_shows_models, reports)):
         _ = results.models
+
+
+def _shows_models(report: Report) -> bool:
+    return isinstance(report, Figure) and report.shows_models
 
 
 def _contents(results: Results, selected: Selected) -> dict[str, bytes] | None:

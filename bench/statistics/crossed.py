@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bench.statistics import intervals
+from bench.statistics.roots import root
 
 Array = NDArray[np.float64]
 
@@ -80,7 +81,6 @@ def half_width(parts: Parts, level: float) -> float:
 
 def p_of(distance: float, parts: Parts) -> float:
     """The level at which the interval of `half_width` begins to exclude a value at this ``distance`` from the mean."""
-    from scipy.optimize import brentq
     from scipy.special import stdtr
 
     known = [(variance, degrees) for variance, degrees in parts if variance]
@@ -93,7 +93,7 @@ def p_of(distance: float, parts: Parts) -> float:
     def excess(log_p: float) -> float:
         return half_width(parts, float(np.exp(log_p))) - abs(distance)
 
-    return float(np.exp(brentq(excess, LEAST_LOG_P, 0.0))) if excess(LEAST_LOG_P) > 0 else 0.0
+    return float(np.exp(root(excess, LEAST_LOG_P, 0.0))) if excess(LEAST_LOG_P) > 0 else 0.0
 
 
 def mean_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[float, float]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bench.statistics import crossed
+from bench.statistics.roots import root
 
 Array = NDArray[np.float64]
 
@@ -131,9 +132,8 @@ def prior(variances: Array, degrees: Array) -> tuple[float, float]:
 
 
 def _inverse_trigamma(value: float) -> float:
-    """Solve trigamma(x) = ``value`` for x by bracketing, since trigamma is decreasing."""
-    from scipy.optimize import brentq
+    """Solve trigamma(x) = ``value`` for x, since trigamma is decreasing."""
     from scipy.special import polygamma
 
-    log_x = brentq(lambda log_x: float(polygamma(1, np.exp(log_x))) - value, -20.0, 20.0)
+    log_x = root(lambda log_x: float(polygamma(1, np.exp(log_x))) - value, -20.0, 20.0)
     return float(np.exp(log_x))

@@ -234,7 +234,7 @@ def shown_until(run: subprocess.Popen[str], words: str) -> str:
     return seen
 
 
-def test_a_cluster_that_has_no_worker_and_one_that_is_gone(dask_cluster: Any, tmp_path: Path) -> None:
+def test_a_cluster_that_has_no_worker_and_one_that_is_gone(dask_cluster: Any, bench: Any, tmp_path: Path) -> None:
     """One line says that nothing runs, and one that a machine has other versions, which costs no trial.
 
     If the scheduler is gone, what has arrived stays, and elsewhere the same command goes on from there.
@@ -262,7 +262,7 @@ def test_a_cluster_that_has_no_worker_and_one_that_is_gone(dask_cluster: Any, tm
     dask_cluster.stop()
     assert "The Dask scheduler does not answer any more" in finished(second, code=2)
     set_pace(notes, 0)
-    finished(command(tmp_path, *asked, "--budget", "10000", "--backend", "sequential"))
+    bench("run", *asked, "--budget", "10000", "--backend", "sequential")
     assert statuses(run) == {"done": 2}
     assert begun(notes) == 2, "it went on"
 
@@ -447,18 +447,19 @@ class FakeSlurm:
         return path.read_text().split() if path.exists() else []
 
     @property
-    def environment(self) -> dict[str, str]:
-        """In which they are found."""
-        return {"PATH": f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    def path(self) -> str:
+        """The value of PATH with which they are found."""
+        return f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
 
 
-def test_what_slurm_is_asked_for(tmp_path: Path) -> None:
+def test_what_slurm_is_asked_for(bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One array; a command that is killed finds its jobs again; an interrupt cancels them, and nothing else."""
     slurm = FakeSlurm(tmp_path / "slurm")
+    monkeypatch.setenv("PATH", slurm.path)
     backend = "slurm[partition='cpu,long',account=lab,minutes=90,memory=4,gpus=1]"
     asked = ["--algos", "aevb[learning_rate=0.05]", "--seeds", "2", "--threads", "3", "--jobs", "1", *QUICK]
     asked += ["--budget", "1000", "--backend", backend, "--out", "run"]
-    run = command(tmp_path, *asked, **slurm.environment)
+    run = command(tmp_path, *asked)
     until((tmp_path / "run" / "slurm" / "jobs.json").exists, "nothing is submitted")
     (script,) = slurm.scripts()
     lines = {line.removeprefix("#SBATCH --") for line in script.splitlines() if line.startswith("#SBATCH")}
@@ -467,9 +468,9 @@ def test_what_slurm_is_asked_for(tmp_path: Path) -> None:
         "job-name=bench", "signal=USR2@60", "nodes=1", "open-mode=append",
     }  # fmt: skip
     kill(run)
-    refused = finished(command(tmp_path, *asked[:-4], "--out", "run", **slurm.environment), code=2)
+    refused = bench("run", *asked[:-4], "--out", "run", code=2).stderr
     assert "2 trials are under way in SLURM jobs; --backend slurm goes on with them" in refused
-    again = command(tmp_path, *asked, **slurm.environment)
+    again = command(tmp_path, *asked)
     shown_until(again, "No SLURM job of this run has started yet: 2 pending. squeue --me says why.")
     assert len(slurm.scripts()) == 1, "its jobs are still there"
     again.send_signal(signal.SIGINT)
@@ -484,7 +485,7 @@ def test_a_job_that_slurm_loses_twice_is_a_row(tmp_path: Path, monkeypatch: pyte
 
     slurm = FakeSlurm(tmp_path / "slurm")
     slurm.say("NODE_FAIL")
-    monkeypatch.setenv("PATH", slurm.environment["PATH"])
+    monkeypatch.setenv("PATH", slurm.path)
     monkeypatch.setattr(backend, "LATE_SECONDS", 0.5)
     results = bench.run(
         algos="aevb[learning_rate=0.05]", dataset=str(PLUGINS / "blobs.py"), z=2, seeds=2, budget=1000, quiet=True,
@@ -501,11 +502,11 @@ def test_where_slurm_is_not(bench: Any, tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-def test_options_that_slurm_refuses(tmp_path: Path) -> None:
+def test_options_that_slurm_refuses(bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     slurm = FakeSlurm(tmp_path / "slurm")
     program = tmp_path / "slurm" / "bin" / "sbatch"
     program.write_text("#!/bin/sh\necho 'sbatch: error: invalid partition specified: no' >&2; exit 1\n")
     asked = ["--algos", "aevb[learning_rate=0.05]", "--seeds", "2", "--budget", "1000", *QUICK]
     asked += ["--backend", "slurm[partition=no]", "--out", "run"]
-    said = finished(command(tmp_path, *asked, **slurm.environment), code=2)
-    assert "invalid partition specified: no" in said
+    monkeypatch.setenv("PATH", slurm.path)
+    assert "invalid partition specified: no" in bench("run", *asked, code=2).stderr

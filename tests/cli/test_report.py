@@ -164,3 +164,23 @@ def test_algorithms_that_were_tuned_in_different_ways_are_named_beside_the_table
     shown = bench("report", trained_run, *arguments, "--out", tmp_path / "made").stdout
     ways = "(aevb[learning_rate=0.05]: given; mcem: paper[samples=500])"
     assert shown.count(f"Warning: Algorithms were tuned in different ways {ways}") == 1
+
+
+NOT_IMPORTED = """
+import sys
+from bench.cli import main
+
+sys.argv = ["bench", "report", sys.argv[1], "--only", "log_likelihood,convergence_samples", "--out", sys.argv[2]]
+try:
+    main()
+finally:
+    print([name for name in ("torch", "scipy.optimize", "scipy.stats", "seaborn") if name in sys.modules])
+"""
+
+
+def test_what_shows_no_model_is_made_without_torch(run: Path, tmp_path: Path) -> None:
+    """Each of these takes longer to import than such a table or figure to make."""
+    command = [sys.executable, "-c", NOT_IMPORTED, str(run), str(tmp_path / "out")]
+    finished = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert finished.stdout.endswith("\n[]\n")
+    assert len([*(tmp_path / "out" / "figures").iterdir()]) == 3

@@ -5,7 +5,7 @@ All three make the same updates, and end at the same bound, but for the noise of
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -14,10 +14,6 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn, optim
-
-from bench.algorithms.aevb import AEVB
-from bench.training.minibatches import Minibatches
-from bench.training.problem import Problem, update
 
 BATCH, RATE, UPDATES = 100, 0.02, 200
 SIZES = [  # pixels, hidden units, latent dimensions; the least ratio to JAX, and to stock PyTorch
@@ -31,6 +27,7 @@ SIZES = [  # pixels, hidden units, latent dimensions; the least ratio to JAX, an
 def test_updates_of_aevb(
     mnist: Callable[[str], tuple[Tensor, Tensor]],
     alternately: Callable[..., dict[str, float]],
+    bench: Callable[..., Any],
     pixels: int,
     hidden: int,
     latent_size: int,
@@ -40,7 +37,8 @@ def test_updates_of_aevb(
     x = mnist("binarize=none")[0][: BATCH * UPDATES]
     if pixels == 64:
         x = x.view(-1, 28, 28)[:, 2:26, 2:26].reshape(-1, 8, 3, 8, 3).mean((2, 4)).reshape(-1, 64)
-    ours, stock, theirs = (kind(x, hidden, latent_size) for kind in (Ours, Stock, Jax))
+    ours = bench(x, f"mlp[hidden={hidden}]", latent_size, UPDATES)
+    stock, theirs = Stock(x, hidden, latent_size, ours.weights()), Jax(x, ours.weights())
     bounds = {}
     for name, side in {"bench": ours, "torch": stock, "jax": theirs}.items():
         side.train()  # compiles
@@ -55,41 +53,15 @@ def test_updates_of_aevb(
     assert ratios["torch"] >= of_torch
 
 
-class Ours:
-    """`bench`, as the training loop calls it."""
-
-    def __init__(self, x: Tensor, hidden: int, latent_size: int) -> None:
-        self.algorithm = AEVB(
-            latent_size, model=f"mlp[hidden={hidden}]", device="cpu", learning_rate=RATE, prior="none"
-        )
-        problem = Problem(x, latent_size, self.algorithm.architecture, "bernoulli")
-        self.algorithm.setup(problem, torch.Generator().manual_seed(0))
-        self.batches, self.count = Minibatches(x, BATCH, seed=0), 0
-
-    def train(self) -> float:
-        infos = []
-        for _ in range(UPDATES):
-            infos.append(update(self.algorithm, self.batches[self.count]))
-            self.count += 1
-        return float(torch.stack([info.objective for info in infos]).mean())
-
-
-def initial(x: Tensor, hidden: int, latent_size: int) -> list[Tensor]:
-    """The weights that `Ours` begins with: of the encoder, then of the decoder."""
-    model = Ours(x, hidden, latent_size).algorithm.model
-    assert model.encoder is not None
-    return [each.detach().clone() for part in (model.encoder, model.decoder) for each in part.parameters()]
-
-
 class Stock:
     """`nn.Linear`, autograd, and PyTorch's Adagrad at its fastest."""
 
-    def __init__(self, x: Tensor, hidden: int, latent_size: int) -> None:
+    def __init__(self, x: Tensor, hidden: int, latent_size: int, initial: Sequence[Tensor]) -> None:
         self.x, self.order, self.latent_size = x, torch.randperm(len(x)), latent_size
         sizes = [(x.shape[1], hidden), (hidden, 2 * latent_size), (latent_size, hidden), (hidden, x.shape[1])]
         self.layers = nn.ModuleList(nn.Linear(*size) for size in sizes)
         with torch.no_grad():
-            for parameter, value in zip(self.layers.parameters(), initial(x, hidden, latent_size), strict=True):
+            for parameter, value in zip(self.layers.parameters(), initial, strict=True):
                 parameter.copy_(value)
         self.optimiser = optim.Adagrad(self.layers.parameters(), lr=RATE, fused=True)
 
@@ -113,10 +85,10 @@ class Stock:
 class Jax:
     """All updates in one compiled program."""
 
-    def __init__(self, x: Tensor, hidden: int, latent_size: int) -> None:
+    def __init__(self, x: Tensor, initial: Sequence[Tensor]) -> None:
         self.x, self.key = jnp.asarray(x.numpy()), jax.random.PRNGKey(0)
         self.order = jnp.asarray(np.random.default_rng(0).permutation(len(x)).reshape(UPDATES, BATCH))
-        self.weights: Any = [jnp.asarray(value.numpy()) for value in initial(x, hidden, latent_size)]
+        self.weights: Any = [jnp.asarray(value.numpy()) for value in initial]
         self.sums: Any = [jnp.zeros_like(weight) for weight in self.weights]
         self.program = jax.jit(program)
 

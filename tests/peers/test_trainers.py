@@ -18,10 +18,6 @@ from pythae.models.nn import BaseDecoder, BaseEncoder
 from pythae.trainers import BaseTrainer, BaseTrainerConfig
 from torch import Tensor, nn
 
-from bench.algorithms.aevb import AEVB
-from bench.training.minibatches import Minibatches
-from bench.training.problem import Problem, update
-
 BATCH, RATE, UPDATES, PIXELS, HIDDEN, LATENT_SIZE = 100, 0.02, 100, 784, 500, 20
 
 
@@ -29,12 +25,14 @@ BATCH, RATE, UPDATES, PIXELS, HIDDEN, LATENT_SIZE = 100, 0.02, 100, 784, 500, 20
 def test_updates_of_aevb(
     mnist: Callable[[str], tuple[Tensor, Tensor]],
     alternately: Callable[..., dict[str, float]],
+    bench: Callable[..., Any],
     tmp_path: Any,
     name: str,
     least: float,
 ) -> None:
     x = mnist("binarize=none")[0][: BATCH * UPDATES]
-    ours, theirs = Ours(x), {"pyro": Pyro, "pythae": Pythae}[name](x, tmp_path)
+    ours = bench(x, f"mlp[hidden={HIDDEN},init_scale=0.05]", LATENT_SIZE, UPDATES)
+    theirs = {"pyro": Pyro, "pythae": Pythae}[name](x, tmp_path)
     for _ in range(2):
         bounds = ours.train(), theirs.train()
     assert bounds[0] == pytest.approx(bounds[1], rel=0.2)  # initial weights differ, which a few hundred updates show
@@ -43,25 +41,6 @@ def test_updates_of_aevb(
     ratio = seconds["other"] / seconds["bench"]
     print(f"784-500-20 beside {name}: ms per update {milliseconds}, {ratio:.2f} times as fast")  # noqa: T201
     assert ratio >= least
-
-
-class Ours:
-    """`bench`, as the training loop calls it."""
-
-    def __init__(self, x: Tensor) -> None:
-        self.algorithm = AEVB(
-            LATENT_SIZE, model=f"mlp[hidden={HIDDEN},init_scale=0.05]", device="cpu", learning_rate=RATE, prior="none"
-        )
-        problem = Problem(x, LATENT_SIZE, self.algorithm.architecture, "bernoulli")
-        self.algorithm.setup(problem, torch.Generator().manual_seed(0))
-        self.batches, self.count = Minibatches(x, BATCH, seed=0), 0
-
-    def train(self) -> float:
-        infos = []
-        for _ in range(UPDATES):
-            infos.append(update(self.algorithm, self.batches[self.count]))
-            self.count += 1
-        return float(torch.stack([info.objective for info in infos]).mean())
 
 
 class Encoder(BaseEncoder):

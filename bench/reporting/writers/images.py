@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
@@ -38,6 +39,8 @@ def image_files(figure: Figure, name: str, formats: Sequence[str]) -> dict[str, 
 
 def fix_layout(figure: Figure) -> Bbox:
     """Lay the figure out once and for all; returns the rectangle that holds all of it, in inches, with a margin."""
+    if figure.canvas.manager is None:
+        FigureCanvasAgg(figure)  # measures all texts with one renderer; the plain canvas makes one for each
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
