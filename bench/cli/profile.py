@@ -65,7 +65,7 @@ def command(
     """
     from bench.api.profiles import profile
     from bench.cli.console import Output
-    from bench.profiling import words
+    from bench.reporting import profiles
     from bench.reporting.tables.terminal import render_table
     from bench.reporting.writers.texts import markdown_table, markdown_text
 
@@ -84,9 +84,9 @@ def command(
         seed=seed,
     )
     if form == "json":
-        click.echo(json.dumps(words.record(found), indent=1, allow_nan=False))
+        click.echo(json.dumps(profiles.record(found), indent=1, allow_nan=False))
         return
-    tables, notes = words.tables(found), words.footnotes(found)
+    tables, notes = profiles.tables(found), profiles.footnotes(found)
     if form == "markdown":
         parts = [f"### {title}\n\n{markdown_table(table)}" for title, table in tables.items()]
         click.echo("\n\n".join([*parts, *map(markdown_text, notes)]))
