@@ -35,7 +35,8 @@ class Gradients(Figure):
     parameters, of (E g)^2 / Var g for one step; error bars are two Monte Carlo standard errors.  The caption has the
     exponent of K that each curve follows: in the encoder -1/2 for the standard gradient of the importance-weighted
     bound, +1/2 for the doubly reparameterised one; in the decoder +1/2 for both.
-    Sources: Rainforth et al. 2018, theorem 1; Tucker et al. 2019, section 4.  Cost: a minute at its defaults.
+    Sources: Rainforth et al. 2018, theorem 1; Tucker et al. 2019, section 4.
+    Cost: at most 1e7 model evaluations for each algorithm and number of draws, with fewer repetitions if necessary.
     """
 
     shows_models = True
@@ -70,8 +71,9 @@ class Gradients(Figure):
         options = self.options
         measured_at = ", ".join(dict.fromkeys(rows["at"]))
         caption = [
-            f"Gradients of one step on {options.datapoints} training points, {options.repeats} repetitions.",
-            f"All at the weights of {measured_at}, its first seed. Bars: two Monte Carlo standard errors.",
+            f"Gradients of one step on {options.datapoints} training points, at most {options.repeats} repetitions.",
+            f"All at the weights of {measured_at}, its first seed. Bars and ±: Monte Carlo errors, two and one.",
+            "Exponents are fitted to the points that differ from 0 by more than two errors.",
         ]
         places = by_place(rates(rows))
         for place, at_place in places.items():

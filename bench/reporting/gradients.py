@@ -10,16 +10,19 @@ import numpy as np
 import pandas as pd
 import torch
 
+from bench import seeds
+from bench.errors import UsageError
 from bench.execution.setup import problem_of
 from bench.profiling.gradients import measure, prepared
 from bench.results.grid import Place
-from bench.training.problem import Batch
+from bench.training.minibatches import Minibatches
 
 if TYPE_CHECKING:
     from bench.results.frames import Results
     from bench.results.models import TrainedModel
 
 NUM_SAMPLES = "num_samples"
+MOST_EVALUATIONS = 10_000_000  # for one gradient
 FEWEST = 4  # numbers of draws that an algorithm has at a place; fewer do not make a curve
 LINE = [*Place._fields, "family", "part"]  # the values of one curve
 COLUMNS = [*LINE, "num_samples", "signal_to_noise", "signal_to_noise_se", "repeats", "at"]
@@ -30,8 +33,10 @@ def signal_to_noise(results: Results, *, repeats: int, datapoints: int) -> pd.Da
 
     Measured are the algorithms that a place has with at least `FEWEST` values of num_samples, with their options and
     chosen hyperparameters, all ``at`` the weights of one model: that of the place's first algorithm with an encoder,
-    in its first seed.  The gradient is that of one step on the first ``datapoints`` of the training data, repeated with
-    new noise.  Algorithms with other networks, or whose state cannot be saved, have no rows.
+    in its first seed; what an algorithm keeps besides (a count of updates, the step size of chains) is as at the
+    beginning of a training.  The gradient is that of one step on the first ``datapoints`` of the training data,
+    repeated with new noise ``repeats`` times, or less often if these would be more than `MOST_EVALUATIONS`.  Algorithms
+    with other networks, whose state cannot be saved, or whose gradient is not finite, have no rows.
     Cost: 2 K M model evaluations for each repetition with K draws and M datapoints.
     """
     rows = [
@@ -94,12 +99,14 @@ def _rows(
     spec, data = member.spec, member.data
     problem = problem_of(spec, data, torch.device("cpu"))
     settings = {**dict(spec.algorithm.settings), **member.chosen}
+    num_samples = int(str(settings[NUM_SAMPLES]))
+    batch = Minibatches(problem.x[:datapoints], None, seeds.derive("gradients", place), resample=data.resample)[0]
+    affordable = MOST_EVALUATIONS // (2 * num_samples * len(batch.x))
     try:
         algorithm = prepared(spec.algorithm.plugin.load(), problem, at.model.state_dict(), **settings)
-    except RuntimeError:  # other networks
+        gradients = measure(algorithm, batch, repeats=max(1, min(repeats, affordable)))
+    except (RuntimeError, UsageError):  # other networks, a state that cannot be saved, a gradient that is not finite
         return []
-    x = problem.x[:datapoints]
-    gradients = measure(algorithm, Batch(x, torch.arange(len(x))), repeats=repeats)
     parts = {"encoder": gradients.encoder, "decoder": gradients.decoder}
     ratios = {part: moments.signal_to_noise() for part, moments in parts.items() if moments is not None}
     return [
@@ -107,7 +114,7 @@ def _rows(
             **place._asdict(),
             "family": family,
             "part": part,
-            "num_samples": int(str(settings[NUM_SAMPLES])),
+            "num_samples": num_samples,
             "signal_to_noise": ratio.value,
             "signal_to_noise_se": ratio.error,
             "repeats": gradients.repeats,

@@ -51,8 +51,8 @@ def make_reports(
     report that fails leaves the others: see `Made.error`.  Figures are shared out over ``processes``, which are forked:
     see `processes.safe_number`.
 
-    Raises what `select` raises, UsageError if a report refuses its options, and StoreError if the folder cannot be
-    written, or none is named for several runs.
+    Raises what `select` raises, UsageError if a report of these ``names`` refuses its options, and StoreError if the
+    folder cannot be written, or none is named for several runs.
     """
     if folder is None and len(results.requested) > 1:
         raise StoreError("`out` must name a folder for the report of several runs: give --out.")
@@ -65,7 +65,7 @@ def make_reports(
     with _one_thread() if any(_shows_models(each.report) for each in to_render.values()) else nullcontext():
         made = _render(results, to_render, processes, progress)
     for each in others:
-        if isinstance(error := made[each.key].error, UsageError):
+        if names and isinstance(error := made[each.key].error, UsageError):
             raise error
     on_page = _page_contents(entries, made, failures, folder)
     made |= {page.key: _make(results, page, on_page) for page in pages}

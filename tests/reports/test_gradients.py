@@ -10,10 +10,14 @@ import pytest
 
 import bench
 from bench import plugins
+from bench.algorithm import Algorithm
+from bench.errors import UsageError
 from bench.execution.execution import Execution
+from bench.profiling.gradients import Gradients
 from bench.report import RenderedFigure
 from bench.reporting.gradients import rates, signal_to_noise
 from bench.results.frames import Results
+from bench.training.problem import Batch
 
 NUMBERS = (4, 8, 16, 32)
 STANDARD, DREG = "iwae[learning_rate=0.1]", "iwae[learning_rate=0.1,gradient=dreg]"
@@ -63,7 +67,7 @@ def test_figure_has_a_panel_for_each_part_and_says_the_exponents(results: Result
     assert isinstance(rendered, RenderedFigure)
     assert [len(axes.lines) for axes in rendered.figure.axes] == [2, 2]
     caption = "\n".join(text.get_text() for text in rendered.figure.texts)
-    assert "64 repetitions" in caption
+    assert "at most 64 repetitions" in caption
     assert "Exponents of K, encoder" in caption
 
 
@@ -73,3 +77,21 @@ def test_runs_with_few_numbers_of_draws_have_no_such_figure(tmp_path: Path) -> N
     settings |= {"likelihood": "exact", "likelihood_points": 10}
     results = bench.run(out=tmp_path / "run", execution=Execution(backend="sequential"), quiet=True, **settings)
     assert plugins.create("report", "gradients").render(results) is None
+
+
+def test_pixels_that_training_draws_anew_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the probabilities that the data set holds."""
+    settings: dict[str, Any] = {"algos": [f"iwae[learning_rate=0.02,num_samples={n}]" for n in (1, 2, 3, 4)], "z": 2}
+    settings |= {"dataset": "digits[binarize=dynamic]", "hidden": 3, "budget": 100, "eval_points": 10, "seeds": 1}
+    settings |= {"likelihood": "importance[num_samples=5,proposal=encoder]", "likelihood_points": 5}
+    results = bench.run(out=tmp_path / "run", execution=Execution(backend="sequential"), quiet=True, **settings)
+    seen = []
+
+    def measured(algorithm: Algorithm, batch: Batch, **_: int) -> Gradients:
+        seen.append(batch.x)
+        raise UsageError("its gradient is not finite")
+
+    monkeypatch.setattr("bench.reporting.gradients.measure", measured)
+    assert signal_to_noise(results, repeats=64, datapoints=7).empty  # what cannot be measured has no rows
+    assert [{*x.unique().tolist()} for x in seen] == [{0.0, 1.0}] * 4
+    assert {len(x) for x in seen} == {7}
