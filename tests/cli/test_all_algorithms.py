@@ -51,7 +51,10 @@ def test_a_report_that_refuses_a_run_leaves_the_others(
         raise UsageError("It cannot be shown.")
 
     monkeypatch.setattr(report, "table", refused)
-    library.report(library.load(tmp_path / "run"), formats=["csv"])
+    refusals: list[str] = []
+    run = library.load(tmp_path / "run")
+    library.report(run, formats=["csv"], failed=lambda name, error: refusals.append(name))
+    assert refusals == ["losses"]
     assert (tmp_path / "run" / "report" / "tables" / "log_likelihood.csv").exists()
     with pytest.raises(UsageError, match="cannot be shown"):
-        library.report(library.load(tmp_path / "run"), ["losses"], ["csv"])
+        library.report(run, ["losses"], ["csv"], failed=lambda name, error: refusals.append(name))
