@@ -208,7 +208,8 @@ def resolve(kind: str, text: str) -> tuple[PluginRef, dict[str, str]]:
         path = _file(kind, name)
         return PluginRef(kind, path.stem, str(path)), settings
     if name not in known:
-        raise UnknownName(f"Unknown {kind} {quoted(name)}.{did_you_mean(name, known)}")
+        here = f" There is a file {name}.py here: give ./{name}.py." if Path(f"{name}.py").is_file() else ""
+        raise UnknownName(f"Unknown {kind} {quoted(name)}.{here}{did_you_mean(name, known)}")
     return known[name], settings
 
 

@@ -62,7 +62,7 @@ def _counted(verdict: object) -> str:
         Verdict.FAILED: "failed",
         Verdict.EXPECTED: "failed as declared",
         Verdict.UNEXPECTED: "hold though declared as failing",
-        Verdict.SKIPPED: "say nothing about it",
+        Verdict.SKIPPED: "skipped",
     }[verdict]  # type: ignore[index]
 
 

@@ -35,12 +35,26 @@ def resumes(subject: Subject) -> None:
         resumed = _continued(restored)
     if _equal(expected, resumed):
         return
+    if _carries_gradients(subject, expected):
+        raise Broken(
+            "gradients are carried from one update to the next, and no checkpoint holds them, so a training that is "
+            "resumed goes on otherwise than one that was not interrupted: is optimiser.zero_grad() missing?"
+        )
     at = next((i for i in range(AFTER) if expected[i] != resumed[i]), None)
     seen = "its weights differ" if at is None else f"objective {resumed[at]:.6g} instead of {expected[at]:.6g}"
     raise Broken(
         f"a training that is resumed from its checkpoint goes on otherwise than one that was not interrupted: {seen}"
         f"{'' if at is None else f', {at + 1} updates later'} (some state is left out of the checkpoint)."
     )
+
+
+def _carries_gradients(subject: Subject, expected: list[float]) -> bool:
+    """Whether a training goes on otherwise if nothing but the gradients of its last update is removed."""
+    made = training(subject)
+    made.steps(BEFORE)
+    for parameter in made.algorithm.model.parameters():
+        parameter.grad = None
+    return not _equal(expected, _continued(made))
 
 
 def state_is_a_copy(subject: Subject) -> None:
@@ -75,11 +89,13 @@ def _equal(one: list[float], two: list[float]) -> bool:
 
 WHERE = (
     "what `step` changes and reads again: a value on the class, on the module or on `problem`, in a closure, in an "
-    "object whose state_dict leaves it out, or in an attribute that the constructor has set."
+    "object whose state_dict leaves it out, in an attribute that the constructor has set, or in the gradients of the "
+    "last update."
 )
 MEND = (
     "assign it to self in `setup` or `step`, as a number, text, tensor, module, optimiser or generator, or lists and "
-    "dicts of these; give an object of your own state_dict and load_state_dict."
+    "dicts of these; give an object of your own state_dict and load_state_dict; call optimiser.zero_grad() in every "
+    "update."
 )
 
 CHECKS = (

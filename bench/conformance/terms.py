@@ -17,7 +17,10 @@ from bench.conformance.subject import Subject
 
 OF_KL = {"location": "-m^2/2", "variance": "-sigma^2/2", "entropy": "log sigma"}  # the parts of -KL
 SIGNIFICANT = 6.0  # standard errors that a weight must be away from another value
-OTHER_FORM = "the gradient of its encoder has another form (several importance samples, for instance)"
+OTHER_FORM = (
+    "the gradient of its encoder has another form (several importance samples, or a weight on the KL divergence that "
+    "changes); if an option makes it that of AEVB, check it with that"
+)
 
 
 def _bound(measurement: Measured) -> Fit | None:

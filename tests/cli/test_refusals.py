@@ -191,6 +191,12 @@ def test_a_refusal_shows_no_traceback(process: Bench) -> None:
     assert finished.stderr.startswith("Error: Unknown algorithm 'wakeslep'. Did you mean 'wakesleep'?")
 
 
+def test_a_plugin_of_that_name_in_the_folder_is_named(bench: Bench, tmp_path: Path) -> None:
+    """Tables call an algorithm after its file, without the path that commands need."""
+    (tmp_path / "mine.py").touch()
+    assert "There is a file mine.py here: give ./mine.py." in bench("run", "--algos", "aevb,mine", code=2).stderr
+
+
 @pytest.fixture
 def locked(tmp_path: Path) -> Iterator[Path]:
     """A folder that this user may not look into."""

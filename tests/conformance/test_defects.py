@@ -222,6 +222,11 @@ DEFECTS: dict[str, tuple[set[str], str, list[Change]]] = {
     ),
     "a fixed minibatch size": ({"shapes"}, "wrong shape", [(NOISE, "torch.randn(24, 2, generator=self.generator)")]),
     "log p(x|z) of the wrong axis": ({"runs"}, "wrong shape", [(LIKELIHOOD, LIKELIHOOD[:-4] + "(0)")]),
+    "gradients that add up from update to update": (
+        {"resumes"},
+        "zero_grad() missing",
+        [("        self.optimiser.zero_grad()\n", "")],
+    ),
     "log 0": (
         {"finite"},
         "NaN",
