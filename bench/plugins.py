@@ -208,9 +208,16 @@ def resolve(kind: str, text: str) -> tuple[PluginRef, dict[str, str]]:
         path = _file(kind, name)
         return PluginRef(kind, path.stem, str(path)), settings
     if name not in known:
-        here = f" There is a file {name}.py here: give ./{name}.py." if Path(f"{name}.py").is_file() else ""
+        here = f" There is a file {name}.py here: give ./{name}.py." if _is_here(f"{name}.py") else ""
         raise UnknownName(f"Unknown {kind} {quoted(name)}.{here}{did_you_mean(name, known)}")
     return known[name], settings
+
+
+def _is_here(file: str) -> bool:
+    try:
+        return Path(file).is_file()
+    except (OSError, ValueError):  # no name of a file
+        return False
 
 
 def is_file(text: str) -> bool:
