@@ -93,9 +93,9 @@ def build(cls: type[OptionsT], settings: Mapping[str, object], owner: str) -> Op
     return cls(**values)
 
 
-def changed(options: OptionsT, settings: Mapping[str, object]) -> OptionsT:
-    """A copy with other values, given as text or typed.  Raises OptionError as `build` does."""
-    return build(type(options), {**as_dict(options), **settings}, type(options).__name__)
+def changed(options: OptionsT, settings: Mapping[str, object], owner: str = "") -> OptionsT:
+    """A copy with other values, given as text or typed.  Raises OptionError as `build` does, for the ``owner``."""
+    return build(type(options), {**as_dict(options), **settings}, owner or type(options).__name__)
 
 
 def as_dict(options: object) -> dict[str, object]:

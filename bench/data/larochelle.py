@@ -13,7 +13,10 @@ from bench.data.downloads import RemoteFile, fetch
 from bench.data.train_test import Data
 
 SIDE = 28
-URL = "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/"
+MIRRORS = (
+    "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
+    "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/",
+)
 BLANK, OTHER = 2, 3  # kinds of characters, beside 0 and 1
 KINDS = bytes(
     {"0": 0, "1": 1, " ": BLANK, "\t": BLANK, "\r": BLANK, "\n": BLANK}.get(chr(c), OTHER) for c in range(256)
@@ -49,7 +52,7 @@ def images(name: str) -> Tensor:
         name,
         sha256="",
         size=count * SIDE * SIDE,
-        urls=(URL + name,),
+        urls=tuple(mirror + name for mirror in MIRRORS),
         unpack=_pixels,
         companions=tuple(other for other in FILES if other != name),
         packed_sha256=sha256,

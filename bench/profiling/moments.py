@@ -71,14 +71,17 @@ class Moments:
     def signal_to_noise(self) -> Measured:
         """The signal-to-noise ratio: the root, over entries, of the mean of ``(E g)^2 / Var g``.
 
-        Entries that do not vary are left out: they have none.  The square of the mean of R gradients is too large by
-        Var g / R, on average, which is subtracted: otherwise pure noise would have the ratio 1 / sqrt(R).
-        Infinite if nothing varies, NaN if the gradient is 0.  Source: Rainforth et al. 2018, equation 6, for one entry.
+        Entries that do not vary, or in a single block only, are left out: they have none.  The square of the mean of R
+        gradients is too large by Var g / R, on average, which is subtracted: otherwise pure noise would have the ratio
+        1 / sqrt(R).  Infinite if nothing varies, NaN if the gradient is 0 or varies too seldom.
+        Source: Rainforth et al. 2018, equation 6, for one entry.
         """
         mean, variance = self._moments(torch.ones(BLOCKS, dtype=torch.bool))
-        varies = variance.sqrt() > ROUNDING * mean.abs()
-        if not varies.any():
+        if not _varies(mean, variance).any():
             return Measured(math.inf if mean.any() else math.nan, 0.0)
+        varies = torch.stack([_varies(*self._moments(kept)) for kept in ~torch.eye(BLOCKS, dtype=torch.bool)]).all(0)
+        if not varies.any():
+            return Measured(math.nan, math.nan)
 
         def square(kept: Tensor) -> float:
             mean, variance = (each[varies] for each in self._moments(kept))
@@ -109,6 +112,10 @@ class Moments:
             statistic(every),
             _spread([statistic(torch.arange(BLOCKS) != block) for block in range(BLOCKS)]),
         )
+
+
+def _varies(mean: Tensor, variance: Tensor) -> Tensor:
+    return variance.sqrt() > ROUNDING * mean.abs()
 
 
 def relative_distance(differences: Tensor, targets: Tensor) -> Measured:

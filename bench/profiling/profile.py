@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from torch import Tensor
+from torch import Tensor, nn
 
-from bench import seeds
+from bench import options, seeds
+from bench.algorithm import Algorithm
 from bench.dataset import Data
 from bench.profiling import gradients, times
 from bench.profiling.evaluations import counted
@@ -157,7 +158,7 @@ class GradientTable:
         own = trained.algorithm.model.state_dict()
         if trained is self.reference:
             return self.weights, True
-        if any(isinstance(value, Tensor) and value.dim() and name != "generator" for name, value in state.items()):
+        if _keeps_more(trained.algorithm, state):
             why = "what else it keeps, such as chains, belongs to these"
         elif any(name not in self.weights or self.weights[name].shape != each.shape for name, each in own.items()):
             why = f"its model has others than that of {self.reference.name}"
@@ -171,9 +172,33 @@ class GradientTable:
         if trained is self.reference:
             self._of_encoder[value] = measured.block_means
             return None
+        option = self.variation.name
+        if not value and option in vars(self.reference.choice.options()):  # the algorithm has none
+            value = options.text(getattr(self.reference.choice.options(), option))
         alone = next(iter(self._of_encoder.values())) if len(self._of_encoder) == 1 else None
         target = self._of_encoder.get(value, alone)
+        if target is None and self._of_encoder:
+            self.notes.append(
+                f"The encoder's bias of {trained.name} at {option}={value} is left out, since {self.reference.name} "
+                "was not measured there."
+            )
         return target if target is not None and target.shape == measured.block_means.shape else None
+
+
+def _keeps_more(algorithm: Algorithm, state: Mapping[str, object]) -> bool:
+    """Whether an algorithm keeps more than its model, optimisers and numbers: chains, or another network."""
+    model = algorithm.model
+    known = {*map(id, model.modules()), *map(id, model.parameters())}  # other names for parts of the model are no more
+
+    def holds_more(value: object) -> bool:
+        if id(value) in known:
+            return False
+        if isinstance(value, Tensor):
+            return value.dim() > 0
+        inside = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else ()
+        return isinstance(value, nn.Module) or any(map(holds_more, inside))
+
+    return any(holds_more(vars(algorithm).get(name, value)) for name, value in state.items() if name != "generator")
 
 
 def _numbers(measured: Moments, target: Tensor | None) -> dict[str, object]:

@@ -95,7 +95,7 @@ class Variation:
         refusals = []
         for value in self.values:
             try:
-                chosen = getattr(options.changed(present, {self.name: value}), self.name)
+                chosen = getattr(options.changed(present, {self.name: value}, subject.choice.plugin.name), self.name)
             except OptionError as error:
                 refusals.append(str(error))
             else:

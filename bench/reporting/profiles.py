@@ -98,7 +98,8 @@ def footnotes(profile: Profile) -> list[str]:
             (
                 "Bias: |E g - t| / |t|. For the decoder, t is the gradient of log p(x), by importance sampling; a "
                 f"looser bound is further off. For the encoder, t is the mean gradient of {reference} at the same "
-                f"{profile.by}: a bias if both ascend the same objective, else how far the objectives differ. --beside "
+                f"{profile.by}, or at its only or default one: a bias if both ascend the same objective, else how far "
+                "the objectives differ. --beside "
                 "chooses another reference."
             ),
         ]
@@ -113,6 +114,7 @@ def record(profile: Profile) -> dict[str, object]:
         for name, frame in frames.items()
     }
     return {
+        "reference": profile.reference,
         "samples": profile.samples,
         "threads": profile.threads,
         "by": profile.by,
@@ -122,15 +124,19 @@ def record(profile: Profile) -> dict[str, object]:
 
 
 def with_error(value: float, error: float) -> str:
-    """``0.235 ± 0.030``: two digits of the error, or fewer of large numbers; the value alone without an error.
+    """``0.235 ± 0.030``: two digits of the error, or fewer of large numbers; the value alone if its error is 0.
 
     >>> with_error(0.2348, 0.0295), with_error(138.01, 7.39), with_error(1.2e-9, 2e-10), with_error(math.nan, 0)
     ('0.235 ± 0.029', '138.0 ± 7.4', '1.2e-09 ± 2e-10', '–')
+    >>> with_error(498.1, math.nan)  # the error is not known
+    '498 ± ?'
     """
     if math.isnan(value):
         return MISSING
-    if math.isinf(value) or not error > 0:
-        return "infinite" if math.isinf(value) else _digits(value)
+    if math.isinf(value):
+        return "infinite"
+    if not error > 0:
+        return f"{_digits(value)} ± ?" if math.isnan(error) else _digits(value)
     if max(value, error) < 1e-3:
         return f"{value:.1e} ± {error:.0e}"
     decimals = min(max(0, 1 - math.floor(math.log10(error))), 4)

@@ -110,6 +110,44 @@ def test_a_model_with_other_weights_is_measured_at_its_own(bench: Bench) -> None
     assert "svi[learning_rate=0.02] is measured at weights of its own" in shown
 
 
+def test_one_with_a_further_network_is_measured_at_its_own_too(bench: Bench) -> None:
+    """The discriminator belongs to the codes of its own encoder."""
+    found = json.loads(bench("profile", "aae[learning_rate=0.02]", "--beside", AEVB, *QUICK, "--format", "json").stdout)
+    assert any("aae[learning_rate=0.02] is measured at weights of its own" in note for note in found["notes"])
+
+
+def test_one_that_only_names_a_part_of_its_model_is_not(bench: Bench, tmp_path: Path) -> None:
+    model = "self.model = problem.model(encoder=True)"
+    asked = ("profile", "./mine.py[learning_rate=0.02]", "--beside", AEVB, *QUICK, "--format", "json")
+    for line, is_more in (
+        ("self.parts = {'encoder': self.model.encoder}", False),
+        ("self.kept = [torch.zeros(3)]", True),
+    ):
+        (tmp_path / "mine.py").write_text(MINE.replace(model, f"{model}\n        {line}"))
+        notes = json.loads(bench(*asked).stdout)["notes"]
+        assert any("weights of its own" in note for note in notes) == is_more
+
+
+def test_one_without_the_option_is_compared_with_the_reference_s_default(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(MINE)
+    name = "mine[learning_rate=0.02]"
+    asked = ("profile", "./mine.py[learning_rate=0.02]", *QUICK, "--format", "json", "--beside")
+    found = json.loads(bench(*asked, AEVB).stdout)
+    assert found["reference"] == AEVB
+    (row,) = rows(found, "gradients", algorithm=name, part="encoder")
+    assert row["bias"] is not None  # at num_samples=1
+    found = json.loads(bench(*asked, IWAE).stdout)
+    (row,) = rows(found, "gradients", algorithm=name, part="encoder")
+    assert row["bias"] is None
+    assert any("at num_samples=5 is left out" in note for note in found["notes"])
+
+
+def test_values_that_an_option_refuses_are_left_out_by_the_algorithm_s_name(bench: Bench) -> None:
+    by = ("--by", "num_samples=1,3", "--format", "json")
+    found = json.loads(bench("profile", "vimco[learning_rate=0.02]", "--beside", AEVB, *QUICK, *by).stdout)
+    assert any("`num_samples` of vimco must be an integer of at least 2" in note for note in found["notes"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

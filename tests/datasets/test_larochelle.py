@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,24 @@ def test_the_published_files_have_the_size_that_is_expected() -> None:
     for name, size in sizes.items():
         assert 2 * larochelle.FILES[name][1] * 784 == size
     assert len(text("binarized_mnist_test.amat")) == 2 * 10 * 784
+
+
+def test_it_is_downloaded_and_kept(
+    folder: Path, mirror: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(larochelle, "MIRRORS", ())
+    mirror(folder)
+    data = larochelle.load()
+    assert torch.equal(data.x_test, torch.tensor(pixels("binarized_mnist_test.amat")).float())
+    for name in COUNTS:
+        (folder / name).unlink()  # from now on the mirror has nothing
+    assert torch.equal(larochelle.load().x_train, data.x_train)
+
+
+def test_it_is_at_several_places() -> None:
+    assert len(larochelle.MIRRORS) >= 2
+    assert larochelle.MIRRORS[0].startswith("https://")
+    assert all(mirror.endswith("/") for mirror in larochelle.MIRRORS)
 
 
 @pytest.mark.parametrize(

@@ -96,3 +96,17 @@ def test_noise_that_target_and_gradient_share_cancels() -> None:
     distance = other.distance(one.block_means)
     assert distance.value == pytest.approx(1.0, abs=3 * distance.error)
     assert one.distance(one.block_means).value == 0
+
+
+def test_an_entry_that_varies_in_a_single_repetition_has_no_ratio() -> None:
+    """Without the block of that repetition it would be infinite, and so would the error be."""
+    noise = torch.randn(64, 2, generator=torch.Generator().manual_seed(0))
+    plain, seldom = Moments(), Moments()
+    for number, gradient in enumerate(1 + noise):
+        plain.add(gradient)
+        seldom.add(torch.cat([gradient, torch.tensor([1.0 + (number == 5)])]))
+    assert seldom.signal_to_noise() == plain.signal_to_noise()
+    only = Moments()
+    for number in range(64):
+        only.add(torch.tensor([1.0 + (number == 5)]))
+    assert all(map(math.isnan, only.signal_to_noise()))
