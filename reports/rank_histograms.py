@@ -56,12 +56,12 @@ class RankHistograms(Figure):
             for ax in axes.values():
                 ax.axhspan(low, high, color="0.85", zorder=0)
                 ax.set_xlim(0, 1)
-            for each, found in calibrated:
+            for each, calibration in calibrated:
                 ax, colour = axes[each.cell.place], every[each.cell.algorithm].colour
-                for dimension in found.ranks.T:
+                for dimension in calibration.ranks.T:
                     heights = ranks.histogram(dimension.cpu().numpy(), NUM_BINS)
                     ax.stairs(heights, edges, baseline=None, color=colour, linewidth=0.6, alpha=0.4)
-                heights = ranks.histogram(found.ranks.cpu().numpy().ravel(), NUM_BINS)
+                heights = ranks.histogram(calibration.ranks.cpu().numpy().ravel(), NUM_BINS)
                 ax.stairs(heights, edges, baseline=None, color=colour, linewidth=1.6)
             shown = {each.cell.algorithm for each, _ in calibrated}
             entries = legend_entries({name: look for name, look in every.items() if name in shown})
@@ -70,7 +70,10 @@ class RankHistograms(Figure):
                 f"{NUM_POINTS} datapoints drawn from each model. {seeds} Without an encoder there is no line.",
                 LINES,
                 SHAPES,
-                *(f"{each.cell.place.words}: {each.cell.algorithm} is {found.verdict}." for each, found in calibrated),
+                *(
+                    f"{each.cell.place.words}: {each.cell.algorithm} is {calibration.verdict}."
+                    for each, calibration in calibrated
+                ),
                 *left_out(missing),
             ]
             add_legends_and_caption(figure, [entries], caption)

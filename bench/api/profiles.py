@@ -48,9 +48,9 @@ def profile(
     Raises UsageError if the request is wrong, or an algorithm cannot be trained on the data.
 
     >>> import bench
-    >>> found = bench.profile("iwae[learning_rate=0.02]", beside="aevb[learning_rate=0.02]", by="num_samples=2",
+    >>> profile = bench.profile("iwae[learning_rate=0.02]", beside="aevb[learning_rate=0.02]", by="num_samples=2",
     ...     after=200, z=2, model="mlp[hidden=8]", repeats=64)
-    >>> found.evaluations[["counted", "declared"]].values.tolist()
+    >>> profile.evaluations[["counted", "declared"]].values.tolist()
     [[10.0, 10.0], [2.0, 2.0]]
     """
     from bench.devices import choose_device

@@ -69,7 +69,7 @@ def command(
     from bench.reporting.tables.terminal import render_table
     from bench.reporting.writers.texts import markdown_table, markdown_text
 
-    found = profile(
+    measured = profile(
         algorithms,
         beside=beside,
         by=by,
@@ -84,9 +84,9 @@ def command(
         seed=seed,
     )
     if form == "json":
-        click.echo(json.dumps(profiles.record(found), indent=1, allow_nan=False))
+        click.echo(json.dumps(profiles.record(measured), indent=1, allow_nan=False))
         return
-    tables, notes = profiles.tables(found), profiles.footnotes(found)
+    tables, notes = profiles.tables(measured), profiles.footnotes(measured)
     if form == "markdown":
         parts = [f"### {title}\n\n{markdown_table(table)}" for title, table in tables.items()]
         click.echo("\n\n".join([*parts, *map(markdown_text, notes)]))

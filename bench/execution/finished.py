@@ -34,8 +34,8 @@ class Finished:
         self._store = store
         self._estimators = estimators
         self._sources = _sources(specs, estimators)
-        asked = {**asdict(study), "seeds": None}  # more seeds change nothing for those that there are
-        self._context = seeds.digest([asked, version, asdict(versions()), self._sources])
+        settings = {**asdict(study), "seeds": None}  # further seeds leave the finished trials as they are
+        self._context = seeds.digest([settings, version, asdict(versions()), self._sources])
         self._hashes: dict[str, str] = {}  # of the trials that were looked for, by id
         self._known: Mapping[str, object] = {}
         with contextlib.suppress(Damaged):
@@ -56,10 +56,10 @@ class Finished:
     def keep(self, specs: Iterable[TrialSpec]) -> None:
         """Keep which trials are finished, as far as the folder can be written: those that it `holds`, and these."""
         held = {key: each for key, each in self._hashes.items() if self._known.get(key) == each}
-        found = held | {spec.id: self._hashes[spec.id] for spec in specs if self._hashes[spec.id]}
-        if found != self._known:
+        finished = held | {spec.id: self._hashes[spec.id] for spec in specs if self._hashes[spec.id]}
+        if finished != self._known:
             with contextlib.suppress(WriteFailed):
-                write_json(self._store.path / FILE, found, synced=False)
+                write_json(self._store.path / FILE, finished, synced=False)
 
 
 def _sources(specs: Sequence[TrialSpec], estimators: Suitability) -> dict[str, str]:
