@@ -10,13 +10,30 @@ from pathlib import Path
 
 import pytest
 
-SECONDS = 6.0
+LIBRARIES = "import torch, pandas, scipy.special, sklearn.datasets"
 
 
 @pytest.mark.timing
-def test_the_first_trial_ends_within_6_seconds(tmp_path: Path) -> None:
-    """From the command, on two idle cores: workers import while the parent plans.  One after the other took 11 s."""
-    assert any(seconds_to_first_trial(tmp_path / str(attempt)) < SECONDS for attempt in range(3))
+def test_the_first_trial_ends_in_less_than_twice_the_time_that_the_libraries_take_to_import(tmp_path: Path) -> None:
+    """On two idle cores about 1.4 times: data, plan, step size, training and diagnosis of the first of two trials.
+
+    The imports are timed before and after, since how fast a machine is changes from minute to minute.
+    """
+    ratios = []
+    before = seconds_to_import()
+    for attempt in range(3):
+        seconds = seconds_to_first_trial(tmp_path / str(attempt))
+        after = seconds_to_import()
+        ratios.append(seconds / ((before + after) / 2))
+        before = after
+    print("first trial, in imports:", *(f"{ratio:.2f}" for ratio in ratios))  # noqa: T201  # shown by pytest -rP
+    assert min(ratios) < 2
+
+
+def seconds_to_import() -> float:
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-c", LIBRARIES], check=True)
+    return time.perf_counter() - started
 
 
 def seconds_to_first_trial(folder: Path) -> float:
