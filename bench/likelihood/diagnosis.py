@@ -21,7 +21,6 @@ from bench.likelihood.gaussian_family import GaussianFamily
 from bench.likelihood.random_code_family import RandomCodeFamily
 from bench.models.frozen import frozen
 from bench.models.latent import LatentVariableModel
-from bench.models.random_codes import RandomCodeModel
 
 
 @dataclass(frozen=True)
@@ -121,4 +120,5 @@ def diagnose(
 def _family(model: LatentVariableModel) -> Family:
     if model.discrete is None:
         return GaussianFamily(model)
-    return RandomCodeFamily(model) if isinstance(model, RandomCodeModel) else CodeFamily(model.discrete)
+    random = model.discrete.random
+    return CodeFamily(model.discrete) if random is None else RandomCodeFamily(random)

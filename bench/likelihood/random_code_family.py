@@ -10,7 +10,8 @@ from torch import Tensor
 
 from bench.likelihood.family import Bounds, Latents
 from bench.likelihood.gibbs import conditional
-from bench.models.random_codes import RandomCodeModel, draw_codes
+from bench.models.discrete import RandomCodes
+from bench.models.random_codes import draw_codes
 
 BOUND_SAMPLES = 100  # for each bound
 NUM_SWEEPS = 5  # over all groups, to find the best q
@@ -25,7 +26,7 @@ class RandomCodeFamily:
     With a single group, the best one is the exact posterior.
     """
 
-    model: RandomCodeModel
+    model: RandomCodes
 
     def bounds(self, x: Tensor, num_gap_points: int, generator: torch.Generator) -> Bounds:
         """See `Family`.  Cost: 200 model evaluations for each of the first datapoints, and 40 G K for the best q."""

@@ -30,6 +30,11 @@ class DiscreteLatents:
         return self
 
     @property
+    def random(self) -> RandomCodes | None:
+        """The model itself if its encoder draws codes at random; None if it chooses one."""
+        return None
+
+    @property
     @abstractmethod
     def num_codes(self) -> int:
         """K, the number of codes per group."""
@@ -87,3 +92,16 @@ class DiscreteLatents:
 
     def _outputs(self, z: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor | None]]:
         raise ValueError("z is discrete in this model: log p(x, z) has no gradient in z.")
+
+
+class RandomCodes(DiscreteLatents):
+    """Discrete latents with an encoder whose q(k|x) is a distribution, independent over groups."""
+
+    @property
+    def random(self) -> Self:
+        """The model itself."""
+        return self
+
+    @abstractmethod
+    def log_posterior_of_each(self, x: Tensor) -> Tensor:
+        """log q(k_g|x) in nats of each code of each group, normalised: x [N, D] -> [N, G, K]."""

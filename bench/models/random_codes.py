@@ -6,10 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from bench.models.codes import CodeModel
+from bench.models.discrete import RandomCodes
 from bench.models.gaussian import Gaussian
 
 
-class RandomCodeModel(CodeModel):
+class RandomCodeModel(RandomCodes, CodeModel):
     """A `CodeModel` whose q(k|x) is a distribution: independent over groups, with all codes in reach.
 
     In each group, ``q(k_g|x)`` is proportional to ``N(e_(k_g); m_g(x), s_g(x)^2)``: the encoder's Gaussian, which any
@@ -23,7 +24,7 @@ class RandomCodeModel(CodeModel):
             nn.init.normal_(self.codebook, generator=generator)
 
     def log_posterior_of_each(self, x: Tensor) -> Tensor:
-        """log q(k_g|x) in nats of each code of each group, normalised: x [N, D] -> [N, G, K]."""
+        """See `RandomCodes.log_posterior_of_each`."""
         posterior = self.encoder(x)
         if not isinstance(posterior, Gaussian):
             raise TypeError(f"Codes are drawn near a Gaussian, and this encoder outputs a {type(posterior).__name__}.")
