@@ -83,6 +83,13 @@ def test_there_is_an_example_of_every_kind() -> None:
     assert len(examples("docs/your-own-algorithm.md")) == 1
 
 
+def test_the_tutorial_begins_with_a_file_that_passes_its_check(bench: Bench) -> None:
+    begin = [shlex.split(line) for line in blocks("docs/your-own-algorithm.md", "sh")[0][1].splitlines()]
+    assert begin == [["bench", "new", "algorithm", "mine"]]
+    bench(*begin[0][1:])
+    bench("check", "./mine.py")
+
+
 def test_the_python_code_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     code = [content for _, content in blocks("README.md", "python") if not content.startswith("# ")]
