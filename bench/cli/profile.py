@@ -93,7 +93,7 @@ def command(
         return
     console = Output()
     for title, table in tables.items():
-        console.print(render_table(table, title))
+        console.print(render_table(table, title, essential=profiles.QUALITIES))
         console.print()
     for note in notes:
         console.print(note, markup=False, highlight=False)

@@ -15,6 +15,7 @@ from bench.reporting.tables.formatting import MISSING, quantity
 if TYPE_CHECKING:
     from bench.profiling.profile import Profile
 
+QUALITIES = ("signal to noise", "variance", "bias")  # of gradients
 MOST_COLUMNS = 4  # algorithms beside each other
 
 
@@ -59,7 +60,7 @@ def gradients(profile: Profile, part: str) -> pd.DataFrame:
     rows = profile.gradients[profile.gradients["part"] == part]
     shown = {
         heading: [with_error(value, error) for value, error in zip(rows[name], rows[f"{name}_se"], strict=True)]
-        for heading, name in (("signal to noise", "signal_to_noise"), ("variance", "variance"), ("bias", "bias"))
+        for heading, name in zip(QUALITIES, ("signal_to_noise", "variance", "bias"), strict=True)
     }
     return pd.DataFrame(
         {"algorithm": rows["algorithm"], profile.by: rows[profile.by], **shown, "repeats": rows["repeats"].map(str)}
