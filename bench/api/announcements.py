@@ -98,7 +98,7 @@ def announce_choices(chosen: Chosen, console: Console) -> None:
     for cell, choice in chosen.new:
         best = ",".join(f"{key}={value}" for key, value in choice.chosen.items())
         others = ", ".join(f"{name} {score:.2f}" for name, score in choice.objectives.items() if name != best)
-        text = f"{cell}: {best} by {cell.protocol.name} ({choice.objectives[best]:.2f}; {others})"
+        text = f"{cell}: {best} by {cell.protocol.name} ({cell.protocol.score} {choice.objectives[best]:.2f} nats; {others})"
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 

@@ -19,6 +19,7 @@ class Protocol:
     """A way to choose; its fields are its options."""
 
     keyword: ClassVar[str]
+    score: ClassVar[str] = ""  # the name of what candidates are compared by
 
     @classmethod
     def parse(cls, text: str) -> Protocol:
@@ -55,6 +56,7 @@ class Paper(Protocol):
     """
 
     keyword = "paper"
+    score = "objective"
     samples: int = option(TUNING_SAMPLES, "training samples per candidate and seed", unit="samples", minimum=1)
 
 
@@ -69,6 +71,7 @@ class Halving(Protocol):
     """
 
     keyword = "halving"
+    score = "log p(x)"
     samples: int = option(
         200_000, "training samples of all candidates together, per tuning seed", unit="samples", minimum=100
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -422,3 +423,12 @@ def test_networks_may_begin_with_biases_of_zero(bench: Bench, tmp_path: Path) ->
     assert zero.elbo_test != drawn.elbo_test
     refused = bench("run", *asked, "--model", "mlp[biases=none]", "--out", "none", code=2)
     assert "`biases` of mlp must be 'drawn' or 'zero' (got 'none')" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("tune", "score"), [("paper[samples=200]", "objective"), ("halving[samples=600,points=20]", "log p(x)")]
+)
+def test_a_choice_is_announced_with_what_it_was_made_by(bench: Bench, tune: str, score: str) -> None:
+    shown = bench("run", *HERE, "--algos", "aevb", "--budget", "100", "--tune", tune).stderr
+    (line,) = (line for line in shown.splitlines() if line.startswith("aevb z=2"))
+    assert re.search(rf"by {re.escape(tune)} \({re.escape(score)} -[\d.]+ nats; learning_rate=[\d.]+ -", line), line
