@@ -98,7 +98,8 @@ def announce_choices(chosen: Chosen, console: Console) -> None:
     for cell, choice in chosen.new:
         best = ",".join(f"{key}={value}" for key, value in choice.chosen.items())
         others = ", ".join(f"{name} {score:.2f}" for name, score in choice.objectives.items() if name != best)
-        text = f"{cell}: {best} by {cell.protocol.name} ({cell.protocol.score} {choice.objectives[best]:.2f} nats; {others})"
+        by, score = cell.protocol.name, f"{cell.protocol.score} {choice.objectives[best]:.2f} nats"
+        text = f"{cell}: {best} by {by} ({score}; {others})"
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 

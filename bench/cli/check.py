@@ -36,17 +36,34 @@ def command(plugin: str, name: str | None, only: tuple[str, ...] | None) -> int:
     from bench.api.checks import check
     from bench.cli.console import Output
     from bench.conformance.check import Verdict
+    from bench.values.texts import printable
 
     console, headings = Output(), set[tuple[str, str]]()
+    waiting: list[Result] = []
+
+    def show_waiting() -> None:
+        """Show what was skipped for the same reason in one line."""
+        if len(waiting) > 1:
+            line = f"  {Verdict.SKIPPED.value:<7} {f'{len(waiting)} checks':<17} {printable(waiting[0].reason)}"
+            console.print(Text(line, "dim"), highlight=False, soft_wrap=True)
+        elif waiting:
+            _show(waiting[0], console)
+        waiting.clear()
 
     def show(result: Result) -> None:
         heading = (result.kind, result.plugin)
+        if waiting and (heading not in headings or result.reason != waiting[0].reason):
+            show_waiting()
         if heading not in headings:
             headings.add(heading)
             console.print(Text(f"{plugin}: {result.kind} {result.plugin}", "bold"), highlight=False, soft_wrap=True)
-        _show(result, console)
+        if result.verdict is Verdict.SKIPPED:
+            waiting.append(result)
+        else:
+            _show(result, console)
 
     results = check(plugin, name, only=only or (), shown=show)
+    show_waiting()
     counts = Counter(result.verdict for result in results)
     words = [f"{count} {_counted(verdict)}" for verdict in Verdict if (count := counts[verdict])]
     seconds = sum(result.seconds for result in results)

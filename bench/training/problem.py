@@ -132,7 +132,9 @@ def update(learner: Learner, batch: Batch) -> StepInfo:
     """One update; raises PluginError if the algorithm reports something else than a `StepInfo`."""
     info: object = learner.step(batch)
     if not isinstance(info, StepInfo):
-        raise PluginError(f"`step` must return a StepInfo (got {quoted(info)}).")
+        raise PluginError(
+            f"`step` must return a StepInfo (got {quoted(info)}): return StepInfo(objective, model_evaluations=...)."
+        )
     return info
 
 

@@ -72,7 +72,7 @@ def test_a_failure_teaches(bench: Bench, broken: Path) -> None:
         assert printed.count(f"{title}:") == 1
     assert "`objective` of the StepInfo that `step` returns must be one real number" in printed
     assert "broken.py, line 20: return StepInfo(" in printed
-    assert "skipped shapes            runs must hold first" in printed
+    assert "skipped 18 checks         runs must hold first" in printed
     assert bench("check", "broken.py", "Blank").stdout.count(": dataset Blank") == 1
     assert "Broken" not in bench("check", "broken.py", "dataset").stdout
 
