@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
 from collections.abc import Callable
@@ -9,7 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import torch
 from markdown_it import MarkdownIt
+
+from bench import Batch, Problem, plugins
 
 ROOT = Path(__file__).parents[2]
 QUICK = ["--budget", "300", "--eval-points", "20", "--likelihood-points", "5", "--device", "cpu"]
@@ -88,6 +92,27 @@ def test_the_tutorial_begins_with_a_file_that_passes_its_check(bench: Bench) -> 
     assert begin == [["bench", "new", "algorithm", "mine"]]
     bench(*begin[0][1:])
     bench("check", "./mine.py")
+
+
+def test_all_that_the_tutorial_lists_for_a_step_is_there() -> None:
+    algorithm = plugins.find("algorithm")["aevb"].load()(
+        latent_size=2, model="mlp[hidden=4]", learning_rate=0.1, device="cpu"
+    )
+    problem = Problem(torch.rand(10, 6), 2, algorithm.architecture, "bernoulli")
+    algorithm.setup(problem, torch.Generator())
+    batch = Batch(problem.x[:3], torch.arange(3))
+    names = {"self": algorithm, "problem": problem, "batch": batch, "x": batch.x, "K": 5, "count": 7}
+    names |= {"generator": torch.Generator(), "z": torch.zeros(5, 3, 2), "parameters": algorithm.model.parameters()}
+    page = (ROOT / "docs" / "your-own-algorithm.md").read_text(encoding="utf-8")
+    rows = [line for line in page.partition("| expression |")[2].partition("\n\n")[0].splitlines() if "`" in line]
+    assert len(rows) == 11
+    for row in rows:
+        for expression in re.findall(r"`([^`]+)`", row.split("|")[1]):
+            value = eval(expression, names)  # noqa: S307  # the page's own code
+            assert value is not None, expression
+    for owner, row in ((algorithm.model.encode(batch.x), rows[4]), (algorithm.model.decoder, rows[5])):
+        for name in re.findall(r"`(\w+)", row.split("|")[2]):
+            assert hasattr(owner, name), name
 
 
 def test_the_python_code_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
