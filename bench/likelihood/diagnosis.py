@@ -52,7 +52,7 @@ class Diagnosis:
         if active == d:
             return ""
         if self.num_states is None:
-            units, rule = "latent dimensions", f"the mean of their posterior varies by less than {ACTIVE_VARIANCE}"
+            units, rule = "latent dimensions", f"the variance of their posterior mean is below {ACTIVE_VARIANCE}"
         else:
             units, rule = "groups of codes", "their code hardly depends on x"
         warning = f"Posterior collapse: {d - active} of {d} {units} carry no information about x ({rule})"
