@@ -253,11 +253,11 @@ def defined_in(text: str) -> list[tuple[str, type[Any]]]:
     path = _file("plugin", parse_call(text)[0])
     module = python_files.load(path, "plugin", python_files.edition(path))
     contracts = {kind.name: kind.contract_class() for kind in KINDS.values()}
-    found = [(name, cls) for name, contract in contracts.items() for cls in _leaves(_defined(module, contract))]
-    if not found:
+    defined = [(name, cls) for name, contract in contracts.items() for cls in _leaves(_defined(module, contract))]
+    if not defined:
         known = ", ".join(contract.__name__ for contract in contracts.values())
         raise PluginError(f"{path} must define a plugin, a class derived from one of these: {known} (found: none).")
-    return found
+    return defined
 
 
 def _file(kind: str, name: str) -> Path:

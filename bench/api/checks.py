@@ -47,11 +47,11 @@ def check(
     >>> [(result.check.name, result.verdict.value) for result in bench.check(Importance, only=["estimates"])]
     [('estimates', 'ok')]
     """
-    found, chosen, results = _given_results(subjects(plugin, name)), arguments.names("only", only), []
-    suite.check_names({subject.kind for subject in found}, chosen)
-    for subject in found:
+    plugins, chosen, results = _given_results(subjects(plugin, name)), arguments.names("only", only), []
+    suite.check_names({subject.kind for subject in plugins}, chosen)
+    for subject in plugins:
         options.build(subject.cls.Options, subject.settings, subject.cls.plugin_name())  # a wrong one is no defect
-    for subject in found:
+    for subject in plugins:
         for result in suite.run(subject, chosen):
             if shown is not None:
                 shown(result)
@@ -78,11 +78,11 @@ def plugin_checks(plugin: object, name: str | None = None) -> Iterator[BoundChec
     return suite.bound_checks(_given_results(subjects(plugin, name)))
 
 
-def _given_results(found: list[Subject]) -> list[Subject]:
+def _given_results(plugins: list[Subject]) -> list[Subject]:
     """The same, where reports know how to get the results of a small run."""
-    for subject in found:
+    for subject in plugins:
         subject.known.setdefault(reports.RUN, _small_run)
-    return found
+    return plugins
 
 
 @cache

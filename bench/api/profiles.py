@@ -67,15 +67,15 @@ def profile(
     if not is_number(seconds) or not 0 < seconds < math.inf:
         raise OptionError(f"`seconds` must be a number above 0 (got {quoted(seconds)}).")
     variation = Variation.parse(by)
-    asked, references = (
+    compared, references = (
         [Subject.parse(text) for text in arguments.names(argument, value)]
         for argument, value in (("algorithms", algorithms), ("beside", beside))
     )
-    if not asked or not references:
-        raise OptionError(f"`{'beside' if asked else 'algorithms'}` must name at least one algorithm.")
-    variation.check(asked)
+    if not compared or not references:
+        raise OptionError(f"`{'beside' if compared else 'algorithms'}` must name at least one algorithm.")
+    variation.check(compared)
     subjects: dict[str, Subject] = {}
-    for subject in (*asked, *references):
+    for subject in (*compared, *references):
         subjects.setdefault(subject.name, subject)
     study = Study(
         algos=tuple(each.text for each in subjects.values()), z=(z,), seeds=(seed,), dataset=dataset, model=model,

@@ -115,9 +115,11 @@ def blamed_on_plugin(doing: str, subject: Subject) -> Iterator[None]:
 
 def is_about_shapes(error: Exception) -> bool:
     """Whether an exception tells of tensors that do not fit."""
-    told = str(error).lower()
+    message = str(error).lower()
     about = ("shape", "size of tensor", "sizes", "dimension", "must match", "broadcast")
-    return isinstance(error, (RuntimeError, UsageError, IndexError, ValueError)) and any(word in told for word in about)
+    return isinstance(error, (RuntimeError, UsageError, IndexError, ValueError)) and any(
+        word in message for word in about
+    )
 
 
 def line_of(error: BaseException, subject: Subject) -> str:

@@ -13,11 +13,11 @@ from torch.optim import Optimizer
 
 def optimisers_of(owner: object, depth: int = 3) -> list[Optimizer]:
     """The optimisers of torch among the attributes of an object, and in lists and dicts of them."""
-    found: dict[int, Optimizer] = {}
+    optimisers: dict[int, Optimizer] = {}
 
     def search(value: object, depth: int) -> None:
         if isinstance(value, Optimizer):
-            found[id(value)] = value
+            optimisers[id(value)] = value
         elif depth and isinstance(value, (list, tuple)):
             for each in value:
                 search(each, depth - 1)
@@ -28,7 +28,7 @@ def optimisers_of(owner: object, depth: int = 3) -> list[Optimizer]:
             search(vars(value), depth - 1)
 
     search(vars(owner), depth)
-    return [*found.values()]
+    return [*optimisers.values()]
 
 
 class Recorder:

@@ -89,18 +89,22 @@ def _contrasts(results: Results, reference: str) -> list[Contrast]:
         _Meeting.of(results, Place._make(key), at_place)
         for key, at_place in trials.groupby(list(Place._fields), sort=False)
     ]
-    found: list[Contrast] = []
+    all_contrasts: list[Contrast] = []
     for one, other in _named_pairs(names, reference):
         at_places = [each for meeting in meetings for each in meeting.contrasts(one, other)]
-        found += at_places
+        all_contrasts += at_places
         newest = [each for each in at_places if each.place and each.place.dataset not in results.older_datasets]
         if len(newest) > 1:
             obstacles = "; ".join(dict.fromkeys(each.obstacle for each in newest if each.obstacle))
-            found.append(_contrast(one, other, None, [pairs for each in newest for pairs in each.pairs], obstacles))
+            all_contrasts.append(
+                _contrast(one, other, None, [pairs for each in newest for pairs in each.pairs], obstacles)
+            )
     references = set(trials.loc[of_references(trials), "algorithm"])
-    found = [replace(each, num_references=len({each.one, each.other} & references)) for each in found]
-    families = {kind: iter(_corrected([c for c in found if (c.num_references == 2) == kind])) for kind in (True, False)}
-    return [next(families[each.num_references == 2]) for each in found]
+    all_contrasts = [replace(each, num_references=len({each.one, each.other} & references)) for each in all_contrasts]
+    families = {
+        kind: iter(_corrected([c for c in all_contrasts if (c.num_references == 2) == kind])) for kind in (True, False)
+    }
+    return [next(families[each.num_references == 2]) for each in all_contrasts]
 
 
 def _named_pairs(names: list[str], reference: str) -> Iterator[tuple[str, str]]:
@@ -147,9 +151,9 @@ def _differences(pairs: Sequence[Pairs]) -> list[pairing.Array]:
     return [each.differences for each in pairs if len(each.mine)]
 
 
-def _corrected(found: Sequence[Contrast]) -> list[Contrast]:
+def _corrected(uncorrected: Sequence[Contrast]) -> list[Contrast]:
     """Complete the contrasts with what depends on the number of tests."""
-    adjusted = multiple.adjusted([math.nan if each.obstacle else each.gap.p for each in found])
+    adjusted = multiple.adjusted([math.nan if each.obstacle else each.gap.p for each in uncorrected])
     num_tests = sum(not math.isnan(p) for p in adjusted)
     confidence = multiple.each_confidence(1 - RATE, num_tests)
     return [
@@ -159,7 +163,7 @@ def _corrected(found: Sequence[Contrast]) -> list[Contrast]:
             together=None if math.isnan(p) else paired.with_confidence(each.gap, _differences(each.pairs), confidence),
             num_tests=num_tests,
         )
-        for each, p in zip(found, adjusted, strict=True)
+        for each, p in zip(uncorrected, adjusted, strict=True)
     ]
 
 

@@ -181,10 +181,10 @@ class Store:
         try:
             study = self.read_study()
         except Damaged as error:
-            told = study_file.told([(each.contents.spec, each.contents.record) for each in trials])
-            if told is None:
+            reconstructed = study_file.from_trials([(each.contents.spec, each.contents.record) for each in trials])
+            if reconstructed is None:
                 raise StoreError(f"{str(self.path / FILE)!r}: {error}") from error
-            study = told
+            study = reconstructed
             damage.append(f"{error} Until then, what was asked for is told from the trials.")
         expected = len(study.algos) * len(study.z) * len(study.n_train) * len(study.seeds)
         if len(read) < expected:

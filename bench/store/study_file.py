@@ -61,7 +61,7 @@ def _format(path: Path) -> tuple[object, bool]:
     return content.get("format", FORMAT), checksums.KEY in content
 
 
-def told(trials: Sequence[tuple[TrialSpec | None, TrialRecord]]) -> Study | None:
+def from_trials(trials: Sequence[tuple[TrialSpec | None, TrialRecord]]) -> Study | None:
     """The study that these trials are of, as far as they tell; None without trials."""
     known = [(spec, record) for spec, record in trials if spec is not None]
     if not known:

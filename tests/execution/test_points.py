@@ -109,6 +109,6 @@ def test_what_an_older_version_estimated_on_other_points_is_estimated_again(
 
 
 def test_a_study_that_is_told_from_its_trials_still_wants_all_points() -> None:
-    told = study_file.told([(spec(), TrialRecord(eval_points=0, likelihood_points=0))])
+    told = study_file.from_trials([(spec(), TrialRecord(eval_points=0, likelihood_points=0))])
     assert told is not None
     assert (told.eval_points, told.likelihood_points) == (0, 0)

@@ -44,25 +44,25 @@ def answers(results: Results) -> list[Answer]:
 
 def answers_and_outlooks(results: Results) -> tuple[list[Answer], list[str]]:
     """The answers, and what would decide the comparisons that they leave open and do not speak of."""
-    found = contrasts(results)
-    made = _answers(results, found)
-    return made, outlooks(found, {(answer.place, answer.winner) for answer in made})
+    all_contrasts = contrasts(results)
+    made = _answers(results, all_contrasts)
+    return made, outlooks(all_contrasts, {(answer.place, answer.winner) for answer in made})
 
 
-def _answers(results: Results, found: list[Contrast]) -> list[Answer]:
+def _answers(results: Results, all_contrasts: list[Contrast]) -> list[Answer]:
     trials = caveats.with_values(results)
     places = list(dict.fromkeys(cell.place for cell, _ in cells(trials)))
     return [
         _answer(
             place,
             trials[(trials[list(Place._fields)] == list(place)).all(axis=1)],
-            {frozenset((each.one, each.other)): each for each in found if each.place == place},
+            {frozenset((each.one, each.other)): each for each in all_contrasts if each.place == place},
         )
         for place in places
     ]
 
 
-def _answer(place: Place, trials: pd.DataFrame, found: Mapping[frozenset[str], Contrast]) -> Answer:
+def _answer(place: Place, trials: pd.DataFrame, by_pair: Mapping[frozenset[str], Contrast]) -> Answer:
     valued, others = trials.dropna(subset="value"), trials[trials["value"].isna()]
     missing, obstacle = _missing(others), caveats.not_comparable(trials)
     if obstacle:
@@ -75,7 +75,7 @@ def _answer(place: Place, trials: pd.DataFrame, found: Mapping[frozenset[str], C
     notes = " ".join(["", *filter(None, [caveats.budgets(valued)])]) + missing
     if not rivals:
         return Answer(place, winner, False, f"{level}; there is nothing to compare it with.{notes}")
-    pairs = {name: found.get(frozenset((winner, name))) for name in rivals}
+    pairs = {name: by_pair.get(frozenset((winner, name))) for name in rivals}
     gaps = {name: pair and pair.seen_from(winner) for name, pair in pairs.items()}
     if all(gap is None or math.isnan(gap.gap.low) for gap in gaps.values()):
         return Answer(place, winner, False, f"{level}, {TOO_FEW}.{notes}")

@@ -57,24 +57,24 @@ def outlook(contrast: Contrast) -> str:
     return f"the difference is too close to 0: no reasonable number of seeds would decide it (above {MOST_SEEDS:,})"
 
 
-def outlook_of_several(found: Mapping[str, Contrast]) -> str:
+def outlook_of_several(by_rival: Mapping[str, Contrast]) -> str:
     """The outlooks of comparisons with these algorithms; those that more seeds would decide share one sentence."""
-    seeds = {name: more for name, each in found.items() if (more := MoreSeeds.of(each)) is not None}
+    seeds = {name: more for name, each in by_rival.items() if (more := MoreSeeds.of(each)) is not None}
     if len(seeds) < 2:
-        return _each_by_itself(found)
+        return _each_by_itself(by_rival)
     caution = (
         " (in brackets: if they spread more than it seems)" if any(each.caution for each in seeds.values()) else ""
     )
     counts = ", ".join(f"about {each.likely} for {name}{_in_brackets(each)}" for name, each in seeds.items())
     first = f"If the differences are as large as they look, more seeds would decide{caution}: {counts}."
-    others = {name: each for name, each in found.items() if name not in seeds}
+    others = {name: each for name, each in by_rival.items() if name not in seeds}
     return " ".join(filter(None, [first, _each_by_itself(others)]))
 
 
-def _each_by_itself(found: Mapping[str, Contrast]) -> str:
+def _each_by_itself(by_rival: Mapping[str, Contrast]) -> str:
     """One sentence for all contrasts that share the same outlook."""
     by_text: dict[str, list[str]] = {}
-    for name, each in found.items():
+    for name, each in by_rival.items():
         by_text.setdefault(outlook(each), []).append(name)
     return " ".join(f"As to {formatting.listed(names)}, {text}." for text, names in by_text.items())
 
@@ -89,11 +89,11 @@ def _plan(contrast: Contrast) -> Plan | None:
     return plan(contrast, abs(contrast.gap.mean), contrast.level, POWER)
 
 
-def outlooks(found: list[Contrast], leaders: set[tuple[object, str]]) -> list[str]:
+def outlooks(all_contrasts: list[Contrast], leaders: set[tuple[object, str]]) -> list[str]:
     """A sentence for each open comparison that the answers leave out: those without the leader of their place."""
     return [
         f"{_place(each)}: {each.one} and {each.other} differ by {abs(each.gap.mean):.2f} nats; {outlook(each)}."
-        for each in found
+        for each in all_contrasts
         if each.is_open and each.num_references < 2 and not {(each.place, each.one), (each.place, each.other)} & leaders
     ]
 
