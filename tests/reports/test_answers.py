@@ -104,7 +104,7 @@ def test_what_a_sample_costs_is_told_where_it_differs(rows: Any) -> None:
     [
         (
             ["a"],
-            "1 trial is stale (see what ran): since it ran, there have been changes of algorithm. bench run --on-stale",
+            "1 trial is stale (see what ran): changed since it ran: algorithm. bench run --on-stale",
         ),
         (["a", "b"], "2 trials are stale (see what ran): since they ran"),
     ],

@@ -41,8 +41,8 @@ def stale(results: Results) -> list[str]:
     components = dict.fromkeys(name for each in changed for name in each.split(", "))
     mixed = "They are averaged with the others. " if results.mix_stale else ""
     sentences = (
-        f"{formatting.quantity(count, 'trial')} {'is' if count == 1 else 'are'} stale (see what ran): since "
-        f"{'it' if count == 1 else 'they'} ran, there have been changes of {', '.join(components)}. {mixed}"
+        f"{formatting.quantity(count, 'trial')} {'is' if count == 1 else 'are'} stale (see what ran): changed "
+        f"since {'it' if count == 1 else 'they'} ran: {', '.join(components)}. {mixed}"
     )
     if not is_reference(results.path):
         sentences += f"bench run --on-stale rerun runs {'it' if count == 1 else 'them'} again."
@@ -58,7 +58,7 @@ def _stale_references(results: Results, kept: set[str]) -> list[str]:
             components = dict.fromkeys(part for each in changed for part in each.split(", "))
             sentences.append(
                 f"{formatting.quantity(len(changed), 'trial')} of {name} {'is' if len(changed) == 1 else 'are'} stale "
-                f"(see what ran): since then there have been changes of {', '.join(components)}."
+                f"(see what ran): changed since then: {', '.join(components)}."
             )
     return sentences
 
