@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from bench.report import Figure
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure as MatplotlibFigure
 
+    from bench.likelihood.calibration import Calibration as EncoderCalibration
     from bench.results.frames import Results
 
 TESTS = "A line is over all latent dimensions; a verdict is of each, of its mean too, and may see what no line shows."
@@ -27,41 +29,18 @@ class Calibration(Figure):
 
     def figure(self, results: Results) -> MatplotlibFigure | None:
         """See `Figure.figure`: a panel for each place, a line for each algorithm."""
-        from bench.reporting.calibrations import calibrations
+        from bench.likelihood.calibration import FALSE_ALARM, largest_distance
+        from bench.reporting.calibrations import calibration_figure
 
-        calibrated, missing = calibrations(results)
-        if not calibrated:
-            return None
-        from bench.likelihood.calibration import FALSE_ALARM, NUM_POINTS, largest_distance
-        from bench.reporting.figures.legends import add_legends_and_caption
-        from bench.reporting.figures.looks import legend_entries, looks, style
-        from bench.reporting.figures.place_panels import place_panels
-        from bench.results.models import about, left_out
+        def draw_diagonals(ax: Axes, num_ranks: int) -> None:
+            margin = largest_distance(FALSE_ALARM, num_ranks)
+            for offset, line in ((0.0, "-"), (-margin, "--"), (margin, "--")):
+                ax.plot([0, 1], [offset, 1 + offset], color="grey", linewidth=0.8, linestyle=line)
+            ax.set(xlim=(0, 1), ylim=(0, 1))
 
-        with style():
-            every = looks(dict.fromkeys(results.trials["algorithm"]))
-            places = sorted({each.cell.place for each, _ in calibrated})
-            figure, axes = place_panels(places, "level of the interval", "coverage")
-            verdicts = []
-            margin = largest_distance(FALSE_ALARM, NUM_POINTS)
-            for place in places:
-                for offset, line in ((0.0, "-"), (-margin, "--"), (margin, "--")):
-                    axes[place].plot([0, 1], [offset, 1 + offset], color="grey", linewidth=0.8, linestyle=line)
-                axes[place].set(xlim=(0, 1), ylim=(0, 1))
-            for each, found in calibrated:
-                levels = (2 * (found.ranks - 0.5).abs()).flatten().sort().values.numpy()
-                shares = [(i + 1) / len(levels) for i in range(len(levels))]
-                look = every[each.cell.algorithm]
-                axes[each.cell.place].plot(levels, shares, color=look.colour, linewidth=1.4)
-                verdicts.append(f"{each.cell.place.words}: {each.cell.algorithm} is {found.verdict}.")
-            shown = {each.cell.algorithm for each, _ in calibrated}
-            entries = legend_entries({name: look for name, look in every.items() if name in shown})
-            seeds = about([each for each, _ in calibrated])
-            caption = [
-                f"{NUM_POINTS} datapoints drawn from each model. {seeds} Without an encoder there is no line.",
-                TESTS,
-                *verdicts,
-                *left_out(missing),
-            ]
-            add_legends_and_caption(figure, [entries], caption)
-        return figure
+        def draw_coverage(ax: Axes, calibration: EncoderCalibration, colour: tuple[float, float, float]) -> None:
+            levels = (2 * (calibration.ranks - 0.5).abs()).flatten().sort().values.numpy()
+            shares = [(i + 1) / len(levels) for i in range(len(levels))]
+            ax.plot(levels, shares, color=colour, linewidth=1.4)
+
+        return calibration_figure(results, "level of the interval", "coverage", draw_diagonals, draw_coverage, (TESTS,))

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from bench.report import Figure
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure as MatplotlibFigure
 
+    from bench.likelihood.calibration import Calibration
     from bench.results.frames import Results
 
 NUM_BINS = 20
@@ -35,46 +37,19 @@ class RankHistograms(Figure):
 
     def figure(self, results: Results) -> MatplotlibFigure | None:
         """See `Figure.figure`: a panel for each place."""
-        from bench.reporting.calibrations import calibrations
-
-        calibrated, missing = calibrations(results)
-        if not calibrated:
-            return None
-        from bench.likelihood.calibration import NUM_POINTS
-        from bench.reporting.figures.legends import add_legends_and_caption
-        from bench.reporting.figures.looks import legend_entries, looks, style
-        from bench.reporting.figures.place_panels import place_panels
-        from bench.results.models import about, left_out
+        from bench.reporting.calibrations import calibration_figure
         from bench.statistics import ranks
 
-        with style():
-            every = looks(dict.fromkeys(results.trials["algorithm"]))
-            places = sorted({each.cell.place for each, _ in calibrated})
-            figure, axes = place_panels(places, "rank of the true z", "density")
+        def draw_band(ax: Axes, num_ranks: int) -> None:
+            ax.axhspan(*ranks.uniform_band(num_ranks, NUM_BINS, CONFIDENCE), color="0.85", zorder=0)
+            ax.set_xlim(0, 1)
+
+        def draw_histograms(ax: Axes, calibration: Calibration, colour: tuple[float, float, float]) -> None:
             edges = [i / NUM_BINS for i in range(NUM_BINS + 1)]
-            low, high = ranks.uniform_band(NUM_POINTS, NUM_BINS, CONFIDENCE)
-            for ax in axes.values():
-                ax.axhspan(low, high, color="0.85", zorder=0)
-                ax.set_xlim(0, 1)
-            for each, calibration in calibrated:
-                ax, colour = axes[each.cell.place], every[each.cell.algorithm].colour
-                for dimension in calibration.ranks.T:
-                    heights = ranks.histogram(dimension.cpu().numpy(), NUM_BINS)
-                    ax.stairs(heights, edges, baseline=None, color=colour, linewidth=0.6, alpha=0.4)
-                heights = ranks.histogram(calibration.ranks.cpu().numpy().ravel(), NUM_BINS)
-                ax.stairs(heights, edges, baseline=None, color=colour, linewidth=1.6)
-            shown = {each.cell.algorithm for each, _ in calibrated}
-            entries = legend_entries({name: look for name, look in every.items() if name in shown})
-            seeds = about([each for each, _ in calibrated])
-            caption = [
-                f"{NUM_POINTS} datapoints drawn from each model. {seeds} Without an encoder there is no line.",
-                LINES,
-                SHAPES,
-                *(
-                    f"{each.cell.place.words}: {each.cell.algorithm} is {calibration.verdict}."
-                    for each, calibration in calibrated
-                ),
-                *left_out(missing),
-            ]
-            add_legends_and_caption(figure, [entries], caption)
-        return figure
+            drawn = calibration.ranks.cpu().numpy()
+            for dimension in drawn.T:
+                heights = ranks.histogram(dimension, NUM_BINS)
+                ax.stairs(heights, edges, baseline=None, color=colour, linewidth=0.6, alpha=0.4)
+            ax.stairs(ranks.histogram(drawn.ravel(), NUM_BINS), edges, baseline=None, color=colour, linewidth=1.6)
+
+        return calibration_figure(results, "rank of the true z", "density", draw_band, draw_histograms, (LINES, SHAPES))
