@@ -19,8 +19,8 @@ from bench.training.problem import Problem, StepInfo
 OTHER_SIZES = (
     Sizes(num_data=30, num_pixels=9, batch_size=30, latent_size=1),
     Sizes(num_data=30, num_pixels=4, batch_size=10, latent_size=5),
-    Sizes(num_data=12, num_pixels=5, batch_size=1, latent_size=2),
 )
+TWO, ONE = (Sizes(num_data=12, num_pixels=5, batch_size=size, latent_size=2) for size in (2, 1))
 
 
 def runs(subject: Subject) -> None:
@@ -54,16 +54,24 @@ def _reports(info: StepInfo) -> None:
 
 
 def fits_other_sizes(subject: Subject) -> None:
-    """One latent dimension, one datapoint in a minibatch, more latent dimensions than pixels."""
-    for sizes in OTHER_SIZES:
-        with blamed_on_plugin(f"training with {sizes} (the usual sizes are {USUAL})", subject):
-            made = training(subject, sizes)
-            for _ in range(2):
-                info = made.step()
-                if not math.isfinite(float(info.objective)):
-                    raise Broken(
-                        f"wrong shape, or a division by 0: the objective is {float(info.objective)} at {sizes}."
-                    )
+    """One latent dimension, one or two datapoints in a minibatch, more latent dimensions than pixels."""
+    for sizes in (*OTHER_SIZES, TWO):
+        _fits(subject, sizes)
+    try:
+        _fits(subject, ONE)
+    except Broken as failure:
+        raise NotApplicable(
+            f"all sizes fit but a minibatch of a single datapoint, which some algorithms cannot have: {failure}"
+        ) from failure
+
+
+def _fits(subject: Subject, sizes: Sizes) -> None:
+    with blamed_on_plugin(f"training with {sizes} (the usual sizes are {USUAL})", subject):
+        made = training(subject, sizes)
+        for _ in range(2):
+            info = made.step()
+            if not math.isfinite(float(info.objective)):
+                raise Broken(f"wrong shape, or a division by 0: the objective is {float(info.objective)} at {sizes}.")
 
 
 def stays_finite(subject: Subject) -> None:

@@ -18,6 +18,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from bench.conformance.subject import Subject
 
 SEEDING = re.compile(r"\b(manual_seed|seed_everything|set_seed|random\.seed|torch\.seed)\(")
+NOT_OF_TORCH = re.compile(
+    r"\b(RandomState|random\.Random|Random|SeedSequence|PCG64|MT19937|Philox|SFC64|default_rng)\("
+)
 OF_A_GENERATOR = re.compile(r"Generator\([^)]*\)\.manual_seed\(")
 INITIAL_WEIGHTS = str(Path("bench", "training", "problem.py"))  # draws them from streams of the problem's own
 
@@ -111,6 +114,11 @@ def changed_states(block: Callable[[], object], seed: int) -> tuple[set[str], di
     block()
     after = global_states()
     return {name for name in before if before[name] != after[name]}, after
+
+
+def other_generator_lines(subject: Subject) -> list[int]:
+    """The lines of a plugin's file that make generators of NumPy or of Python."""
+    return [n for n, text in enumerate(subject.source, 1) if NOT_OF_TORCH.search(text.partition("#")[0])]
 
 
 def seeding_lines(subject: Subject) -> list[int]:

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from bench.algorithm import Hyperparameters
 from bench.conformance.check import NotApplicable
 from bench.conformance.subject import Subject
 from bench.conformance.tiny import WIDE, Sizes, Training, every_image, training
@@ -31,6 +32,7 @@ from bench.models.latent import LatentVariableModel
 from bench.profiling.optimisers import optimisers_of
 
 SIZES = Sizes(num_data=60, num_pixels=7, batch_size=60, latent_size=2)
+OTHER_SIZES = Sizes(num_data=40, num_pixels=5, batch_size=40, latent_size=1)  # to tell a constant from a size
 STEPS = 280
 FIRST = 40  # updates before those that count: a wake phase moves the decoder less and less
 SECONDS, FEWEST = 5.0, 100  # an algorithm that takes longer gets fewer updates, but not fewer than these
@@ -100,24 +102,48 @@ class Measured:
         )
 
 
-def measured(subject: Subject) -> Measured:
-    """What the encoder of this algorithm ascends; measured once.
+def measured(subject: Subject, sizes: Sizes = SIZES) -> Measured:
+    """What the encoder of this algorithm ascends, of problems with up to two latent dimensions; measured once.
 
     Raises NotApplicable if it has no Gaussian encoder, or none that a torch optimiser updates.
     """
-    if "gradient" not in subject.known:
+    key = f"gradient at {sizes}"
+    if key not in subject.known:
         try:
-            subject.known["gradient"] = _measure(subject)
+            subject.known[key] = _measure(subject, sizes)
         except NotApplicable as reason:
-            subject.known["gradient"] = reason
-    found = subject.known["gradient"]
-    if isinstance(found, NotApplicable):
-        raise found
-    return found  # type: ignore[no-any-return]
+            subject.known[key] = reason
+    known = subject.known[key]
+    if isinstance(known, NotApplicable):
+        raise known
+    return known  # type: ignore[no-any-return]
 
 
-def _measure(subject: Subject) -> Measured:
-    made = _begun(subject)
+def _measure(subject: Subject, sizes: Sizes) -> Measured:
+    """With one draw per datapoint; if that explains nothing, with every number of the plugin's own options at 1."""
+    few, fewest = (_ones(subject, only_samples=only) for only in (True, False))
+    measurement = _measured_with(subject, sizes, few)
+    if few != fewest and not any(measurement.fit(terms).explains for terms in (TERMS, WITH_SLEEP, *MISTAKEN.values())):
+        with suppress(NotApplicable):
+            return _measured_with(subject, sizes, fewest)
+    return measurement
+
+
+def _ones(subject: Subject, *, only_samples: bool) -> dict[str, object]:
+    """1 for the options that are whole numbers above 1: numbers of samples, which make a gradient's form, or all."""
+    usual = {field.name for field in dataclasses.fields(Hyperparameters)}
+    return {
+        field.name: 1
+        for field in dataclasses.fields(subject.cls.Options)
+        if type(field.default) is int
+        and field.default > 1
+        and field.name not in {*usual, *subject.settings}
+        and ("sample" in field.name or not only_samples)
+    }
+
+
+def _measured_with(subject: Subject, sizes: Sizes, settings: dict[str, object]) -> Measured:
+    made = _begun(subject, sizes, settings)
     model = made.algorithm.model
     x = made.problem.x.to(model.dtype)
     _check_encoder(model, x)
@@ -150,23 +176,17 @@ def _measure(subject: Subject) -> Measured:
     return Measured(blocks, expected.mean(), float(values.mean()), error, exact_objectives(model, x))
 
 
-def _begun(subject: Subject) -> Training:
-    """The algorithm with one sample per datapoint, if it has an option for that: then its gradient has fewer terms."""
-    single: Mapping[str, Any] = {
-        field.name: 1
-        for field in dataclasses.fields(subject.cls.Options)
-        if "sample" in field.name and type(field.default) is int and field.name not in subject.settings
-    }
-    settings = {**single}
+def _begun(subject: Subject, sizes: Sizes, settings: dict[str, object]) -> Training:
+    """The algorithm with these options, or as it is if it cannot be trained with them."""
     try:
-        training(subject, SIZES, networks=WIDE, **settings).step()
+        training(subject, sizes, networks=WIDE, **settings).step()
     except Exception:  # noqa: BLE001  # of the plugin, which may need two
         settings = {}
     try:
-        training(subject, SIZES, networks=WIDE, **settings).step()
+        training(subject, sizes, networks=WIDE, **settings).step()
     except Exception as failure:
-        raise NotApplicable(f"it cannot be trained with {SIZES} ({in_words(failure)})") from failure
-    return training(subject, SIZES, networks=WIDE, **settings)
+        raise NotApplicable(f"it cannot be trained with {sizes} ({in_words(failure)})") from failure
+    return training(subject, sizes, networks=WIDE, **settings)
 
 
 def _check_encoder(model: LatentVariableModel, x: Tensor) -> None:
@@ -246,17 +266,17 @@ def _assign(model: LatentVariableModel, decoder: dict[str, Tensor]) -> None:
         value.copy_(decoder[name])
 
 
-def quadrature(dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Nodes [K, 2] and weights [K] for expectations under N(0, I)."""
+def quadrature(dtype: torch.dtype, latent_size: int) -> tuple[Tensor, Tensor]:
+    """Nodes [K, d] and weights [K] for expectations under N(0, I)."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
-    grid = torch.tensor(np.stack(np.meshgrid(nodes, nodes), -1).reshape(-1, 2), dtype=dtype)
-    product = torch.tensor(np.outer(weights, weights).ravel() / (2 * np.pi), dtype=dtype)
-    return grid, product
+    grid = np.stack(np.meshgrid(*[nodes] * latent_size), -1).reshape(-1, latent_size)
+    product = np.stack(np.meshgrid(*[weights / np.sqrt(2 * np.pi)] * latent_size), -1).prod(-1).ravel()
+    return torch.tensor(grid, dtype=dtype), torch.tensor(product, dtype=dtype)
 
 
 def _likelihood(model: LatentVariableModel, x: Tensor, halves: float) -> Tensor:
     """E log p(x|z), z = m + exp(v ``halves``) e, a mean over datapoints."""
-    nodes, weights = quadrature(x.dtype)
+    nodes, weights = quadrature(x.dtype, model.latent_size)
     posterior = _gaussian(model, x)
     z = posterior.mean + (halves * posterior.log_variance).exp() * nodes[:, None, :]  # [K, N, d]
     with torch.enable_grad():
@@ -271,7 +291,7 @@ def _gaussian(model: LatentVariableModel, x: Tensor) -> Gaussian:
 
 def _sleep(model: LatentVariableModel, x: Tensor) -> Tensor:
     """E log q(z|x) under p(x, z), by a sum over all images."""
-    nodes, weights = quadrature(x.dtype)
+    nodes, weights = quadrature(x.dtype, model.latent_size)
     every = every_image(x.shape[1]).to(x)
     with torch.no_grad():
         probabilities = model.decoder.log_prob_of_pairs(every, nodes).exp()  # [X, K]

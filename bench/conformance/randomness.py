@@ -8,7 +8,14 @@ import sys
 import torch
 
 from bench.conformance.check import Broken, Check
-from bench.conformance.draws import Draws, changed_states, numpy_generators, seed_globally, seeding_lines
+from bench.conformance.draws import (
+    Draws,
+    changed_states,
+    numpy_generators,
+    other_generator_lines,
+    seed_globally,
+    seeding_lines,
+)
 from bench.conformance.subject import Subject
 from bench.conformance.tiny import Training, training
 
@@ -102,7 +109,7 @@ def draws_nothing_globally(subject: Subject) -> None:
 
 def draws_from_its_generator(subject: Subject) -> None:
     """No random numbers come from a generator whose seed is the same whatever the trial's seed is."""
-    sources = []
+    sources, seeds, is_global = [], set[int](), False
     for noise in (1, 2):
         of_numpy: set[tuple[str, int]] = set()
         with Draws(subject) as watched, numpy_generators(subject, of_numpy):
@@ -111,6 +118,8 @@ def draws_from_its_generator(subject: Subject) -> None:
             (str(draw.seed), draw.line) for draw in watched.draws if draw.seed not in (None, given) and draw.line
         }
         sources.append(of_torch | of_numpy)
+        seeds.add(given)
+        is_global |= any(draw.seed is None and draw.line for draw in watched.draws)
     fixed = sources[0] & sources[1]
     if fixed:
         lines = sorted({line for _, line in fixed})
@@ -118,6 +127,20 @@ def draws_from_its_generator(subject: Subject) -> None:
             "it ignores the generator that `setup` is given and draws from one of its own, which has the same seed "
             "in every trial.",
             where="; ".join(subject.at(line) for line in lines[:3]),
+        )
+    lines = seeding_lines(subject)
+    if len(seeds) == 1:
+        raise Broken(
+            "it seeds the generator that `setup` is given, which is seeded for the trial already: all trials draw the "
+            "same random numbers.",
+            where="; ".join(subject.at(line) for line in lines[:3]),
+        )
+    elsewhere = other_generator_lines(subject)
+    if (is_global or elsewhere) and _equal(outcome(subject, noise=1), outcome(subject, noise=2)):
+        raise Broken(
+            "it ignores the generator that `setup` is given: with another seed for the trial it draws the same random "
+            "numbers, from a stream that it seeds itself.",
+            where="; ".join(subject.at(line) for line in (elsewhere or lines)[:3]),
         )
 
 

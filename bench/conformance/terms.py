@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from bench.conformance.check import Broken, Check, NotApplicable
 from bench.conformance.gradient import (
     MISTAKEN,
+    OTHER_SIZES,
     SIZES,
     TERMS,
     WAKE_AND_SLEEP,
@@ -14,6 +17,7 @@ from bench.conformance.gradient import (
     measured,
 )
 from bench.conformance.subject import Subject
+from bench.conformance.tiny import Sizes
 
 OF_KL = {"location": "-m^2/2", "variance": "-sigma^2/2", "entropy": "log sigma"}  # the parts of -KL
 SIGNIFICANT = 6.0  # standard errors that a weight must be away from another value
@@ -68,30 +72,53 @@ def kl_is_subtracted(subject: Subject) -> None:
 
 def sums_over_pixels(subject: Subject) -> None:
     """Likelihood and KL divergence have the same weight, but for one that is chosen."""
-    measurement, pixels, rows = measured(subject), SIZES.num_pixels, SIZES.num_data
+    measurement, pixels = measured(subject), SIZES.num_pixels
     if _reports(measurement, "sum_over_pixels"):
         raise Broken(
             f"the objective is on average {measurement.objective:.3f} nats, which is E log p(x|z) / D - KL(q || p) for "
             f"D = {pixels} pixels: log p(x|z) is a mean over pixels instead of a sum."
         )
     fit = _bound(measurement)
+    for text, ratio in RATIOS.items():
+        if not _has_ratio(fit, ratio(SIZES)):
+            continue
+        if not _has_ratio(_bound(measured(subject, OTHER_SIZES)), ratio(OTHER_SIZES)):
+            continue  # a weight that is chosen, and happens to be near
+        raise Broken(
+            f"in the gradient of the encoder the KL divergence weighs {ratio(SIZES):.3g} times as much as log p(x|z) "
+            f"with {SIZES}, and {ratio(OTHER_SIZES):.3g} times with {OTHER_SIZES}: {text}."
+        )
+
+
+RATIOS: dict[str, Callable[[Sizes], float]] = {  # what mistakes make of the weight of the KL divergence
+    "log p(x|z) is a mean over pixels instead of a sum": lambda of: of.num_pixels,
+    "the KL divergence is divided by the number of pixels, and log p(x|z) is not": lambda of: 1 / of.num_pixels,
+    "the KL divergence is divided by minibatch size times pixels": lambda of: 1 / (of.batch_size * of.num_pixels),
+    "the KL divergence is divided by the size of the minibatch, of which it is a mean already": (
+        lambda of: 1 / of.batch_size
+    ),
+    "the KL divergence is a sum over the minibatch, and log p(x|z) a mean": lambda of: of.batch_size,
+    "log p(x|z) is a mean over pixels and minibatch, and the KL divergence a sum": (
+        lambda of: of.batch_size * of.num_pixels
+    ),
+    "log p(x|z) is a mean over pixels, and the KL divergence one over latent dimensions, instead of sums": (
+        lambda of: of.num_pixels / of.latent_size
+    ),
+    "the KL divergence is a mean over latent dimensions instead of a sum": lambda of: 1 / of.latent_size,
+    "the KL divergence is a mean over latent dimensions, divided by the size of the minibatch once more": (
+        lambda of: 1 / (of.latent_size * of.batch_size)
+    ),
+}
+
+
+def _has_ratio(fit: Fit | None, ratio: float) -> bool:
+    """Whether all parts of the KL divergence weigh ``ratio`` times as much as log p(x|z)."""
     if fit is None or fit.weights["likelihood"] <= 0:
-        return
-    ratios = {name: fit.weights[name] / fit.weights["likelihood"] for name in OF_KL}
-    mistakes = {
-        float(pixels): "log p(x|z) is a mean over pixels instead of a sum",
-        1 / pixels: "the KL divergence is divided by the number of pixels, and log p(x|z) is not",
-        1 / (rows * pixels): "the KL divergence is divided by minibatch size times pixels",
-        1 / rows: "the KL divergence is divided by the size of the minibatch, of which it is a mean already",
-        float(rows): "the KL divergence is a sum over the minibatch, and log p(x|z) a mean",
-        float(rows * pixels): "log p(x|z) is a mean over pixels and minibatch, and the KL divergence a sum",
-    }
-    for value, text in mistakes.items():
-        if all(abs(ratio - value) < 0.06 * value + 4 * _error(fit, name) for name, ratio in ratios.items()):
-            raise Broken(
-                f"in the gradient of the encoder the KL divergence weighs {ratios['location']:.3g} times as much as "
-                f"log p(x|z) (with {pixels} pixels and {rows} datapoints in a minibatch): {text}."
-            )
+        return False
+    return all(
+        abs(fit.weights[name] / fit.weights["likelihood"] - ratio) < 0.06 * ratio + 4 * _error(fit, name)
+        for name in OF_KL
+    )
 
 
 def _error(fit: Fit, name: str) -> float:
@@ -120,9 +147,11 @@ def wake_phase_is_cut_off(subject: Subject) -> None:
     if _bound(measurement) is not None:
         return
     fit = measurement.fit(WAKE_AND_SLEEP)
+    if not fit.explains:
+        raise NotApplicable(OTHER_FORM)
     joint, entropy = fit.weights["joint"], fit.weights["entropy"]
     leaks = joint > 0.05 + SIGNIFICANT * fit.errors["joint"] and abs(entropy) < 0.3 * joint
-    if fit.explains and leaks:
+    if leaks:
         raise Broken(
             f"besides the sleep phase ({fit.weights['sleep']:+.2f} times its gradient), the encoder ascends log "
             f"p(x, z) of the wake phase ({joint:+.2f} times) through z = m + sigma e, without the entropy."

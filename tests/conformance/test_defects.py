@@ -17,12 +17,14 @@ SOUND = sorted((HERE / "sound").glob("*.py"))
 OFTEN = {  # of the sound ones
     "a_list_of_optimisers",
     "a_model_in_float64",
+    "a_weight_near_a_size",
     "all_the_data",
     "float64_inside",
     "no_encoder_langevin_chains",
     "no_optimiser",
     "own_loop_over_samples",
     "scheduler_and_warm_up",
+    "pairs_of_datapoints",
     "sgd_with_momentum",
     "the_score_function",
     "two_optimisers",
@@ -42,6 +44,7 @@ RARELY = {  # of the defects, those that are much like another one
     "an unseeded generator",
     "noise of torch.distributions",
     "the same noise in each update",
+    "a stream of Python that begins anew in each update",
     "log p(x|z) of the wrong axis",
     "NaN after a while",
     "gradient through the sample, one optimiser",
@@ -57,6 +60,13 @@ HONEST = (REPORT, "StepInfo(self.model.elbo(batch.x, self.generator).mean().deta
 SETUP = "self.seen = 0"
 STEP = "self.seen += len(batch.x)"
 CLASS = "class AutoEncoder(Algorithm):"
+
+FORKED = """    def drawn(self, mean):
+        with torch.random.fork_rng():
+            torch.manual_seed(self.seen)
+            return torch.randn(mean.shape)
+
+"""
 
 Change = tuple[str, str]
 
@@ -140,6 +150,16 @@ DEFECTS: dict[str, tuple[set[str], str, list[Change]]] = {
         "mean over pixels",
         [(LIKELIHOOD, "cross_entropy(logits, batch.x)")],
     ),
+    "mean over everything in both terms, honest report": (
+        {"sum_over_pixels"},
+        "one over latent dimensions",
+        [(LIKELIHOOD, "cross_entropy(logits, batch.x)"), (KL, KL.replace(".sum(-1)", ".mean()")), HONEST],
+    ),
+    "mean over latent dimensions": (
+        {"sum_over_pixels"},
+        "mean over latent dimensions",
+        [(KL, KL.replace(".sum(-1)", ".mean(-1)")), HONEST],
+    ),
     "KL divided by batch size times pixels": (
         {"sum_over_pixels"},
         "divided by minibatch size times pixels",
@@ -215,6 +235,26 @@ DEFECTS: dict[str, tuple[set[str], str, list[Change]]] = {
         "ignores the generator",
         [(NOISE, "torch.randn(mean.shape, generator=torch.Generator().manual_seed(0))")],
     ),
+    "the generator that is given is seeded": (
+        {"own_generator"},
+        "seeds the generator that `setup` is given",
+        [(SETUP, SETUP + "\n        self.generator.manual_seed(0)")],
+    ),
+    "a stream of NumPy that begins anew in each update": (
+        {"own_generator"},
+        "ignores the generator",
+        [(NOISE, "torch.as_tensor(np.random.RandomState(self.seen).standard_normal(mean.shape)).float()")],
+    ),
+    "a stream of Python that begins anew in each update": (
+        {"own_generator"},
+        "ignores the generator",
+        [(NOISE, "torch.full(mean.shape, random.Random(self.seen).gauss(0, 1))")],
+    ),
+    "a fork of the global stream": (
+        {"own_generator"},
+        "ignores the generator",
+        [(NOISE, "self.drawn(mean)"), ("    def step(self, batch):", FORKED + "    def step(self, batch):")],
+    ),
     "an objective for each datapoint": (
         {"runs"},
         "wrong shape",
@@ -231,11 +271,6 @@ DEFECTS: dict[str, tuple[set[str], str, list[Change]]] = {
         {"finite"},
         "NaN",
         [(LIKELIHOOD, "-(batch.x * logits.sigmoid().log() + (1 - batch.x) * (1 - logits.sigmoid()).log()).sum(-1)")],
-    ),
-    "the standard deviation of one": (
-        {"shapes", "finite"},
-        "is nan",
-        [(BOUND, "bound = (log_likelihood - kl).mean() + 0 * (log_likelihood - kl).std()")],
     ),
     "NaN after a while": (
         {"finite"},
@@ -281,7 +316,17 @@ def planted(folder: Path, source: str, changes: list[Change]) -> str:
     return str(path)
 
 
-@pytest.mark.filterwarnings("ignore:std")  # of a single value, which is the defect
+@pytest.mark.filterwarnings("ignore:std")  # of a single value
+def test_a_minibatch_of_one_datapoint_may_be_too_small_and_that_is_said(tmp_path: Path) -> None:
+    """A user can avoid it, and the algorithm may need two."""
+    spread = "bound = (log_likelihood - kl).mean() + 0 * (log_likelihood - kl).std()"
+    results = check(planted(tmp_path, "auto_encoder", [(BOUND, spread)]), only="shapes")
+    (result,) = (each for each in results if each.check.name == "shapes")
+    assert result.verdict is Verdict.SKIPPED
+    assert "a minibatch of a single datapoint" in result.reason
+    assert "is nan" in result.reason
+
+
 @pytest.mark.parametrize(
     ("source", "checks", "words", "changes"),
     [(source, checks, words, changes) for source, _, checks, words, changes in PLANTED],
