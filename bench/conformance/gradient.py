@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, cast
@@ -129,7 +129,7 @@ def _measure(subject: Subject, sizes: Sizes) -> Measured:
     return measurement
 
 
-def _ones(subject: Subject, *, only_samples: bool) -> dict[str, object]:
+def _ones(subject: Subject, *, only_samples: bool) -> Mapping[str, Any]:
     """1 for the options that are whole numbers above 1: numbers of samples, which make a gradient's form, or all."""
     usual = {field.name for field in dataclasses.fields(Hyperparameters)}
     return {
@@ -142,7 +142,7 @@ def _ones(subject: Subject, *, only_samples: bool) -> dict[str, object]:
     }
 
 
-def _measured_with(subject: Subject, sizes: Sizes, settings: dict[str, object]) -> Measured:
+def _measured_with(subject: Subject, sizes: Sizes, settings: Mapping[str, Any]) -> Measured:
     made = _begun(subject, sizes, settings)
     model = made.algorithm.model
     x = made.problem.x.to(model.dtype)
@@ -176,7 +176,7 @@ def _measured_with(subject: Subject, sizes: Sizes, settings: dict[str, object]) 
     return Measured(blocks, expected.mean(), float(values.mean()), error, exact_objectives(model, x))
 
 
-def _begun(subject: Subject, sizes: Sizes, settings: dict[str, object]) -> Training:
+def _begun(subject: Subject, sizes: Sizes, settings: Mapping[str, Any]) -> Training:
     """The algorithm with these options, or as it is if it cannot be trained with them."""
     try:
         training(subject, sizes, networks=WIDE, **settings).step()
