@@ -34,7 +34,6 @@ RERUN: dict[str, Any] = {
     "algos": ("aevb[learning_rate=0.1]", "wakesleep[learning_rate=0.1]"),
     "z": (2,),
     "hidden": 20,
-    "budget": 10_000,
     "likelihood": ("importance[num_samples=20]",),
     "likelihood_points": 50,
 }
@@ -296,7 +295,7 @@ def alarms_by_point(repeats: int, loss: float) -> dict[str, str]:
     return {name: f"{np.mean(values):.1%}" for name, values in shares.items()}
 
 
-def reruns(folder: Path, count: int) -> list[dict[str, str]]:
+def reruns(folder: Path, count: int, budget: int) -> list[dict[str, str]]:
     """Compare a run on digits with itself and with ``count`` runs that differ only in their seeds.
 
     The runs are kept in ``folder``; those that are missing are made.
@@ -305,7 +304,8 @@ def reruns(folder: Path, count: int) -> list[dict[str, str]]:
     runs = []
     for k in range(count + 1):
         seeds = tuple(range(NUM_SEEDS * k, NUM_SEEDS * (k + 1)))
-        runs.append(bench.run(Study(**RERUN, seeds=seeds), out=folder / f"{k:02d}", execution=execution, quiet=True))
+        study = Study(**RERUN, seeds=seeds, budget=budget)
+        runs.append(bench.run(study, out=folder / f"{k:02d}", execution=execution, quiet=True))
     compared = {"itself": runs[:1], f"each of {count} reruns": runs[1:]}
     return [
         {"a run and": name, **_alarms([compare(runs[0], run) for run in others])} for name, others in compared.items()
@@ -334,6 +334,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=2000, help="simulations per number")
     parser.add_argument("--reruns", type=int, default=20, help="number of runs that a run is compared with")
     parser.add_argument("--runs", type=Path, default=Path("runs", "reruns"), help="folder of these runs")
+    parser.add_argument("--budget", type=int, default=10_000, help="training samples of each of their trials")
     arguments = parser.parse_args()
     repeats = arguments.repeats
     coverage = [row for num_seeds in (3, 5, 10) for row in covers(num_seeds, repeats)]
@@ -453,7 +454,7 @@ def main() -> None:
         table(compared),
         "## Comparisons of trained runs",
         about_reruns,
-        table(reruns(arguments.runs, arguments.reruns)),
+        table(reruns(arguments.runs, arguments.reruns, arguments.budget)),
     ]
     print("\n\n".join(texts))  # noqa: T201
 

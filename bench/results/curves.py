@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import OptionError, did_you_mean
-from bench.results.grid import Cell, Place, cells, done, finite
+from bench.results.grid import Cell, Place, done, finite
 from bench.statistics import convergence, curves
 from bench.statistics.curves import Points
 from bench.store.records import Status
@@ -54,7 +54,7 @@ def targets(results: Results) -> dict[Place, float]:
     trace = results.trace
     first = trace[np.isfinite(trace[BOUND])].drop_duplicates("trial").set_index("trial")[BOUND]
     aims: dict[Place, float] = {}
-    for cell, seeds in cells(results.trials):
+    for cell, seeds in results.cells:
         bounded = done(seeds[seeds["trial"].isin(first.index)])
         if len(bounded):
             begin, end = first[bounded["trial"]].mean(), finite(bounded[BOUND]).mean()
@@ -73,7 +73,7 @@ def times(results: Results, clock: str, aims: Mapping[Place, float] | None = Non
     aims = targets(results) if aims is None else aims
     bounds = bound_curves(results, clock)
     rows = []
-    for cell, seeds in cells(results.trials):
+    for cell, seeds in results.cells:
         aim = aims.get(cell.place, math.nan)
         bounded = any(trial in bounds for trial in seeds["trial"])
         for seed, trial, status in zip(seeds["seed"], seeds["trial"], seeds["status"], strict=True):
@@ -97,8 +97,8 @@ def stretches(*runs: Results) -> dict[Place, tuple[float, float]]:
     common: dict[Place, tuple[float, float]] = {}
     for results in runs:
         bounds = bound_curves(results)
-        for cell, seeds in cells(done(results.trials)):
-            for x, _ in (bounds[trial] for trial in seeds["trial"] if trial in bounds):
+        for cell, seeds in results.cells:
+            for x, _ in (bounds[trial] for trial in done(seeds)["trial"] if trial in bounds):
                 low, high = common.get(cell.place, (0.0, math.inf))
                 common[cell.place] = max(low, x[0]), min(high, x[-1])
     return {place: (max(low, high / 10**DECADES), high) for place, (low, high) in common.items()}
@@ -112,7 +112,7 @@ def heights(results: Results, along: Mapping[Place, tuple[float, float]] | None 
     along = stretches(results) if along is None else along
     bounds = bound_curves(results)
     means: dict[str, float] = {}
-    for cell, seeds in cells(results.trials):
+    for cell, seeds in results.cells:
         low, high = along.get(cell.place, (math.nan, math.nan))
         of_cell = {trial: bounds[trial] for trial in seeds["trial"] if trial in bounds}
         means.update({trial: convergence.mean_height(curve, low, high) for trial, curve in of_cell.items()})

@@ -28,7 +28,7 @@ from bench.results.columns import (
     values,
 )
 from bench.results.entries import Entry, entries
-from bench.results.grid import Cell
+from bench.results.grid import Cell, cells
 from bench.results.references import Compared, Source, sources
 from bench.results.rows import hyperparameter_rows, likelihood_trace_row, trial_row, tuning_rows
 from bench.results.versions import Version, versions
@@ -125,6 +125,11 @@ class Results:
             for entry in self._entries
         )
         return frame_of(rows, TRIAL_COLUMNS)
+
+    @cached_property
+    def cells(self) -> list[tuple[Cell, pd.DataFrame]]:
+        """Each cell with its trials: see `grid.cells`."""
+        return [*cells(self.trials)]
 
     @cached_property
     def tuning(self) -> pd.DataFrame:

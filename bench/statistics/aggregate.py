@@ -177,7 +177,8 @@ def _other_points(scores: Array, by_point: Array, num_resamples: int, rng: np.ra
     num_points = by_point.shape[-1]
     weights = rng.multinomial(num_points, np.full(num_points, 1 / num_points), num_resamples) / num_points
     finite = np.isfinite(scores)[..., None]
-    means = np.where(finite, by_point, 0) @ weights.T  # [P, A, S, B]
+    rows = np.where(finite, by_point, 0).reshape(-1, num_points)  # one product of matrices: many small ones take longer
+    means = (rows @ weights.T).reshape(*scores.shape, num_resamples)  # [P, A, S, B]
     return np.moveaxis(np.where(finite, means, scores[..., None]), -1, 0)
 
 

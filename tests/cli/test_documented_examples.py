@@ -14,17 +14,18 @@ import torch
 from markdown_it import MarkdownIt
 
 from bench import Batch, Problem, plugins
+from bench.execution.execution import Execution
 
 ROOT = Path(__file__).parents[2]
 QUICK = ["--budget", "300", "--eval-points", "20", "--likelihood-points", "5", "--device", "cpu"]
 QUICK += ["--tune", "paper[samples=1000]"]  # after 200 the best step is one that diverges
 GIVEN = "aevb[learning_rate=0.02],wakesleep[learning_rate=0.02]"  # so that no step size has to be chosen first
 SMALLER = {
-    "seeds=[0, 1], budget=100_000": "seeds=[0, 1], budget=300, tune='paper[samples=1000]'",
+    "seeds=[0, 1], budget=100_000": "seeds=[0, 1], budget=300, tune='paper[samples=1000]', likelihood_points=5",
     "budget=100_000": "budget=300",
     "hidden=100": "hidden=5",
     "x[1500:]": "x[1500:1510]",
-    "points=50": "points=3",
+    "points=50": "points=3, execution=Execution(backend='sequential')",
 }
 
 Bench = Callable[..., subprocess.CompletedProcess[str]]
@@ -65,7 +66,10 @@ def sped_up(command: list[str]) -> list[str]:
     if command[0] not in ("run", "estimate"):
         return command
     backend = ["--algos", GIVEN] if "--backend" in command else ["--backend", "sequential"]
-    return [*command, *(QUICK if command[0] == "run" else []), *backend]
+    if command[0] == "estimate":
+        return [*command, *backend]
+    few = [] if "--size" in command or "--seeds 1" in " ".join(command) else ["--seeds", "2"]
+    return [*command, *QUICK, *few, *backend]
 
 
 PAGES = ("CONTRIBUTING.md", "README.md", "docs/your-own-algorithm.md")
@@ -123,6 +127,6 @@ def test_the_python_code_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.
     for long, short in SMALLER.items():
         assert long in text
         text = text.replace(long, short)
-    exec(compile(text, "README.md", "exec"), {})  # noqa: S102  # the page's own code
+    exec(compile(text, "README.md", "exec"), {"Execution": Execution})  # noqa: S102  # the page's own code
     assert (tmp_path / "likelihoods.csv").exists()
     assert (tmp_path / "runs" / "api" / "report" / "tables" / "log_likelihood.md").exists()

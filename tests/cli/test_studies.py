@@ -62,6 +62,7 @@ algos = ["aevb[learning_rate=0.1]"]
 seeds = [0]
 z = [2]
 likelihood = ["importance[num_samples=20]"]
+likelihood_points = 10
 [parts.few]
 n_train = [20]
 [parts.all]
@@ -78,7 +79,8 @@ def test_parts_lie_side_by_side_and_are_read_together(bench: Bench, tmp_path: Pa
     assert run.trials["n_train"].tolist()[0] == 20  # the order of the file, not of the alphabet
     assert len(run.trials) == 2
     assert (run.trials["samples"] >= 600).all()
-    bench("estimate", home, "--trust", "--likelihood", "hmc[num_samples=10,num_warmup=10]")
+    hmc = ("--likelihood", "hmc[num_samples=10,num_warmup=10]")
+    bench("estimate", home, "--trust", *hmc, "--backend", "sequential")
     assert set(library.load(home).likelihoods["estimator"]) == {
         "importance[num_samples=20]",
         "hmc[num_samples=10,num_warmup=10]",

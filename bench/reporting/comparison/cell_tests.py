@@ -8,23 +8,26 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
 from bench.reporting.comparison import obstacles
 from bench.reporting.comparison.measures import LOG_LIKELIHOOD, Common, Measure
 from bench.reporting.comparison.points import with_points
+from bench.reporting.comparison.sides import Side
 from bench.reporting.comparison.verdict import Row, Rules
-from bench.results.grid import Cell, done
+from bench.results.grid import Cell
 from bench.statistics import moderated
 from bench.statistics.paired import probability_of_improvement
 
 if TYPE_CHECKING:
     from bench.results.frames import Results
 
+Array = NDArray[np.float64]
+
 SEED = 20131220  # the same p-values from the same results, always
 
-# A cell in both runs, with its trials in each.
-Pair = tuple[Cell, pd.DataFrame, pd.DataFrame]
+# A cell in both runs.
+Pair = tuple[Cell, Side, Side]
 
 
 @dataclass(frozen=True)
@@ -41,21 +44,25 @@ def cell_tests(
     measure: Measure, base: Results, new: Results, pairs: Sequence[Pair], common: Common, rules: Rules
 ) -> list[CellTest]:
     """The test of ``measure`` in each cell that has it, with a p-value if there are enough seeds."""
-    values = measure.values(base, common), measure.values(new, common)
+    in_base, in_new = (
+        {str(trial): value for trial, value in measure.values(run, common).items()} for run in (base, new)
+    )
     tests: list[CellTest] = []
     samples: dict[int, moderated.Sample] = {}
     for cell, old, fresh in pairs:
-        one, other = _by_seed(old, values[0]), _by_seed(fresh, values[1])
-        shared = one.index.intersection(other.index)
-        paired = set(old["seed"]) == set(fresh["seed"]) and len(shared) > 0
-        if paired:
-            one, other = one[shared], other[shared]
+        before, after = old.by_seed(in_base), fresh.by_seed(in_new)
+        shared = [seed for seed in before if seed in after]
+        paired = old.seeds == fresh.seeds and len(shared) > 0
+        one, other = (
+            np.array([side[seed] for seed in (shared if paired else side)], dtype=np.float64)
+            for side in (before, after)
+        )
         row = Row(cell, measure.name, measure.unit, seeds_base=len(one), seeds_new=len(other), paired=paired)
         if not (len(one) and len(other)):
             tests += [CellTest(measure, absent) for absent in _absent(row, old, fresh)]
             continue
         row = _with_means(row, one, other)
-        obstacle = _obstacle(measure, base, new, old, fresh, rules)
+        obstacle = _obstacle(measure, old, fresh, rules)
         if obstacle:
             tests.append(CellTest(measure, replace(row, verdict="not comparable", why=obstacle)))
         elif min(len(one), len(other)) < 2:
@@ -66,7 +73,7 @@ def cell_tests(
             a, b = (np.log(side) if row.unit == "ratio" else side for side in (one, other))
             sample = moderated.paired(a, b) if row.paired else moderated.unpaired(a, b)
             if measure is LOG_LIKELIHOOD:
-                sample = with_points(sample, base, new, old, fresh, one.index if row.paired else None)
+                sample = with_points(sample, old, fresh, shared if row.paired else None)
             samples[len(tests)] = sample
             tests.append(CellTest(measure, replace(row, num_points=sample.num_points)))
     for i, change in zip(samples, moderated.t_tests([*samples.values()]), strict=True):
@@ -74,23 +81,21 @@ def cell_tests(
     return tests
 
 
-def _absent(row: Row, old: pd.DataFrame, fresh: pd.DataFrame) -> list[Row]:
+def _absent(row: Row, old: Side, fresh: Side) -> list[Row]:
     """A row if seeds are done in both runs and only one has the measure: an algorithm may have no bound at all."""
-    any_done = all(len(done(trials)) for trials in (old, fresh))
+    any_done = len(old.done) and len(fresh.done)
     if not any_done or row.seeds_base == row.seeds_new:
         return []
     return [replace(row, verdict="not comparable", why=f"no {row.measure} in {'NEW' if row.seeds_base else 'BASE'}")]
 
 
-def _obstacle(
-    measure: Measure, base: Results, new: Results, old: pd.DataFrame, fresh: pd.DataFrame, rules: Rules
-) -> str:
+def _obstacle(measure: Measure, old: Side, fresh: Side, rules: Rules) -> str:
     if measure is LOG_LIKELIHOOD:
-        return obstacles.in_estimation(base, new, old, fresh)
+        return obstacles.in_estimation(old, fresh)
     return obstacles.in_timing(old, fresh, rules.timings) if measure.timing else ""
 
 
-def _with_means(row: Row, one: pd.Series, other: pd.Series) -> Row:
+def _with_means(row: Row, one: Array, other: Array) -> Row:
     """Geometric means of times and speeds; no change if one is infinite."""
     means = [float((np.log(values) if row.unit == "ratio" else values).mean()) for values in (one, other)]
     change = means[1] - means[0] if all(map(math.isfinite, means)) else math.nan
@@ -105,7 +110,7 @@ def _with_change(row: Row, test: moderated.TTest) -> Row:
     return replace(row, change=change, low=low, high=high, p=test.p)
 
 
-def _ranked(measure: Measure, row: Row, one: pd.Series, other: pd.Series) -> CellTest:
+def _ranked(measure: Measure, row: Row, one: Array, other: Array) -> CellTest:
     """If seeds never reach the target only their order is left: the rank-sum test, and no size of the change."""
     from scipy.stats import PermutationMethod, mannwhitneyu
 
@@ -119,9 +124,3 @@ def _ranked(measure: Measure, row: Row, one: pd.Series, other: pd.Series) -> Cel
     change = math.inf if later > 0.5 else 0.0 if later < 0.5 else 1.0
     least = 2 / math.comb(len(one) + len(other), len(one))
     return CellTest(measure, replace(row, change=change, p=p, why=why), least_p=least)
-
-
-def _by_seed(trials: pd.DataFrame, values: pd.Series) -> pd.Series:
-    """The values of the seeds that are done, by seed; infinite ones stay."""
-    trials = done(trials)
-    return pd.Series(values.reindex(trials["trial"]).to_numpy(dtype=float), index=trials["seed"].to_numpy()).dropna()

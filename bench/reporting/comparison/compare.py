@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from bench.reporting.comparison import endings, obstacles
 from bench.reporting.comparison.cell_tests import CellTest, cell_tests
 from bench.reporting.comparison.measures import LOG_LIKELIHOOD, OTHERS, Common
+from bench.reporting.comparison.sides import sides
 from bench.reporting.comparison.verdict import Row, Rules, Verdict, with_verdict
-from bench.results.grid import Place, cells
+from bench.results.grid import Place
 from bench.statistics import multiple
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Comparison:
 def compare(base: Results, new: Results, rules: Rules | None = None) -> Comparison:
     """Compare every cell; one that cannot be compared is a row that says why."""
     rules, common = rules or Rules(), Common.of(base, new)
-    old, fresh = dict(cells(base.trials)), dict(cells(new.trials))
+    old, fresh = sides(base), sides(new)
     every = [*old, *(cell for cell in fresh if cell not in old)]
     shared = [(cell, old[cell], fresh[cell]) for cell in old if cell in fresh]
     barred = {cell: reason for cell, one, other in shared if (reason := obstacles.in_training(one, other))}
@@ -55,7 +56,7 @@ def compare(base: Results, new: Results, rules: Rules | None = None) -> Comparis
     alone = [cell for cell in every if (cell in old) != (cell in fresh)]
     rows = [Row(cell, "all", verdict="missing", why=f"only in {'BASE' if cell in old else 'NEW'}") for cell in alone]
     rows += [Row(cell, "all", verdict="not comparable", why=reason) for cell, reason in barred.items()]
-    rows += [row for cell, one, other in shared for row in endings.rows(cell, base, new, one, other, rules)]
+    rows += [row for cell, one, other in shared for row in endings.rows(cell, one, other, rules)]
     for family, share in (((LOG_LIKELIHOOD,), LIKELIHOOD_SHARE), (OTHERS, 1 - LIKELIHOOD_SHARE)):
         tests = [test for measure in family for test in cell_tests(measure, base, new, both, common, rules)]
         rows += _rows(tests, share * rules.false_alarms, rules)

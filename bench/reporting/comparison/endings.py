@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from bench.reporting.comparison import obstacles
+from bench.reporting.comparison.sides import Side
 from bench.reporting.comparison.verdict import Row, Rules, Verdict
 from bench.results.grid import Cell
 from bench.store.records import Status
-
-if TYPE_CHECKING:
-    from bench.results.frames import Results
 
 MEASURE = "seeds that end well"
 ENDED = [status for status in Status if status.has_ended]
 
 
-def rows(cell: Cell, base: Results, new: Results, old: pd.DataFrame, fresh: pd.DataFrame, rules: Rules) -> list[Row]:
-    """Rows on the seeds of a cell that did not end well, or have not ended; ``old`` and ``fresh`` are its trials.
+def rows(cell: Cell, old: Side, fresh: Side, rules: Rules) -> list[Row]:
+    """Rows on the seeds of a cell that did not end well, or have not ended, in BASE (``old``) and NEW (``fresh``).
 
     More of them in NEW are worse if BASE had none, if they are among the seeds that both runs have, or if Fisher's
     exact test is significant.  The first two are no tests: a seed that diverges is a fact, not an estimate.
     """
-    if all((trials["status"] == Status.DONE).all() for trials in (old, fresh)) and not _any_missing(base, new):
+    if all(len(side.done) == len(side.trials) and not side.any_point_missing for side in (old, fresh)):
         return []
-    waiting = [sorted(trials.loc[~trials["status"].isin(ENDED), "seed"]) for trials in (old, fresh)]
-    estimated = not obstacles.in_estimation(base, new, old, fresh)
-    one, other = (_fates(results, trials, estimated) for results, trials in ((base, old), (new, fresh)))
+    waiting = [sorted(side.trials.loc[~side.trials["status"].isin(ENDED), "seed"]) for side in (old, fresh)]
+    estimated = not obstacles.in_estimation(old, fresh)
+    one, other = (_fates(side, estimated) for side in (old, fresh))
     well = [int((fates == "").sum()) for fates in (one, other)]
     row = Row(cell, MEASURE, "seeds", base=well[0], new=well[1], seeds_base=len(one), seeds_new=len(other))
     made = [
@@ -42,9 +39,7 @@ def rows(cell: Cell, base: Results, new: Results, old: pd.DataFrame, fresh: pd.D
     return made
 
 
-def _with_verdict(
-    row: Row, one: pd.Series, other: pd.Series, old: pd.DataFrame, fresh: pd.DataFrame, rules: Rules
-) -> Row:
+def _with_verdict(row: Row, one: pd.Series, other: pd.Series, old: Side, fresh: Side, rules: Rules) -> Row:
     why = f"{_summary(other)} in NEW, {_summary(one)} in BASE"
     timing = obstacles.in_timing(old, fresh, rules.timings)
     verdict = _verdict(one, other, rules.false_alarms)
@@ -78,21 +73,15 @@ def _more(one: pd.Series, other: pd.Series, rate: float) -> bool:
     return float(fisher_exact(table, alternative="greater")[1]) <= rate
 
 
-def _any_missing(*runs: Results) -> bool:
-    """Whether any estimate of these runs lacks a point: usually none does, and the cells need not be searched."""
-    return any(bool((results.likelihoods["num_failed"] > 0).any()) for results in runs)
-
-
-def _fates(results: Results, trials: pd.DataFrame, estimated: bool) -> pd.Series:
+def _fates(side: Side, estimated: bool) -> pd.Series:
     """The statuses of the seeds that have ended, by seed: empty if all is well.
 
     If the log-likelihoods of both runs can be compared (``estimated``), a test point without an estimate counts too.
     """
-    ended = trials[trials["status"].isin(ENDED)]
+    ended = side.trials[side.trials["status"].isin(ENDED)]
     fates = dict(zip(ended["trial"], ended["status"].where(ended["status"] != Status.DONE, ""), strict=True))
     if estimated:
-        estimates = obstacles.first_estimates(results, trials)
-        for _, row in estimates[estimates["num_failed"] > 0].iterrows():
+        for _, row in side.estimates[side.estimates["num_failed"] > 0].iterrows():
             fates[row["trial"]] = f"no log p(x) of {row['num_failed']:.0f} of {row['num_points']:.0f} points"
     return pd.Series([*fates.values()], index=ended["seed"].to_numpy(), dtype=str)
 
