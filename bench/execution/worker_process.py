@@ -90,11 +90,15 @@ class WorkerProcess:
         return self._began + limit - now
 
     def ask_to_stop(self) -> set[Future[Any]]:
-        """Send SIGTERM if a task is under way; returns the calls that may end because of it."""
+        """Send SIGTERM if a task is under way; returns the calls that may end because of it.
+
+        A process that is still starting has begun none, and there is nothing to wait for.
+        """
         under_way = {call for call in self._calls if not call.done()}
-        if under_way and self.ready.done() and self.ready.exception() is None:
-            with suppress(ProcessLookupError):
-                os.kill(self.ready.result(), signal.SIGTERM)
+        if not under_way or not self.ready.done() or self.ready.exception() is not None:
+            return set()
+        with suppress(ProcessLookupError):
+            os.kill(self.ready.result(), signal.SIGTERM)
         return under_way
 
     @property

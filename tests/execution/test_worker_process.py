@@ -10,7 +10,8 @@ import psutil
 from cloudpickle import register_pickle_by_value
 
 from bench.execution.backend import Workers
-from bench.execution.worker_process import WorkerProcess
+from bench.execution.warm_up import warm_up
+from bench.execution.worker_process import WorkerProcess, kill_all
 
 register_pickle_by_value(sys.modules[__name__])  # workers cannot import tests
 
@@ -34,3 +35,12 @@ def test_a_task_may_leave_much_memory_behind() -> None:
         assert process.submit(os.getpid).result(timeout=60) == number
     finally:
         process.kill()
+
+
+def test_a_process_that_is_still_starting_is_not_waited_for() -> None:
+    """Its task has not begun, so that there is nothing to stop, and Ctrl-C ends the command at once."""
+    process = WorkerProcess(Workers(setup=warm_up))
+    process.submit(time.sleep, 60)
+    began = time.monotonic()
+    kill_all([process], patience=30)
+    assert time.monotonic() - began < 15
