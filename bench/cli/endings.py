@@ -21,6 +21,7 @@ WRONG = 2  # the command was wrong, or a file or folder that it needs cannot be 
 SOME_FAILED = 3
 CRASHED = 70  # a bug: EX_SOFTWARE of sysexits.h
 INTERRUPTED = 130  # 128 + SIGINT
+STOPPED = "Interrupted. What has ended is kept; the same command does the rest."
 OUTPUT_CLOSED = 141  # 128 + SIGPIPE: the reader of the output (head, less) has gone
 
 
@@ -38,7 +39,7 @@ def code_of(command: Callable[[], object]) -> int:
 
 def _called(command: Callable[[], object]) -> int:
     try:
-        code = command()
+        code = _unwrapped(command)
     except click.exceptions.Exit as left:
         return left.exit_code
     except UsageError as error:
@@ -47,7 +48,8 @@ def _called(command: Callable[[], object]) -> int:
         _say(error.show)
         return WRONG
     except (KeyboardInterrupt, click.Abort) as stop:
-        return _failed("Interrupted. What has ended is kept; the same command does the rest.", _code_of_signal(stop))
+        # of `bench.cli.signals.Stopped` the code for the signal that was received
+        return _failed(STOPPED, int(getattr(stop, "exit_code", INTERRUPTED)))
     except OSError as error:
         return _without_output(error) if error.filename is None else _failed(_about_file(error), WRONG)
     except BaseException as error:  # noqa: BLE001  # also SystemExit: no command raises it, so a plugin did
@@ -58,10 +60,17 @@ def _called(command: Callable[[], object]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _code_of_signal(stop: BaseException) -> int:
-    """Exit code for the signal that was received: a `bench.cli.signals.Stopped`, or the cause of click's exception."""
-    signal = stop.__cause__ if isinstance(stop, click.Abort) else stop
-    return int(getattr(signal, "exit_code", INTERRUPTED))
+def _unwrapped(command: Callable[[], object]) -> object:
+    """Call a command; an interrupt that another exception was raised from, by click or within an import, is raised."""
+    try:
+        return command()
+    except BaseException as error:
+        cause = error.__cause__
+        while cause is not None and not isinstance(cause, KeyboardInterrupt):
+            cause = cause.__cause__
+        if cause is not None:
+            raise cause from None
+        raise
 
 
 def _without_output(error: OSError) -> int:

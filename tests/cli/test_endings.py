@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import click
 import pytest
 
 from bench.cli.endings import code_of
+from bench.cli.signals import Stopped
 from bench.errors import OptionError
 
 Bench = Callable[..., subprocess.CompletedProcess[str]]
@@ -52,6 +54,23 @@ def test_only_a_comparison_ends_with_1(
     shown = capsys.readouterr().err
     assert words in shown
     assert ("Traceback" in shown) == (code == CRASHED)
+
+
+def test_an_interrupt_that_python_has_put_another_exception_around_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    """One that arrives while a class is made, as in imports, where CPython up to 3.11 raises a RuntimeError from it."""
+
+    class Interrupting:
+        def __set_name__(self, owner: type, name: str) -> None:
+            raise Stopped(signal.SIGTERM)
+
+    def command() -> None:
+        try:
+            type("Made", (), {"attribute": Interrupting()})
+        except Stopped as stop:  # later versions of CPython leave it as it is
+            raise RuntimeError("Error calling __set_name__") from stop
+
+    assert code_of(command) == 143
+    assert "Interrupted" in capsys.readouterr().err
 
 
 def test_a_command_returns_its_code() -> None:
