@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import torch
+from filelock import FileLock
 from pandas.testing import assert_frame_equal
 
 import bench
@@ -23,8 +24,9 @@ from bench.execution.execution import Execution
 from bench.store.run_folder import Store
 
 BLOBS = str(Path(__file__).parent.parent / "plugins" / "blobs.py")
-KILLS = 30
+SWEEPS, KILLS = 2, 15  # sweeps, and kills of each: thirty in all
 PATIENCE = 240  # seconds, for what takes some on an idle machine
+ERRORS = "errors.txt"  # of the command that was started last
 EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129, "SIGKILL": -9}
 STUDY: dict[str, Any] = {
     "algos": "aevb,mcem[batch_size=100,learning_rate=0.05]",
@@ -32,14 +34,14 @@ STUDY: dict[str, Any] = {
     "z": 2,
     "seeds": 2,
     "hidden": 20,
-    "budget": 15_000,
+    "budget": 7_500,
     "tune": "paper[samples=500]",
     "likelihood": "importance[num_samples=20]",
     "likelihood_points": 20,
 }
 COMMAND = [
     sys.executable, "-m", "bench", "run", "--algos", STUDY["algos"], "--dataset", BLOBS, "--z", "2", "--seeds", "2",
-    "--hidden", "20", "--budget", "15000", "--likelihood", STUDY["likelihood"], "--likelihood-points", "20",
+    "--hidden", "20", "--budget", "7500", "--likelihood", STUDY["likelihood"], "--likelihood-points", "20",
     "--tune", STUDY["tune"], "--checkpoint", "0.2s", "--device", "cpu",
 ]  # fmt: skip
 
@@ -52,20 +54,29 @@ def heeded_interrupts() -> Iterator[None]:
     signal.signal(signal.SIGINT, earlier)
 
 
+@pytest.fixture(scope="session")
+def whole(shared_folder: Path) -> bench.Results:
+    """The sweep that nobody touches; the processes of a parallel run share it."""
+    out = shared_folder / "whole-sweep"
+    with FileLock(shared_folder / "whole-sweep.lock"):
+        if not out.exists():
+            bench.run(out=out, execution=Execution(backend="sequential", device="cpu"), quiet=True, **STUDY)
+    return bench.load(out)
+
+
 @pytest.mark.usefixtures("heeded_interrupts")
 @pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
-def test_thirty_kills_change_nothing(tmp_path: Path) -> None:
-    whole = bench.run(
-        out=tmp_path / "whole", execution=Execution(backend="sequential", device="cpu"), quiet=True, **STUDY
-    )
-    rng, kills = random.Random(0), Counter[str]()  # noqa: S311  # no secret
+@pytest.mark.parametrize("sweep", range(SWEEPS))
+def test_thirty_kills_change_nothing(whole: bench.Results, sweep: int, tmp_path: Path) -> None:
+    """Fifteen in each of two sweeps, which may run at once on two cores."""
+    rng, kills = random.Random(sweep), Counter[str]()  # noqa: S311  # no secret
     while kills.total() < KILLS:
         with started(tmp_path / "killed", jobs=rng.choice("12")) as parent:
             while parent.poll() is None and kills.total() < KILLS:
                 with suppress(Ended):
                     moment = rng.choice(MOMENTS)
                     moment(parent, tmp_path / "killed", rng)
-                    kills[f"{kill(parent, rng)} {moment.__name__}"] += 1
+                    kills[f"{kill(parent, tmp_path / ERRORS, rng)} {moment.__name__}"] += 1
             parent.wait(PATIENCE)
         assert parent.returncode in (0, 3, *EXIT_CODES.values(), -signal.SIGINT, -signal.SIGTERM, -signal.SIGHUP)
     with started(tmp_path / "killed") as parent:
@@ -116,15 +127,16 @@ def files(out: Path) -> dict[Path, int]:
 
 def started(out: Path, jobs: str = "2") -> subprocess.Popen[bytes]:
     """The command, in a process group of its own."""
-    return subprocess.Popen(
-        [*COMMAND, "--jobs", jobs, "--out", str(out)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    with (out.parent / ERRORS).open("wb") as errors:
+        return subprocess.Popen(
+            [*COMMAND, "--jobs", jobs, "--out", str(out)],
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            start_new_session=True,
+        )
 
 
-def kill(parent: subprocess.Popen[bytes], rng: random.Random) -> str:
+def kill(parent: subprocess.Popen[bytes], errors: Path, rng: random.Random) -> str:
     """Send a signal to the command, to one of its workers, or to both; afterwards nothing runs that should not."""
     target, name = rng.choice(TARGETS), rng.choice(SIGNALS)
     number, workers = getattr(signal, name), children(parent.pid)
@@ -135,7 +147,7 @@ def kill(parent: subprocess.Popen[bytes], rng: random.Random) -> str:
         os.kill(victim, number)
     if parent.pid in victims:
         # Before Python listens the signal kills it, and one that arrives when all is done comes too late.
-        assert parent.wait(60) in (EXIT_CODES[name], -number, 0)
+        assert parent.wait(60) in (EXIT_CODES[name], -number, 0), errors.read_text(errors="replace")
         deadline = time.monotonic() + 5
         while any(map(is_alive, workers)) and time.monotonic() < deadline:
             time.sleep(0.05)
