@@ -57,7 +57,8 @@ def test_an_option_that_came_later_leaves_ids_as_they_were() -> None:
     study = bench.load("reference-digits").study
 
     def ids(model: str) -> list[str]:
-        asked = bench.Study(**{**vars(study), "tune": "paper", "model": model, "seeds": (0,), "z": (3,), "algos": ("aevb",)})
+        fields = {"model": model, "seeds": (0,), "z": (3,), "algos": ("aevb",), "tune": "paper"}
+        asked = bench.Study(**{**vars(study), **fields})
         return [spec.id for spec in asked.expand(asked.load_data())]
 
     (spelt_out,), (left_out,), (other,) = (ids(model) for model in ("mlp[biases=drawn]", "mlp", "mlp[biases=zero]"))
