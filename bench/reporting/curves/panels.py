@@ -56,6 +56,9 @@ class Wording:
     linear: bool = False  # whether the clock's axis is linear, not logarithmic
 
 
+APART, MOST_APART = 8, 48  # typographic points between hollow marks, and between the first and the last of them
+
+
 @dataclass(frozen=True)
 class Frame:
     """Axes with given ranges of x and y, and the unit of the numbers below the x axis."""
@@ -111,14 +114,13 @@ def _draw_panel(ax: Axes, panel: Sequence[Competitor], looks: dict[str, Look], w
 def _ends(panel: Sequence[Competitor]) -> Iterator[tuple[Competitor, Likelihood, float]]:
     """The final log-likelihoods, and by how many typographic points each is drawn to the right of its place.
 
-    So each stands behind the end of its line, and those of one budget side by side.
+    So each stands behind the end of its line, and those of one budget side by side, closer if there are many.
     """
-    taken: list[float] = []
-    for competitor in panel:
-        if competitor.likelihood is not None:
-            x = competitor.likelihood.x
-            yield competitor, competitor.likelihood, 7 + 8 * sum(abs(math.log(x / other)) < 0.5 for other in taken)
-            taken.append(x)
+    ends = [(competitor, competitor.likelihood) for competitor in panel if competitor.likelihood is not None]
+    before = [sum(abs(math.log(end.x / other.x)) < 0.5 for _, other in ends[:i]) for i, (_, end) in enumerate(ends)]
+    apart = min(APART, MOST_APART / max(1, *before))
+    for (competitor, end), count in zip(ends, before, strict=True):
+        yield competitor, end, 7 + apart * count
 
 
 def _draw_likelihood(ax: Axes, end: Likelihood, look: Look, shift: float, name: str) -> None:
