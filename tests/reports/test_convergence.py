@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
 
+import bench as library
 from bench import plugins
 from bench.reporting.figures.grid import panel_grid
 from bench.reporting.figures.looks import COLOURS, looks
@@ -137,6 +138,14 @@ def test_marks_of_one_budget_stand_side_by_side(three: Any) -> None:
     places = [mark.get_transform().transform((mark.get_xdata()[0], mark.get_ydata()[0]))[0] for mark in marks]
     assert len(places) == 3
     assert min(np.diff(places)) > 5
+
+
+def test_marks_of_many_algorithms_leave_the_axis_to_the_curves() -> None:
+    """Fifteen, at the end of the same budget: they and the margins take less than half of the axis."""
+    ax = drawn(library.load("reference-digits")).axes[0]
+    left, right = np.log(ax.get_xlim())
+    last = max(np.log(line.get_xdata()[-1]) for line in ax.lines if len(line.get_xdata()) > 1)
+    assert (right - last) < 0.45 * (right - left)
 
 
 def test_algorithm_without_encoder_is_named_and_shown(three: Any) -> None:
