@@ -83,6 +83,9 @@ def test_an_example_works_as_a_users_file(bench: Bench, process: Bench, tmp_path
     for command in example.commands:
         call = process if "--backend" in command else bench
         call(*sped_up(command))
+    if "class Antithetic" in example.content:  # the tutorial ends with a sentence of the page
+        answer = (tmp_path / "runs" / "mine" / "report" / "index.html").read_text(encoding="utf-8")
+        assert re.search(r"z = 10:</b> \S+ has the highest log-likelihood: -[\d.]+ nats", answer)
 
 
 def test_there_is_an_example_of_every_kind() -> None:
