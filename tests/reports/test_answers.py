@@ -106,7 +106,7 @@ def test_what_a_sample_costs_is_told_where_it_differs(rows: Any) -> None:
             ["a"],
             "1 trial is stale (see what ran): changed since it ran: algorithm. bench run --on-stale",
         ),
-        (["a", "b"], "2 trials are stale (see what ran): since they ran"),
+        (["a", "b"], "2 trials are stale (see what ran): changed since they ran"),
     ],
 )
 def test_stale_trials_are_a_warning_on_the_page(rows: Any, stale: list[str], words: str) -> None:
