@@ -84,7 +84,7 @@ class Rows:
             path=Path("run"),
             requested=(),
             trials=frame_of(self.trials, TRIAL_COLUMNS),
-            cells=grid.cells(frame_of(self.trials, TRIAL_COLUMNS)),
+            cells=[*grid.cells(frame_of(self.trials, TRIAL_COLUMNS))],
             trace=frame_of(self.trace, TRACE_COLUMNS),
             likelihoods=frame_of(self.likelihoods, LIKELIHOOD_COLUMNS),
             likelihood_trace=frame_of(self.likelihood_trace, LIKELIHOOD_TRACE_COLUMNS),
