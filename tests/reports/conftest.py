@@ -14,6 +14,15 @@ from bench.results import grid
 from bench.results.columns import LIKELIHOOD_COLUMNS, LIKELIHOOD_TRACE_COLUMNS, TRACE_COLUMNS, TRIAL_COLUMNS, frame_of
 
 
+class FakeResults(SimpleNamespace):
+    """Frames that a test may replace; cells are those of the present trials."""
+
+    @property
+    def cells(self) -> list[Any]:
+        """See `Results.cells`."""
+        return [*grid.cells(self.trials)]
+
+
 class Rows:
     """Collects trials and makes results from them."""
 
@@ -79,12 +88,11 @@ class Rows:
 
     def results(self) -> Any:
         """The argument of a report."""
-        return SimpleNamespace(
+        return FakeResults(
             derived={},
             path=Path("run"),
             requested=(),
             trials=frame_of(self.trials, TRIAL_COLUMNS),
-            cells=[*grid.cells(frame_of(self.trials, TRIAL_COLUMNS))],
             trace=frame_of(self.trace, TRACE_COLUMNS),
             likelihoods=frame_of(self.likelihoods, LIKELIHOOD_COLUMNS),
             likelihood_trace=frame_of(self.likelihood_trace, LIKELIHOOD_TRACE_COLUMNS),
