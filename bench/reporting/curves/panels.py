@@ -118,7 +118,7 @@ def _ends(panel: Sequence[Competitor]) -> Iterator[tuple[Competitor, Likelihood,
     """
     ends = [(competitor, competitor.likelihood) for competitor in panel if competitor.likelihood is not None]
     before = [sum(abs(math.log(end.x / other.x)) < 0.5 for _, other in ends[:i]) for i, (_, end) in enumerate(ends)]
-    apart = min(APART, MOST_APART / max(1, *before))
+    apart = min(APART, MOST_APART / max([1, *before]))
     for (competitor, end), count in zip(ends, before, strict=True):
         yield competitor, end, 7 + apart * count
 
