@@ -39,8 +39,8 @@ class Mine(Algorithm):
 '''
 
 
-def rows(found: dict[str, Any], frame: str, **where: object) -> list[dict[str, Any]]:
-    return [row for row in found[frame] if all(row[key] == value for key, value in where.items())]
+def rows(profile: dict[str, Any], frame: str, **where: object) -> list[dict[str, Any]]:
+    return [row for row in profile[frame] if all(row[key] == value for key, value in where.items())]
 
 
 def test_an_own_algorithm_beside_a_reference(bench: Bench, tmp_path: Path) -> None:
@@ -57,29 +57,29 @@ def test_an_own_algorithm_beside_a_reference(bench: Bench, tmp_path: Path) -> No
 
 def test_numbers_as_json(bench: Bench) -> None:
     by = ("--by", "num_samples=1,3", "--format", "json")
-    found = json.loads(bench("profile", IWAE, "--beside", AEVB, *QUICK, *by).stdout)
+    profile = json.loads(bench("profile", IWAE, "--beside", AEVB, *QUICK, *by).stdout)
     for name in (IWAE, AEVB):
-        parts = [row["milliseconds"] for row in rows(found, "times", algorithm=name) if row["part"] != "step"]
-        (step,) = rows(found, "times", algorithm=name, part="step")
+        parts = [row["milliseconds"] for row in rows(profile, "times", algorithm=name) if row["part"] != "step"]
+        (step,) = rows(profile, "times", algorithm=name, part="step")
         assert len(parts) == 7
         assert sum(parts) == pytest.approx(step["milliseconds"])
-        assert {row["num_samples"] for row in rows(found, "gradients", algorithm=name)} == {"1", "3"}
-    assert [row["counted"] for row in found["evaluations"]] == [10, 2]
-    of_reference = rows(found, "gradients", algorithm=AEVB, part="encoder")
+        assert {row["num_samples"] for row in rows(profile, "gradients", algorithm=name)} == {"1", "3"}
+    assert [row["counted"] for row in profile["evaluations"]] == [10, 2]
+    of_reference = rows(profile, "gradients", algorithm=AEVB, part="encoder")
     assert all(row["bias"] is None and row["signal_to_noise"] > 0 for row in of_reference)
     # With one draw both ascend the lower bound; AEVB knows the divergence in closed form, so that it varies less.
     (iwae,), (aevb,) = (
-        rows(found, "gradients", algorithm=name, part="encoder", num_samples="1") for name in (IWAE, AEVB)
+        rows(profile, "gradients", algorithm=name, part="encoder", num_samples="1") for name in (IWAE, AEVB)
     )
     assert iwae["bias"] < 4 * iwae["bias_se"]
     assert iwae["variance"] > aevb["variance"]
-    assert all(row["repeats"] == 32 for row in found["gradients"])
+    assert all(row["repeats"] == 32 for row in profile["gradients"])
 
 
 def test_biases_of_estimators_are_told_apart_on_a_linear_gaussian_model(bench: Bench) -> None:
     """STL is unbiased for K = 1 alone; the decoder's bias, against the gradient of log p(x), falls as 1 / K."""
     rate = "learning_rate=0.02"
-    found = json.loads(
+    profile = json.loads(
         bench(
             *("profile", f"iwae[gradient=stl,{rate}]", "--beside", f"iwae[gradient=dreg,{rate}]"),
             *("--dataset", "ppca", "--model", "linear", "--z", 2, "--after", 5000, "--repeats", 320),
@@ -88,21 +88,21 @@ def test_biases_of_estimators_are_told_apart_on_a_linear_gaussian_model(bench: B
     )
     stl = f"iwae[{rate},gradient=stl]"
     (one,), (eight,) = (
-        rows(found, "gradients", algorithm=stl, part="encoder", num_samples=number) for number in ("1", "8")
+        rows(profile, "gradients", algorithm=stl, part="encoder", num_samples=number) for number in ("1", "8")
     )
     assert one["bias"] == 0  # the same estimator, with the same noise
     assert eight["bias"] > 5 * eight["bias_se"] > 0
-    decoders = [rows(found, "gradients", algorithm=stl, part="decoder", num_samples=k)[0] for k in ("1", "8")]
+    decoders = [rows(profile, "gradients", algorithm=stl, part="decoder", num_samples=k)[0] for k in ("1", "8")]
     assert decoders[0]["bias"] > 2.5 * decoders[1]["bias"] > 0
 
 
 def test_an_option_in_brackets_is_not_varied(bench: Bench) -> None:
     name = "iwae[learning_rate=0.02,num_samples=2]"
-    found = json.loads(
+    profile = json.loads(
         bench("profile", name, "--beside", "wakesleep[learning_rate=0.02]", *QUICK, "--format", "json").stdout
     )
-    assert {row["num_samples"] for row in rows(found, "gradients", algorithm=name)} == {"2"}
-    assert {row["num_samples"] for row in found["gradients"]} == {"2", ""}
+    assert {row["num_samples"] for row in rows(profile, "gradients", algorithm=name)} == {"2"}
+    assert {row["num_samples"] for row in profile["gradients"]} == {"2", ""}
 
 
 def test_a_model_with_other_weights_is_measured_at_its_own(bench: Bench) -> None:
@@ -112,40 +112,42 @@ def test_a_model_with_other_weights_is_measured_at_its_own(bench: Bench) -> None
 
 def test_one_with_a_further_network_is_measured_at_its_own_too(bench: Bench) -> None:
     """The discriminator belongs to the codes of its own encoder."""
-    found = json.loads(bench("profile", "aae[learning_rate=0.02]", "--beside", AEVB, *QUICK, "--format", "json").stdout)
-    assert any("aae[learning_rate=0.02] is measured at weights of its own" in note for note in found["notes"])
+    profile = json.loads(
+        bench("profile", "aae[learning_rate=0.02]", "--beside", AEVB, *QUICK, "--format", "json").stdout
+    )
+    assert any("aae[learning_rate=0.02] is measured at weights of its own" in note for note in profile["notes"])
 
 
 def test_one_that_only_names_a_part_of_its_model_is_not(bench: Bench, tmp_path: Path) -> None:
     model = "self.model = problem.model(encoder=True)"
-    asked = ("profile", "./mine.py[learning_rate=0.02]", "--beside", AEVB, *QUICK, "--format", "json")
+    command = ("profile", "./mine.py[learning_rate=0.02]", "--beside", AEVB, *QUICK, "--format", "json")
     for line, is_more in (
         ("self.parts = {'encoder': self.model.encoder}", False),
         ("self.kept = [torch.zeros(3)]", True),
     ):
         (tmp_path / "mine.py").write_text(MINE.replace(model, f"{model}\n        {line}"))
-        notes = json.loads(bench(*asked).stdout)["notes"]
+        notes = json.loads(bench(*command).stdout)["notes"]
         assert any("weights of its own" in note for note in notes) == is_more
 
 
 def test_one_without_the_option_is_compared_with_the_reference_s_default(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(MINE)
     name = "mine[learning_rate=0.02]"
-    asked = ("profile", "./mine.py[learning_rate=0.02]", *QUICK, "--format", "json", "--beside")
-    found = json.loads(bench(*asked, AEVB).stdout)
-    assert found["reference"] == AEVB
-    (row,) = rows(found, "gradients", algorithm=name, part="encoder")
+    command = ("profile", "./mine.py[learning_rate=0.02]", *QUICK, "--format", "json", "--beside")
+    profile = json.loads(bench(*command, AEVB).stdout)
+    assert profile["reference"] == AEVB
+    (row,) = rows(profile, "gradients", algorithm=name, part="encoder")
     assert row["bias"] is not None  # at num_samples=1
-    found = json.loads(bench(*asked, IWAE).stdout)
-    (row,) = rows(found, "gradients", algorithm=name, part="encoder")
+    profile = json.loads(bench(*command, IWAE).stdout)
+    (row,) = rows(profile, "gradients", algorithm=name, part="encoder")
     assert row["bias"] is None
-    assert any("at num_samples=5 is left out" in note for note in found["notes"])
+    assert any("at num_samples=5 is left out" in note for note in profile["notes"])
 
 
 def test_values_that_an_option_refuses_are_left_out_by_the_algorithm_s_name(bench: Bench) -> None:
     by = ("--by", "num_samples=1,3", "--format", "json")
-    found = json.loads(bench("profile", "vimco[learning_rate=0.02]", "--beside", AEVB, *QUICK, *by).stdout)
-    assert any("`num_samples` of vimco must be an integer of at least 2" in note for note in found["notes"])
+    profile = json.loads(bench("profile", "vimco[learning_rate=0.02]", "--beside", AEVB, *QUICK, *by).stdout)
+    assert any("`num_samples` of vimco must be an integer of at least 2" in note for note in profile["notes"])
 
 
 @pytest.mark.parametrize(
