@@ -148,7 +148,7 @@ def kill(parent: subprocess.Popen[bytes], errors: Path, rng: random.Random) -> s
     if parent.pid in victims:
         # Before Python listens the signal kills it, and one that arrives when all is done comes too late.
         assert parent.wait(60) in (EXIT_CODES[name], -number, 0), errors.read_text(errors="replace")
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 20
         while any(map(is_alive, workers)) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert not any(map(is_alive, workers))

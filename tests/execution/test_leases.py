@@ -115,7 +115,7 @@ def test_who_waits_can_be_asked_to_stop(start: Start) -> None:
     waiting = start("cuda:0")
     assert says(waiting) == "waits"
     waiting.terminate()
-    assert waiting.wait(timeout=20) == 0
+    assert waiting.wait(timeout=60) == 0
     assert says(waiting) == "withdrawn"
     assert holder.poll() is None
 
