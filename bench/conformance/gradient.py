@@ -14,19 +14,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
 from bench.algorithm import Hyperparameters
 from bench.conformance.check import NotApplicable
+from bench.conformance.expectations import Expected, exact_objectives, gaussian, quadrature
 from bench.conformance.subject import Subject
-from bench.conformance.tiny import WIDE, Sizes, Training, every_image, training
+from bench.conformance.tiny import WIDE, Sizes, Training, training
 from bench.errors import in_words
-from bench.models.frozen import frozen
 from bench.models.gaussian import Gaussian
 from bench.models.latent import LatentVariableModel
 from bench.profiling.optimisers import optimisers_of
@@ -38,11 +37,9 @@ FIRST = 40  # updates before those that count: a wake phase moves the decoder le
 SECONDS, FEWEST = 5.0, 100  # an algorithm that takes longer gets fewer updates, but not fewer than these
 EVERY = 12  # the updates whose expectations are averaged
 BLOCKS = 8  # of steps, whose spread tells the Monte Carlo error
-NODES = 14  # of the quadrature, per latent dimension
 
 TERMS = ("likelihood", "location", "variance", "entropy")
 WITH_SLEEP = (*TERMS, "sleep")
-WAKE_AND_SLEEP = ("joint", "entropy", "sleep")  # fewer, whose weights are more exact
 MISTAKEN = {  # terms in which v stands for log sigma, in place of those for which it stands for log sigma^2
     "z is drawn with standard deviation exp(v)": ("likelihood_sigma", "location", "variance", "entropy"),
     "the KL divergence has exp(2 v) for the variance": ("likelihood", "location", "variance_sigma", "entropy"),
@@ -107,10 +104,23 @@ def measured(subject: Subject, sizes: Sizes = SIZES) -> Measured:
 
     Raises NotApplicable if it has no Gaussian encoder, or none that a torch optimiser updates.
     """
-    key = f"gradient at {sizes}"
+    return _once(subject, f"gradient at {sizes}", lambda: _measure(subject, sizes))
+
+
+def measured_at_rest(subject: Subject) -> Measured:
+    """The same where nothing is left to learn: every weight is 0, so that q(z|x), p(z|x) and p(z) are N(0, I).
+
+    All importance weights are then equal, however many draws there are, and no term has a gradient in the encoder but
+    those of -v/2 and v/2, which cancel each other.  Updates move nothing but p(x), since the hidden units are 0.
+    """
+    return _once(subject, "gradient at rest", lambda: _measured_with(subject, SIZES, {}, at_rest=True))
+
+
+def _once(subject: Subject, key: str, measure: Callable[[], Measured]) -> Measured:
+    """What this subject is known for by ``key``, measured at the first call; also that it is not applicable."""
     if key not in subject.known:
         try:
-            subject.known[key] = _measure(subject, sizes)
+            subject.known[key] = measure()
         except NotApplicable as reason:
             subject.known[key] = reason
     known = subject.known[key]
@@ -142,14 +152,16 @@ def _ones(subject: Subject, *, only_samples: bool) -> Mapping[str, Any]:
     }
 
 
-def _measured_with(subject: Subject, sizes: Sizes, settings: Mapping[str, Any]) -> Measured:
+def _measured_with(subject: Subject, sizes: Sizes, settings: Mapping[str, Any], *, at_rest: bool = False) -> Measured:
     made = _begun(subject, sizes, settings)
     model = made.algorithm.model
     x = made.problem.x.to(model.dtype)
+    if at_rest:
+        _rest(model, x)
     _check_encoder(model, x)
     phi, started = model.phi, time.perf_counter()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    gradients, expected, objectives = [], _Expected(x), []
+    gradients, expected, objectives = [], Expected(x), []
     with _watched(made.algorithm, phi) as caught:
         for number in range(STEPS):
             if number > FEWEST and time.perf_counter() - started > SECONDS:
@@ -168,7 +180,7 @@ def _measured_with(subject: Subject, sizes: Sizes, settings: Mapping[str, Any]) 
     if expected.count == 0:
         raise NotApplicable("its encoder is updated too rarely")
     stacked = torch.stack(gradients[-(len(gradients) - FIRST) // BLOCKS * BLOCKS :])
-    if not stacked.isfinite().all() or float(stacked.mean(0).norm()) == 0:
+    if not stacked.isfinite().all() or (float(stacked.mean(0).norm()) == 0 and not at_rest):
         raise NotApplicable("the gradient of its encoder is 0 or not finite")
     blocks = stacked.unflatten(0, (BLOCKS, -1)).mean(1)
     values = torch.tensor(objectives, dtype=torch.float64)
@@ -199,6 +211,19 @@ def _check_encoder(model: LatentVariableModel, x: Tensor) -> None:
         raise NotApplicable("its q(z|x) or p(z) is another one than the usual Gaussian")
 
 
+@torch.no_grad()
+def _rest(model: LatentVariableModel, x: Tensor) -> None:
+    """Set all weights to 0; raises NotApplicable if q(z|x) and p(z|x) are not N(0, I) then."""
+    for parameter in model.parameters():
+        parameter.zero_()
+    _check_encoder(model, x)
+    posterior = gaussian(model, x)
+    log_p = model.decoder.log_prob_of_pairs(x, quadrature(x.dtype, model.latent_size)[0])  # [N, K]
+    moved = float(posterior.mean.abs().max() + posterior.log_variance.abs().max() + (log_p - log_p[:, :1]).abs().max())
+    if moved > 1e-5:
+        raise NotApplicable("its q(z|x) or p(x|z) is another one than the usual networks make")
+
+
 @contextmanager
 def _watched(algorithm: object, phi: list[torch.nn.Parameter]) -> Iterator[list[tuple[Tensor, dict[str, Tensor]]]]:
     """The gradients of phi that optimisers are about to use, each with the weights of the model at that moment."""
@@ -221,99 +246,3 @@ def _watched(algorithm: object, phi: list[torch.nn.Parameter]) -> Iterator[list[
     finally:
         for hook in hooks:
             hook.remove()
-
-
-class _Expected:
-    """The exact gradients in phi of all terms, averaged over the decoders that they were asked for."""
-
-    def __init__(self, x: Tensor) -> None:
-        self.x = x
-        self.sums: dict[str, Tensor] = {}
-        self.count = 0
-        self._last: tuple[dict[str, Tensor], dict[str, Tensor]] | None = None
-
-    def add(self, model: LatentVariableModel, decoder: dict[str, Tensor]) -> None:
-        """With the decoder's weights as they were when the gradient was used, and those of the encoder as they began.
-
-        A wake phase may have changed the decoder just before; then the terms are others at each update.
-        """
-        if self._last is None or any(not torch.equal(decoder[name], old) for name, old in self._last[0].items()):
-            self._last = decoder, self._gradients(model, decoder)
-        for name, gradient in self._last[1].items():
-            self.sums[name] = self.sums.get(name, torch.zeros_like(gradient)) + gradient
-        self.count += 1
-
-    def mean(self) -> dict[str, Tensor]:
-        """The averages [P]."""
-        means = {name: total / self.count for name, total in self.sums.items()}
-        return {**means, "joint": means["likelihood"] + means["location"] + means["variance"]}
-
-    def _gradients(self, model: LatentVariableModel, decoder: dict[str, Tensor]) -> dict[str, Tensor]:
-        now = {name: value.detach().clone() for name, value in model.decoder.named_parameters()}
-        _assign(model, decoder)
-        try:
-            return {
-                name: torch.cat([g.flatten() for g in torch.autograd.grad(term(model, self.x), model.phi)]).double()
-                for name, term in EXPECTATIONS.items()
-            }
-        finally:
-            _assign(model, now)
-
-
-@torch.no_grad()
-def _assign(model: LatentVariableModel, decoder: dict[str, Tensor]) -> None:
-    for name, value in model.decoder.named_parameters():
-        value.copy_(decoder[name])
-
-
-def quadrature(dtype: torch.dtype, latent_size: int) -> tuple[Tensor, Tensor]:
-    """Nodes [K, d] and weights [K] for expectations under N(0, I)."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
-    grid = np.stack(np.meshgrid(*[nodes] * latent_size), -1).reshape(-1, latent_size)
-    product = np.stack(np.meshgrid(*[weights / np.sqrt(2 * np.pi)] * latent_size), -1).prod(-1).ravel()
-    return torch.tensor(grid, dtype=dtype), torch.tensor(product, dtype=dtype)
-
-
-def _likelihood(model: LatentVariableModel, x: Tensor, halves: float) -> Tensor:
-    """E log p(x|z), z = m + exp(v ``halves``) e, a mean over datapoints."""
-    nodes, weights = quadrature(x.dtype, model.latent_size)
-    posterior = _gaussian(model, x)
-    z = posterior.mean + (halves * posterior.log_variance).exp() * nodes[:, None, :]  # [K, N, d]
-    with torch.enable_grad():
-        log_p = model.decoder.observation_model.log_prob(x, *model.decoder.outputs(z))  # [K, N]
-    return (weights[:, None] * log_p).sum(0).mean()
-
-
-def _gaussian(model: LatentVariableModel, x: Tensor) -> Gaussian:
-    """q(z|x), of which `_check_encoder` has seen that it is one."""
-    return cast("Gaussian", model.encode(x))
-
-
-def _sleep(model: LatentVariableModel, x: Tensor) -> Tensor:
-    """E log q(z|x) under p(x, z), by a sum over all images."""
-    nodes, weights = quadrature(x.dtype, model.latent_size)
-    every = every_image(x.shape[1]).to(x)
-    with torch.no_grad():
-        probabilities = model.decoder.log_prob_of_pairs(every, nodes).exp()  # [X, K]
-    log_q = model.encode(every[:, None, :]).log_prob(nodes)  # [X, K]
-    return (weights * probabilities * log_q).sum()
-
-
-EXPECTATIONS: dict[str, Callable[[LatentVariableModel, Tensor], Tensor]] = {
-    "likelihood": lambda model, x: _likelihood(model, x, 0.5),
-    "likelihood_sigma": lambda model, x: _likelihood(model, x, 1.0),
-    "location": lambda model, x: -0.5 * model.encode(x).mean.square().sum(-1).mean(),
-    "variance": lambda model, x: -0.5 * _gaussian(model, x).log_variance.exp().sum(-1).mean(),
-    "variance_sigma": lambda model, x: -0.5 * (2 * _gaussian(model, x).log_variance).exp().sum(-1).mean(),
-    "entropy": lambda model, x: 0.5 * _gaussian(model, x).log_variance.sum(-1).mean(),
-    "sleep": _sleep,
-}
-
-
-@torch.no_grad()
-def exact_objectives(model: LatentVariableModel, x: Tensor) -> dict[str, float]:
-    """The lower bound and what mistakes make of it: nats per datapoint."""
-    with frozen(model):
-        expected = float(_likelihood(model, x, 0.5))
-        kl = float(model.encode(x).kl_to_standard_normal().mean())
-    return {"bound": expected - kl, "kl_sign": expected + kl, "sum_over_pixels": expected / x.shape[1] - kl}
