@@ -49,6 +49,7 @@ class Sensitivity(Figure):
 def _caption(rows: pd.DataFrame, results: Results) -> list[str]:
     """Note about the scores: they are not comparable between protocols, nor with the final log-likelihood."""
     from bench.reporting.captions.caveats import not_comparable, with_values
+    from bench.reporting.captions.ends import ends_of_candidates
     from bench.reporting.sensitivity.points import FINAL
 
     words = {
@@ -69,4 +70,5 @@ def _caption(rows: pd.DataFrame, results: Results) -> list[str]:
         for mark in results.compared_at
     ]
     known = [words[quantity] for quantity in words if (rows["quantity"] == quantity).any()]
-    return [*known, *cuts, *(circled if rows["chosen"].any() else []), *uncomparable]
+    chosen = [*circled, *ends_of_candidates(results)] if rows["chosen"].any() else []
+    return [*known, *cuts, *chosen, *uncomparable]

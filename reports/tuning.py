@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bench.report import Table
+from bench.reporting.captions.ends import at_an_end
 from bench.reporting.tables import formatting
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ class Tuning(Table):
 
     One row per algorithm, latent size, candidate and round of the choice.  A score is after ``score_samples`` training
     samples: only those after equally many can be compared.  The costs are those of training all candidates, and beside
-    them those of the estimates that they were scored by, which training does not count.
+    them those of the estimates that they were scored by, which training does not count.  A value that was chosen and is
+    the largest or smallest of three or more is called so, since a better one may lie beyond it.
     """
 
     printed = False
@@ -43,13 +45,13 @@ class Tuning(Table):
                     "candidate": row["candidate"],
                     "score (nats)": formatting.number(row["score"]),
                     "after samples": formatting.whole(row["score_samples"]),
-                    "chosen": "yes" if row["chosen"] else "no",
+                    "chosen": f"yes; {end}".removesuffix("; ") if row["chosen"] else "no",
                     "samples of all": formatting.whole(row["tuning_samples"]),
                     "model evaluations of all": formatting.whole(row["tuning_model_evaluations"]),
                     "seconds of all": formatting.number(row["tuning_seconds"]),
                     "model evaluations of scoring": formatting.whole(row["scoring_model_evaluations"]),
                     "seconds of scoring": formatting.number(row["scoring_seconds"]),
                 }
-                for _, row in table.iterrows()
+                for (_, row), end in zip(table.iterrows(), at_an_end(table), strict=True)
             ]
         )

@@ -14,6 +14,7 @@ from jinja2 import Environment, StrictUndefined
 
 from bench.report import PageContents, PageEntry, RenderedTable
 from bench.reporting.captions import caveats
+from bench.reporting.captions.ends import ends_of_candidates
 from bench.reporting.curves.figure import LearningCurves
 from bench.reporting.page.answer import answers_and_outlooks
 from bench.reporting.page.curves import curves
@@ -141,7 +142,8 @@ def _estimators(results: Results) -> str:
 def _warnings(results: Results) -> list[str]:
     """Warnings to read before believing any number."""
     warnings = [*results.damage, *caveats.warnings(results), *caveats.machines(results)]
-    return [*warnings, *caveats.references(results), *caveats.tuning(results), *caveats.stale(results)]
+    warnings += [*caveats.references(results), *caveats.tuning(results), *ends_of_candidates(results)]
+    return [*warnings, *caveats.stale(results)]
 
 
 def _table(heading: Heading, table: RenderedTable) -> TableOnPage:
