@@ -12,12 +12,12 @@ MIRRORS = (
     "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
     "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
 )
-# SHA-256 of the files as they are published, from the checksums of TensorFlow Datasets.
-PACKED_SHA256 = {
-    "train-images-idx3-ubyte.gz": "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-    "train-labels-idx1-ubyte.gz": "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
-    "t10k-images-idx3-ubyte.gz": "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
-    "t10k-labels-idx1-ubyte.gz": "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+# SHA-256 of what the files hold, which Debian's package dataset-fashion-mnist packs otherwise.
+SHA256 = {
+    "train-images-idx3-ubyte.gz": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+    "train-labels-idx1-ubyte.gz": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+    "t10k-images-idx3-ubyte.gz": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+    "t10k-labels-idx1-ubyte.gz": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
 }
 
 
@@ -32,5 +32,5 @@ class FashionMNIST(Dataset[BinarizeOptions]):
 
     def load(self, generator: torch.Generator) -> Data:
         """See `Dataset.load`; ``generator`` draws only the binarisation, since the split is the standard one."""
-        grey = idx_images.load("fashionmnist", MIRRORS, PACKED_SHA256)
+        grey = idx_images.load("fashionmnist", MIRRORS, sha256=SHA256)
         return binarized(grey, self.options.binarize, generator)

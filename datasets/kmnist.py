@@ -33,5 +33,5 @@ class KMNIST(Dataset[BinarizeOptions]):
 
     def load(self, generator: torch.Generator) -> Data:
         """See `Dataset.load`; ``generator`` draws only the binarisation, since the split is the standard one."""
-        grey = idx_images.load("kmnist", MIRRORS, PACKED_SHA256)
+        grey = idx_images.load("kmnist", MIRRORS, packed_sha256=PACKED_SHA256)
         return binarized(grey, self.options.binarize, generator)

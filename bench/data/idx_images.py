@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -21,8 +22,14 @@ SIZES = {  # bytes of the unpacked files
 }
 
 
-def load(folder: str, mirrors: tuple[str, ...], packed_sha256: Mapping[str, str]) -> Data:
-    """Grey pixels in [0, 1] and labels, from the files at any of the ``mirrors`` with these SHA-256.
+def load(
+    folder: str,
+    mirrors: tuple[str, ...],
+    *,
+    sha256: Mapping[str, str] = MappingProxyType({}),
+    packed_sha256: Mapping[str, str] = MappingProxyType({}),
+) -> Data:
+    """Grey pixels in [0, 1] and labels, from the files at any of the ``mirrors`` with these hashes (see `RemoteFile`).
 
     They lie in a ``folder`` of the user's, because all such data sets have files of the same names.
     Raises DataError if a file cannot be had, or is not of the shape that its name promises.
@@ -30,11 +37,11 @@ def load(folder: str, mirrors: tuple[str, ...], packed_sha256: Mapping[str, str]
     files = {
         name: RemoteFile(
             name,
-            sha256="",
+            sha256=sha256.get(name, ""),
             size=size,
             urls=tuple(mirror + name for mirror in mirrors),
             companions=tuple(other for other in SIZES if other != name),
-            packed_sha256=packed_sha256[name],
+            packed_sha256=packed_sha256.get(name, ""),
             folder=folder,
         )
         for name, size in SIZES.items()
