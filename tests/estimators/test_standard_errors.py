@@ -100,12 +100,46 @@ def test_an_rms_that_may_lie_on_either_side_of_a_limit_is_open(page: ModuleType)
     normal = torch.randn(1000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     ones = torch.ones_like(normal)
     known = {
-        scale: page.Coverage(scale * normal / normal.square().mean().sqrt(), ones, ones, ())
+        scale: page.Coverage(scale * normal / normal.square().mean().sqrt(), ones, ones, ones < 0)
         for scale in (0.8, 0.93, 1.0, 1.17, 1.4)
     }
     assert [scale for scale, each in known.items() if each.is_open] == [0.93, 1.17]
     assert [scale for scale, each in known.items() if each.is_broken] == [0.8, 1.4]
-    assert not page.Coverage(0.93 * normal, ones, ones, ("No.",)).is_open
+    assert not page.Coverage(0.93 * normal, ones, ones, ones > 0, ("No.",)).is_open
+
+
+def test_runs_without_a_warning_are_judged_by_themselves(page: ModuleType) -> None:
+    """Half of the runs warn and are 10 standard errors off; of those that do not, the errors are right or half."""
+    normal = torch.randn(1000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    ones = torch.ones_like(normal)
+    warned = torch.arange(1000) % 2 == 0
+    off = torch.where(warned, 10 * ones, normal)
+    right, half = (page.Coverage(off, scale * ones, ones, warned, ("No.",)) for scale in (1.0, 0.5))
+    assert right.rms[0][0] == pytest.approx(1, abs=0.1)
+    assert (right.is_broken, half.is_broken) == (False, True)
+    few = page.Coverage(off, ones, ones, torch.arange(1000) >= 20, ("No.",))
+    assert not few.is_broken  # 20 runs tell too little
+    assert few.rms[0][0] > 5
+
+
+def test_if_some_runs_warn_each_is_made_by_itself(page: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A warning of all runs together does not say which of them has it."""
+    made = []
+
+    def repeated(text: str, model: object, x: object, exactly: object, repeats: int, generator: object) -> object:
+        made.append(repeats)
+        number = len(made)
+        ones = torch.ones(repeats, dtype=torch.float64)
+        warnings = (f"{number} of 3 points are bad.",) if repeats > 1 or number % 4 == 0 else ()
+        off = (-1.0) ** number * ones
+        return {text: page.Coverage(off, ones, ones, ones * len(warnings) > 0, warnings)}
+
+    monkeypatch.setattr(page, "repeated", repeated)
+    found = page.measured("ais", None, None, None, page.SIZES["smoke"])["ais"]
+    assert made == [200, *[1] * 200]
+    assert int(found.warned.sum()) == 50
+    assert found.warnings == ("4 of 3 points are bad.",)
+    assert len(found.counted.off) == 150
 
 
 def test_what_is_open_is_repeated_and_all_runs_count(page: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,7 +152,7 @@ def test_what_is_open_is_repeated_and_all_runs_count(page: ModuleType, monkeypat
         made.append(repeats)
         spread = torch.linspace(0.0, 2**0.5, repeats, dtype=torch.float64)
         ones = torch.ones(repeats, dtype=torch.float64)
-        return {text: page.Coverage(off * spread * (3 / 2) ** 0.5, ones, ones, ())}
+        return {text: page.Coverage(off * spread * (3 / 2) ** 0.5, ones, ones, ones < 0)}
 
     monkeypatch.setattr(page, "repeated", repeated)
     found = page.measured("ais", None, None, None, page.SIZES["full"])["ais"]
