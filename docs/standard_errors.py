@@ -296,7 +296,7 @@ def introduction(size: Size) -> str:
         "mean square (rms) is 1 if they are right. *The mean's z* is that of the mean over datapoints, with the error "
         "stated beside it, which includes the expected bias. An rms is right between "
         f"{LOWEST} and {HIGHEST}. It is that of the runs that do not warn, or of all if these are fewer than {FEWEST}, "
-        f"and stands with its own standard error, from the spread of the runs; an estimator for which a limit is within "
+        "and stands with its own standard error, from the spread of the runs; an estimator for which a limit is within "
         f"{NOISE:g} of these is applied {size.repeats + size.more} times in all. The command fails if the rms of runs "
         f"without a warning is outside by more than {NOISE:g} of its standard errors. "
         "*Datapoints' z* is that of single datapoints, for which the same holds: each of their standard errors comes "
