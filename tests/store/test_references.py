@@ -22,14 +22,10 @@ from bench.studies import files as study_files
 from bench.studies.spec import Choice
 
 AGAIN = (
-    "If this change is meant, make the reference again by the commands in docs/references.py (all trials take an hour "
-    "on a core), and look whether the numbers in docs/references.md still hold."
+    "If this change is meant, make the reference again by the commands in docs/references.py (each takes an hour "
+    "or more on a core), and look whether the numbers in docs/references.md still hold."
 )
 NAMES = ["reference-digits", "reference-mnist"]
-ALGORITHMS = {
-    "reference-digits": [*plugins.find("algorithm")],
-    "reference-mnist": ["aevb", "wakesleep", "mcem", "fullvb", "aae", "vqvae"],
-}
 KNOWN = [pytest.param(NAMES[0]), pytest.param(NAMES[1], marks=pytest.mark.data)]  # whose data are there
 
 
@@ -44,8 +40,8 @@ def test_a_reference_is_whole_and_says_what_made_it(name: str) -> None:
     trials = results.trials
     assert not results.damage
     assert set(trials["status"]) <= {"done", "diverged"}
-    assert (trials["status"] == "done").mean() > 0.98
-    assert set(trials["algorithm"].str.partition("[")[0]) == set(ALGORITHMS[name])
+    assert (trials["status"] != "done").sum() <= 1
+    assert set(trials["algorithm"].str.partition("[")[0]) == set(plugins.find("algorithm"))
     assert trials["seed"].nunique() >= 3
     about = ["torch", "python", "processor", "device", "threads", "data", "data_version", "tune"]
     assert trials[about].notna().all().all()
@@ -85,7 +81,7 @@ def test_it_holds_the_trials_of_the_study_of_its_name(name: str, data_dir: Path)
     assert study.load_data().fingerprint() == made_by.data_version
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS[NAMES[0]])
+@pytest.mark.parametrize("algorithm", plugins.find("algorithm"))
 def test_the_present_code_begins_as_the_reference_did(algorithm: str, tmp_path: Path) -> None:
     rows, then = trained_again(algorithm, tmp_path, budget=1585)
     assert [row.samples for row in rows] == [row.samples for row in then]
