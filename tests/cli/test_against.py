@@ -14,6 +14,7 @@ import pytest
 from safetensors.numpy import load_file
 
 import bench as library
+from bench import plugins
 from bench.errors import UsageError
 from bench.reporting.captions import caveats
 from bench.reporting.rendering import make_reports
@@ -103,6 +104,37 @@ def test_only_the_new_algorithm_is_trained(bench: Bench, earlier: Path, tmp_path
             *("run", "--algos", MINE, "--z", "2", "--against", earlier, "--backend", "sequential", "--out", "new")
         ).stderr
     )
+
+
+@pytest.mark.slow
+@pytest.mark.data
+@pytest.mark.parametrize(("name", "z"), [("reference-digits", 3), ("reference-mnist", 10)])
+def test_a_shipped_reference_stands_beside_one_algorithm_that_is_trained(
+    bench: Bench,
+    unpacked_data_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    z: int,
+    budget: int,
+) -> None:
+    """As README says; what both have passed is compared, and each shipped algorithm has a marked row."""
+    monkeypatch.setenv("BENCH_DATA_DIR", str(unpacked_data_dir))
+    asked = ("--algos", MINE, "--against", name, "--z", z, "--seeds", 1, "--budget", 2000)
+    ran = bench("run", *asked, "--backend", "sequential", "--device", "cpu", "--out", "new")
+    assert len(list((tmp_path / "new" / "trials").iterdir())) == 1
+    results = library.load(tmp_path / "new")
+    marked = results.trials[results.trials["reference"] == name]
+    assert set(marked["algorithm"].str.partition("[")[0].str.split().str[0]) == set(plugins.find("algorithm"))
+    assert set(marked["z"]) == {z}
+    printed = " ".join(ran.stdout.split())
+    assert f"aevb ({name})" in printed
+    assert "Their seconds are left out" in printed
+    first = marked.set_index("algorithm").loc[f"aevb ({name})", "elbo_test"]
+    trace = library.load(name).trace
+    of_aevb = trace[(trace["algorithm"] == "aevb") & (trace["z"] == z) & (trace["seed"] == 0)]
+    assert first in set(of_aevb["elbo_test"])  # at a mark, not at the end
+    assert first != of_aevb["elbo_test"].iloc[-1]
 
 
 def test_the_numbers_of_the_reference_are_its_own(earlier: Path, compared: Path) -> None:
