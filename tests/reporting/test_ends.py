@@ -38,10 +38,12 @@ def test_the_largest_and_the_smallest_of_three_are_named_in_their_own_cell() -> 
 
 def test_a_sentence_names_the_algorithms_of_each_end_once() -> None:
     other = ROWS[ROWS["algorithm"] == "aevb"].assign(algorithm="mcem")
-    results: Any = SimpleNamespace(tuning=pd.concat([ROWS, ROWS, other], ignore_index=True))
+    rows = pd.concat([ROWS, ROWS, other], ignore_index=True)
+    results: Any = SimpleNamespace(tuning=rows, trials=rows.assign(reference=""))
     begins = "The choice is at an end of the candidates, and a better value may lie beyond: "
     assert ends_of_candidates(results) == [
         f"{begins}learning_rate is the largest for aevb, mcem.",
         f"{begins}beta is the smallest for mine.",
     ]
-    assert ends_of_candidates(SimpleNamespace(tuning=ROWS.iloc[:0])) == []  # type: ignore[arg-type]
+    none: Any = SimpleNamespace(tuning=ROWS.iloc[:0], trials=ROWS.iloc[:0])
+    assert ends_of_candidates(none) == []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from bench.reporting.captions.names import listed
 from bench.reporting.captions.scope import at_mark
 from bench.reporting.tables import formatting
 from bench.results.grid import finite, of_references
@@ -138,7 +139,7 @@ def ways_of_tuning(trials: pd.DataFrame) -> str:
     ways = tuned.groupby("algorithm", sort=False)["tune"].unique().map(lambda each: ", ".join(sorted(map(str, each))))
     if ways.nunique() <= 1:
         return ""
-    names = {way: ", ".join(group.index) for way, group in ways.groupby(ways, sort=False)}
+    names = {way: listed(map(str, group.index), trials) for way, group in ways.groupby(ways, sort=False)}
     return "; ".join(f"{who}: {way}" for way, who in names.items())
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from bench.reporting.captions.names import listed
 from bench.results.grid import Place
 from bench.values.calls import parse_call
 
@@ -50,7 +51,8 @@ def ends_of_candidates(results: Results) -> list[str]:
     for algorithm, end in zip(results.tuning["algorithm"], at_an_end(results.tuning), strict=True):
         algorithms.setdefault(end, {})[str(algorithm)] = None
     return [
-        f"The choice is at an end of the candidates, and a better value may lie beyond: {end} for {', '.join(names)}."
+        f"The choice is at an end of the candidates, and a better value may lie beyond: {end} for "
+        f"{listed(names, results.trials)}."
         for end, names in algorithms.items()
         if end
     ]

@@ -1,0 +1,38 @@
+"""Algorithms in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+
+def listed(algorithms: Iterable[str], trials: pd.DataFrame) -> str:
+    """These algorithms of the trials; the name of a reference stands once behind several that are of it.
+
+    >>> known = ["mine", "aevb (ref)", "mcem (ref)", "aae (ref)"]
+    >>> trials = pd.DataFrame({"algorithm": known, "reference": ["", "ref", "ref", "ref"]})
+    >>> listed(["mine", "mcem (ref)"], trials)
+    'mine, mcem (ref)'
+    >>> listed(["mcem (ref)", "mine", "aevb (ref)"], trials)
+    'mine, mcem and aevb (ref)'
+    >>> listed(known, trials)
+    'mine, all of ref'
+    """
+    names = list(dict.fromkeys(algorithms))
+    if "reference" not in trials:
+        return ", ".join(names)
+    for key, group in trials.drop_duplicates("algorithm").groupby("reference", sort=False)["algorithm"]:
+        reference, of_it = str(key), [name for name in names if name in set(group)]
+        if not reference or len(of_it) < 2:
+            continue
+        suffix = f" ({reference})"
+        bare = [name.removesuffix(suffix) for name in of_it]
+        together = f"all of {reference}" if len(of_it) == len(group) else f"{_and(bare)}{suffix}"
+        names = [*(name for name in names if name not in of_it), together]
+    return ", ".join(names)
+
+
+def _and(names: list[str]) -> str:
+    """``a, b and c``."""
+    return " and ".join([", ".join(names[:-1]), names[-1]])
