@@ -41,7 +41,7 @@ def test_with_itself(bench: Bench, runs: Path) -> None:
     shown = bench("compare", runs / "base", runs / "base").stdout
     assert "No evidence of any change in 5 comparisons." in shown
     assert "The target is the test bound at 95 %" in " ".join(shown.split())
-    assert "Intervals are 95 %, over seeds and what differs between them" in " ".join(shown.split())
+    assert "Intervals are 95 %, over seeds and, of values by test point, over these too" in " ".join(shown.split())
 
 
 def test_a_loss_ends_in_exit_code_1_and_a_gain_does_not(bench: Bench, runs: Path) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from bench.reporting.tables import formatting
+
 
 def listed(algorithms: Iterable[str], trials: pd.DataFrame) -> str:
     """These algorithms of the trials; the name of a reference stands once behind several that are of it.
@@ -28,11 +30,6 @@ def listed(algorithms: Iterable[str], trials: pd.DataFrame) -> str:
             continue
         suffix = f" ({reference})"
         bare = [name.removesuffix(suffix) for name in of_it]
-        together = f"all of {reference}" if len(of_it) == len(group) else f"{_and(bare)}{suffix}"
+        together = f"all of {reference}" if len(of_it) == len(group) else f"{formatting.listed(bare)}{suffix}"
         names = [*(name for name in names if name not in of_it), together]
     return ", ".join(names)
-
-
-def _and(names: list[str]) -> str:
-    """``a, b and c``."""
-    return " and ".join([", ".join(names[:-1]), names[-1]])

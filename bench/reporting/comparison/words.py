@@ -83,8 +83,8 @@ def rules(comparison: Comparison) -> list[str]:
     first = (
         f"A change counts as better or worse if it is significant and at least {limits.least('nats')} or "
         f"{limits.least('ratio')}; if nothing has changed, the probability of any false alarm is at most "
-        f"{limits.false_alarms:.0%}. Intervals are 95 %, over seeds and what differs between them, not adjusted "
-        "for multiple comparisons."
+        f"{limits.false_alarms:.0%}. Intervals are 95 %, over seeds and, of values by test point, over these "
+        "too, not adjusted for multiple comparisons."
     )
     texts = [first]
     if any(row.measure == endings.MEASURE for row in comparison.rows):
