@@ -350,6 +350,15 @@ def test_a_planted_defect_is_named(
     assert all(lesson.count("\n") == 3 for lesson in lessons.values())
 
 
+def test_a_state_that_cannot_be_saved_is_one_failure(tmp_path: Path) -> None:
+    """The other check of the state would tell to return clones of it."""
+    unsaved = planted(tmp_path, "auto_encoder", [(SETUP, SETUP + "\n        self.name = object()")])
+    results = check(unsaved, only=["resumes", "state_copy"])
+    results = [each for each in results if each.check.name != "runs"]
+    assert [each.verdict for each in results] == [Verdict.FAILED, Verdict.SKIPPED]
+    assert "of which `resumes` tells" in results[1].reason
+
+
 @pytest.mark.parametrize("source", ["auto_encoder", "wake_sleep"])
 def test_without_its_defect_every_check_holds(tmp_path: Path, source: str) -> None:
     results = check(planted(tmp_path, source, []))
