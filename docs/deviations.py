@@ -24,11 +24,12 @@ from bench.values.calls import parse_call
 
 @dataclass(frozen=True)
 class Row:
-    """The values of an algorithm with some networks, by seed; NaN for a seed that has none."""
+    """The values of an algorithm with some networks, by seed; NaN for a trial that is not done."""
 
     algorithm: str
     model: str
     values: pd.Series
+    statuses: pd.Series
 
     @property
     def name(self) -> str:
@@ -40,8 +41,9 @@ def rows(runs: Sequence[str], column: str) -> Iterator[Row]:
     """Yield what all runs hold, in their order."""
     for run in runs:
         for (algorithm, model), trials in bench.load(run).trials.groupby(["algorithm", "model"], sort=False):
-            done = trials["status"] == "done"
-            yield Row(str(algorithm), str(model), trials[column].where(done).set_axis(trials["seed"]).sort_index())
+            by_seed = trials.set_index("seed").sort_index()
+            values = by_seed[column].where(by_seed["status"] == "done")
+            yield Row(str(algorithm), str(model), values, by_seed["status"])
 
 
 def gap(one: Row, other: Row) -> str:
@@ -67,7 +69,10 @@ def shown(row: Row, first: Row) -> dict[str, str]:
     return {
         "algorithm": f"`{row.algorithm}`" + (f", `{row.model}`" if row.model != first.model else ""),
         "mean, 95 % interval": f"{values.mean():.2f} ({low:.2f} to {high:.2f})" if len(values) else "",
-        "by seed": ", ".join(f"{value:.2f}" if value == value else "diverged" for value in row.values),  # noqa: PLR0124
+        "by seed": ", ".join(
+            str(status) if pd.isna(value) else f"{value:.2f}"
+            for value, status in zip(row.values, row.statuses, strict=True)
+        ),
         "difference": "" if row is first else gap(row, first),
     }
 
