@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -28,15 +28,20 @@ def trials(model: str, **values: list[float]) -> pd.DataFrame:
     return frame
 
 
-def test_deviations_are_compared_by_seed_or_with_other_weights(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def module(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     spec = spec_from_file_location("deviations", SCRIPT)
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "deviations", module)  # dataclasses look their module up
     spec.loader.exec_module(module)
+    return module
+
+
+def test_deviations_are_compared_by_seed_or_with_other_weights(
+    module: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     nan = float("nan")
     runs = {
         "one": trials("mlp", base=[1, 2, 4], other=[0, 0, 1], prior=[0, nan, 2]),
@@ -56,3 +61,14 @@ def test_deviations_are_compared_by_seed_or_with_other_weights(
         ["`wakesleep`", "0.33 (-1.10 to 1.77)", "0.00, 0.00, 1.00", ""],
     ]
     assert "`wakesleep` above `aevb`: -2.00 (-4.48 to +0.48) nats." in printed
+
+
+def test_independent_figures_are_compared_by_their_means_and_spreads(module: ModuleType) -> None:
+    """As if the values were there: Welch's interval for two samples."""
+    here, there = pd.Series([1.0, 2.0, 4.0]), pd.Series([1.0, 1.0, 4.0, 5.0])
+    row = module.Row("aevb", "mlp", here, here)
+    other = module.Row("aevb", "linear", there, there)
+    line = module.beside(row, module.Independent(there.mean(), there.std(), len(there)))
+    low, high = module.gap(row, other).partition("(")[2].rstrip(")").split(" to ")
+    assert line["here - there"] == f"{here.mean() - there.mean():+.1f} ({float(low):+.1f} to {float(high):+.1f})"
+    assert float(line["with all 5 allowed for"].split(" to ")[0]) < float(low) - 1
