@@ -8,10 +8,18 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from bench.results import grid
-from bench.results.columns import LIKELIHOOD_COLUMNS, LIKELIHOOD_TRACE_COLUMNS, TRACE_COLUMNS, TRIAL_COLUMNS, frame_of
+from bench.results.columns import (
+    LIKELIHOOD_COLUMNS,
+    LIKELIHOOD_TRACE_COLUMNS,
+    TRACE_COLUMNS,
+    TRIAL_COLUMNS,
+    TUNING_COLUMNS,
+    frame_of,
+)
 
 
 class FakeResults(SimpleNamespace):
@@ -21,6 +29,11 @@ class FakeResults(SimpleNamespace):
     def cells(self) -> list[Any]:
         """See `Results.cells`."""
         return [*grid.cells(self.trials)]
+
+    @property
+    def tuning(self) -> pd.DataFrame:
+        """See `Results.tuning`: nothing was tuned."""
+        return frame_of([], TUNING_COLUMNS)
 
 
 class Rows:
