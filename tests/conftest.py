@@ -59,8 +59,8 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two more than there are cores: many a test waits for a process that it started, or for a deadline."""
-    return (os.cpu_count() or 1) + 2
+    """One more than there are cores: many a test waits for a process that it started, or for a deadline."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session")  # before any test changes the environment

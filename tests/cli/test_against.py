@@ -116,7 +116,6 @@ def test_a_shipped_reference_stands_beside_one_algorithm_that_is_trained(
     monkeypatch: pytest.MonkeyPatch,
     name: str,
     z: int,
-    budget: int,
 ) -> None:
     """As README says; what both have passed is compared, and each shipped algorithm has a marked row."""
     monkeypatch.setenv("BENCH_DATA_DIR", str(unpacked_data_dir))

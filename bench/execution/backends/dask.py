@@ -72,6 +72,8 @@ class Dask(MessagingBackend):
         if not address:
             raise OptionError("`backend` dask needs the address of a scheduler: --scheduler tcp://HOST:8786.")
         self.client: Any = client_of(address)
+        # Ctrl-C may come between two lines of distributed's, whose callback then fails with a traceback of its own.
+        logging.getLogger("tornado.application").setLevel(logging.CRITICAL)
 
     @classmethod
     def left_under_way(cls, root: Path, used: Backend | None) -> str:
@@ -134,7 +136,7 @@ class Dask(MessagingBackend):
             yield
         except OSError as error:
             self.abandon()
-            for name in ("distributed", "distributed.client", "tornado.application"):
+            for name in ("distributed", "distributed.client"):
                 logging.getLogger(name).setLevel(logging.CRITICAL)  # they would say the same, with tracebacks
             raise OptionError(
                 f"The Dask scheduler does not answer any more ({in_words(error)}). If it is still there, trials under "

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Iterator
 
-import psutil
 import pytest
 
 from bench.execution.backend import Workers
@@ -48,7 +47,7 @@ def test_a_process_that_has_died_without_a_task_is_given_to_none() -> None:
     first = used()
     os.kill(first, signal.SIGKILL)
     deadline = time.monotonic() + 30
-    while psutil.pid_exists(first) and psutil.Process(first).status() != psutil.STATUS_ZOMBIE:
+    while processes.idle[0].is_alive:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     assert used() != first
