@@ -105,10 +105,13 @@ def beside(row: Row, other: Independent) -> dict[str, str]:
 def shown(row: Row, first: Row) -> dict[str, str]:
     """A line of the table."""
     values = row.values.dropna()
-    low, high = map(float, mean_interval(values.to_numpy())) if len(values) > 1 else (float("nan"),) * 2
+    mean = f"{values.mean():.2f}" if len(values) else ""
+    if len(values) > 1:
+        low, high = map(float, mean_interval(values.to_numpy()))
+        mean += f" ({low:.2f} to {high:.2f})"
     return {
         "algorithm": f"`{row.algorithm}`" + (f", `{row.model}`" if row.model != first.model else ""),
-        "mean, 95 % interval": f"{values.mean():.2f} ({low:.2f} to {high:.2f})" if len(values) else "",
+        "mean, 95 % interval": mean,
         "by seed": ", ".join(
             str(status) if pd.isna(value) else f"{value:.2f}"
             for value, status in zip(row.values, row.statuses, strict=True)
