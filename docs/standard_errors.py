@@ -197,8 +197,9 @@ def separately(
     repeats: int,
     generator: torch.Generator,
 ) -> dict[str, Coverage]:
-    """The same as `repeated`, but each run has warnings of its own."""
-    runs = [repeated(text, model, x, exactly, 1, generator) for _ in range(repeats)]
+    """The same as `repeated`, but each run has warnings of its own, and a seed, by which `bdmc` is known to draw."""
+    drawn = torch.randint(2**62, (repeats,), generator=generator).tolist()
+    runs = [repeated(text, model, x, exactly, 1, torch.Generator().manual_seed(seed)) for seed in drawn]
     return {name: together([run[name] for run in runs]) for name in runs[0]}
 
 

@@ -163,6 +163,24 @@ def test_what_is_open_is_repeated_and_all_runs_count(page: ModuleType, monkeypat
     assert made == [200, 600, 200]
 
 
+def test_runs_that_are_made_one_by_one_know_their_truth(page: ModuleType) -> None:
+    """`bdmc` draws datapoints of its own in each, which must be drawn again for their true log p(x)."""
+    size = page.SIZES["smoke"]
+    case = page.linear(2, size)
+
+    def exactly(points: torch.Tensor) -> torch.Tensor:
+        estimator = page.Choice.parse("estimator", case.truth).create()
+        estimate: Estimate = estimator.estimate(case.model, points, torch.Generator())
+        return estimate.log_likelihoods.double()
+
+    generator = torch.Generator().manual_seed(0)
+    text = "bdmc[num_steps=20,num_chains=4]"
+    for each in page.separately(text, case.model, case.x, exactly, 5, generator).values():
+        assert len(each.off) == 5
+        assert each.rms[0][0] < 4
+        assert len(each.off.unique()) == 5
+
+
 def test_the_page_has_a_row_for_each_estimator_of_each_model(page: ModuleType) -> None:
     """Of the script as it is: an estimator that is added to it is measured before it is on the page."""
     size, sections = page.SIZES["full"], SCRIPT.with_suffix(".md").read_text().split("\n## ")[1:]
