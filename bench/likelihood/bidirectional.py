@@ -12,15 +12,17 @@ import torch
 from torch import Tensor
 
 from bench.likelihood.blocks import blocks
-from bench.likelihood.bridge import Bridge, BridgeOptions
+from bench.likelihood.bridge import OFFERED, Bridge, BridgeOptions
 from bench.likelihood.weights import Weighed
 from bench.mcmc import hmc
 from bench.mcmc.annealing import Annealed
+from bench.mcmc.posterior import offered_prior
 from bench.models.latent import LatentVariableModel
 
-# Transitions by which the chains of a datapoint separate from the one exact draw of its posterior.  They leave the
-# posterior invariant, so that every chain still begins at an exact draw.
-NUM_SEPARATING = 20
+# The chains of a datapoint separate from the one exact draw of its posterior: so many times they are offered prior
+# draws, which takes them to other modes in few dimensions, each time followed by so many Hamiltonian transitions.  Both
+# leave the posterior invariant, so that every chain still begins at an exact draw.
+NUM_OFFERS, NUM_SEPARATING = 4, 5
 
 # Level of the test whether gaps vary by more than the chains' own errors explain.
 EXCESS_LEVEL = 0.05
@@ -130,10 +132,16 @@ def sandwich(
 def _separated(bridge: Bridge, z: Tensor) -> Tensor:
     """C exact draws from each posterior [C, N, d], given one [N, d]."""
     num_chains, num_leapfrog = bridge.options.num_chains, bridge.options.num_leapfrog
-    state = hmc.init(bridge.path.log_joint, z.expand(num_chains, *z.shape).contiguous())
-    step_size = bridge.step_sizes[-1].expand(state.log_density.shape)
-    for _ in range(NUM_SEPARATING):
-        varied = hmc.jittered(step_size, 0.5, bridge.generator)
-        state, _ = hmc.step(bridge.path.log_joint, state, varied, num_leapfrog, bridge.generator)
-    bridge.model_evaluations += (2 + 2 * num_leapfrog * NUM_SEPARATING) * num_chains * len(z)
-    return state.z
+    z = z.expand(num_chains, *z.shape)
+    step_size = bridge.step_sizes[-1].expand(z.shape[:-1])
+    for _ in range(NUM_OFFERS):
+        # Chain by chain, since those that are offered the same draws are not independent.
+        z = torch.stack([offered_prior(bridge.model, bridge.x, chain, bridge.generator, OFFERED) for chain in z])
+        state = hmc.init(bridge.path.log_joint, z)
+        for _ in range(NUM_SEPARATING):
+            varied = hmc.jittered(step_size, 0.5, bridge.generator)
+            state, _ = hmc.step(bridge.path.log_joint, state, varied, num_leapfrog, bridge.generator)
+        z = state.z
+    of_chain = NUM_OFFERS * (OFFERED + (3 + 2 * num_leapfrog * NUM_SEPARATING) * len(bridge.x))
+    bridge.model_evaluations += of_chain * num_chains
+    return z

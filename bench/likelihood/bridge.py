@@ -25,6 +25,9 @@ LOW_ACCEPTANCE = 0.1
 # Chains that the starting distribution is fitted to: of a single one, a few in 1000 datapoints miss the largest mode.
 FIT_CHAINS = 4
 
+# Prior draws that are offered to chains at once, so that they visit all modes of a posterior in few dimensions.
+OFFERED = 1000
+
 
 @dataclass(frozen=True)
 class BridgeOptions:
@@ -109,7 +112,7 @@ class Bridge:
         if self.options.start == "encoder":
             with torch.no_grad():
                 return EncoderProposal(self.model.encode(self.x))
-        fitted, cost = fit_student(self.model, self.x, self.generator, FIT_CHAINS)
+        fitted, cost = fit_student(self.model, self.x, self.generator, FIT_CHAINS, OFFERED)
         self.model_evaluations += cost
         return StratifiedGaussian(fitted, self.options.num_chains)
 

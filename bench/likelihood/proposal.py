@@ -162,10 +162,13 @@ class StudentFit(NamedTuple):
     model_evaluations: int
 
 
-def fit_student(model: LatentVariableModel, x: Tensor, generator: torch.Generator, num_chains: int = 1) -> StudentFit:
+def fit_student(
+    model: LatentVariableModel, x: Tensor, generator: torch.Generator, num_chains: int = 1, num_candidates: int = 0
+) -> StudentFit:
     """A `DefensiveStudent` fitted to ``num_chains`` Hamiltonian Monte Carlo chains for each row of x [N, D].
 
-    Cost: 802 model evaluations per chain, and 100 more without an encoder.
+    See `sample_posterior` for ``num_candidates``.  Cost: 802 model evaluations per chain, and 100 more without an
+    encoder.
     """
     chain = sample_posterior(
         model,
@@ -174,6 +177,7 @@ def fit_student(model: LatentVariableModel, x: Tensor, generator: torch.Generato
         num_warmup=NUM_WARMUP,
         num_samples=NUM_DRAWS,
         num_leapfrog=NUM_LEAPFROG,
+        num_candidates=num_candidates,
     )
     z, gradient = (part.unflatten(1, (num_chains, -1)).flatten(0, 1) for part in (chain.z, chain.gradient))
     return StudentFit(DefensiveStudent(fit_scores(z, gradient).to(x.dtype), model), chain.model_evaluations)

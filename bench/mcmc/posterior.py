@@ -21,6 +21,9 @@ JITTER = 0.5
 # lost 0.2 nats on average (up to 12) in the modes that they never found; with one of 100, they lost 0.01.
 NUM_CANDIDATES = 100
 
+# Transitions between two offers of prior draws.
+OFFER_EVERY = 10
+
 # One chain per step size: see `DualAveraging`.
 GAMMA = 0.2
 
@@ -65,14 +68,17 @@ def sample_posterior(
     num_leapfrog: int,
     target: float = 0.9,
     start: Tensor | None = None,
+    num_candidates: int = 0,
 ) -> Samples:
     """``num_samples`` successive states of a chain for each row of x [N, D], after ``num_warmup`` discarded ones.
 
     The chains begin at ``start`` [N, d]; without it at a draw from the encoder or, if the model has none, at a prior
     draw chosen by `resampled_prior`.  Each datapoint has its own step size, since posteriors differ in width: one
-    shared by posteriors that differ by a factor of 100 leaves the narrow ones without a single acceptance.  Cost:
+    shared by posteriors that differ by a factor of 100 leaves the narrow ones without a single acceptance.  With
+    ``num_candidates``, so many prior draws are offered to all chains after each OFFER_EVERY transitions
+    (`offered_prior`), so that chains in few dimensions visit all modes.  Cost:
     ``2 + 2 * num_leapfrog * (num_warmup + num_samples)`` model evaluations per datapoint, and NUM_CANDIDATES more if
-    the start is chosen among prior draws.
+    the start is chosen among prior draws; an offer costs 3 per datapoint, and ``num_candidates`` for all together.
 
     >>> from bench import seeds
     >>> from bench.architectures.linear import Linear
@@ -89,14 +95,18 @@ def sample_posterior(
     density = LogPosterior(model, x)
     state = hmc.init(density, _start(model, x, generator) if start is None else start)
     adaptation = DualAveraging(x.new_full((len(x),), 0.1), target, gamma=GAMMA)
-    for _ in range(num_warmup):
-        state, info = _transition(density, state, adaptation.step_size, num_leapfrog, generator)
-        adaptation.update(info.acceptance)
-    states, infos = [], []
-    for _ in range(num_samples):
-        state, info = _transition(density, state, adaptation.averaged, num_leapfrog, generator)
-        states.append(state)
-        infos.append(info)
+    states, infos, offers = [], [], 0
+    for t in range(num_warmup + num_samples):
+        step_size = adaptation.step_size if t < num_warmup else adaptation.averaged
+        state, info = _transition(density, state, step_size, num_leapfrog, generator)
+        if t < num_warmup:
+            adaptation.update(info.acceptance)
+        else:
+            states.append(state)
+            infos.append(info)
+        if num_candidates and (t + 1) % OFFER_EVERY == 0:
+            state = hmc.init(density, offered_prior(model, x, state.z, generator, num_candidates))
+            offers += 1
     z, log_joint, gradient = (torch.stack(part) for part in zip(*states, strict=True))
     return Samples(
         z=z,
@@ -106,7 +116,8 @@ def sample_posterior(
         divergences=torch.stack([info.divergent for info in infos]).sum(0),
         step_size=adaptation.averaged,
         model_evaluations=len(x)
-        * (2 + 2 * num_leapfrog * (num_warmup + num_samples) + (NUM_CANDIDATES if searched else 0)),
+        * (2 + 2 * num_leapfrog * (num_warmup + num_samples) + (NUM_CANDIDATES if searched else 0) + 3 * offers)
+        + num_candidates * offers,
     )
 
 
@@ -145,6 +156,7 @@ def offered_prior(
     with torch.no_grad():
         current = model.decoder.log_prob(x, z).unsqueeze(-1)
         score = torch.cat([current, model.decoder.log_prob_of_pairs(x, candidates)], dim=-1)  # [N, 1 + K]
+    score = torch.where(score.isnan(), -torch.inf, score)  # no chain moves to where the density is no number
     uniform = torch.rand(score.shape, generator=generator, dtype=score.dtype, device=score.device)
     chosen = (score - uniform.log_().neg_().log_()).argmax(-1)  # the largest after Gumbel noise: a draw by the scores
     return torch.where((chosen == 0).unsqueeze(-1), z, candidates[(chosen - 1).clamp(min=0)])
