@@ -17,7 +17,7 @@ from bench.estimators.ais import AIS
 from bench.estimators.bdmc import BDMC
 from bench.estimators.exact import Exact
 from bench.estimators.quadrature import Quadrature
-from bench.likelihood import bidirectional
+from bench.likelihood import bidirectional, bridge
 from bench.models.decoder import Decoder
 from bench.models.latent import LatentVariableModel
 from bench.models.observations.bernoulli import Bernoulli
@@ -177,19 +177,27 @@ class Pair(nn.Module):
         return self.scale * torch.stack([z[..., 0], (z[..., 1] - self.centre).abs()], -1), None
 
 
-def test_errors_hold_if_posteriors_have_two_modes_of_which_one_is_smaller() -> None:
-    """A run that misses a mode with a fifth to a half of the mass is 0.2 to 0.7 nats off, and its chains agree."""
+@pytest.mark.parametrize("offered", [bridge.OFFERED, 1])
+def test_chains_seldom_miss_a_mode_unseen(monkeypatch: pytest.MonkeyPatch, offered: int) -> None:
+    """A mode has a fifth to a half of the mass: without it, a bound is 0.2 to 0.7 nats too low, and its chains agree.
+
+    Prior draws that are offered to the chains, from the fit of their start on, take them to both.
+    """
+    monkeypatch.setattr(bridge, "OFFERED", offered)
+    monkeypatch.setattr(bidirectional, "OFFERED", offered)
     known = LatentVariableModel(2, Decoder(Pair(scale=10.0, centre=0.4), UnitGaussian()))
     found = BDMC(num_points=300, num_steps=50).estimate(known, torch.zeros(1, 2), seeds.generator("test-modes"))
     x = bidirectional.simulate(known, 300, torch.Generator().manual_seed(found.seed))[1]
     truth = Quadrature().estimate(known, x, seeds.generator("truth")).log_likelihoods
-    for bound, errors in (
-        (found.log_likelihoods, found.standard_errors),
-        (found.diagnostics["upper"], found.diagnostics["upper_standard_error"]),
-    ):
-        assert 0.8 < float(((bound - truth) / errors).square().mean().sqrt()) < 1.25
-    found = AIS(num_steps=50).estimate(known, x, seeds.generator("test-modes-ais"))
-    assert 0.8 < float(((found.log_likelihoods - truth) / found.standard_errors).square().mean().sqrt()) < 1.25
+    upper, error = found.diagnostics["upper"], found.diagnostics["upper_standard_error"]
+    unseen = [
+        float(((truth - bound > 0.15) & (truth - bound > 5 * errors)).double().mean())
+        for bound, errors in ((found.log_likelihoods, found.standard_errors), (upper, error))
+    ]
+    if offered == 1:
+        assert min(unseen) > 0.1
+    else:
+        assert max(unseen) < 0.03
 
 
 def test_no_point_is_far_off_without_a_warning() -> None:
