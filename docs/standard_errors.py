@@ -176,16 +176,14 @@ def measured(
 ) -> dict[str, Coverage]:
     """The coverage of the estimator that ``text`` names, from more repeats if the first ones leave it open.
 
-    All runs are made at once, which is quicker; if that warns, one by one, since not every run does then.
+    All runs are made at once, which is quicker; if that warns, one by one, since not every run does then, and no more.
     """
-    runs = repeated
     found = repeated(text, model, x, exactly, size.repeats, seeds.generator("standard-errors", text))
     if any(each.warnings for each in found.values()):
-        runs = separately
-        found = separately(text, model, x, exactly, size.repeats, seeds.generator("standard-errors", text, "singly"))
+        return separately(text, model, x, exactly, size.repeats, seeds.generator("standard-errors", text, "singly"))
     if not (size.more and any(each.is_open for each in found.values())):
         return found
-    further = runs(text, model, x, exactly, size.more, seeds.generator("standard-errors", text, "more"))
+    further = repeated(text, model, x, exactly, size.more, seeds.generator("standard-errors", text, "more"))
     return {name: together([each, further[name]]) for name, each in found.items()}
 
 
@@ -297,9 +295,9 @@ def introduction(size: Size) -> str:
         "mean square (rms) is 1 if they are right. *The mean's z* is that of the mean over datapoints, with the error "
         "stated beside it, which includes the expected bias. An rms is right between "
         f"{LOWEST} and {HIGHEST}. It is that of the runs that do not warn, or of all if these are fewer than {FEWEST}, "
-        "and stands with its own standard error, from the spread of the runs; an estimator for which a limit is within "
-        f"{NOISE:g} of these is applied {size.repeats + size.more} times in all. The command fails if the rms of runs "
-        f"without a warning is outside by more than {NOISE:g} of its standard errors. "
+        "and stands with its own standard error, from the spread of the runs; an estimator that does not warn and for "
+        f"which a limit is within {NOISE:g} of these is applied {size.repeats + size.more} times in all. The command "
+        f"fails if the rms of runs without a warning is outside by more than {NOISE:g} of its standard errors. "
         "*Datapoints' z* is that of single datapoints, for which the same holds: each of their standard errors comes "
         "from few skewed weights or draws, and is larger for it (Student's t). The model that `mcem` trained has "
         "posteriors with several modes: a run whose draws all miss a small one has no sign of it, so that errors of "

@@ -27,9 +27,11 @@ class AIS(Estimator):
     that, a warning says so.  A tolerance above 0.3 allows single gaps as large as itself, of which a warning speaks.
     Started from the prior, as in most of the literature, it needs ten times as many steps, and passes a rate-distortion
     curve on its way, which is kept.  Standard errors are the jackknife's over chains.
-    Cost: about ``2.4 * num_chains * num_leapfrog * num_steps`` model evaluations per datapoint, and 3200 for the fit of
-    the start, 23,000 by default; with auto also those of the checks.
-    Source: Neal 2001; Wu et al. 2017, section 4.
+    The Gaussian that chains start from is fitted to four Hamiltonian chains, which are offered draws from the prior on
+    their way, so that they visit all modes of a posterior in few dimensions; narrow modes in many can be missed.
+    Cost: about ``2.4 * num_chains * num_leapfrog * num_steps`` model evaluations per datapoint, and 3300 for the fit of
+    the start, 23,000 by default, with 10,000 for each block of datapoints; with auto also those of the checks.
+    Source: Neal 2001; Wu et al. 2017, section 4; the offers, Andrieu, Lee & Vihola 2018.
 
     >>> AIS(num_steps=1000, start="prior").options.num_chains
     16
