@@ -79,6 +79,12 @@ class Case:
     x: Tensor  # test points
     truth: str  # the estimator that gives it
 
+    def log_likelihood(self, x: Tensor) -> Tensor:
+        """The true log p(x) of x [N, D]: [N] nats, float64."""
+        estimator = Choice.parse("estimator", self.truth).create()
+        values: Tensor = estimator.estimate(self.model, x, seeds.generator("truth")).log_likelihoods
+        return values.double()
+
 
 @dataclass(frozen=True)
 class Coverage:
@@ -171,54 +177,38 @@ def covered(off: Tensor, errors: Tensor, stated: Tensor, warnings: tuple[str, ..
     return Coverage(off.mean(1), stated.double(), (off / errors).square().mean(1), warned, warnings)
 
 
-def measured(
-    text: str, model: LatentVariableModel, x: Tensor, exactly: Callable[[Tensor], Tensor], size: Size
-) -> dict[str, Coverage]:
+def measured(text: str, case: Case, size: Size) -> dict[str, Coverage]:
     """The coverage of the estimator that ``text`` names, from more repeats if the first ones leave it open.
 
     All runs are made at once, which is quicker; if that warns, one by one, since not every run does then, and no more.
     """
-    found = repeated(text, model, x, exactly, size.repeats, seeds.generator("standard-errors", text))
+    found = repeated(text, case, size.repeats, seeds.generator("standard-errors", text))
     if any(each.warnings for each in found.values()):
-        return separately(text, model, x, exactly, size.repeats, seeds.generator("standard-errors", text, "singly"))
+        return separately(text, case, size.repeats, seeds.generator("standard-errors", text, "singly"))
     if not (size.more and any(each.is_open for each in found.values())):
         return found
-    further = repeated(text, model, x, exactly, size.more, seeds.generator("standard-errors", text, "more"))
+    further = repeated(text, case, size.more, seeds.generator("standard-errors", text, "more"))
     return {name: together([each, further[name]]) for name, each in found.items()}
 
 
-def separately(
-    text: str,
-    model: LatentVariableModel,
-    x: Tensor,
-    exactly: Callable[[Tensor], Tensor],
-    repeats: int,
-    generator: torch.Generator,
-) -> dict[str, Coverage]:
+def separately(text: str, case: Case, repeats: int, generator: torch.Generator) -> dict[str, Coverage]:
     """The same as `repeated`, but each run has warnings of its own, and a seed, by which `bdmc` is known to draw."""
     drawn = torch.randint(2**62, (repeats,), generator=generator).tolist()
-    runs = [repeated(text, model, x, exactly, 1, torch.Generator().manual_seed(seed)) for seed in drawn]
+    runs = [repeated(text, case, 1, torch.Generator().manual_seed(seed)) for seed in drawn]
     return {name: together([run[name] for run in runs]) for name in runs[0]}
 
 
-def repeated(
-    text: str,
-    model: LatentVariableModel,
-    x: Tensor,
-    exactly: Callable[[Tensor], Tensor],
-    repeats: int,
-    generator: torch.Generator,
-) -> dict[str, Coverage]:
+def repeated(text: str, case: Case, repeats: int, generator: torch.Generator) -> dict[str, Coverage]:
     """The coverage of so many runs; `bdmc` draws its own datapoints, and has two bounds."""
     choice = Choice.parse("estimator", text)
     if not text.startswith("bdmc"):
-        estimate: Estimate = choice.create().estimate(model, x.repeat(repeats, 1), generator)
-        return {text: coverage(estimate, exactly(x).repeat(repeats), repeats)}
-    settings = {**dict(choice.settings), "num_points": repeats * len(x)}
+        estimate: Estimate = choice.create().estimate(case.model, case.x.repeat(repeats, 1), generator)
+        return {text: coverage(estimate, case.log_likelihood(case.x).repeat(repeats), repeats)}
+    settings = {**dict(choice.settings), "num_points": repeats * len(case.x)}
     simulating = Choice.parse("estimator", f"bdmc[{','.join(f'{key}={value}' for key, value in settings.items())}]")
-    estimate = simulating.create().estimate(model, x, generator)
-    drawn = simulate(model, repeats * len(x), torch.Generator().manual_seed(estimate.seed))[1]  # it draws them first
-    truth = exactly(drawn)
+    estimate = simulating.create().estimate(case.model, case.x, generator)
+    drawn = torch.Generator().manual_seed(estimate.seed)  # it draws its datapoints first
+    truth = case.log_likelihood(simulate(case.model, repeats * len(case.x), drawn)[1])
     return {
         f"{text}, lower": coverage(estimate, truth, repeats),
         f"{text}, upper": coverage_of_upper(estimate, truth, repeats),
@@ -254,17 +244,11 @@ def on_digits(algorithm: str, size: Size) -> Case:
 def table(size: Size, make: Callable[[], Case]) -> tuple[list[str], list[str]]:
     """The lines of a table, and the claims that did not hold."""
     case = make()
-
-    def exactly(points: Tensor) -> Tensor:
-        estimator = Choice.parse("estimator", case.truth).create()
-        values: Tensor = estimator.estimate(case.model, points, seeds.generator("truth")).log_likelihoods
-        return values.double()
-
     rows, broken = [], []
     for text in size.estimators:
         if case.model.encoder is None and "encoder" in text:
             continue
-        for name, each in measured(text, case.model, case.x, exactly, size).items():
+        for name, each in measured(text, case, size).items():
             of_mean, of_points = (f"{rms:.2f} ± {noise:.2f}" for rms, noise in each.rms)
             counted, warned = each.counted, int(each.warned.sum())
             rows.append(

@@ -126,7 +126,7 @@ def test_if_some_runs_warn_each_is_made_by_itself(page: ModuleType, monkeypatch:
     """A warning of all runs together does not say which of them has it."""
     made = []
 
-    def repeated(text: str, model: object, x: object, exactly: object, repeats: int, generator: object) -> object:
+    def repeated(text: str, case: object, repeats: int, generator: object) -> object:
         made.append(repeats)
         number = len(made)
         ones = torch.ones(repeats, dtype=torch.float64)
@@ -135,7 +135,7 @@ def test_if_some_runs_warn_each_is_made_by_itself(page: ModuleType, monkeypatch:
         return {text: page.Coverage(off, ones, ones, ones * len(warnings) > 0, warnings)}
 
     monkeypatch.setattr(page, "repeated", repeated)
-    found = page.measured("ais", None, None, None, page.SIZES["smoke"])["ais"]
+    found = page.measured("ais", None, page.SIZES["smoke"])["ais"]
     assert made == [200, *[1] * 200]
     assert int(found.warned.sum()) == 50
     assert found.warnings == ("4 of 3 points are bad.",)
@@ -146,7 +146,7 @@ def test_what_is_open_is_repeated_and_all_runs_count(page: ModuleType, monkeypat
     """200 runs whose z has a root mean square of 0.93, then 600 at 1.0: 0.98 of all."""
     made = []
 
-    def repeated(text: str, model: object, x: object, exactly: object, repeats: int, generator: object) -> object:
+    def repeated(text: str, case: object, repeats: int, generator: object) -> object:
         off = torch.full((repeats,), 0.93 if repeats == 200 else 1.0, dtype=torch.float64)
         off[::10] += 1e-3 * len(made)
         made.append(repeats)
@@ -155,27 +155,19 @@ def test_what_is_open_is_repeated_and_all_runs_count(page: ModuleType, monkeypat
         return {text: page.Coverage(off * spread * (3 / 2) ** 0.5, ones, ones, ones < 0)}
 
     monkeypatch.setattr(page, "repeated", repeated)
-    found = page.measured("ais", None, None, None, page.SIZES["full"])["ais"]
+    found = page.measured("ais", None, page.SIZES["full"])["ais"]
     assert made == [200, 600]
     assert len(found.off) == 800
     assert found.rms[0][0] == pytest.approx(((0.93**2 + 3) / 4) ** 0.5, rel=0.01)
-    page.measured("ais", None, None, None, page.SIZES["smoke"])
+    page.measured("ais", None, page.SIZES["smoke"])
     assert made == [200, 600, 200]
 
 
 def test_runs_that_are_made_one_by_one_know_their_truth(page: ModuleType) -> None:
     """`bdmc` draws datapoints of its own in each, which must be drawn again for their true log p(x)."""
-    size = page.SIZES["smoke"]
-    case = page.linear(2, size)
-
-    def exactly(points: torch.Tensor) -> torch.Tensor:
-        estimator = page.Choice.parse("estimator", case.truth).create()
-        estimate: Estimate = estimator.estimate(case.model, points, torch.Generator())
-        return estimate.log_likelihoods.double()
-
-    generator = torch.Generator().manual_seed(0)
+    case = page.linear(2, page.SIZES["smoke"])
     text = "bdmc[num_steps=20,num_chains=4]"
-    for each in page.separately(text, case.model, case.x, exactly, 5, generator).values():
+    for each in page.separately(text, case, 5, torch.Generator().manual_seed(0)).values():
         assert len(each.off) == 5
         assert each.rms[0][0] < 4
         assert len(each.off.unique()) == 5
