@@ -22,15 +22,16 @@ class AIS(Estimator):
     not be a bound.  Transitions of divergent energy are rejected and counted; they make the bound looser, not wrong.
     Raising ``num_steps`` keeps tightening it when more samples of plain importance sampling no longer help.  With
     ``num_steps=auto`` it is doubled from 50 until bidirectional Monte Carlo (`bdmc`) on 20 datapoints drawn from the
-    model has a mean gap within ``tolerance``, no single datapoint whose bounds are farther apart than 0.3 nats and 3
+    model has a mean gap within ``tolerance``, no single datapoint whose bounds may be farther apart than 0.3 nats and 3
     standard errors, and the looseness expected on x is within the tolerance too; if ``most_steps`` is not enough for
     that, a warning says so.  A tolerance above 0.3 allows single gaps as large as itself, of which a warning speaks.
     Started from the prior, as in most of the literature, it needs ten times as many steps, and passes a rate-distortion
     curve on its way, which is kept.  Standard errors are the jackknife's over chains.
     The Gaussian that chains start from is fitted to four Hamiltonian chains, which are offered draws from the prior on
     their way, so that they visit all modes of a posterior in few dimensions; narrow modes in many can be missed.
-    Cost: about ``2.4 * num_chains * num_leapfrog * num_steps`` model evaluations per datapoint, and 3300 for the fit of
-    the start, 23,000 by default, with 10,000 for each block of datapoints; with auto also those of the checks.
+    Cost: ``2 * num_chains * num_leapfrog * (num_steps + max(50, num_steps / 4) + 10)`` model evaluations per datapoint,
+    and 3300 for the fit of the start, together 29,000 by default, with 10,000 for each block of datapoints; with auto
+    also those of the checks.
     Source: Neal 2001; Wu et al. 2017, section 4; the offers, Andrieu, Lee & Vihola 2018.
 
     >>> AIS(num_steps=1000, start="prior").options.num_chains

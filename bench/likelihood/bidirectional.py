@@ -56,20 +56,24 @@ class Sandwich:
         both = torch.isfinite(self.gap)
         return error_of_upper(self.gap[both], self.lower.standard_error[both], self.upper.standard_error[both])
 
+    @property
+    def farthest(self) -> Tensor:
+        """[N] nats, the gap and the error of the upper bound: by so much the lower bound may be too low."""
+        return self.gap + self.upper.standard_error
+
     def wide(self, nats: float = WIDE_NATS) -> Tensor:
         """[N] bool, whether the lower bound of a datapoint may be too low by more than both limits."""
-        farthest = self.gap + self.upper.standard_error
-        return (farthest > nats) & (farthest > WIDE_ERRORS * self.lower.standard_error)
+        return (self.farthest > nats) & (self.farthest > WIDE_ERRORS * self.lower.standard_error)
 
     def warnings(self, remedy: str) -> tuple[str, ...]:
-        """The warning about single datapoints whose bounds are far apart, which a small mean gap hides."""
+        """The warning about single datapoints whose bounds may be far apart, which a small mean gap hides."""
         wide = self.wide()
         if not wide.any():
             return ()
         warning = (
-            f"The bounds of {int(wide.sum())} of {len(wide)} simulated datapoints are farther apart than {WIDE_NATS} "
-            f"nats and {WIDE_ERRORS:g} standard errors (by up to {float(self.gap[wide].max()):.2g} nats): their lower "
-            f"bounds may be too low by as much. {remedy}"
+            f"The bounds of {int(wide.sum())} of {len(wide)} simulated datapoints may be farther apart than "
+            f"{WIDE_NATS} nats and {WIDE_ERRORS:g} standard errors (by up to {float(self.farthest[wide].max()):.2g} "
+            f"nats, with the error of the upper bound): their lower bounds may be too low by as much. {remedy}"
         )
         return (warning,)
 

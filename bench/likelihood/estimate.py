@@ -14,10 +14,10 @@ from bench.likelihood.rate_distortion import RatePoint
 from bench.values.numerals import is_number, whole_number
 from bench.values.texts import printable, quoted
 
-# Where the mean over many runs would lie relative to log p(x): below it, above it, approaching it as the work grows, or
-# above it by an unknown amount.
 FEWEST_DEGREES = 2.0  # of freedom: with these or fewer, Student's t has no variance
 
+# Where the mean over many runs would lie relative to log p(x): below it, above it, approaching it as the work grows, or
+# above it by an unknown amount.
 Bias = Literal["lower", "upper", "consistent", "upward", ""]  # empty if there is no estimate
 
 

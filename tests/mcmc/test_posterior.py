@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from bench import seeds
 from bench.architecture import Shape
 from bench.architectures.linear import Linear
+from bench.mcmc import posterior
 from bench.mcmc.posterior import NUM_CANDIDATES, offered_prior, resampled_prior, sample_posterior
 from bench.models.decoder import Decoder
 from bench.models.latent import LatentVariableModel
@@ -126,6 +127,18 @@ def test_prior_draws_on_offer_leave_the_posterior_as_it_is(num_candidates: int) 
     after = offered(model, 2.0, before, num_candidates, times=6)
     assert float((after != before[:, 0]).float().mean()) > 0.8
     assert stats.kstest((after - 1) * 2**0.5, "norm").pvalue > FALSE_ALARM
+
+
+def test_chains_are_offered_prior_draws_in_parts_and_move_as_if_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, x, z = LatentVariableModel(1, Decoder(Folded(), Gaussian())), torch.full((50, 1), 10.0), -torch.ones(50, 1)
+
+    def moved() -> Tensor:
+        return offered_prior(model, x, z, seeds.generator("test-posterior-parts"), num_candidates=20)
+
+    whole = moved()
+    monkeypatch.setattr(posterior, "SCORED_AT_ONCE", 7 * 21)
+    assert torch.equal(moved(), whole)
+    assert not torch.equal(whole, z)
 
 
 def test_prior_draws_on_offer_take_chains_to_the_other_mode() -> None:
