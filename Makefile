@@ -10,7 +10,7 @@ help:
 	@echo "make bench        compare AEVB, wake-sleep and Monte Carlo EM (into runs/main; repeat it to continue)"
 	@echo "make test         lint, type-check, test, build and time the project (TOXENV=tests: only the tests)"
 	@echo "make validation   compare every estimator with the truth, and its errors with repeated runs (more than an hour, needs MNIST)"
-	@echo "make statistics   measure coverage and false alarms, into docs/statistics.md (several minutes)"
+	@echo "make statistics   measure coverage and false alarms, into docs/statistics.md (more than an hour)"
 	@echo "make rooms        update the picture of the rooms in CONTRIBUTING.md"
 	@echo "make clean        remove environments and build outputs, but not runs/"
 

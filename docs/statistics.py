@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -204,14 +205,14 @@ def plans(num_seeds: int, difference: float, repeats: int) -> dict[str, str]:
     return shown
 
 
-def aggregated(num_sets: int, num_places: int, num_seeds: int, repeats: int) -> dict[str, str]:
+def aggregated(num_sets: int, num_places: int, num_seeds: int, num_points: int, repeats: int) -> dict[str, str]:
     """Coverage of the intervals of an aggregate, on average over its algorithms, and of usual bootstrap intervals."""
     rng = np.random.default_rng(7)
     levels = np.array(SCORES) + 0.15 * rng.normal(size=(num_sets, num_places, len(SCORES)))
     means, wins = true_aggregate(levels.reshape(-1, len(SCORES)))
     hits = dict.fromkeys(("interquartile mean", "P(better) and rank", MEANS_BOOTSTRAP, WINS_BOOTSTRAP), 0.0)
     for _ in range(repeats):
-        blocks = [scores(rng, each, num_seeds) for each in levels]
+        blocks = [scores(rng, each, num_seeds, num_points) for each in levels]
         found = aggregate(blocks, num_resamples=AGGREGATED)
         usual = stratified_bootstrap(rng, [block.scores for block in blocks])
         intervals_of = {
@@ -223,16 +224,17 @@ def aggregated(num_sets: int, num_places: int, num_seeds: int, repeats: int) -> 
         for name, (low, high, truth) in intervals_of.items():
             hits[name] += ((low <= truth) & (truth <= high)).mean()
     shares = {name: f"{count / repeats:.1%}" for name, count in hits.items()}
-    return {"data sets": str(num_sets), "places of each": str(num_places), "seeds": str(num_seeds), **shares}
+    counts = {"data sets": num_sets, "places of each": num_places, "seeds": num_seeds, "test points": num_points}
+    return {**{name: str(count) for name, count in counts.items()}, **shares}
 
 
-def scores(rng: np.random.Generator, levels: Array, num_seeds: int) -> Block:
+def scores(rng: np.random.Generator, levels: Array, num_seeds: int, num_points: int) -> Block:
     """Of one data set: log-likelihoods around the levels [P, A], on test points that all seeds share."""
     seed, point, both = OF_SCORES
     own, shared = rng.normal(size=(*levels.shape, num_seeds, 1)), rng.normal(size=(len(SCORES), num_seeds, 1))
-    by_point = levels[:, :, None, None] + seed * 0.5**0.5 * (own + shared) + MODEL[1] * rng.normal(size=NUM_POINTS)
-    by_point = by_point + point * rng.normal(size=(*levels.shape, 1, NUM_POINTS))
-    by_point = by_point + both * rng.normal(size=(*levels.shape, num_seeds, NUM_POINTS))
+    by_point = levels[:, :, None, None] + seed * 0.5**0.5 * (own + shared) + MODEL[1] * rng.normal(size=num_points)
+    by_point = by_point + point * rng.normal(size=(*levels.shape, 1, num_points))
+    by_point = by_point + both * rng.normal(size=(*levels.shape, num_seeds, num_points))
     return Block(by_point.mean(-1), by_point)
 
 
@@ -460,7 +462,12 @@ def main() -> None:
         table([plans(num_seeds, 1.0, repeats) for num_seeds in (2, 3, 5, 10)]),
         "## All places together",
         about_aggregate,
-        table([aggregated(*layout, num_seeds, repeats) for layout in LAID_OUT for num_seeds in (3, 5, 10)]),
+        table(
+            [
+                aggregated(*layout, num_seeds, num_points, repeats)
+                for layout, num_seeds, num_points in product(LAID_OUT, (3, 5, 10), (100, 300, 1000))
+            ]
+        ),
         "## Comparisons of two runs",
         about_comparisons,
         table(compared),

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
 
 class LogLikelihood(Table):
-    """Log-likelihood of test data at the end of training, with three errors: of seeds, test points and Monte Carlo.
+    """Log-likelihood of test data, with three errors: of seeds, test points and Monte Carlo.
 
-    One row per algorithm, latent size and estimator.  The spread over seeds is their standard deviation; the other two
-    are standard errors of the mean.  Its interval is over seeds and test points (docs/statistics.md says how often it
-    covers).  Seeds that did not end well are excluded from the mean and named.
+    It is that at the end of training; beside runs with other budgets, that at the last mark which all have passed, as
+    the column of samples says.  One row per algorithm, latent size and estimator.  The spread over seeds is their
+    standard deviation; the other two are standard errors of the mean.  Its interval is over seeds and test points
+    (docs/statistics.md says how often it covers).  Seeds that did not end well are excluded from the mean and named.
     """
 
     ends_run = True

@@ -129,6 +129,7 @@ def test_a_shipped_reference_stands_beside_one_algorithm_that_is_trained(
     printed = " ".join(ran.stdout.split())
     assert f"aevb ({name})" in printed
     assert "Their seconds are left out" in printed
+    assert "at the end of training" not in printed
     first = marked.set_index("algorithm").loc[f"aevb ({name})", "elbo_test"]
     trace = library.load(name).trace
     of_aevb = trace[(trace["algorithm"] == "aevb") & (trace["z"] == z) & (trace["seed"] == 0)]

@@ -38,7 +38,7 @@ def test_a_run_on_files_of_the_users(
     bench: Bench, small_files: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv("BENCH_DATA_DIR", str(small_files(name.partition("[")[0])))
-    assert table_of(bench, name) == f"Log-likelihood of test data at the end of training ({name})"
+    assert table_of(bench, name) == f"Log-likelihood of test data ({name})"
 
 
 @pytest.mark.parametrize("name", ["fashionmnist", "kmnist", "omniglot"])
@@ -60,7 +60,7 @@ def test_without_a_network_it_says_what_to_put_where(
 @pytest.mark.parametrize("name", ["ppca", "mixture", "nonlinear[observed=bernoulli,num_samples=100]"])
 def test_synthetic_data_say_their_truth(bench: Bench, name: str) -> None:
     run = bench("run", "--dataset", name, *SHORT, *HERE, "--out", "runs/a")
-    assert f"Log-likelihood of test data at the end of training ({name})" in run.stdout
+    assert f"Log-likelihood of test data ({name})" in run.stdout
     facts = Study(algos=["aevb"], dataset=name).load_data().facts
     truths = [f"{value:.3f}" for key, value in facts.items() if key.startswith("log_likelihood_test")]
     assert f"The truth has a log-likelihood of {' to '.join(truths)} nats per test datapoint." in run.stderr
