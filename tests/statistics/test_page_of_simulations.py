@@ -17,5 +17,5 @@ def test_the_page_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     runpy.run_path(str(SCRIPT), run_name="__main__")
     page = capsys.readouterr().out
     rows = [line for line in page.splitlines() if line.startswith("| ")]
-    assert len(rows) == 1 + 9 + 1 + 9 + 1 + 3 + 1 + 5 + 1 + 4 + 1 + 6 + 1 + 6 + 1 + 2
+    assert len(rows) == 1 + 9 + 1 + 9 + 1 + 3 + 1 + 5 + 1 + 4 + 1 + 18 + 1 + 6 + 1 + 2
     assert "none given" in page
