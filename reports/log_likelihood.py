@@ -72,7 +72,7 @@ def _row(results: Results, seeds: pd.DataFrame, estimates: pd.DataFrame, estimat
     by_point = results.by_point(counted["trial"], estimator) if counted["points"].nunique() == 1 else None
     low, high = intervals.mean_interval(values) if by_point is None else crossed.mean_interval(by_point)
     data = ended_well.loc[ended_well["trial"].isin(counted["trial"]), "data"]
-    not_counted = [_fate(seed, rows) for _, seed in seeds.iterrows() if seed["trial"] not in set(counted["trial"])]
+    not_counted = [_fate(seed, rows) for _, seed in seeds[~seeds["trial"].isin(counted["trial"])].iterrows()]
     return {
         "bias": _texts(rows["bias"]),
         "log_likelihood": float(intervals.mean(values)),

@@ -25,7 +25,8 @@ def listed(algorithms: Iterable[str], trials: pd.DataFrame) -> str:
     if "reference" not in trials:
         return ", ".join(names)
     for key, group in trials.drop_duplicates("algorithm").groupby("reference", sort=False)["algorithm"]:
-        reference, of_it = str(key), [name for name in names if name in set(group)]
+        known = set(group)
+        reference, of_it = str(key), [name for name in names if name in known]
         if not reference or len(of_it) < 2:
             continue
         suffix = f" ({reference})"
