@@ -28,7 +28,7 @@ class AIS(Estimator):
     Started from the prior, as in most of the literature, it needs ten times as many steps, and passes a rate-distortion
     curve on its way, which is kept.  Standard errors are the jackknife's over chains.
     The Gaussian that chains start from is fitted to four Hamiltonian chains, which are offered draws from the prior on
-    their way, so that they visit all modes of a posterior in few dimensions; narrow modes in many can be missed.
+    their way, so that in few dimensions they visit all modes of a posterior; in many, narrow modes can be missed.
     Cost: ``2 * num_chains * num_leapfrog * (num_steps + max(50, num_steps / 4) + 10)`` model evaluations per datapoint,
     and 3300 for the fit of the start, together 29,000 by default, with 10,000 for each block of datapoints; with auto
     also those of the checks.

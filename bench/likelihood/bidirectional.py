@@ -19,9 +19,9 @@ from bench.mcmc.annealing import Annealed
 from bench.mcmc.posterior import offered_prior
 from bench.models.latent import LatentVariableModel
 
-# The chains of a datapoint separate from the one exact draw of its posterior: so many times they are offered prior
-# draws, which takes them to other modes in few dimensions, each time followed by so many Hamiltonian transitions.  Both
-# leave the posterior invariant, so that every chain still begins at an exact draw.
+# All chains of a datapoint start from its one exact posterior draw.  To separate them, they are offered prior draws this
+# many times, by which they reach other modes in few dimensions, each time followed by this many Hamiltonian transitions.
+# Both leave the posterior invariant, so that every chain still begins at an exact draw.
 NUM_OFFERS, NUM_SEPARATING = 4, 5
 
 # Level of the test whether gaps vary by more than the chains' own errors explain.
@@ -139,7 +139,7 @@ def _separated(bridge: Bridge, z: Tensor) -> Tensor:
     z = z.expand(num_chains, *z.shape)
     step_size = bridge.step_sizes[-1].expand(z.shape[:-1])
     for _ in range(NUM_OFFERS):
-        # Chain by chain, since those that are offered the same draws are not independent.
+        # Chain by chain: chains that share the same candidates would not be independent.
         z = torch.stack([offered_prior(bridge.model, bridge.x, chain, bridge.generator, OFFERED) for chain in z])
         state = hmc.init(bridge.path.log_joint, z)
         for _ in range(NUM_SEPARATING):

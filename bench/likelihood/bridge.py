@@ -25,7 +25,7 @@ LOW_ACCEPTANCE = 0.1
 # Chains that the starting distribution is fitted to: of a single one, a few in 1000 datapoints miss the largest mode.
 FIT_CHAINS = 4
 
-# Prior draws that are offered to chains at once, so that they visit all modes of a posterior in few dimensions.
+# Prior draws in each offer to the chains, so that they visit all modes of a posterior in few dimensions.
 OFFERED = 1000
 
 

@@ -21,10 +21,10 @@ JITTER = 0.5
 # lost 0.2 nats on average (up to 12) in the modes that they never found; with one of 100, they lost 0.01.
 NUM_CANDIDATES = 100
 
-# Pairs of a datapoint and a candidate that are scored at once: some 100 MB.
+# Pairs of datapoint and candidate scored at once, which limits memory to about 100 MB.
 SCORED_AT_ONCE = 2**22
 
-# Transitions between two offers of prior draws.
+# Prior draws are offered after every so many transitions.
 OFFER_EVERY = 10
 
 # One chain per step size: see `DualAveraging`.
