@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -96,6 +96,7 @@ class Dask(MessagingBackend):
         """See `MessagingBackend.open`: workers may join that have what tasks need."""
         self.name = name = run_name(root)
         self.note = root / NOTE
+        self.goes_on = self.note.exists()
         address = self.client.scheduler.address
         write_json(self.note, {"scheduler": address, "id": _id(self.client), "name": name}, NOTE)
         self.inbox = distributed().Queue(name, client=self.client)
@@ -123,10 +124,10 @@ class Dask(MessagingBackend):
                     raise
                 return []
 
-    def answer(self, attempt: str, answer: Answer) -> None:
+    def answer(self, question: str, answer: Answer) -> None:
         """See `MessagingBackend.answer`."""
         with self._connected():
-            name, content = f"{self.name}-{attempt}", pickle.dumps(answer)
+            name, content = f"{self.name}-{question}", pickle.dumps(answer)
             self.client.sync(self._put, name, content, callback_timeout=self.patience)
 
     @contextmanager
@@ -203,17 +204,22 @@ class DaskChannel(Channel):
         """See `Channel.send`."""
         _inbox(self.name).put(pickle.dumps(message))
 
-    def ask(self, message: Message, timeout: float) -> Answer | None:
-        """See `Channel.ask`."""
-        answers = distributed().Queue(f"{self.name}-{message.attempt}", client=distributed().get_client())
+    @contextmanager
+    def answers(self, question: str) -> Iterator[Callable[[float], Answer | None]]:
+        """See `Channel.answers`."""
+        answers = distributed().Queue(f"{self.name}-{question}", client=distributed().get_client())
+
+        def wait(seconds: float) -> Answer | None:
+            try:
+                answer: Answer = pickle.loads(answers.get(timeout=seconds))  # noqa: S301
+            except TimeoutError:
+                return None
+            return answer
+
         try:
-            self.send(message)
-            answer: Answer = pickle.loads(answers.get(timeout=timeout))  # noqa: S301
-        except TimeoutError:
-            return None
+            yield wait
         finally:
             answers.close()
-        return answer
 
     def signal(self) -> Signal:
         """See `Channel.signal`."""

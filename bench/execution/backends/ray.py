@@ -82,9 +82,9 @@ class Ray(MessagingBackend):
             ) from error
         return messages
 
-    def answer(self, attempt: str, answer: Answer) -> None:
+    def answer(self, question: str, answer: Answer) -> None:
         """See `MessagingBackend.answer`."""
-        self.broker.answer.remote(attempt, answer)
+        self.broker.answer.remote(question, answer)
 
     def lost(self) -> Sequence[tuple[str, str]]:
         """See `MessagingBackend.lost`."""

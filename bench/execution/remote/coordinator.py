@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Coordinator:
-    """The tasks that have not ended, by their keys; ``answer`` sends an answer to an attempt at one of them.
+    """The tasks that have not ended, by their keys; ``answer`` sends an answer to a question.
 
     If ``refuse_versions``, a machine with other versions than this one gets no task: its trials could differ.
     """
@@ -57,7 +57,8 @@ class Coordinator:
     def receive(self, message: Message) -> Outcome[Any, Any] | None:
         """Act on a message; returns the outcome of its task if that has ended.
 
-        Only the last attempt at a task counts: an earlier one, whose node was thought lost, is told to end.
+        Only the last attempt at a task counts: an earlier one, whose node was thought lost, is told to end.  A question
+        that comes twice is answered twice.
         """
         task = self.pending.get(message.key)
         if message.attempt in self.refused:
@@ -74,7 +75,7 @@ class Coordinator:
             content = self.index.content(message.sha256)
             missing = "a file that the task needs has changed since it was sent"
             self.answer(
-                message.attempt, Answer(refusal=missing) if content is None else Answer({message.sha256: content})
+                message.question, Answer(refusal=missing) if content is None else Answer({message.sha256: content})
             )
         elif isinstance(message, Ended):
             return self._ended(message, task)
@@ -94,17 +95,17 @@ class Coordinator:
             self.differing.add(message.machine)
             logger.warning("Warning: %s. %s.", why, REFUSED if self.refuse_versions else ALLOWED)
         if differences and self.refuse_versions:
-            self.answer(message.attempt, Answer(refusal=why, unfit=True))
+            self.answer(message.question, Answer(refusal=why, unfit=True))
             self.refused.add(message.attempt)
             self.declined.add(message.key)
             return self.lost(message.key, f"{why}. Install the same there, or allow them: versions=any.")
         self.attempts[message.key] = message.attempt
-        self.answer(message.attempt, Answer(_contents(_folder(task))))
+        self.answer(message.question, Answer(_contents(_folder(task))))
         return None
 
     def _ended(self, message: Ended, task: Portable) -> Outcome[Any, Any] | None:
         if message.stopped and not self.is_stopping:  # at the wish of an earlier process of this command
-            self.answer(message.attempt, Answer())
+            self.answer(message.question, Answer())
             self.refused.add(message.attempt)
             self.attempts.pop(message.key, None)
             return self.lost(message.key, "It was stopped before this command began.")
@@ -112,7 +113,7 @@ class Coordinator:
         if message.manifest is not None:
             _keep(message, task)
             missing = _missing(message.manifest, task)
-        self.answer(message.attempt, Answer(missing=missing))
+        self.answer(message.question, Answer(missing=missing))
         if missing:
             return None
         del self.pending[message.key]
@@ -124,7 +125,7 @@ class Coordinator:
     def _refuse(self, message: Message, why: str) -> None:
         """Refuse by an answer if the attempt waits for one, else by the next signal."""
         if isinstance(message, (Begun, FileRequested, Ended)):
-            self.answer(message.attempt, Answer(refusal=why))
+            self.answer(message.question, Answer(refusal=why))
         else:
             self.refused.add(message.attempt)
 

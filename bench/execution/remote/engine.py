@@ -23,6 +23,7 @@ from bench.execution.remote.versions import versions
 
 SECONDS_BETWEEN_LOOKS = 1.0  # for tasks that the engine has given up; messages are not waited for
 STOP_SECONDS = 8.0  # until all tasks have stopped and sent what they have
+MEETING_SECONDS = 4.0  # in which all tasks that an earlier command has left have sent something
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,8 @@ class MessagingBackend(RemoteBackend):
         """Nothing is connected yet."""
         super().__init__(**settings)
         self._coordinator: Coordinator | None = None
+        self.goes_on = False  # with tasks that an earlier command has left under way, if there are any
+        self._opened = -math.inf
 
     # -- what an engine does ---------------------------------------------------------------------------------------
 
@@ -59,8 +62,8 @@ class MessagingBackend(RemoteBackend):
         """The next messages, one or several, as soon as there are any; none if none comes for ``timeout`` seconds."""
 
     @abstractmethod
-    def answer(self, attempt: str, answer: Answer) -> None:
-        """Send an answer to an attempt."""
+    def answer(self, question: str, answer: Answer) -> None:
+        """Send an answer to a question."""
 
     @abstractmethod
     def give(self, signal: Signal) -> None:
@@ -92,6 +95,7 @@ class MessagingBackend(RemoteBackend):
         payloads = _payloads(function, tasks, workers, index)
         coordinator.pending.update({key: payload.task for key, payload in payloads.items()})
         self._coordinator = coordinator
+        self._opened = monotonic()
         self.give(coordinator.signal())
         submissions = Submissions(payloads, workers.count, self.submit)
         while messages := self.receive(0):  # of tasks that went on while nobody read them
@@ -149,10 +153,15 @@ class MessagingBackend(RemoteBackend):
         coordinator = self._coordinator
         if coordinator is not None and coordinator.pending:
             self._stop_tasks(coordinator)
-            deadline = monotonic() + STOP_SECONDS
-            while coordinator.is_any_under_way() and monotonic() < deadline:
+            given = monotonic()
+            deadline = given + STOP_SECONDS
+            unmet = self._opened + MEETING_SECONDS if self.goes_on else given
+            while (coordinator.is_any_under_way() or monotonic() < unmet) and monotonic() < deadline:
                 for message in self.receive(SECONDS_BETWEEN_LOOKS):
                     coordinator.receive(message)
+                if monotonic() - given >= SECONDS_BETWEEN_LOOKS:  # so that a question is asked again which was lost
+                    self.give(coordinator.signal())
+                    given = monotonic()
         self._close()
 
 

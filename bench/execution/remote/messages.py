@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from bench.execution.remote.versions import Versions
@@ -11,10 +12,20 @@ from bench.execution.remote.versions import Versions
 
 @dataclass(frozen=True)
 class Message:
-    """A message from an ``attempt`` at the task with this ``key``; a task begins anew elsewhere if its node is lost."""
+    """A message from an ``attempt`` at the task with this ``key``; a task begins anew elsewhere if its node is lost.
+
+    One that has an answer is a question: it has a ``number`` among those of its attempt, the same whenever it is
+    sent again.
+    """
 
     key: str
     attempt: str
+    number: int = field(default=0, kw_only=True)
+
+    @property
+    def question(self) -> str:
+        """A name for it that no other question has."""
+        return f"{self.attempt}-{self.number}"
 
 
 @dataclass(frozen=True)
@@ -85,15 +96,18 @@ class Signal:
 
 
 class Channel(ABC):
-    """Carries messages from a node; picklable, since it travels with the task."""
+    """Carries messages from a node; picklable, since it travels with the task.
+
+    A message is lost if the coordinator ends, or is interrupted, while it reads: the engine has delivered it then.
+    """
 
     @abstractmethod
     def send(self, message: Message) -> None:
         """Send a message to the coordinator; raises anything if the engine does not work any more."""
 
     @abstractmethod
-    def ask(self, message: Message, timeout: float) -> Answer | None:
-        """Send a message and wait for its answer; None if there is none after ``timeout`` seconds."""
+    def answers(self, question: str) -> AbstractContextManager[Callable[[float], Answer | None]]:
+        """A function, within this block, that waits so many seconds for the answer; None if there is none then."""
 
     @abstractmethod
     def signal(self) -> Signal:

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -87,13 +88,26 @@ class _Attempt:
         self.payload = payload
         self.channel = channel
         self.id = uuid.uuid4().hex
+        self.numbers = count(1)
 
     def send(self, kind: type[Message], **content: Any) -> None:
         self.channel.send(kind(self.payload.key, self.id, **content))
 
     def ask(self, kind: type[Message], **content: Any) -> Answer:
-        """Send a question and wait for its answer; raises Refused if it is a refusal, or if none comes."""
-        answer = self.channel.ask(kind(self.payload.key, self.id, **content), PATIENCE)
+        """Send a question and wait for its answer; raises Refused if it is a refusal, or if none comes.
+
+        It is sent again with each new signal: that says that everything has been read, or that there is another
+        coordinator, so that the question may be lost.
+        """
+        question = kind(self.payload.key, self.id, number=next(self.numbers), **content)
+        deadline, answer, given = time.monotonic() + PATIENCE, None, None
+        with self.channel.answers(question.question) as wait_for_answer:
+            while answer is None and time.monotonic() < deadline:
+                signal = self.channel.signal()
+                if signal != given:
+                    given = signal
+                    self.channel.send(question)
+                answer = wait_for_answer(SECONDS_BETWEEN_LOOKS)
         if answer is None or answer.refusal:
             why = answer.refusal if answer else "The command that wants it did not answer."
             raise Refused(why, unfit=answer is not None and answer.unfit)

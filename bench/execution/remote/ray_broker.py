@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ class MessageBroker:
         """No message yet."""
         self.messages: list[Message] = []
         self.has_come = asyncio.Event()
-        self.answers: defaultdict[str, asyncio.Queue[Answer]] = defaultdict(asyncio.Queue)
+        self.answers: dict[str, asyncio.Queue[Answer]] = {}  # to questions for which somebody waits
         self.last_signal: Signal | None = None
 
     async def send(self, message: Message) -> None:
@@ -39,18 +39,25 @@ class MessageBroker:
         self.has_come.clear()
         return messages
 
-    async def answer(self, attempt: str, answer: Answer) -> None:
-        """An answer to an attempt."""
-        await self.answers[attempt].put(answer)
+    async def answer(self, question: str, answer: Answer) -> None:
+        """An answer to a question; nobody waits for a second one."""
+        if question in self.answers:
+            await self.answers[question].put(answer)
 
-    async def answered(self, attempt: str, timeout: float) -> Answer | None:
-        """The answer to this attempt; None if there is none in time."""
+    async def open(self, question: str) -> None:
+        """Keep answers to this question from now on."""
+        self.answers[question] = asyncio.Queue()
+
+    async def answered(self, question: str, timeout: float) -> Answer | None:
+        """The answer to this question; None if there is none in time."""
         try:
-            return await asyncio.wait_for(self.answers[attempt].get(), timeout)
+            return await asyncio.wait_for(self.answers[question].get(), timeout)
         except TimeoutError:
             return None
-        finally:
-            del self.answers[attempt]
+
+    async def close(self, question: str) -> None:
+        """Keep no answers to this question any more."""
+        del self.answers[question]
 
     async def give(self, signal: Signal) -> None:
         """Give the signal to all tasks."""
@@ -71,11 +78,19 @@ class RayChannel(Channel):
         """See `Channel.send`."""
         ray().get(self.broker.send.remote(message))
 
-    def ask(self, message: Message, timeout: float) -> Answer | None:
-        """See `Channel.ask`."""
-        self.send(message)
-        answer: Answer | None = ray().get(self.broker.answered.remote(message.attempt, timeout))
-        return answer
+    @contextmanager
+    def answers(self, question: str) -> Iterator[Callable[[float], Answer | None]]:
+        """See `Channel.answers`."""
+
+        def wait(seconds: float) -> Answer | None:
+            answer: Answer | None = ray().get(self.broker.answered.remote(question, seconds))
+            return answer
+
+        ray().get(self.broker.open.remote(question))
+        try:
+            yield wait
+        finally:
+            self.broker.close.remote(question)
 
     def signal(self) -> Signal:
         """See `Channel.signal`."""

@@ -2,112 +2,28 @@
 
 from __future__ import annotations
 
-import operator
 import pickle
 import shutil
-import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, cast
 
-import cloudpickle
 import pytest
+from remote_tasks import ByValue, Copy, InProcess, copy, counted
 
 from bench.errors import DataError, StoreError
 from bench.execution.backend import Outcome, Workers
-from bench.execution.portable import TaskFiles
 from bench.execution.remote import cache, node, processes
 from bench.execution.remote.coordinator import Coordinator
-from bench.execution.remote.messages import Answer, Begun, Channel, Ended, FileRequested, Message, Signal, Written
+from bench.execution.remote.messages import Answer, Begun, Ended, FileRequested, Message, Signal, Written
 from bench.execution.remote.mirror import Mirror
 from bench.execution.remote.payload import FileIndex, Payload, pack
 from bench.execution.remote.versions import Versions, versions
 
 KEY = "task"
-
-cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import tests
-
-
-@dataclass(frozen=True)
-class Copy:
-    """A task that copies a file of the user's into its folder, and counts how often it was begun."""
-
-    root: Path
-    source: str = ""
-
-    @property
-    def files(self) -> TaskFiles:
-        """Its files."""
-        return TaskFiles(self.root, Path("trials/a"), "status", (self.source,) if self.source else ())
-
-    def moved(self, root: Path) -> Copy:
-        """With another root."""
-        return replace(self, root=root)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Processes of a node cannot import tests."""
-        return operator.call, (ByValue(Copy), self.root, self.source)
-
-
-class ByValue:
-    """A function or class of this module, which is pickled with its code, whatever pickles it."""
-
-    def __init__(self, content: Any) -> None:
-        self.content = content
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return cloudpickle.loads, (cloudpickle.dumps(self.content),)
-
-
-def copy(task: Copy) -> int:
-    """The function of the task."""
-    from bench.values.places import here
-
-    folder = task.root / "trials" / "a"
-    begun = folder / "begun"
-    number = int(begun.read_text()) + 1 if begun.exists() else 1
-    begun.write_text(str(number))
-    (folder / "old").unlink(missing_ok=True)
-    (folder / "model").write_bytes(here(task.source).read_bytes() if task.source else b"")
-    (folder / "status").write_text("done")
-    return number
-
-
-@dataclass
-class InProcess(Channel):
-    """A channel in this process; what the ``lost`` th messages have written does not arrive."""
-
-    inbox: SimpleQueue[Message] = field(default_factory=SimpleQueue)
-    answers: SimpleQueue[Answer] = field(default_factory=SimpleQueue)
-    lost: tuple[int, ...] = ()
-    written: int = 0
-    kinds: list[type[Message]] = field(default_factory=list)
-    given: Signal = field(default_factory=lambda: Signal("one"))
-
-    def send(self, message: Message) -> None:
-        """See `Channel`."""
-        self.kinds.append(type(message))
-        if isinstance(message, Written):
-            self.written += 1
-            if self.written in self.lost:
-                message = replace(message, contents={})
-        self.inbox.put(pickle.loads(pickle.dumps(message)))  # noqa: S301
-
-    def ask(self, message: Message, timeout: float) -> Answer | None:
-        """See `Channel`."""
-        self.send(message)
-        try:
-            return self.answers.get(timeout=timeout)
-        except Empty:
-            return None
-
-    def signal(self) -> Signal:
-        """See `Channel`."""
-        return self.given
 
 
 @pytest.fixture(autouse=True)
@@ -121,7 +37,7 @@ def deliver(task: Copy, channel: InProcess, index: FileIndex | None = None) -> O
     """The task is run by a node in a thread of this process, and its coordinator is here."""
     index = index or FileIndex()
     task.root.mkdir(exist_ok=True)
-    coordinator = Coordinator(lambda _, answer: channel.answers.put(answer), index, pending={KEY: task})
+    coordinator = Coordinator(channel.answer, index, pending={KEY: task})
     payload = pack(KEY, cast(Any, ByValue(copy)), task, Workers(), index)
     thread = Thread(target=node.work, args=[payload, channel])
     thread.start()
@@ -147,6 +63,52 @@ def test_the_folder_of_the_coordinator_ends_like_that_of_the_node(lost: tuple[in
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
         "begun": b"2", "model": source.read_bytes(), "status": b"done",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("kind", [Begun, FileRequested, Ended])
+def test_a_question_that_is_lost_is_asked_again(
+    kind: type[Message], times: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some coordinators are killed after they have read a question and before they answer; the task is run once."""
+    monkeypatch.setattr(node, "SECONDS_BETWEEN_LOOKS", 0.02)
+    source, channel = tmp_path / "data.bin", InProcess()
+    source.write_bytes(b"values")
+    task = Copy(tmp_path, str(source))
+    index = FileIndex()
+    coordinator = Coordinator(channel.answer, index, pending={KEY: task})
+    thread = Thread(target=node.work, args=[pack(KEY, cast(Any, ByValue(copy)), task, Workers(), index), channel])
+    thread.start()
+    outcome, lost = None, 0
+    while outcome is None:
+        message = channel.inbox.get(timeout=60)
+        if isinstance(message, kind) and lost < times:
+            lost += 1
+            channel.given = Signal(f"another {lost}")
+        else:
+            outcome = coordinator.receive(message)
+    thread.join()
+    assert (lost, outcome.result, outcome.died) == (times, 1, "")
+    assert (tmp_path / "trials" / "a" / "model").read_bytes() == b"values"
+
+
+def test_a_question_that_is_asked_twice_is_answered_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal may overtake it.  No answer is taken for one to a later question, and nothing is written late."""
+    monkeypatch.setattr(node, "SECONDS_BETWEEN_LOOKS", 0.02)
+    task, channel = Copy(tmp_path), InProcess()
+    coordinator = Coordinator(channel.answer, FileIndex(), pending={KEY: task})
+    thread = Thread(target=node.work, args=[pack(KEY, cast(Any, ByValue(copy)), task, Workers(), FileIndex()), channel])
+    thread.start()
+    outcomes = []
+    while not any(outcomes):
+        message = channel.inbox.get(timeout=60)
+        channel.given = Signal("one", channel.given.count + 1)
+        again = channel.inbox.get(timeout=60)
+        assert (again.question, type(again)) == (message.question, type(message))
+        outcomes += [coordinator.receive(message), coordinator.receive(again)]
+    thread.join()
+    assert [outcome.result for outcome in outcomes if outcome] == [1]
+    assert channel.kinds == [Begun, Begun, Ended, Ended]
 
 
 def test_a_file_is_copied_to_a_node_once(tmp_path: Path) -> None:
@@ -192,13 +154,13 @@ def test_only_the_last_attempt_counts(tmp_path: Path) -> None:
     coordinator.receive(Written(KEY, "first", {"status": b"wrong"}))
     assert coordinator.signal().refused == {"first"}, "it sees that within a second"
     assert coordinator.receive(Ended(KEY, "first", {"status": b"wrong"}, manifest={"status": ""})) is None
-    assert answers[-1] == ("first", Answer(refusal="this attempt is not wanted any more"))
+    assert answers[-1] == ("first-0", Answer(refusal="this attempt is not wanted any more"))
     assert (tmp_path / "trials" / "a" / "status").read_bytes() == b"running"
     outcome = coordinator.receive(Ended(KEY, "second", {}, manifest={}, result=pickle.dumps(3)))
     assert outcome is not None
     assert outcome.result == 3
     coordinator.receive(FileRequested(KEY, "second", "0" * 64))
-    assert answers[-1] == ("second", Answer(refusal="this task is not wanted any more"))
+    assert answers[-1] == ("second-0", Answer(refusal="this task is not wanted any more"))
 
 
 def test_a_run_folder_that_is_removed_is_not_made_anew(tmp_path: Path) -> None:
@@ -219,7 +181,7 @@ def test_messages_do_not_pile_up_while_nobody_reads_them(tmp_path: Path, monkeyp
     stop = tmp_path / "stop"
     stop.mkdir()
     channel, task = InProcess(), Copy(tmp_path, str(stop))
-    coordinator = Coordinator(lambda _, answer: channel.answers.put(answer), FileIndex(), pending={KEY: task})
+    coordinator = Coordinator(channel.answer, FileIndex(), pending={KEY: task})
     payload = pack(KEY, cast(Any, ByValue(counted)), task, Workers(), FileIndex())
     thread = Thread(target=node.work, args=[payload, channel])
     thread.start()
@@ -241,19 +203,6 @@ def test_messages_do_not_pile_up_while_nobody_reads_them(tmp_path: Path, monkeyp
         outcome = coordinator.receive(channel.inbox.get(timeout=60))
     thread.join()
     assert outcome.result == int((tmp_path / "trials" / "a" / "counts").read_text())
-
-
-def counted(task: Copy) -> int:
-    """A function that writes all the time, until there is a file."""
-    folder = task.root / "trials" / "a"
-    (folder / "status").write_text("counting")
-    count = 0
-    while not Path(task.source, "enough").exists():
-        count += 1
-        (folder / "new").write_text(str(count))
-        (folder / "new").replace(folder / "counts")
-        time.sleep(0.005)
-    return count
 
 
 def test_nothing_is_written_outside_of_the_folder(tmp_path: Path) -> None:
