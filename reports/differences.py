@@ -43,7 +43,8 @@ class Differences(Table):
     although its simultaneous interval contains 0.  The other interval is that of a row by itself.  P(better) is the
     probability that a seed of the one ends above a seed of the other.  The rows for all places are means over them,
     without those of older data or code.  Seeds that did not end well are counted, but excluded from the pairs.  If the
-    two were not tuned in the same way, which may explain the difference, the row says how.
+    two were not tuned in the same way, which may explain the difference, the row says how.  Beside a reference run, its
+    algorithms are compared with those of the run, not with each other: `bench report` of the reference does that.
     """
 
     Options = DifferencesOptions
@@ -58,6 +59,7 @@ class Differences(Table):
             [
                 {**_row(each), "tuned_differently": caveats.ways_of_tuning(_trials(results, each)) if differ else ""}
                 for each in contrasts(results, self.options.reference)
+                if each.num_references < 2
             ]
         )
 

@@ -154,8 +154,10 @@ def test_differences_are_by_seed_and_test_point(earlier: Path, compared: Path) -
     assert row["difference"] == pytest.approx(gaps.mean())
     assert np.isfinite(row["low"])
     assert not row["obstacle"]
-    is_own = [("mine" in pair) for pair in rows.index]
-    assert set(rows.loc[is_own, "comparisons"]) == {sum(is_own)}, "those of the reference are another family"
+    assert all("mine" in pair for pair in rows.index), "those of the reference were compared with each other before"
+    assert set(rows["comparisons"]) == {len(rows)}, "and are another family"
+    assert len(rows) == 2
+    assert len(Differences().table(library.load(earlier))) == 3, "at two places and over both"
 
 
 def test_seconds_are_left_out_and_figures_say_so(compared: Path) -> None:
