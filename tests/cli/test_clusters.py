@@ -199,8 +199,11 @@ def test_a_worker_that_is_lost_and_one_that_joins_change_nothing(shared_dask_clu
     )
     until(lambda: begun(notes) == checkpoints(run, "counting") >= 1, "no trial has come far")
     mine.write_text(mine.read_text() + "\nraise ValueError\n")
+    set_pace(notes, 0.5)
     shared_dask_cluster.kill_worker(shared_dask_cluster.alive()[0])
     shared_dask_cluster.add_worker()
+    latest = shared_dask_cluster.folder / f"worker{shared_dask_cluster.alive()[-1]}"
+    until((latest / "cache" / "user-files").is_dir, "the new worker has no work")
     set_pace(notes, 0)
     shown = finished(first)
     assert shown.count(f" on {platform.node().partition('.')[0]}: bound ") == 6, "where; mcem has no bound"
@@ -211,8 +214,6 @@ def test_a_worker_that_is_lost_and_one_that_joins_change_nothing(shared_dask_clu
     with contextlib.chdir(tmp_path):
         bench.run(run / "study.toml", out=tmp_path / "here", execution=execution, quiet=True)
     assert_same(run, tmp_path / "here")
-    latest = shared_dask_cluster.folder / f"worker{shared_dask_cluster.alive()[-1]}"
-    assert (latest / "cache" / "user-files").is_dir(), "it had work"
 
 
 OTHER = """
