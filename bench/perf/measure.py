@@ -30,6 +30,8 @@ BENCHMARKS = Path("tests", "perf")
 STATISTIC = "min"  # over the repetitions in a process: other load on the machine can only lengthen a time
 SHORT = ("--benchmark-max-time=0.15", "--benchmark-min-rounds=3", "--benchmark-warmup=on")
 PASSES = 2  # over all benchmarks in a process: other load comes in bursts of seconds and rarely affects both
+MOST_PASSES = 6  # over few benchmarks: two passes would be over before a burst is
+MEASUREMENTS = 30  # in a process, if there are fewer benchmarks than that
 
 # Another `bench` could precede the wanted one on the path, which only the measuring process can detect.
 _LAUNCHER = """
@@ -84,11 +86,13 @@ def measure(revision: str, rules: Rules, only: str = "", ended: Callable[[int, s
         folder = Path(temporary).resolve()
         export(commit, top, folder / "base")
         copy(top, folder / "new")
+        passes = PASSES
         for number in range(1, rules.rounds + 1):
             for side in ("base", "new") if number % 2 else ("new", "base"):
-                sides[side].append(_run(side, folder, only))
+                sides[side].append(_run(side, folder, only, passes))
                 if ended:
                     ended(number, side)
+            passes = max(PASSES, min(MOST_PASSES, MEASUREMENTS // max(1, len(sides["new"][0].seconds))))
             if not (sides["new"][0].seconds or sides["new"][0].failures):
                 which = f" matches `only` {only!r}" if only else f" is in {BENCHMARKS}"
                 raise UsageError(f"No benchmark{which}: `pytest --collect-only {BENCHMARKS}` lists all benchmarks.")
@@ -145,7 +149,7 @@ def _git(*arguments: str, top: Path | None = None) -> bytes:
     return subprocess.run(["git", *arguments], cwd=top, capture_output=True, check=True).stdout  # noqa: S603, S607  # the user's own git
 
 
-def _run(side: str, folder: Path, only: str) -> Side:
+def _run(side: str, folder: Path, only: str, passes: int) -> Side:
     """Run the benchmarks of ``folder/new`` on ``folder/SIDE``; raises UsageError if pytest cannot start them."""
     root, tests, timings, outcomes = folder / side, folder / "new", folder / "timings.json", folder / "outcomes.xml"
     for path in (timings, outcomes):
@@ -155,7 +159,7 @@ def _run(side: str, folder: Path, only: str) -> Side:
     finished = subprocess.run(  # noqa: S603  # this Python, on files of the checkout
         [
             *(sys.executable, "-P", "-c", _LAUNCHER, str(root)),
-            *(*[str(tests / BENCHMARKS)] * PASSES, "--keep-duplicates"),
+            *(*[str(tests / BENCHMARKS)] * passes, "--keep-duplicates"),
             *("-c", str(tests / "pyproject.toml"), "-p", "no:cacheprovider", f"--basetemp={folder / 'scratch'}"),
             *("--benchmark-enable", "--benchmark-only", *SHORT, f"--benchmark-json={timings}", "-m", "not slow"),
             *("--continue-on-collection-errors", f"--junit-xml={outcomes}", "-q", "--tb=short"),

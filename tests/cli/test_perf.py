@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,8 @@ def step(self, batch):
 
 {algorithm}.step = step
 """
+
+WELL_BELOW_30_PERCENT = 1.15  # the smallest ratio that would be significant: a true one of 1.3 then nearly always is
 
 FAILING = """
 def test_trouble(benchmark):
@@ -86,7 +89,7 @@ def repository(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def rows(shown: str) -> dict[str, dict[str, object]]:
+def rows(shown: str) -> dict[str, dict[str, Any]]:
     return {row["benchmark"]: row for row in json.loads(shown)["rows"]}
 
 
@@ -95,15 +98,25 @@ def rows(shown: str) -> dict[str, dict[str, object]]:
 def test_a_planted_slow_down_of_30_percent_is_found_and_one_of_3_percent_is_none(
     process: Bench, repository: Path
 ) -> None:
-    """The first is committed, the second only in the working tree.  In as many rounds as are the default."""
+    """The first is committed, the second only in the working tree.
+
+    In as many rounds as are the default; in more if the command says that the machine is too busy for these.
+    """
     append(repository / "algorithms" / "aevb.py", STRETCHED.format(algorithm="AEVB", share=0.3))
     commit(repository)
     append(repository / "algorithms" / "wakesleep.py", STRETCHED.format(algorithm="WakeSleep", share=0.03))
     only = "update and (aevb-digits or wakesleep-digits)"
-    shown = process("perf", "--against", "HEAD~1", "--only", only, code=1).stdout
-    assert "update[aevb-digits]       slower" in shown
-    assert "update[wakesleep-digits]  no evidence" in shown
-    assert "1 slower, 0 faster" in shown
+    compare = ("perf", "--against", "HEAD~1", "--only", only, "--format", "json")
+    compared = process(*compare, code=None)
+    if max(row["least"] for row in rows(compared.stdout).values()) > WELL_BELOW_30_PERCENT:
+        compared = process(*compare, "--rounds", "12", code=None)
+    found = {name: row["verdict"] for name, row in rows(compared.stdout).items()}
+    assert found == {
+        "test_hot_paths.test_update[aevb-digits]": "slower",
+        "test_hot_paths.test_update[wakesleep-digits]": "no evidence",
+    }
+    assert json.loads(compared.stdout)["verdict"] == "1 slower, 0 faster, 1 without evidence of a change."
+    assert compared.returncode == 1
 
 
 @pytest.mark.slow
