@@ -145,10 +145,12 @@ class Dask(MessagingBackend):
             ) from error
 
     async def _put(self, name: str, content: bytes) -> None:
-        """Put it in one call, since each one that crosses to the client's thread costs a part of a millisecond."""
-        answers = await distributed().Queue(name, client=self.client)
-        await answers.put(content)
-        answers.close()  # the one who waits for it keeps the queue until then
+        """Put it into the queue of the one who waits, if that is there still.
+
+        A `Queue` of this process would stay on the scheduler: it is created twice if it is awaited, and released once.
+        """
+        with suppress(KeyError):
+            await self.client.scheduler.queue_put(name=name, data=content, timeout=None)
 
     def lost(self) -> Sequence[tuple[str, str]]:
         """See `MessagingBackend.lost`: a task raises nothing itself."""
@@ -196,7 +198,7 @@ class Dask(MessagingBackend):
 
 @dataclass(frozen=True)
 class DaskChannel(Channel):
-    """Queues on the scheduler: one for all messages, and one for the answers to each attempt."""
+    """Queues on the scheduler: one for all messages, and one for the answer to each question."""
 
     name: str
 

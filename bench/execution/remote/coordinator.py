@@ -41,6 +41,7 @@ class Coordinator:
     refused: set[str] = field(default_factory=set)  # attempts that are not to go on
     declined: set[str] = field(default_factory=set)  # tasks that a machine of other versions was given
     differing: set[str] = field(default_factory=set)  # machines of other versions, which the user was told of
+    ended: set[str] = field(default_factory=set)  # attempts whose end has been read
     is_stopping: bool = False
     last_signal: Signal = field(default_factory=lambda: Signal(uuid.uuid4().hex))
 
@@ -58,13 +59,13 @@ class Coordinator:
         """Act on a message; returns the outcome of its task if that has ended.
 
         Only the last attempt at a task counts: an earlier one, whose node was thought lost, is told to end.  A question
-        that comes twice is answered twice.
+        that comes twice is answered twice, and only the first of two ends counts.
         """
         task = self.pending.get(message.key)
         if message.attempt in self.refused:
             self._refuse(message, "this attempt is not wanted any more")
             return None
-        if task is None:  # it has ended, or belongs to another run
+        if task is None or message.attempt in self.ended:  # the task has ended, or belongs to another run
             self._refuse(message, "this task is not wanted any more")
             return None
         if isinstance(message, Begun):
@@ -89,6 +90,9 @@ class Coordinator:
         return Outcome(task, died=why) if task is not None else None
 
     def _begun(self, message: Begun, task: Portable) -> Outcome[Any, Any] | None:
+        if self.is_stopping:
+            self._refuse(message, "the command that wants it is stopping")
+            return None
         differences = versions().differences(message.versions)
         why = f"{message.machine} has other versions than this machine: {', '.join(differences)}"
         if differences and message.machine not in self.differing:
@@ -117,6 +121,7 @@ class Coordinator:
         if missing:
             return None
         del self.pending[message.key]
+        self.ended.add(message.attempt)
         if message.raised:
             raise pickle.loads(message.raised)  # noqa: S301
         result = pickle.loads(message.result) if message.result else None  # noqa: S301

@@ -104,23 +104,21 @@ class MessagingBackend(RemoteBackend):
         is_heard = False  # since the last signal
         while coordinator.pending:
             submissions.fill(coordinator.pending)
-            messages = list(self.receive(SECONDS_BETWEEN_LOOKS))
-            lost: list[tuple[str, str]] = []
-            if monotonic() - looked >= SECONDS_BETWEEN_LOOKS:  # not after each message: it takes all tasks in view
-                looked = monotonic()
-                late = self.receive(0) if messages else []
-                messages += late
-                if is_heard and not late:
-                    self.give(coordinator.signal())
-                    is_heard = False
-                lost += self.lost()
+            messages = self.receive(SECONDS_BETWEEN_LOOKS)
+            outcomes = [(each.key, coordinator.receive(each)) for each in messages]
             is_heard |= bool(messages)
             if messages and coordinator.attempts:  # not after those of a machine that gets no trial
                 heard = monotonic()
             elif monotonic() - heard > SILENT_SECONDS:
                 heard = math.inf if self._explain_silence(coordinator) else monotonic()
-            outcomes = [(each.key, coordinator.receive(each)) for each in messages]
-            outcomes += [(key, coordinator.lost(key, why)) for key, why in lost]
+            if monotonic() - looked >= SECONDS_BETWEEN_LOOKS:  # not after each message: it takes all tasks in view
+                looked = monotonic()
+                late = self.receive(0) if messages else []
+                outcomes += [(each.key, coordinator.receive(each)) for each in late]
+                if is_heard and not late:
+                    self.give(coordinator.signal())
+                    is_heard = False
+                outcomes += [(key, coordinator.lost(key, why)) for key, why in self.lost()]
             yield from _settled(outcomes, coordinator, submissions)
         self._stop_tasks(coordinator)  # those that occupy a worker
         self._close()
@@ -153,15 +151,16 @@ class MessagingBackend(RemoteBackend):
         coordinator = self._coordinator
         if coordinator is not None and coordinator.pending:
             self._stop_tasks(coordinator)
-            given = monotonic()
-            deadline = given + STOP_SECONDS
-            unmet = self._opened + MEETING_SECONDS if self.goes_on else given
-            while (coordinator.is_any_under_way() or monotonic() < unmet) and monotonic() < deadline:
-                for message in self.receive(SECONDS_BETWEEN_LOOKS):
+            deadline = monotonic() + STOP_SECONDS
+            unmet = self._opened + MEETING_SECONDS if self.goes_on else -math.inf
+            while coordinator.pending and monotonic() < deadline:
+                if not coordinator.is_any_under_way() and monotonic() >= unmet:
+                    break
+                messages = self.receive(SECONDS_BETWEEN_LOOKS)
+                for message in messages:
                     coordinator.receive(message)
-                if monotonic() - given >= SECONDS_BETWEEN_LOOKS:  # so that a question is asked again which was lost
+                if not messages:  # a question that was lost is asked again
                     self.give(coordinator.signal())
-                    given = monotonic()
         self._close()
 
 

@@ -158,9 +158,10 @@ class _Attempt:
                     reports.sent(signal)
             if limit is not None and process.seconds_left(limit) <= 0:
                 return {"timed_out": True}
-            if stop_at is None and signal.stop:
-                process.ask_to_stop()
-                stop_at = time.monotonic() + STOP_SECONDS
+            if signal.stop:
+                stop_at = stop_at or time.monotonic() + STOP_SECONDS
+                if not process.ask_to_stop() and not call.done():  # again and again: a task forgets it as it begins
+                    return {"stopped": True}  # the process is still starting
             if stop_at is not None and time.monotonic() > stop_at:
                 return {"stopped": True}
 

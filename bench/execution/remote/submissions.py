@@ -29,32 +29,34 @@ class Submissions:
             key = self._waiting.popleft()
             if key in pending and key not in self.attempts:
                 self.attempts[key] = 1
-                self.submit(key, self.payloads[key])
+                self._submit(key)
 
     def repeat_declined(self, key: str) -> bool:
         """Submit a task again that no machine has begun, which is no attempt; whether that is possible."""
         if self._names[key] >= MOST_NAMES:
             return False
         self.attempts.setdefault(key, 1)
-        self._submit_again(key)
+        self._names[key] += 1
+        self._submit(key)
         return True
 
     def repeat_died(self, key: str) -> bool:
         """Submit a task again whose process has died, unless that has happened too often; whether it is repeated.
 
-        One of an earlier command still waits.
+        One of an earlier command still waits; under its first name the engine may be ending that one's attempt.
         """
         if self.attempts.get(key, 0) >= ATTEMPTS:
             return False
+        self._names[key] += 1
         if key in self.attempts:
             self.attempts[key] += 1
-            self._submit_again(key)
+            self._submit(key)
         return True
 
     def end(self, key: str) -> None:
         """The task has its outcome."""
         self.attempts.pop(key, None)
 
-    def _submit_again(self, key: str) -> None:
-        self._names[key] += 1
-        self.submit(f"{key}-{self._names[key]}", self.payloads[key])
+    def _submit(self, key: str) -> None:
+        number = self._names[key]
+        self.submit(key if number == 1 else f"{key}-{number}", self.payloads[key])

@@ -39,7 +39,7 @@ def deliver(task: Copy, channel: InProcess, index: FileIndex | None = None) -> O
     task.root.mkdir(exist_ok=True)
     coordinator = Coordinator(channel.answer, index, pending={KEY: task})
     payload = pack(KEY, cast(Any, ByValue(copy)), task, Workers(), index)
-    thread = Thread(target=node.work, args=[payload, channel])
+    thread = Thread(daemon=True, target=node.work, args=[payload, channel])
     thread.start()
     outcome = None
     while outcome is None:
@@ -77,7 +77,9 @@ def test_a_question_that_is_lost_is_asked_again(
     task = Copy(tmp_path, str(source))
     index = FileIndex()
     coordinator = Coordinator(channel.answer, index, pending={KEY: task})
-    thread = Thread(target=node.work, args=[pack(KEY, cast(Any, ByValue(copy)), task, Workers(), index), channel])
+    thread = Thread(
+        daemon=True, target=node.work, args=[pack(KEY, cast(Any, ByValue(copy)), task, Workers(), index), channel]
+    )
     thread.start()
     outcome, lost = None, 0
     while outcome is None:
@@ -93,13 +95,15 @@ def test_a_question_that_is_lost_is_asked_again(
 
 
 def test_a_question_that_is_asked_twice_is_answered_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A signal may overtake it.  No answer is taken for one to a later question, and nothing is written late."""
+    """A signal may overtake it.  No answer is taken for one to a later question."""
     monkeypatch.setattr(node, "SECONDS_BETWEEN_LOOKS", 0.02)
     task, channel = Copy(tmp_path), InProcess()
     coordinator = Coordinator(channel.answer, FileIndex(), pending={KEY: task})
-    thread = Thread(target=node.work, args=[pack(KEY, cast(Any, ByValue(copy)), task, Workers(), FileIndex()), channel])
+    thread = Thread(
+        daemon=True, target=node.work, args=[pack(KEY, cast(Any, ByValue(copy)), task, Workers(), FileIndex()), channel]
+    )
     thread.start()
-    outcomes = []
+    outcomes: list[Any] = []
     while not any(outcomes):
         message = channel.inbox.get(timeout=60)
         channel.given = Signal("one", channel.given.count + 1)
@@ -109,6 +113,30 @@ def test_a_question_that_is_asked_twice_is_answered_twice(tmp_path: Path, monkey
     thread.join()
     assert [outcome.result for outcome in outcomes if outcome] == [1]
     assert channel.kinds == [Begun, Begun, Ended, Ended]
+
+
+def test_an_end_that_comes_twice_counts_once(tmp_path: Path) -> None:
+    """Its process has died, the task is pending again, and its first attempt is asked for nothing more."""
+    answers: list[tuple[str, Answer]] = []
+    task = Copy(tmp_path)
+    coordinator = Coordinator(lambda *each: answers.append(each), FileIndex(), pending={KEY: task})
+    coordinator.receive(begun("first"))
+    died = Ended(KEY, "first", {}, manifest={}, died="killed", number=2)
+    assert coordinator.receive(died) is not None
+    coordinator.pending[KEY] = task
+    assert coordinator.receive(died) is None, "one death"
+    assert coordinator.receive(begun("second")) is None
+    assert coordinator.receive(died) is None
+    assert coordinator.attempts == {KEY: "second"}
+
+
+def test_nothing_begins_while_the_command_stops(tmp_path: Path) -> None:
+    answers: list[tuple[str, Answer]] = []
+    coordinator = Coordinator(lambda *each: answers.append(each), FileIndex(), pending={KEY: Copy(tmp_path)})
+    coordinator.is_stopping = True
+    coordinator.receive(begun("one"))
+    assert answers == [("one-0", Answer(refusal="the command that wants it is stopping"))]
+    assert not coordinator.is_any_under_way()
 
 
 def test_a_file_is_copied_to_a_node_once(tmp_path: Path) -> None:
@@ -183,7 +211,7 @@ def test_messages_do_not_pile_up_while_nobody_reads_them(tmp_path: Path, monkeyp
     channel, task = InProcess(), Copy(tmp_path, str(stop))
     coordinator = Coordinator(channel.answer, FileIndex(), pending={KEY: task})
     payload = pack(KEY, cast(Any, ByValue(counted)), task, Workers(), FileIndex())
-    thread = Thread(target=node.work, args=[payload, channel])
+    thread = Thread(daemon=True, target=node.work, args=[payload, channel])
     thread.start()
     coordinator.receive(channel.inbox.get(timeout=60))
     first = channel.inbox.get(timeout=60)

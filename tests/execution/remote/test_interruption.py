@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from queue import Empty
 from threading import Thread
-from typing import Any, cast
+from time import monotonic, sleep
+from typing import Any, ClassVar, cast
 
 import pytest
 from remote_tasks import ByValue, Copy, InProcess, kept
@@ -43,7 +44,7 @@ class Threads(MessagingBackend):
     def submit(self, name: str, payload: Payload) -> None:
         """See `MessagingBackend`; one that is under way is not submitted again, as on Dask."""
         if not self.goes_on:
-            self.threads.append(Thread(target=node.work, args=[payload, self.channel]))
+            self.threads.append(Thread(daemon=True, target=node.work, args=[payload, self.channel]))
             self.threads[-1].start()
 
     def receive(self, timeout: float) -> Sequence[Message]:
@@ -87,16 +88,17 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(node, "SECONDS_BETWEEN_LOOKS", 0.1)
     monkeypatch.setattr(node, "SECONDS_BETWEEN_REPORTS", 0.2)
     monkeypatch.setattr(engine_module, "SECONDS_BETWEEN_LOOKS", 0.1)
-    monkeypatch.setattr(engine_module, "MEETING_SECONDS", 2.0)
+    monkeypatch.setattr(engine_module, "STOP_SECONDS", 20.0)
+    monkeypatch.setattr(engine_module, "MEETING_SECONDS", 20.0)
     yield
     for process in list(processes.idle):
         processes.end_if_idle(process)
 
 
-def run(engine: Threads, task: Copy) -> None:
+def run(engine: Threads, *tasks: Copy, count: int = 6) -> None:
     """Run until it is interrupted, and then stop, as a command does."""
     with pytest.raises(KeyboardInterrupt):
-        list(engine.run(cast(Any, ByValue(kept)), [task], Workers()))
+        list(engine.run(cast(Any, ByValue(kept)), tasks, Workers(count=count)))
     engine.stop()
     assert engine.is_closed
 
@@ -111,8 +113,39 @@ def check_kept(folder: Path, engine: Threads) -> None:
 
 def test_what_a_task_has_is_kept_if_an_earlier_message_is_lost(tmp_path: Path) -> None:
     engine = Threads(InProcess(), loses=[Written])
-    run(engine, Copy(tmp_path))
+    started = monotonic()
+    run(engine, Copy(tmp_path), Copy(tmp_path / "waits"), count=1)
+    assert monotonic() - started < 15, "no earlier command has left tasks that would be waited for"
     check_kept(tmp_path / "trials" / "a", engine)
+
+
+def test_nothing_is_asked_again_while_messages_wait(tmp_path: Path) -> None:
+    """Six tasks stop at once, and the disk of the command is slow: each sends once what it has."""
+
+    class SlowDisk(Threads):
+        written: ClassVar[set[str]] = set()
+
+        def receive(self, timeout: float) -> Sequence[Message]:
+            messages = super().receive(timeout)
+            self.written.update(each.attempt for each in messages if isinstance(each, Written))
+            if len(self.written) < len(tasks) or self.was_interrupted:
+                return messages
+            self.was_interrupted = True
+            raise KeyboardInterrupt
+
+        def answer(self, question: str, answer: Answer) -> None:
+            if self.was_interrupted:
+                sleep(0.3)
+            super().answer(question, answer)
+
+    engine = SlowDisk(InProcess(), loses=[])
+    tasks = [Copy(tmp_path / str(number)) for number in range(6)]
+    for task in tasks:
+        task.root.mkdir()
+    run(engine, *tasks)
+    for task in tasks:
+        check_kept(task.root / "trials" / "a", engine)
+    assert engine.channel.kinds.count(Ended) == len(tasks)
 
 
 def test_what_a_task_has_is_kept_if_its_last_message_is_lost(tmp_path: Path) -> None:
