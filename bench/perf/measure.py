@@ -29,7 +29,7 @@ from bench.statistics.timings import Rules, Seconds
 BENCHMARKS = Path("tests", "perf")
 STATISTIC = "min"  # over the repetitions in a process: other load on the machine can only lengthen a time
 SHORT = ("--benchmark-max-time=0.15", "--benchmark-min-rounds=3", "--benchmark-warmup=on")
-PASSES = 2  # over all benchmarks in a process: other load comes in bursts of seconds and rarely affects each
+PASSES = 2  # over all benchmarks in a process: other load comes in bursts of seconds and rarely affects all
 MOST_PASSES = 6  # over few benchmarks: two passes would be over before a burst is
 MEASUREMENTS = 30  # in a process, as far as these limits allow
 

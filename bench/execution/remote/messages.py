@@ -85,8 +85,8 @@ class Signal:
     """The coordinator's message to all tasks at once, about once per second.
 
     Its ``count`` grows when everything that was sent has been read: a task sends nothing unasked before that, nor a
-    question again, so that messages do not pile up while nobody reads them. A new ``session`` may lack what was sent
-    to the one before. ``refused`` are attempts that are not to go on, and if ``stop``, none is.
+    question again, so that messages do not pile up while nobody reads them.  A new ``session`` may lack what was sent
+    to the one before.  ``refused`` are attempts that are not to go on, and if ``stop``, none is.
     """
 
     session: str

@@ -160,8 +160,9 @@ class _Attempt:
                 return {"timed_out": True}
             if signal.stop:
                 stop_at = stop_at or time.monotonic() + STOP_SECONDS
-                if not process.ask_to_stop() and not call.done():  # again and again: a task forgets it as it begins
-                    return {"stopped": True}  # the process is still starting
+                # At each look: a task that is just beginning forgets earlier requests.
+                if not process.ask_to_stop() and not call.done():  # the process is still starting
+                    return {"stopped": True}
             if stop_at is not None and time.monotonic() > stop_at:
                 return {"stopped": True}
 
