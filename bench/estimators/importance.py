@@ -11,9 +11,10 @@ from torch import Tensor
 from bench.estimator import Estimate, Estimator
 from bench.likelihood import enumeration
 from bench.likelihood.blocks import blocks
+from bench.likelihood.fit import fit_mixture
 from bench.likelihood.gibbs import fit_gibbs
 from bench.likelihood.local import fit_local_posteriors
-from bench.likelihood.proposal import DefensiveStudent, EncoderProposal, Proposal, fit_student
+from bench.likelihood.proposal import DefensiveMixture, EncoderProposal, Proposal
 from bench.likelihood.weights import Weighed, Weights
 from bench.models.discrete import DiscreteLatents
 from bench.models.latent import LatentVariableModel
@@ -40,13 +41,16 @@ class Importance(Estimator):
     """log p(x) by importance sampling: ``log mean_k p(x, z_k) / q(z_k)``, a lower bound in expectation.
 
     The proposal is fitted to each datapoint's posterior, in the same way for every algorithm, or is the encoder's
-    Gaussian, as for most published numbers.  The bound lies about half the squared standard error below log p(x),
-    unless the effective sample size is small; one below 10, and weights with a heavy tail, give a warning.  If z is
-    discrete, the proposal is the exact posterior, whose weights all equal p(x), for up to 65,536 values of z; for more,
-    it is fitted by Gibbs sampling.  Cost per datapoint: ``num_samples`` model evaluations, and for the fit by hmc 902
-    more (802 with an encoder); if z is discrete, one per value of z, or 8 for each code of each group for the fit by
-    Gibbs sampling.  Source: Burda et al. 2016, section 3; Kingma & Welling 2014, appendix D, for the estimator that it
-    replaces.
+    Gaussian, as for most published numbers.  The fit by hmc has a component for each of up to four modes, which are
+    searched among 16,384 draws from the prior (512 if `ObservationModel.log_prob_of_pairs` is not overridden): modes
+    too narrow for that, and in many dimensions all that its chain does not visit, can be missed.  The bound lies about
+    half the squared standard error below log p(x), unless the effective sample size is small; one below 10, and weights
+    with a heavy tail, give a warning.  If z is discrete, the proposal is the exact posterior, whose weights all equal
+    p(x), for up to 65,536 values of z; for more, it is fitted by Gibbs sampling.  Cost per datapoint: ``num_samples``
+    model evaluations, and for the fit by hmc 902 more (802 with an encoder), 802 for each further mode, and the search
+    for each block of datapoints together; if z is discrete, one per value of z, or 8 for each code of each group for
+    the fit by Gibbs sampling.  Source: Burda et al. 2016, section 3; Kingma & Welling 2014, appendix D, for the
+    estimator that it replaces; Raftery & Bao 2010 for a proposal that grows by components.
 
     >>> Importance(num_samples=5000).options.proposal
     'hmc'
@@ -119,8 +123,8 @@ class Importance(Estimator):
                 return EncoderProposal(model.encode(x)), 0
         if self.options.proposal == "variational":
             local = fit_local_posteriors(model, x, generator)
-            return DefensiveStudent.around(local.posterior, model), local.model_evaluations
-        return fit_student(model, x, generator)
+            return DefensiveMixture.around(local.posterior, model), local.model_evaluations
+        return fit_mixture(model, x, generator)
 
     @torch.no_grad()
     def _weigh(self, model: LatentVariableModel, x: Tensor, proposal: Proposal, generator: torch.Generator) -> Weighed:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from bench.likelihood.estimate import Estimate, inflation
-from bench.likelihood.proposal import EncoderProposal, PriorProposal, Proposal, StratifiedGaussian, fit_student
+from bench.likelihood.fit import fit_gaussian
+from bench.likelihood.proposal import EncoderProposal, PriorProposal, Proposal, StratifiedGaussian
 from bench.likelihood.rate_distortion import curve, passages
 from bench.likelihood.weights import Weighed, weighed_chains
 from bench.mcmc.annealing import Annealed, Path, anneal, pilot, sigmoidal_schedule
@@ -112,9 +113,9 @@ class Bridge:
         if self.options.start == "encoder":
             with torch.no_grad():
                 return EncoderProposal(self.model.encode(self.x))
-        fitted, cost = fit_student(self.model, self.x, self.generator, FIT_CHAINS, OFFERED)
+        gaussian, cost = fit_gaussian(self.model, self.x, self.generator, FIT_CHAINS, OFFERED)
         self.model_evaluations += cost
-        return StratifiedGaussian(fitted, self.options.num_chains)
+        return StratifiedGaussian(gaussian, self.model, self.options.num_chains)
 
 
 def estimate(weighed: Weighed, runs: tuple[Annealed, ...], model_evaluations: int) -> Estimate:

@@ -49,7 +49,7 @@ class GibbsMixture(Proposal):
 
     The component of a sweep is the product of the conditionals that its codes were drawn from; unlike independent
     marginals, the mixture has codes that depend on each other.  The share of the prior bounds every weight by
-    ``p(x|z) / PRIOR_SHARE``, as in `DefensiveStudent`.
+    ``p(x|z) / PRIOR_SHARE``, as in `DefensiveMixture`.
     """
 
     PRIOR_SHARE = 0.1

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from bench.likelihood.full_gaussian import FullGaussian, fit_scores
-from bench.mcmc.posterior import sample_posterior
+from bench.likelihood.full_gaussian import FullGaussian
 from bench.models.gaussian import Gaussian
 from bench.models.latent import LatentVariableModel
 from bench.models.posterior import Posterior
-
-# The chain that a proposal is fitted to; a longer one does not lower the standard error.
-NUM_WARMUP, NUM_DRAWS, NUM_LEAPFROG = 50, 50, 4
 
 
 class Proposal(ABC):
@@ -64,45 +61,78 @@ class EncoderProposal(Proposal):
         return self.posterior.log_prob(z)
 
 
-class DefensiveStudent(Proposal):
-    """A Student t around a fitted Gaussian, mixed with the prior so that no weight exceeds ``p(x|z) / PRIOR_SHARE``.
+class Component(NamedTuple):
+    """A Gaussian near one mode of some posteriors, and how much of p(x) lies there."""
 
-    The tails of the t bound the weights near the fitted mode; the share of the prior covers what the chain did not
-    visit, at the price of that share of the effective sample size.  Source: Hesterberg 1995, "Weighted average
-    importance sampling and defensive mixture distributions".
+    rows: Tensor  # [n] which of N datapoints
+    gaussian: FullGaussian  # for these n
+    log_mass: Tensor  # [n] log of the integral of p(x, z) near the mode, nats
+
+
+class DefensiveMixture(Proposal):
+    """A Student t around each of a few Gaussians, mixed with the prior.
+
+    The tails of the t bound the weights near the fitted modes.  The prior covers what was not found: no weight exceeds
+    ``p(x|z) / PRIOR_SHARE``, at the price of that share of the effective sample size.  Source: Hesterberg 1995,
+    "Weighted average importance sampling and defensive mixture distributions".
     """
 
     DEGREES = 8  # even: a chi-square draw is then a sum of DEGREES / 2 exponential draws
     PRIOR_SHARE = 0.1
+    LEAST_SHARE = 0.1  # of each component, relative to an estimated share of 1: the mass of a mode is a rough estimate
 
-    def __init__(self, gaussian: FullGaussian, model: LatentVariableModel) -> None:
-        """``gaussian`` has the centre and shape, ``model`` the prior."""
-        self.gaussian = gaussian
+    def __init__(self, components: Sequence[Component], model: LatentVariableModel) -> None:
+        """The first of the ``components`` has to be for all N datapoints; ``model`` has the prior."""
+        self.components = components
         self.model = model
+        first = components[0].log_mass
+        self.log_mass = first.new_full((len(components), len(first)), -math.inf)  # [M, N]
+        least = torch.zeros_like(self.log_mass)
+        for m, (rows, _, log_mass) in enumerate(components):
+            self.log_mass[m, rows], least[m, rows] = log_mass, self.LEAST_SHARE
+        shares = self.log_mass.softmax(0).nan_to_num(0.0) + least  # not a number if no mass is finite
+        self.shares = shares / shares.sum(0)
 
     @classmethod
-    def around(cls, posterior: Gaussian, model: LatentVariableModel) -> DefensiveStudent:
+    def around(cls, posterior: Gaussian, model: LatentVariableModel) -> DefensiveMixture:
         """Around a diagonal Gaussian [N, d]."""
         deviation = (0.5 * posterior.log_variance).exp()
-        return cls(FullGaussian(posterior.mean, deviation.diag_embed(), (1 / deviation).diag_embed()), model)
+        gaussian = FullGaussian(posterior.mean, deviation.diag_embed(), (1 / deviation).diag_embed())
+        rows = torch.arange(len(deviation), device=deviation.device)
+        return cls([Component(rows, gaussian, torch.zeros_like(deviation[:, 0]))], model)
 
     def sample(self, num_samples: int, generator: torch.Generator) -> Tensor:
         """See `Proposal.sample`."""
-        mean = self.gaussian.mean
+        mean = self.components[0].gaussian.mean
         noise = mean.new_empty(num_samples, *mean.shape).normal_(generator=generator)
         uniform = mean.new_empty(num_samples, len(mean), self.DEGREES // 2 + 1).uniform_(generator=generator)
         prior = self.model.sample_prior(num_samples * len(mean), generator).view_as(noise)
         chi_square = -2 * uniform[..., 1:].log().sum(-1, keepdim=True)
-        student = self.gaussian.unwhiten(noise * (self.DEGREES / chi_square).sqrt())
-        return torch.where(uniform[..., :1] < self.PRIOR_SHARE, prior, student)
+        noise = noise * (self.DEGREES / chi_square).sqrt()
+        draws = self.components[0].gaussian.unwhiten(noise)
+        place = (uniform[..., :1] - self.PRIOR_SHARE) / (1 - self.PRIOR_SHARE)  # below 0 for the prior
+        below = self.shares.cumsum(0).unsqueeze(-1)  # [M, N, 1]
+        for m, (rows, gaussian, _) in enumerate(self.components[1:], 1):
+            chosen = (place[:, rows] >= below[m - 1, rows]) & (place[:, rows] < below[m, rows])
+            draws[:, rows] = torch.where(chosen, gaussian.unwhiten(noise[:, rows]), draws[:, rows])
+        return torch.where(place < 0, prior, draws)
 
     def log_prob(self, z: Tensor) -> Tensor:
         """See `Proposal.log_prob`."""
+        log_shares = self.shares.log()
+        students = self._log_student(self.components[0].gaussian, z) + log_shares[0]
+        for log_share, (rows, gaussian, _) in zip(log_shares[1:], self.components[1:], strict=True):
+            more = self._log_student(gaussian, z[..., rows, :]) + log_share[rows]
+            students[..., rows] = torch.logaddexp(students[..., rows], more)
+        students = students + math.log1p(-self.PRIOR_SHARE)
+        return torch.logaddexp(students, self.model.log_prior(z) + math.log(self.PRIOR_SHARE))
+
+    def _log_student(self, gaussian: FullGaussian, z: Tensor) -> Tensor:
+        """The normalised log density of the t around a Gaussian: [..., n, d] -> [..., n]."""
         nu, d = self.DEGREES, z.shape[-1]
         constant = math.lgamma((nu + d) / 2) - math.lgamma(nu / 2) - 0.5 * d * math.log(nu * math.pi)
-        tails = 0.5 * (nu + d) * (self.gaussian.square_distance(z) / nu).log1p()
-        student = constant - self.gaussian.log_det - tails + math.log1p(-self.PRIOR_SHARE)
-        return torch.logaddexp(student, self.model.log_prior(z) + math.log(self.PRIOR_SHARE))
+        tails = 0.5 * (nu + d) * (gaussian.square_distance(z) / nu).log1p()
+        return constant - gaussian.log_det - tails
 
 
 class StratifiedGaussian(Proposal):
@@ -121,10 +151,10 @@ class StratifiedGaussian(Proposal):
     PRIOR_SHARE = 0.001
     EXCESS = 0.4
 
-    def __init__(self, fitted: DefensiveStudent, num_chains: int) -> None:
+    def __init__(self, gaussian: FullGaussian, model: LatentVariableModel, num_chains: int) -> None:
         """``num_chains`` draws per datapoint will be asked for; of fewer than 8, none is spared for the prior."""
-        self.gaussian = fitted.gaussian
-        self.model = fitted.model
+        self.gaussian = gaussian
+        self.model = model
         self.num_prior = max(2, round(num_chains / 8)) if num_chains >= 8 else 0  # 2 of them tell their spread
         self.scale = math.sqrt(1 + self.EXCESS / math.sqrt(self.gaussian.mean.shape[-1]))
 
@@ -153,31 +183,3 @@ class StratifiedGaussian(Proposal):
         factors = torch.full_like(log_weights[:, :1], (1 - share) * num_chains / (num_chains - self.num_prior))
         factors[: self.num_prior] = share * num_chains / max(1, self.num_prior)
         return factors.log()
-
-
-class StudentFit(NamedTuple):
-    """A fitted proposal, and its cost."""
-
-    student: DefensiveStudent
-    model_evaluations: int
-
-
-def fit_student(
-    model: LatentVariableModel, x: Tensor, generator: torch.Generator, num_chains: int = 1, num_candidates: int = 0
-) -> StudentFit:
-    """A `DefensiveStudent` fitted to ``num_chains`` Hamiltonian Monte Carlo chains for each row of x [N, D].
-
-    See `sample_posterior` for ``num_candidates``.  Cost: 802 model evaluations per chain, and 100 more without an
-    encoder.
-    """
-    chain = sample_posterior(
-        model,
-        x.repeat(num_chains, 1),
-        generator,
-        num_warmup=NUM_WARMUP,
-        num_samples=NUM_DRAWS,
-        num_leapfrog=NUM_LEAPFROG,
-        num_candidates=num_candidates,
-    )
-    z, gradient = (part.unflatten(1, (num_chains, -1)).flatten(0, 1) for part in (chain.z, chain.gradient))
-    return StudentFit(DefensiveStudent(fit_scores(z, gradient).to(x.dtype), model), chain.model_evaluations)

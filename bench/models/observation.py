@@ -34,6 +34,11 @@ class ObservationModel(Plugin, ABC):
     # "logit": the logit of a probability;  "real": any real number, such as a log-rate.
     location_is: ClassVar[Literal["mean", "logit", "real"]] = "real"
 
+    @property
+    def cheap_pairs(self) -> bool:
+        """Whether `log_prob_of_pairs` is overridden, so that it is quick for thousands of z."""
+        return type(self).log_prob_of_pairs is not ObservationModel.log_prob_of_pairs
+
     @abstractmethod
     def log_prob(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> Tensor:
         """log p(x|z) in nats, summed over pixels: x [N, D], outputs [..., N, D] -> [..., N].

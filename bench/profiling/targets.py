@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bench.likelihood.proposal import fit_student
+from bench.likelihood.fit import fit_mixture
 from bench.models.frozen import frozen
 from bench.models.latent import LatentVariableModel
 from bench.profiling.moments import BLOCKS
@@ -25,7 +25,7 @@ def likelihood_gradients(model: LatentVariableModel, x: Tensor, generator: torch
         return None
     x, theta = x.to(model.dtype), model.theta
     with frozen(model):
-        proposal = fit_student(model, x, generator).student
+        proposal = fit_mixture(model, x, generator).proposal
     was_training, rows = model.training, max(1, LARGEST // (NUM_SAMPLES * x.shape[1]))
     model.eval()
     estimates = []

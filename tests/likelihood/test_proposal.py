@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ from scipy import stats
 from torch import Tensor
 
 from bench import seeds
+from bench.likelihood.fit import fit_mixture
 from bench.likelihood.full_gaussian import FullGaussian, fit_moments, fit_scores
-from bench.likelihood.proposal import EncoderProposal, PriorProposal, Proposal, fit_student
+from bench.likelihood.proposal import Component, DefensiveMixture, EncoderProposal, PriorProposal, Proposal
 from bench.mcmc.posterior import Samples, sample_posterior
 
 FALSE_ALARM = 1e-4  # false-alarm rate of each statistical test here, if its seed were not fixed
@@ -27,15 +29,23 @@ def proposals(linear_gaussian: Any) -> dict[str, Proposal]:
     known = linear_gaussian(2, 3, encoder=True)
     with torch.no_grad():
         encoder = EncoderProposal(known.model.encoder(known.x))
-    student, _ = fit_student(known.model, known.x, seeds.generator("test-proposal-chain"))
-    return {"encoder": encoder, "student": student, "prior": PriorProposal(known.model, 3)}
+    student, _ = fit_mixture(known.model, known.x, seeds.generator("test-proposal-chain"))
+    first = Component(torch.arange(3), round_gaussian(3, 0.0, 0.5), torch.tensor([0.0, -1.0, -math.inf]))
+    second = Component(torch.tensor([1, 2]), round_gaussian(2, 3.0, 0.2), torch.zeros(2))
+    mixture = DefensiveMixture([first, second], known.model)
+    return {"encoder": encoder, "student": student, "mixture": mixture, "prior": PriorProposal(known.model, 3)}
+
+
+def round_gaussian(num_data: int, mean: float, deviation: float) -> FullGaussian:
+    eye = torch.eye(2).expand(num_data, 2, 2)
+    return FullGaussian(torch.full((num_data, 2), mean), eye * deviation, eye / deviation)
 
 
 def covariance(q: FullGaussian) -> Tensor:
     return q.root @ q.root.mT
 
 
-@pytest.mark.parametrize("kind", ["encoder", "student", "prior"])
+@pytest.mark.parametrize("kind", ["encoder", "student", "mixture", "prior"])
 def test_normalised(linear_gaussian: Any, kind: str) -> None:
     axis = torch.linspace(-9, 9, 601)
     grid = torch.cartesian_prod(axis, axis).unsqueeze(1).expand(-1, 3, -1)  # [G, N, d]
@@ -43,7 +53,7 @@ def test_normalised(linear_gaussian: Any, kind: str) -> None:
     torch.testing.assert_close(mass, torch.ones(3, dtype=torch.float64), rtol=0, atol=2e-3)
 
 
-@pytest.mark.parametrize("kind", ["encoder", "student", "prior"])
+@pytest.mark.parametrize("kind", ["encoder", "student", "mixture", "prior"])
 def test_draws_follow_the_density(linear_gaussian: Any, kind: str) -> None:
     proposal = proposals(linear_gaussian)[kind]
     z = proposal.sample(4000, seeds.generator("test-proposal-draws"))
