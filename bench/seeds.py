@@ -39,3 +39,14 @@ def generator(*parts: object, device: torch.device | str = "cpu") -> torch.Gener
     import torch
 
     return torch.Generator(device=device).manual_seed(derive(*parts))
+
+
+def beside(generator: torch.Generator, *parts: object) -> torch.Generator:
+    """Return a new generator for the stream that ``parts`` name, derived from the state of another.
+
+    That one is left as it is: what is drawn from the new stream does not change what ``generator`` yields.
+    """
+    import torch
+
+    state = generator.get_state().numpy().tobytes().hex()
+    return torch.Generator(device=generator.device).manual_seed(derive(*parts, state))

@@ -42,8 +42,8 @@ class Importance(Estimator):
 
     The proposal is fitted to each datapoint's posterior, in the same way for every algorithm, or is the encoder's
     Gaussian, as for most published numbers.  The fit by hmc has a component for each of up to four modes, which are
-    searched among 16,384 draws from the prior (512 if `ObservationModel.log_prob_of_pairs` is not overridden): modes
-    too narrow for that, and in many dimensions all that its chain does not visit, can be missed.  The bound lies about
+    searched among up to 16,384 draws from the prior; modes too narrow for that, and in many dimensions all that its
+    chain does not visit, can be missed.  The bound lies about
     half the squared standard error below log p(x), unless the effective sample size is small; one below 10, and weights
     with a heavy tail, give a warning.  If z is discrete, the proposal is the exact posterior, whose weights all equal
     p(x), for up to 65,536 values of z; for more, it is fitted by Gibbs sampling.  Cost per datapoint: ``num_samples``

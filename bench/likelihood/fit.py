@@ -19,15 +19,14 @@ NUM_WARMUP, NUM_DRAWS, NUM_LEAPFROG = 50, 50, 4
 
 MOST_COMPONENTS = 4
 
-# Prior draws among which modes are searched, far fewer if pairs of x and z are not evaluated by matrix products; so
-# many at once; of each group the most likely one is a candidate.
-SEARCHED, FEW_SEARCHED, SEARCHED_AT_ONCE, GROUP = 16_384, 512, 512, 64
+# Modes are searched among so many prior draws; fewer if they would make more pairs with the rows of x, or pixels of
+# pairs if these are not evaluated by matrix products.  In more dimensions no draw comes near a mode.
+MOST_SEARCHED, LEAST_SEARCHED, PAIRS, LARGEST_LATENT_SIZE = 2**14, 2**9, 2**26, 20
 
-# Rows of x scored at once, and values of candidates z: both limit memory.
-ROWS, CANDIDATE_VALUES = 2**13, 2**22
+CANDIDATES = 2**8  # the most likely of each of so many groups of draws
+LARGE_WEIGHT = 25.0  # times p(x): a candidate whose weight would be larger is in a mode that the proposal lacks
 
-# A candidate whose weight would be so many times p(x) is in a mode that the proposal lacks.
-LARGE_WEIGHT = 100.0
+DRAWS_AT_ONCE, VALUES_AT_ONCE = 2**9, 2**22  # that are scored, and of the largest tensor
 
 
 class Fit(NamedTuple):
@@ -41,34 +40,38 @@ class Candidates(NamedTuple):
     """Of S prior draws, those that may be in further modes: C for each of N datapoints."""
 
     draws: Tensor  # [S, d]
-    chosen: Tensor  # [C, N] which of them
+    chosen: Tensor  # [C, N] int32, which of them
     log_likelihood: Tensor  # [C, N] log p(x|z), nats
 
 
 def fit_mixture(model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Fit:
     """A `DefensiveMixture` fitted to a Hamiltonian Monte Carlo chain for each row of x [N, D], and to more if needed.
 
-    If one of SEARCHED prior draws, which all rows share, would have an importance weight above LARGE_WEIGHT times p(x),
-    another chain starts there and a component is fitted to it, until there are none or MOST_COMPONENTS.  Thus in few
-    dimensions modes are found that the first chain did not visit; in many, where no prior draw is near a mode, nothing
-    is added.  The search has random numbers of its own: a row to which nothing is added has the same proposal, and gets
-    the same draws from it, as without a search.  Source: Raftery & Bao 2010, "Estimating and projecting trends in
-    HIV/AIDS generalized epidemics using incremental mixture importance sampling"; here each component is fitted to a
-    chain.  Cost: 802 model evaluations per component and datapoint, 100 more without an encoder, and SEARCHED for all
-    datapoints together (FEW_SEARCHED if not `ObservationModel.cheap_pairs`).
+    If one of up to MOST_SEARCHED prior draws, which all rows share, would have an importance weight above LARGE_WEIGHT
+    times p(x), another chain starts there and a component is fitted to it, until there are none or MOST_COMPONENTS.
+    Thus in few dimensions modes are found that the first chain did not visit.  The search has a stream of its own: a
+    row to which nothing is added has the same proposal, and gets the same draws from it, as without a search.
+    Source: Raftery & Bao 2010, "Estimating and projecting trends in HIV/AIDS generalized epidemics using incremental
+    mixture importance sampling"; here each component is fitted to a chain.  Cost: 802 model evaluations per component
+    and datapoint, 100 more without an encoder, and one for each draw that is searched, for all datapoints together.
     """
+    search = seeds.beside(generator, "modes")
     chain = _chain(model, x, generator)
     components, cost = [_component(chain, torch.arange(len(x), device=x.device), x.dtype)], chain.model_evaluations
-    search = seeds.generator("modes", generator.initial_seed(), device=x.device)
+    proposal = DefensiveMixture(components, model)
+    if model.latent_size > LARGEST_LATENT_SIZE:
+        return Fit(proposal, cost)
     candidates = _candidates(model, x, search)
-    for _ in range(MOST_COMPONENTS - 1):
-        rows, start = _lacking(DefensiveMixture(components, model), candidates)
+    cost += len(candidates.draws)
+    while len(components) < MOST_COMPONENTS:
+        rows, start = _lacking(proposal, candidates)
         if not len(rows):
             break
         chain = _chain(model, x[rows], search, start)
         components.append(_component(chain, rows, x.dtype))
+        proposal = DefensiveMixture(components, model)
         cost += chain.model_evaluations
-    return Fit(DefensiveMixture(components, model), cost + len(candidates.draws))
+    return Fit(proposal, cost)
 
 
 def fit_gaussian(
@@ -112,33 +115,36 @@ def _component(chain: Samples, rows: Tensor, dtype: torch.dtype) -> Component:
 
 @torch.no_grad()
 def _candidates(model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Candidates:
-    """The most likely of each GROUP of prior draws, for each row of x [N, D]."""
-    parts, chosen, values = [], [], []
-    searched = SEARCHED if model.decoder.observation_model.cheap_pairs else FEW_SEARCHED
-    for first in range(0, searched, SEARCHED_AT_ONCE):
-        z = model.sample_prior(SEARCHED_AT_ONCE, generator)
-        best = [_best_of_groups(model.decoder.log_prob_of_pairs(rows, z)) for rows in x.split(ROWS)]
-        parts.append(z)
-        values.append(torch.cat([value for value, _ in best]))
-        chosen.append(torch.cat([index for _, index in best]) + first)
-    return Candidates(torch.cat(parts), torch.cat(chosen, 1).T, torch.cat(values, 1).T)
+    """The most likely draw of each group of prior draws, for each row of x [N, D]."""
+    draws = model.sample_prior(searched := _num_searched(model, x), generator)
+    group = searched // CANDIDATES
+    at_once = group * max(1, min(VALUES_AT_ONCE // x.shape[1], DRAWS_AT_ONCE) // group)
+    values, chosen = [], []
+    for first in range(0, searched, at_once):
+        z = draws[first : first + at_once]
+        scores = [model.decoder.log_prob_of_pairs(rows, z) for rows in x.split(max(1, VALUES_AT_ONCE // at_once))]
+        best = [torch.where(score.isfinite(), score, -math.inf).unflatten(1, (-1, group)).max(-1) for score in scores]
+        values.append(torch.cat([value for value, _ in best]))  # [N, K / group]
+        in_group = torch.cat([index for _, index in best])
+        chosen.append((in_group + torch.arange(first, first + len(z), group, device=x.device)).int())
+    return Candidates(draws, torch.cat(chosen, 1).T, torch.cat(values, 1).T)
 
 
-def _best_of_groups(score: Tensor) -> tuple[Tensor, Tensor]:
-    """The largest of each GROUP of scores [N, K], and which of the K it is: [N, K / GROUP] each."""
-    score = torch.where(score.isfinite(), score, -math.inf)
-    value, index = score.unflatten(1, (-1, GROUP)).max(-1)
-    return value, index + torch.arange(0, score.shape[1], GROUP, device=score.device)
+def _num_searched(model: LatentVariableModel, x: Tensor) -> int:
+    """How many prior draws are searched for modes: a power of 2."""
+    work_of_each = len(x) if model.decoder.observation_model.cheap_pairs else x.numel()
+    return int(2 ** (min(max(PAIRS // work_of_each, LEAST_SEARCHED), MOST_SEARCHED).bit_length() - 1))
 
 
 @torch.no_grad()
 def _lacking(proposal: DefensiveMixture, candidates: Candidates) -> tuple[Tensor, Tensor]:
     """The rows [n] that lack a component, and the candidates [n, d] with the largest weights there."""
-    at_once = max(1, CANDIDATE_VALUES // (candidates.chosen.shape[1] * candidates.draws.shape[1]))
+    draws, chosen, log_likelihood = candidates
+    at_once = max(1, VALUES_AT_ONCE // (chosen.shape[1] * draws.shape[1]))
     log_weights = []
-    for chosen, log_likelihood in zip(*(part.split(at_once) for part in candidates[1:]), strict=True):
-        z = candidates.draws[chosen]
-        log_weights.append(log_likelihood + proposal.model.log_prior(z) - proposal.log_prob(z))
-    best = (torch.cat(log_weights) - proposal.log_mass.logsumexp(0)).max(0)
-    rows = (best.values > math.log(LARGE_WEIGHT)).nonzero().squeeze(-1)
-    return rows, candidates.draws[candidates.chosen[best.indices[rows], rows]]
+    for indices, log_p in zip(chosen.split(at_once), log_likelihood.split(at_once), strict=True):
+        z = draws[indices.long()]
+        log_weights.append(log_p + proposal.model.log_prior(z) - proposal.log_prob(z))
+    best = torch.cat(log_weights).max(0)
+    rows = (best.values > proposal.log_mass.logsumexp(0) + math.log(LARGE_WEIGHT)).nonzero().squeeze(-1)
+    return rows, draws[chosen[best.indices[rows], rows].long()]

@@ -82,7 +82,7 @@ class DefensiveMixture(Proposal):
     LEAST_SHARE = 0.1  # of each component, relative to an estimated share of 1: the mass of a mode is a rough estimate
 
     def __init__(self, components: Sequence[Component], model: LatentVariableModel) -> None:
-        """The first of the ``components`` has to be for all N datapoints; ``model`` has the prior."""
+        """The first of the ``components`` has to be for all N datapoints, in order; ``model`` has the prior."""
         self.components = components
         self.model = model
         first = components[0].log_mass
@@ -113,8 +113,8 @@ class DefensiveMixture(Proposal):
         place = (uniform[..., :1] - self.PRIOR_SHARE) / (1 - self.PRIOR_SHARE)  # below 0 for the prior
         below = self.shares.cumsum(0).unsqueeze(-1)  # [M, N, 1]
         for m, (rows, gaussian, _) in enumerate(self.components[1:], 1):
-            chosen = (place[:, rows] >= below[m - 1, rows]) & (place[:, rows] < below[m, rows])
-            draws[:, rows] = torch.where(chosen, gaussian.unwhiten(noise[:, rows]), draws[:, rows])
+            from_here = place[:, rows] >= below[m - 1, rows]  # or from a later one, which overwrites it
+            draws[:, rows] = torch.where(from_here, gaussian.unwhiten(noise[:, rows]), draws[:, rows])
         return torch.where(place < 0, prior, draws)
 
     def log_prob(self, z: Tensor) -> Tensor:

@@ -36,7 +36,7 @@ class ObservationModel(Plugin, ABC):
 
     @property
     def cheap_pairs(self) -> bool:
-        """Whether `log_prob_of_pairs` is overridden, so that it is quick for thousands of z."""
+        """Whether `log_prob_of_pairs` is quick for thousands of z, which it is taken to be if it is overridden."""
         return type(self).log_prob_of_pairs is not ObservationModel.log_prob_of_pairs
 
     @abstractmethod

@@ -19,7 +19,7 @@ def likelihood_gradients(model: LatentVariableModel, x: Tensor, generator: torch
 
     Each is ``sum_k v_k grad log p(x, z_k)`` with K = `NUM_SAMPLES` draws from a heavy-tailed proposal around the
     posterior, and their normalised weights v; its bias is of the order 1 / K.  None for a model whose z is discrete.
-    Cost: 2 B K model evaluations per datapoint, and 900 for the proposal.
+    Cost: 2 B K model evaluations per datapoint, and some 900 for each mode that the proposal has.
     """
     if model.discrete is not None:
         return None

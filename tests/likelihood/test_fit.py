@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -13,6 +14,9 @@ from bench.estimators.importance import Importance
 from bench.estimators.quadrature import Quadrature
 from bench.likelihood import fit
 from bench.likelihood.fit import fit_mixture
+from bench.likelihood.full_gaussian import FullGaussian
+from bench.likelihood.proposal import Component, DefensiveMixture
+from bench.mcmc.posterior import sample_posterior
 from bench.models.decoder import Decoder
 from bench.models.latent import LatentVariableModel
 from bench.models.observation import ObservationModel
@@ -28,6 +32,31 @@ class Folded(nn.Module):
 
     def forward(self, z: Tensor) -> tuple[Tensor, None]:
         return 30 * (z - self.centre).abs(), None
+
+
+class TwoModes(nn.Module):
+    """log p(x|z), whatever x, for which p(z|x) has two Gaussian modes of known shares, and p(x) = 1."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.log_shares = nn.Parameter(torch.tensor([1 - share, share]).log())
+
+    def forward(self, z: Tensor) -> tuple[Tensor, None]:
+        modes = torch.distributions.Normal(torch.tensor([-1.0, 1.0]), 0.02)
+        log_posterior = (self.log_shares + modes.log_prob(z)).logsumexp(-1, keepdim=True)
+        return log_posterior - torch.distributions.Normal(0.0, 1.0).log_prob(z), None
+
+
+class Given(UnitGaussian):
+    """The location is log p(x|z)."""
+
+    def log_prob(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> Tensor:
+        return location.squeeze(-1) + 0 * x.squeeze(-1)
+
+    log_prob_of_pairs = ObservationModel.log_prob_of_pairs
+    score = ObservationModel.score
+    log_prob_in = ObservationModel.log_prob_in
+    log_prob_with_slopes = ObservationModel.log_prob_with_slopes
 
 
 class ByBroadcasting(UnitGaussian):
@@ -69,6 +98,16 @@ def test_no_mode_is_missed_unseen(monkeypatch: pytest.MonkeyPatch, most: int) ->
         assert found.warnings == ()
 
 
+@pytest.mark.parametrize("share", [0.1, 0.3])
+def test_standard_errors_hold_for_wide_modes(share: float) -> None:
+    """Modes of a hundredth of the prior: its draws reach them, but too few for a sound standard error."""
+    model = LatentVariableModel(1, Decoder(TwoModes(share), Given()))
+    found = Importance().estimate(model, torch.zeros(500, 1), seeds.generator("test-wide", share))
+    scores = found.log_likelihoods / found.standard_errors
+    assert 0.9 < float(scores.square().mean().sqrt()) < 1.2
+    assert found.warnings == ()
+
+
 def test_a_row_to_which_nothing_is_added_has_the_same_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
     """At x = 60 the second mode has 0.03 % of the mass, at x = 10 half of it or more."""
     model, x = folded(2.0), torch.tensor([60.0, 10.0]).repeat(20).unsqueeze(-1)
@@ -76,21 +115,70 @@ def test_a_row_to_which_nothing_is_added_has_the_same_estimate(monkeypatch: pyte
     monkeypatch.setattr(fit, "MOST_COMPONENTS", 1)
     without = Importance().estimate(model, x, seeds.generator("test-same")).log_likelihoods
     assert torch.equal(found[::2], without[::2])
+    torch.testing.assert_close(found[1::2], truth_of(model, x[1:2]).expand(20), rtol=0, atol=0.2)
     assert not (found[1::2] == without[1::2]).any()
 
 
-def test_nothing_is_added_for_a_gaussian_posterior(linear_gaussian: Any) -> None:
-    for latent_size in (1, 2, 5, 20):
+def test_little_is_added_for_a_gaussian_posterior(linear_gaussian: Any) -> None:
+    """A fit to 50 draws is good enough in few dimensions; in more, a few candidates lie in its tails."""
+    for latent_size, most in ((1, 0), (2, 0), (5, 0), (20, 20), (21, 0)):
         known = linear_gaussian(latent_size, 200, encoder=False)
         proposal, _ = fit_mixture(known.model, known.x, seeds.generator("test-one-mode", latent_size))
-        assert len(proposal.components) == 1
+        assert sum(len(component.rows) for component in proposal.components[1:]) <= most
+
+
+def test_memory_limits_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, x = folded(0.4, -0.2), 20 + 0.1 * torch.arange(20.0).unsqueeze(-1).expand(-1, 2)
+    whole, _ = fit_mixture(model, x, seeds.generator("test-memory"))
+    monkeypatch.setattr(fit, "VALUES_AT_ONCE", 1000)
+    monkeypatch.setattr(fit, "DRAWS_AT_ONCE", 128)
+    cut, _ = fit_mixture(model, x, seeds.generator("test-memory"))
+    assert [component.rows.tolist() for component in whole.components] == [
+        component.rows.tolist() for component in cut.components
+    ]
+    torch.testing.assert_close(whole.log_mass, cut.log_mass)
+
+
+@pytest.mark.parametrize("ill", [torch.nan, torch.inf, 1e30])
+def test_an_ill_row_stops_no_search(ill: float) -> None:
+    model, x = folded(0.4, -0.2), torch.full((6, 2), 20.0)
+    x[2] = ill
+    proposal, _ = fit_mixture(model, x, seeds.generator("test-ill"))
+    others = [0, 1, 3, 4, 5]
+    expected = truth_of(model, x[others])
+    torch.testing.assert_close(proposal.log_mass.logsumexp(0)[others].double(), expected, rtol=0, atol=0.05)
+
+
+def test_a_row_whose_chain_has_no_density_gets_the_best_candidate() -> None:
+    inf, rows = math.inf, torch.arange(3)
+    gaussian = FullGaussian(torch.zeros(3, 1), torch.ones(3, 1, 1), torch.ones(3, 1, 1))
+    proposal = DefensiveMixture([Component(rows, gaussian, torch.tensor([-inf, -inf, 0.0]))], folded(0.4))
+    draws, chosen = torch.tensor([[0.1], [0.2], [0.3]]), torch.arange(3, dtype=torch.int32).unsqueeze(-1).expand(3, 3)
+    log_likelihood = torch.tensor([[-50.0, -inf, -inf], [0.0, 0.0, 0.0], [-1.0, -1.0, -inf]])
+    lacking, start = fit._lacking(proposal, fit.Candidates(draws, chosen, log_likelihood))
+    assert lacking.tolist() == [0, 1]
+    assert torch.equal(start, draws[[1, 1]])
 
 
 @pytest.mark.parametrize(
-    ("observation_model", "searched"), [(UnitGaussian(), fit.SEARCHED), (ByBroadcasting(), fit.FEW_SEARCHED)]
+    ("observation_model", "shape", "searched"),
+    [
+        (UnitGaussian(), (7, 1), fit.MOST_SEARCHED),
+        (UnitGaussian(), (5000, 4), 2**13),
+        (ByBroadcasting(), (7, 1), fit.MOST_SEARCHED),
+        (ByBroadcasting(), (500, 30), 2**12),
+        (ByBroadcasting(), (500, 784), fit.LEAST_SEARCHED),
+    ],
 )
-def test_the_cost_is_that_of_all_chains_and_of_the_search(observation_model: ObservationModel, searched: int) -> None:
-    model, rows = folded(0.4, observation_model=observation_model), 0
+def test_how_many_draws_are_searched(
+    observation_model: ObservationModel, shape: tuple[int, int], searched: int
+) -> None:
+    model = folded(0.4, observation_model=observation_model)
+    assert fit._num_searched(model, torch.zeros(shape)) == searched
+
+
+def test_the_cost_is_that_of_all_chains_and_of_the_search() -> None:
+    model, rows = folded(0.4), 0
 
     def count(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         nonlocal rows
@@ -99,4 +187,16 @@ def test_the_cost_is_that_of_all_chains_and_of_the_search(observation_model: Obs
     model.decoder.network.register_forward_pre_hook(count)
     proposal, cost = fit_mixture(model, torch.full((7, 1), 20.0), seeds.generator("test-cost"))
     assert len(proposal.components) == 2
-    assert cost == rows == 7 * (902 + 802) + searched
+    assert cost == rows == 7 * (902 + 802) + fit.MOST_SEARCHED
+
+
+def test_the_search_leaves_the_generator_alone_and_differs_from_call_to_call() -> None:
+    model, x = folded(0.4), torch.full((7, 1), 20.0)
+    generator, same = seeds.generator("test-beside"), seeds.generator("test-beside")
+    first, _ = fit_mixture(model, x, generator)
+    sample_posterior(model, x, same, num_warmup=50, num_samples=50, num_leapfrog=4)
+    assert torch.equal(generator.get_state(), same.get_state())
+    again, _ = fit_mixture(model, x, seeds.generator("test-beside"))
+    assert torch.equal(first.log_mass, again.log_mass)
+    second, _ = fit_mixture(model, x, generator)
+    assert not torch.equal(first.components[1].gaussian.mean, second.components[1].gaussian.mean)
