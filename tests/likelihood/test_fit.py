@@ -69,6 +69,10 @@ def folded(*centre: float, observation_model: ObservationModel | None = None) ->
     return LatentVariableModel(len(centre), Decoder(Folded(centre), observation_model or UnitGaussian()))
 
 
+def standard_normal(num_data: int) -> FullGaussian:
+    return FullGaussian(torch.zeros(num_data, 1), torch.ones(num_data, 1, 1), torch.ones(num_data, 1, 1))
+
+
 def truth_of(model: LatentVariableModel, x: Tensor) -> Tensor:
     return Quadrature().estimate(model, x, seeds.generator("truth")).log_likelihoods
 
@@ -149,14 +153,19 @@ def test_an_ill_row_stops_no_search(ill: float) -> None:
     torch.testing.assert_close(proposal.log_mass.logsumexp(0)[others].double(), expected, rtol=0, atol=0.05)
 
 
-def test_a_row_whose_chain_has_no_density_gets_the_best_candidate() -> None:
-    inf, rows = math.inf, torch.arange(3)
-    gaussian = FullGaussian(torch.zeros(3, 1), torch.ones(3, 1, 1), torch.ones(3, 1, 1))
-    proposal = DefensiveMixture([Component(rows, gaussian, torch.tensor([-inf, -inf, 0.0]))], folded(0.4))
-    draws, chosen = torch.tensor([[0.1], [0.2], [0.3]]), torch.arange(3, dtype=torch.int32).unsqueeze(-1).expand(3, 3)
-    log_likelihood = torch.tensor([[-50.0, -inf, -inf], [0.0, 0.0, 0.0], [-1.0, -1.0, -inf]])
-    lacking, start = fit._lacking(proposal, fit.Candidates(draws, chosen, log_likelihood))
-    assert lacking.tolist() == [0, 1]
+def test_what_lacks_a_component_and_where_it_starts() -> None:
+    """One row after another: its chain has no density; the same, and one candidate has none; all is covered; and it is
+    covered by both components together."""
+    inf = math.inf
+    first, second = (
+        Component(torch.tensor(rows), standard_normal(len(rows)), torch.tensor(log_mass))
+        for rows, log_mass in (([0, 1, 2, 3], [-inf, -inf, 0.0, -9.0]), ([3], [0.0]))
+    )
+    draws, chosen = torch.tensor([[0.1], [0.2], [0.3]]), torch.arange(3, dtype=torch.int32).unsqueeze(-1).expand(3, 4)
+    log_likelihood = torch.tensor([[-50.0, -inf, -inf, -2.0], [0.0, 0.0, 0.0, 0.0], [-1.0, -1.0, -inf, -1.0]])
+    proposal = DefensiveMixture([first, second], folded(0.4))
+    rows, start = fit._lacking(proposal, fit.Candidates(draws, chosen, log_likelihood))
+    assert rows.tolist() == [0, 1]
     assert torch.equal(start, draws[[1, 1]])
 
 
