@@ -59,8 +59,9 @@ class Estimator(Plugin, ABC):
 
     @abstractmethod
     def log_likelihood(self, model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Estimate:
-        """An estimate for each row of x [N, D]; every draw comes from ``generator`` (on the device of x).
+        """An estimate for each row of x [N, D].
 
+        Every draw comes from ``generator``, which is on the device of x, or from a stream beside it (`seeds.beside`).
         The model is in evaluation mode, and its parameters do not require gradients.
         """
 

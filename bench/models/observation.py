@@ -85,7 +85,7 @@ class ObservationModel(Plugin, ABC):
     def log_prob_of_pairs(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> Tensor:
         """`log_prob` of every x [N, D] at each of K outputs [K, D]: [N, K].
 
-        By broadcasting in chunks, unless overridden by matrix products.
+        By broadcasting in chunks, unless overridden by matrix products; then estimators search more z for modes.
         """
         rows = max(1, CHUNK_VALUES // max(1, location.numel()))
         return torch.cat([self.log_prob(part.unsqueeze(1), location, log_variance) for part in x.split(rows)])
