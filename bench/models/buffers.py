@@ -25,3 +25,7 @@ class Buffers:
             with torch.inference_mode(mode=False):  # else it could be used in inference mode only
                 buffer = self._tensors[name] = torch.empty_like(other, memory_format=torch.contiguous_format)
         return buffer
+
+    def clear(self) -> None:
+        """Give up all of them."""
+        self._tensors.clear()

@@ -34,6 +34,15 @@ class ObservationModel(Plugin, ABC):
     # "logit": the logit of a probability;  "real": any real number, such as a log-rate.
     location_is: ClassVar[Literal["mean", "logit", "real"]] = "real"
 
+    # Whether `score` and `log_prob_with_slopes` only launch kernels, the same ones for all tensors of the same layout,
+    # without a wait for the device, so that a CUDA graph can repeat them.  A derived class must say so again.
+    only_launches: ClassVar[bool] = False
+
+    @property
+    def is_recordable(self) -> bool:
+        """Whether this class itself says that it `only_launches`."""
+        return bool(vars(type(self)).get("only_launches", False))
+
     @property
     def cheap_pairs(self) -> bool:
         """Whether `log_prob_of_pairs` is quick for thousands of z, which it is taken to be if it is overridden."""

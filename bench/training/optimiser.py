@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from abc import abstractmethod
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor, nn, optim
 from torch.optim import Optimizer
 
-FIRST = torch.ones(())
+FUSED_ADAM = ("cpu", "cuda")
 
 
 class Adaptive(Optimizer):
@@ -110,8 +111,9 @@ class Adagrad(Adaptive):
     ) -> None:
         """See `Adaptive.update`."""
         (sums,) = moments
-        if _are_on_cpu(parameters):
-            steps = [FIRST] * len(parameters)  # `rate` is annealed already
+        device = parameters[0].device
+        if _has_fused_adagrad(device):
+            steps = [_number(1.0, device)] * len(parameters)  # `rate` is annealed already
             torch._fused_adagrad_(
                 parameters, gradients, sums, steps, lr=rate, lr_decay=0.0, weight_decay=decay, eps=self.epsilon,
                 maximize=False,
@@ -153,8 +155,9 @@ class Adam(Adaptive):
     ) -> None:
         """See `Adaptive.update`."""
         (first, second), (beta1, beta2) = moments, self.betas
-        if _are_on_cpu(parameters):
-            steps = [torch.full((), float(updates))] * len(parameters)
+        device = parameters[0].device
+        if device.type in FUSED_ADAM:
+            steps = [torch.full((), float(updates), device=device)] * len(parameters)
             torch._fused_adam_(
                 parameters, gradients, first, second, [], steps, lr=rate, beta1=beta1, beta2=beta2, weight_decay=decay,
                 eps=self.epsilon, amsgrad=False, maximize=False,
@@ -214,8 +217,24 @@ def warm_up(device: torch.device, *, is_foreign: bool = False) -> None:
         optimiser.step()
 
 
-def _are_on_cpu(parameters: list[Tensor]) -> bool:
-    return all(parameter.is_cpu for parameter in parameters)
+@functools.cache
+def _number(value: float, device: torch.device) -> Tensor:
+    return torch.full((), value, device=device)
+
+
+@functools.cache
+def _has_fused_adagrad(device: torch.device) -> bool:
+    """Whether this PyTorch has one operation for all of Adagrad there: on CPUs always, on CUDA in newer versions."""
+    if device.type == "cpu":
+        return True
+    if device.type != "cuda":
+        return False
+    one = [torch.ones((), device=device)]
+    try:
+        torch._fused_adagrad_(one, one, one, one, lr=0.1, lr_decay=0.0, weight_decay=0.0, eps=1e-10, maximize=False)
+    except (NotImplementedError, RuntimeError):
+        return False
+    return True
 
 
 def _with_decay(gradients: list[Tensor], parameters: list[Tensor], decay: float) -> list[Tensor]:

@@ -24,11 +24,18 @@ class GradientMemory:
         self._size = sum(weight.numel() for weight in weights)
         self._flat: Tensor | None = None
 
-    def take(self) -> Sequence[Tensor]:
-        """One tensor of arbitrary content for each of the weights; they are the caller's."""
+    def take(self, content: Tensor | None = None) -> Sequence[Tensor]:
+        """One tensor for each of the weights, of the ``content`` that was released, or arbitrary; the caller's."""
         flat = self._flat
         if flat is None or _num_users is None or _num_users(flat.untyped_storage()._cdata) != ALONE:  # noqa: SLF001
             with torch.inference_mode(mode=False):  # else they could be used in inference mode only
                 flat = self._flat = self._weights[0].new_empty(self._size)
+        if content is not None:
+            flat.copy_(content)
         views: Sequence[Tensor] = torch._C._nn.unflatten_dense_tensors(flat, self._weights)  # noqa: SLF001
         return views
+
+    def release(self) -> Tensor | None:
+        """The memory of the last gradients, if any, which is not used again."""
+        flat, self._flat = self._flat, None
+        return flat

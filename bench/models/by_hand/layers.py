@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -47,7 +49,7 @@ class TwoLayers:
         self.parameters = network.weights
         weights = [parameter.detach() for parameter in self.parameters]
         self._first, self._first_bias, self._second, self._second_bias = weights
-        self._gradient_memory = GradientMemory(weights)
+        self.gradients = GradientMemory(weights)
         self._places = [parameter.data_ptr() for parameter in self.parameters]
         (hidden, inputs), outputs, empty = self._first.shape, self._second.shape[0], self._first.new_empty
         self._hidden, self._before, self._of_inputs = (empty(num_inputs, size) for size in (hidden, hidden, inputs))
@@ -91,7 +93,7 @@ class TwoLayers:
     def backward(self, slopes: Tensor) -> None:
         """Set the gradient of every weight for the ``slopes`` [N, O] of the outputs."""
         before = self._before_tanh(slopes)
-        gradients = self._gradient_memory.take()
+        gradients = self.gradients.take()
         of_first, of_first_bias, of_second, of_second_bias = gradients
         if self._of_first_t is None:
             torch.mm(self._before_t, self.inputs, out=of_first)
@@ -100,6 +102,10 @@ class TwoLayers:
         torch.sum(before, 0, out=of_first_bias)
         torch.mm(slopes.t(), self._hidden, out=of_second)
         torch.sum(slopes, 0, out=of_second_bias)
+        self.set_gradients(gradients)
+
+    def set_gradients(self, gradients: Sequence[Tensor]) -> None:
+        """Set the gradient of every weight."""
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient
 

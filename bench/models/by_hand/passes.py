@@ -11,6 +11,7 @@ from torch import Tensor
 from bench.models.buffers import Buffers
 from bench.models.by_hand.layers import TwoLayers
 from bench.models.by_hand.outputs import Outputs
+from bench.models.by_hand.recordings import Recordings, recorded
 from bench.models.by_hand.tanh_network import TanhNetwork
 from bench.models.gaussian import LOG_2PI, LOG_VARIANCE_LIMIT
 from bench.models.observation import ObservationModel
@@ -41,12 +42,23 @@ class LogLikelihood:
         self.layers = TwoLayers(network, num_pairs)
         self._output_layer = network.output_layer
         self._observation_model = observation_model
+        self.recordings: Recordings | None = None
         self._buffers = Buffers()
         self._weight = self.layers.outputs.new_tensor(-1 / num_pairs)
 
+    @property
+    def is_recordable(self) -> bool:
+        """See `Pass.is_recordable`."""
+        return self._observation_model.is_recordable
+
     def all_layers(self) -> tuple[TwoLayers, ...]:
-        """See `Pass.all_layers`."""
+        """See `Recorded.all_layers`."""
         return (self.layers,)
+
+    def forget(self) -> None:
+        """See `Recorded.forget`."""
+        self.layers.gradients.release()
+        self._buffers.clear()
 
     def value(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x|z) [..., N] for x [N, D] and z [..., N, d], without gradients."""
@@ -56,6 +68,7 @@ class LogLikelihood:
         """log p(x|z) [..., N] for what the network outputs."""
         return self._observation_model.log_prob_in(self._buffers, x, *outputs)
 
+    @recorded
     def z_gradient(self, x: Tensor, z: Tensor) -> tuple[Outputs, Tensor]:
         """What the network outputs at z [..., N, d], and the gradient of log p(x|z) in z; the weights get none."""
         raw = self._raw(z)
@@ -63,6 +76,7 @@ class LogLikelihood:
         of_raw = self._output_layer.slopes(raw, outputs, self._observation_model.score(x, *outputs))
         return outputs, self.layers.to_inputs(of_raw.reshape(-1, raw.shape[-1])).view(z.shape)
 
+    @recorded
     def backward(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x|z) [..., N] for x [N, D] and z [..., N, d]."""
         raw = self._raw(z)
@@ -97,12 +111,24 @@ class LowerBound:
         self._slopes = Slopes(self._layers.outputs)
         self._output_layer = encoder.output_layer
         self._likelihood = LogLikelihood(decoder, observation_model, num_data * num_samples)
+        self.recordings: Recordings | None = None
         self._half, self._minus_one = (self._layers.outputs.new_tensor(number) for number in (0.5, -1.0))
 
+    @property
+    def is_recordable(self) -> bool:
+        """See `Pass.is_recordable`."""
+        return self._likelihood.is_recordable
+
     def all_layers(self) -> tuple[TwoLayers, ...]:
-        """See `Pass.all_layers`."""
+        """See `Recorded.all_layers`."""
         return self._layers, self._likelihood.layers
 
+    def forget(self) -> None:
+        """See `Recorded.forget`."""
+        self._layers.gradients.release()
+        self._likelihood.forget()
+
+    @recorded
     def backward(self, x: Tensor, seen: Tensor, noise: Tensor) -> Tensor:
         """The bound [N] for x [N, D] by an encoder that sees ``seen`` [N, D], at z = mean + sd * noise [L, N, d]."""
         self._layers.forward(seen)
@@ -127,16 +153,24 @@ class LowerBound:
 class LogPosterior:
     """log q(z|x) for N pairs of x and z, and its gradient in the encoder's weights."""
 
+    is_recordable = True
+
     def __init__(self, encoder: TanhNetwork, num_data: int) -> None:
         """The encoder's network."""
         self._layers = TwoLayers(encoder, num_data, by_columns=True)
         self._slopes = Slopes(self._layers.outputs)
         self._output_layer = encoder.output_layer
+        self.recordings: Recordings | None = None
 
     def all_layers(self) -> tuple[TwoLayers, ...]:
-        """See `Pass.all_layers`."""
+        """See `Recorded.all_layers`."""
         return (self._layers,)
 
+    def forget(self) -> None:
+        """See `Recorded.forget`."""
+        self._layers.gradients.release()
+
+    @recorded
     def backward(self, x: Tensor, z: Tensor) -> Tensor:
         """log q(z|x) [N] for x [N, D] and z [N, d]."""
         self._layers.forward(x)

@@ -8,16 +8,17 @@ from weakref import WeakKeyDictionary
 
 from torch import nn
 
-from bench.models.by_hand.layers import TwoLayers
+from bench.models.by_hand.recordings import Recorded, Recordings
 
 LARGEST = 2**21  # outputs in all passes of a model that are kept: some 40 MB with what leads to them
 
 
-class Pass(Protocol):
+class Pass(Recorded, Protocol):
     """A density or a bound with its gradient, in the layers' buffers."""
 
-    def all_layers(self) -> tuple[TwoLayers, ...]:
-        """The layers of all networks."""
+    @property
+    def is_recordable(self) -> bool:
+        """Whether all that it does is to launch kernels, the same ones whenever the arguments have the same layout."""
 
 
 PassT = TypeVar("PassT", bound=Pass)
@@ -34,11 +35,18 @@ def kept(module: nn.Module, kind: Callable[..., PassT], parts: Parts, size: tupl
     if found is not None and earlier == parts and all(layers.still_hold() for layers in found.all_layers()):
         return cast("PassT", found)
     made = kind(*parts, *size)
+    if made.is_recordable and _is_on_gpu(made):
+        made.recordings = Recordings()
     passes.pop((kind, size), None)
     passes[kind, size] = parts, made
     while sum(_num_outputs(each) for _, each in passes.values()) > LARGEST:
         passes.pop(next(iter(passes)))
     return made
+
+
+def _is_on_gpu(each: Pass) -> bool:
+    """Whether kernels are launched, each of which costs as long as many of them take."""
+    return all(layers.outputs.is_cuda for layers in each.all_layers())
 
 
 def _num_outputs(each: Pass) -> int:

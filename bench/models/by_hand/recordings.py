@@ -1,0 +1,143 @@
+"""Passes as CUDA graphs: a GPU gets the kernels of a pass all at once, not one by one from Python."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, TypeVarTuple, cast
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from bench.models.by_hand.layers import TwoLayers
+
+# Recording costs as much as some tens of calls, and memory.
+CALLS_BEFORE = 20
+
+
+class Recorded(Protocol):
+    """Whatever has methods that may be recorded."""
+
+    recordings: Recordings | None
+
+    def all_layers(self) -> tuple[TwoLayers, ...]:
+        """All layers whose weights may get gradients."""
+
+    def forget(self) -> None:
+        """Give up the memory that is made when it is needed: that of the next call shall be new."""
+
+
+Arguments = TypeVarTuple("Arguments")
+SelfT = TypeVar("SelfT", bound=Recorded)
+ResultT = TypeVar("ResultT")
+
+
+def recorded(method: Callable[[SelfT, *Arguments], ResultT]) -> Callable[[SelfT, *Arguments], ResultT]:
+    """A method of tensors that launches kernels, and nothing else; it is recorded if its owner has `Recordings`."""
+
+    @functools.wraps(method)
+    def called(self: SelfT, *arguments: *Arguments) -> ResultT:
+        recordings = self.recordings
+        if recordings is None or is_capturing():  # for the caller
+            return method(self, *arguments)
+        return cast("ResultT", recordings.call(self, method, arguments))
+
+    return called
+
+
+class Recordings:
+    """The CUDA graphs of one owner: for each method, and layout of its arguments, that was called CALLS_BEFORE times.
+
+    The results are those of the calls, bit for bit, since the kernels are the same.  They lie in the graph's memory and
+    hold until the next call; gradients of weights are the caller's, as ever.
+    """
+
+    def __init__(self) -> None:
+        """None yet."""
+        self._num_calls: Counter[Hashable] = Counter()
+        self._recordings: dict[Hashable, _Recording] = {}
+
+    def call(self, owner: Recorded, method: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        """``method(owner, *arguments)``, recorded or not."""
+        key = method, _same(arguments), *((each.shape, each.stride(), each.dtype) for each in arguments)
+        recording = self._recordings.get(key)
+        if recording is None:
+            self._num_calls[key] += 1
+            if self._num_calls[key] <= CALLS_BEFORE:
+                return method(owner, *arguments)
+            recording = self._recordings[key] = _Recording(owner, method, arguments)
+        return recording.replay(arguments)
+
+
+class _Recording:
+    """One CUDA graph, its inputs and its results."""
+
+    def __init__(self, owner: Recorded, method: Callable[..., Any], arguments: tuple[Tensor, ...]) -> None:
+        """What ``method(owner, *arguments)`` launches; its result is not computed yet."""
+        places = _same(arguments)
+        self._distinct = sorted(set(places))
+        with torch.inference_mode(mode=False):  # else they could be written to in inference mode only
+            copies = {place: torch.empty_like(arguments[place].detach()) for place in self._distinct}
+        self._inputs = [*copies.values()]
+        inputs = [copies[place] for place in places]
+        self._result, self._replay = capture(lambda: method(owner, *inputs), owner.forget, inputs[0].device)
+        memories = ((layers, layers.gradients.release()) for layers in owner.all_layers())
+        self._gradients = [(layers, memory) for layers, memory in memories if memory is not None]
+        owner.forget()
+
+    def replay(self, arguments: tuple[Tensor, ...]) -> Any:
+        """The result for these arguments."""
+        torch._foreach_copy_(self._inputs, [arguments[place] for place in self._distinct])
+        self._replay()
+        for layers, memory in self._gradients:
+            layers.set_gradients(layers.gradients.take(memory))
+        return self._result
+
+
+def is_capturing() -> bool:
+    """Whether what is called now is not computed, but recorded."""
+    return torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()
+
+
+def capture(
+    function: Callable[[], ResultT], forget: Callable[[], object], device: torch.device
+) -> tuple[ResultT, Callable[[], None]]:
+    """The result of a function and what computes it anew: a CUDA graph of its second call, after ``forget``.
+
+    All memory that the second call takes is the graph's own, and lasts as long as that.
+    """
+    graph, current, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream(device), _stream(device)
+    stream.wait_stream(current)
+    with torch.cuda.stream(stream):
+        function()  # the first use of a stream takes memory, which must not be the graph's
+        forget()
+        graph.capture_begin(capture_error_mode="thread_local")
+        try:
+            result = function()
+        except BaseException:
+            with suppress(RuntimeError):  # that the recording has failed, which says less
+                graph.capture_end()
+            raise
+        graph.capture_end()
+    current.wait_stream(stream)
+
+    def replay() -> None:
+        with torch.cuda.device(device):
+            graph.replay()
+
+    return result, replay
+
+
+@functools.cache
+def _stream(device: torch.device) -> torch.cuda.Stream:
+    """The stream on which everything is recorded: each one that is used has memory of its own."""
+    return torch.cuda.Stream(device)
+
+
+def _same(arguments: Sequence[Tensor]) -> tuple[int, ...]:
+    """For each argument the place of the first one that is the same tensor."""
+    first: dict[int, int] = {}
+    return tuple(first.setdefault(id(each), place) for place, each in enumerate(arguments))
