@@ -20,7 +20,7 @@ from bench.training.beginning import set_up
 from bench.training.minibatches import Minibatches
 from bench.training.problem import Problem, update
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+pytestmark = [pytest.mark.timing, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 
 WAYS: dict[str, tuple[int, bool]] = {"recorded": (20, True), "launched": (10**9, True), "autograd": (10**9, False)}
 TURNS = 5
