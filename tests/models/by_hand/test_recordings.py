@@ -44,6 +44,8 @@ def stand_in(function: Callable[[], Any], forget: Any, device: torch.device) -> 
         for layers, memory in memories:
             if memory is not None:
                 memory.copy_(torch.cat([parameter.grad.flatten() for parameter in layers.parameters]))
+                for parameter in layers.parameters:
+                    parameter.grad = None  # which a graph does not set
         owner.forget()
 
     return result, replay
