@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
@@ -66,9 +67,13 @@ class Recordings:
         recording = self._recordings.get(key)
         if recording is None:
             self._num_calls[key] += 1
-            if self._num_calls[key] <= CALLS_BEFORE:
+            if self._num_calls[key] != CALLS_BEFORE + 1:
                 return method(owner, *arguments)
-            recording = self._recordings[key] = _Recording(owner, method, arguments)
+            try:
+                recording = self._recordings[key] = _Recording(owner, method, arguments)
+            except RuntimeError:  # such as too little memory, or a driver without graphs; it is not tried again
+                owner.forget()
+                return method(owner, *arguments)
         return recording.replay(arguments)
 
 
@@ -111,7 +116,7 @@ def capture(
     """
     graph, current, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream(device), _stream(device)
     stream.wait_stream(current)
-    with torch.cuda.stream(stream):
+    with _one_at_a_time, torch.cuda.stream(stream):
         function()  # the first use of a stream takes memory, which must not be the graph's
         forget()
         graph.capture_begin(capture_error_mode="thread_local")
@@ -129,6 +134,9 @@ def capture(
             graph.replay()
 
     return result, replay
+
+
+_one_at_a_time = threading.Lock()
 
 
 @functools.cache

@@ -132,6 +132,22 @@ def test_what_is_played_again_is_what_would_be_computed(
     assert len(all_recorded(model)) == len(VALUES)
 
 
+def test_what_cannot_be_recorded_is_computed(model: LatentVariableModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+
+    def fails(function: Callable[[], Any], *_: Any) -> Any:
+        function()
+        tried.append(function)
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    monkeypatch.setattr(recordings, "capture", fails)
+    for seed in range(5):
+        x, z = datapoints(model, seed)
+        found = outcome(model, elbo, x, z)
+        torch.testing.assert_close(found, outcome(copy.deepcopy(model), elbo, x, z), rtol=0, atol=0)
+    assert len(tried) == 1
+
+
 def test_weights_that_move_are_recorded_anew(model: LatentVariableModel) -> None:
     x, z = datapoints(model)
     for _ in range(5):
