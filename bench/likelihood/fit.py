@@ -123,11 +123,20 @@ def _candidates(model: LatentVariableModel, x: Tensor, generator: torch.Generato
     for first in range(0, searched, at_once):
         z = draws[first : first + at_once]
         scores = [model.decoder.log_prob_of_pairs(rows, z) for rows in x.split(max(1, VALUES_AT_ONCE // at_once))]
-        best = [torch.where(score.isfinite(), score, -math.inf).unflatten(1, (-1, group)).max(-1) for score in scores]
+        best = [_largest(score.unflatten(1, (-1, group))) for score in scores]
         values.append(torch.cat([value for value, _ in best]))  # [N, K / group]
         in_group = torch.cat([index for _, index in best])
         chosen.append((in_group + torch.arange(first, first + len(z), group, device=x.device)).int())
     return Candidates(draws, torch.cat(chosen, 1).T, torch.cat(values, 1).T)
+
+
+def _largest(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """The largest finite number of each group [..., G], or minus infinity, and its place."""
+    values, places = scores.max(-1)
+    if (values < math.inf).all():  # no infinity, and no NaN, which would be the largest
+        return values, places
+    values, places = torch.where(scores.isfinite(), scores, -math.inf).max(-1)
+    return values, places
 
 
 def _num_searched(model: LatentVariableModel, x: Tensor) -> int:
