@@ -23,7 +23,6 @@ class Bernoulli(ObservationModel):
     """
 
     location_is = "logit"
-    only_launches = True
 
     def log_prob(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> Tensor:
         """See `ObservationModel.log_prob`; ``x l - log(1 + e^l)`` at the logits l, stable for any l."""

@@ -20,7 +20,6 @@ class Gaussian(ObservationModel):
 
     has_log_variance = True
     location_is = "mean"
-    only_launches = True
 
     def log_prob(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> Tensor:
         """See `ObservationModel.log_prob`."""

@@ -18,7 +18,6 @@ class UnitGaussian(ObservationModel):
     """
 
     location_is = "mean"
-    only_launches = True
 
     def log_prob(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> Tensor:
         """See `ObservationModel.log_prob`."""

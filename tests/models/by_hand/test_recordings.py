@@ -14,10 +14,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from bench import plugins
 from bench.architectures.mlp import MLP
 from bench.models.by_hand import recordings, workplace
 from bench.models.by_hand.recordings import Recordings
 from bench.models.latent import LatentVariableModel
+from bench.models.observation import observation_model
 from bench.models.observations.bernoulli import Bernoulli
 from bench.training.problem import Problem
 
@@ -181,6 +183,19 @@ def test_only_what_says_so_is_recorded(model: LatentVariableModel) -> None:
         outcome(model, joint, x, z)
     assert counting.calls == 18
     assert not all_recorded(model)
+
+
+class Careful(Bernoulli):
+    """A user's, which says that it may be recorded."""
+
+    only_launches = True
+
+
+def test_who_may_be_recorded() -> None:
+    for shipped in plugins.find("decoder"):
+        assert observation_model(shipped).is_recordable, shipped
+    assert Careful().is_recordable
+    assert not Counting().is_recordable
 
 
 def test_nothing_is_recorded_on_a_cpu() -> None:
