@@ -81,14 +81,14 @@ def test_the_bits_are_the_same_in_workers_and_if_continued(bench: Bench, launch:
 def test_passes_that_are_recorded_change_no_bit(bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Neither weights nor traces nor estimates, if CUDA graphs are played again instead."""
     algorithms = "aevb[learning_rate=0.1,num_samples=3],wakesleep[learning_rate=0.02],mcem[batch_size=100]"
-    asked = ["run", "--algos", algorithms, "--tune", "paper[samples=1000]", "--seeds", 2, *SMALL, *HERE]
+    command = ["run", "--algos", algorithms, "--tune", "paper[samples=1000]", "--seeds", 2, *SMALL, *HERE]
     played: list[object] = []
     replay = recordings._Recording.replay
     monkeypatch.setattr(recordings._Recording, "replay", lambda *each: (played.append(each), replay(*each))[1])
     for name, calls in (("recorded", 20), ("launched", 10**9)):
         monkeypatch.setattr(recordings, "CALLS_BEFORE", calls)
         played.clear()
-        bench(*asked, "--device", "cuda", "--out", name)
+        bench(*command, "--device", "cuda", "--out", name)
         assert (len(played) > 100) == (name == "recorded")
     assert same_numbers(*(library.load(tmp_path / name) for name in ("recorded", "launched")))
     there = weights(tmp_path / "launched")

@@ -11,6 +11,7 @@ from torch import nn
 from bench import options
 from bench.algorithm import Hyperparameters
 from bench.algorithms.aevb import AEVB
+from bench.training import optimiser as optimiser_module
 from bench.training.beginning import begin
 from bench.training.minibatches import Minibatches
 from bench.training.optimiser import make_optimiser
@@ -39,6 +40,15 @@ class WrittenOut:
         self.theta = self.theta - rate * mean / (square.sqrt() + 1e-8)
 
 
+@pytest.fixture(params=["fused", "one by one"])
+def operations(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One operation for all parameters, or several where a device has none, such as MPS."""
+    if request.param == "one by one":
+        monkeypatch.setattr(optimiser_module, "_has_fused_adagrad", lambda device: False)
+        monkeypatch.setattr(optimiser_module, "FUSED_ADAM", ())
+
+
+@pytest.mark.usefixtures("operations")
 @pytest.mark.parametrize("annealing", [0.0, 0.1])
 @pytest.mark.parametrize("prior", [True, False])
 @pytest.mark.parametrize("name", ["adagrad", "adam"])

@@ -116,18 +116,20 @@ def capture(
     """
     graph, current, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream(device), _stream(device)
     stream.wait_stream(current)
-    with _one_at_a_time, torch.cuda.stream(stream):
-        function()  # the first use of a stream takes memory, which must not be the graph's
-        forget()
-        graph.capture_begin(capture_error_mode="thread_local")
-        try:
-            result = function()
-        except BaseException:
-            with suppress(RuntimeError):  # that the recording has failed, which says less
-                graph.capture_end()
-            raise
-        graph.capture_end()
-    current.wait_stream(stream)
+    try:
+        with _one_at_a_time, torch.cuda.stream(stream):
+            function()  # the first use of a stream takes memory, which must not be the graph's
+            forget()
+            graph.capture_begin(capture_error_mode="thread_local")
+            try:
+                result = function()
+            except BaseException:
+                with suppress(RuntimeError):  # that the recording has failed, which says less
+                    graph.capture_end()
+                raise
+            graph.capture_end()
+    finally:
+        current.wait_stream(stream)  # the first call has written to what others use
 
     def replay() -> None:
         with torch.cuda.device(device):

@@ -17,7 +17,6 @@ from torch import Tensor
 from bench import plugins
 from bench.architectures.mlp import MLP
 from bench.models.by_hand import recordings, workplace
-from bench.models.by_hand.recordings import Recordings
 from bench.models.latent import LatentVariableModel
 from bench.models.observation import observation_model
 from bench.models.observations.bernoulli import Bernoulli
@@ -121,12 +120,12 @@ def test_what_is_played_again_is_what_would_be_computed(
     for seed in range(6):
         x, z = datapoints(model, seed)
         for value in VALUES:
-            found = outcome(model, value, x, z)
+            actual = outcome(model, value, x, z)
             with monkeypatch.context() as patch:
                 patch.setattr(workplace, "_is_on_gpu", lambda each: False)
                 expected = outcome(copy.deepcopy(model), value, x, z)
-            torch.testing.assert_close(found, expected, rtol=0, atol=0)
-            earlier.append((found, expected))
+            torch.testing.assert_close(actual, expected, rtol=0, atol=0)
+            earlier.append((actual, expected))
             junk = [torch.full((size,), float("nan"), device=x.device) for size in (N, 2**8, 2**12, 2**20)]
             del junk  # what was freed, but is still written to or read, is noticed
         model.decoder.network.weights[0].data.mul_(1.1)  # as an optimiser does, where it lies
@@ -145,8 +144,8 @@ def test_what_cannot_be_recorded_is_computed(model: LatentVariableModel, monkeyp
     monkeypatch.setattr(recordings, "capture", fails)
     for seed in range(5):
         x, z = datapoints(model, seed)
-        found = outcome(model, elbo, x, z)
-        torch.testing.assert_close(found, outcome(copy.deepcopy(model), elbo, x, z), rtol=0, atol=0)
+        actual = outcome(model, elbo, x, z)
+        torch.testing.assert_close(actual, outcome(copy.deepcopy(model), elbo, x, z), rtol=0, atol=0)
     assert len(tried) == 1
 
 
@@ -157,9 +156,9 @@ def test_weights_that_move_are_recorded_anew(model: LatentVariableModel) -> None
     assert all_recorded(model)
     weight = model.decoder.network.weights[0]
     weight.data = 2 * weight.data
-    found = outcome(model, joint, x, z)
+    actual = outcome(model, joint, x, z)
     assert not all_recorded(model)
-    torch.testing.assert_close(found, outcome(copy.deepcopy(model), joint, x, z), rtol=0, atol=0)
+    torch.testing.assert_close(actual, outcome(copy.deepcopy(model), joint, x, z), rtol=0, atol=0)
 
 
 class Counting(Bernoulli):
@@ -204,4 +203,3 @@ def test_nothing_is_recorded_on_a_cpu() -> None:
     ((_, only),) = workplace._passes[model].values()
     assert only.is_recordable
     assert only.recordings is None
-    assert isinstance(Recordings(), Recordings)
