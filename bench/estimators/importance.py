@@ -41,16 +41,17 @@ class Importance(Estimator):
     """log p(x) by importance sampling: ``log mean_k p(x, z_k) / q(z_k)``, a lower bound in expectation.
 
     The proposal is fitted to each datapoint's posterior, in the same way for every algorithm, or is the encoder's
-    Gaussian, as for most published numbers.  The fit by hmc has a component for each of up to four modes, which are
-    searched among up to 16,384 draws from the prior; modes too narrow for that, and in many dimensions all that its
-    chain does not visit, can be missed.  The bound lies about
-    half the squared standard error below log p(x), unless the effective sample size is small; one below 10, and weights
-    with a heavy tail, give a warning.  If z is discrete, the proposal is the exact posterior, whose weights all equal
-    p(x), for up to 65,536 values of z; for more, it is fitted by Gibbs sampling.  Cost per datapoint: ``num_samples``
-    model evaluations, and for the fit by hmc 902 more (802 with an encoder), 802 for each further mode, and the search
-    for each block of datapoints together; if z is discrete, one per value of z, or 8 for each code of each group for
-    the fit by Gibbs sampling.  Source: Burda et al. 2016, section 3; Kingma & Welling 2014, appendix D, for the
-    estimator that it replaces; Raftery & Bao 2010 for a proposal that grows by components.
+    Gaussian, as for most published numbers.  The fit by hmc has a component for each mode that was found: by the chain,
+    and in up to 20 dimensions among 16,384 draws (fewer for very many pixels or datapoints) from the prior and from
+    wider distributions; as many are drawn again, at most eight times in all, while this adds components to more than
+    2 % of the datapoints.  Narrower modes can be missed.  The bound lies about half the squared standard error below
+    log p(x), unless the effective sample size is small; one below 10, and weights with a heavy tail, give a warning.
+    If z is discrete, the proposal is the exact posterior, whose weights all equal p(x), for up to 65,536 values of z;
+    for more, it is fitted by Gibbs sampling.  Cost per datapoint: ``num_samples`` model evaluations, and for the fit by
+    hmc 902 more (802 with an encoder), 802 for each further component, and the draws for each block of datapoints
+    together; if z is discrete, one per value of z, or 8 for each code of each group for the fit by Gibbs sampling.
+    Source: Burda et al. 2016, section 3; Kingma & Welling 2014, appendix D, for the estimator that it replaces; Raftery
+    & Bao 2010 for a proposal that grows by components.
 
     >>> Importance(num_samples=5000).options.proposal
     'hmc'

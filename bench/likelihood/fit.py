@@ -17,14 +17,21 @@ from bench.models.latent import LatentVariableModel
 # The chain that a component is fitted to; a longer one does not lower the standard error.
 NUM_WARMUP, NUM_DRAWS, NUM_LEAPFROG = 50, 50, 4
 
-MOST_COMPONENTS = 4
-
-# Modes are searched among so many prior draws; fewer if they would make more pairs with the rows of x, or pixels of
+# Modes are searched among so many draws at a time; fewer if they would make more pairs with the rows of x, or pixels of
 # pairs if these are not evaluated by matrix products.  In more dimensions no draw comes near a mode.
 MOST_SEARCHED, LEAST_SEARCHED, PAIRS, LARGEST_LATENT_SIZE = 2**14, 2**9, 2**26, 20
 
-CANDIDATES = 2**8  # the most likely of each of so many groups of draws
-LARGE_WEIGHT = 25.0  # times p(x): a candidate whose weight would be larger is in a mode that the proposal lacks
+# The draws are from the prior and from distributions so many times as wide, in turns: Monte Carlo EM, which never
+# compares its posteriors with the prior, has modes four of its standard deviations out.
+WIDTHS = (1.0, 2.0, 3.0)
+
+# A draw whose weight would be larger than so many times p(x) is in a mode that the proposal lacks.  There are as many
+# searches as numbers; the modes that only a later one finds are narrower, and their weights larger.
+LARGE_WEIGHTS = (25.0, *(100.0,) * 7)
+
+FEW = 0.02  # no search follows one that adds no more components than this fraction of the rows
+MOST_ADDED = 3  # components per row, after each search
+CANDIDATES = 2**8  # the draw with the largest weight of each of so many groups
 
 DRAWS_AT_ONCE, VALUES_AT_ONCE = 2**9, 2**22  # that are scored, and of the largest tensor
 
@@ -37,23 +44,26 @@ class Fit(NamedTuple):
 
 
 class Candidates(NamedTuple):
-    """Of S prior draws, those that may be in further modes: C for each of N datapoints."""
+    """Of S draws, those that may be in further modes: C for each of N datapoints."""
 
     draws: Tensor  # [S, d]
+    log_density: Tensor  # [S] log s(z) of the distribution from which they are drawn, nats
     chosen: Tensor  # [C, N] int32, which of them
-    log_likelihood: Tensor  # [C, N] log p(x|z), nats
+    log_weights: Tensor  # [C, N] log p(x, z) / s(z), nats
 
 
 def fit_mixture(model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Fit:
     """A `DefensiveMixture` fitted to a Hamiltonian Monte Carlo chain for each row of x [N, D], and to more if needed.
 
-    If one of up to MOST_SEARCHED prior draws, which all rows share, would have an importance weight above LARGE_WEIGHT
-    times p(x), another chain starts there and a component is fitted to it, until there are none or MOST_COMPONENTS.
-    Thus in few dimensions modes are found that the first chain did not visit.  The search has a stream of its own: a
-    row to which nothing is added has the same proposal, and gets the same draws from it, as without a search.
-    Source: Raftery & Bao 2010, "Estimating and projecting trends in HIV/AIDS generalized epidemics using incremental
-    mixture importance sampling"; here each component is fitted to a chain.  Cost: 802 model evaluations per component
-    and datapoint, 100 more without an encoder, and one for each draw that is searched, for all datapoints together.
+    If one of up to MOST_SEARCHED draws from the prior and from wider ones, which all rows share, would have an
+    importance weight that is large beside p(x), another chain starts there and a component is fitted to it, until there
+    are no such draws or MOST_ADDED components more.  If that was so for more than a FEW rows, there is another search
+    with other draws.  Thus in few dimensions modes are found that the first chain did not visit.  The searches have a
+    stream of their own: a row to which nothing is added has the same proposal, and gets the same draws from it, as
+    without a search.  Source: Raftery & Bao 2010, "Estimating and projecting trends in HIV/AIDS generalized epidemics
+    using incremental mixture importance sampling"; here each component is fitted to a chain.  Cost: 802 model
+    evaluations per component and datapoint, 100 more without an encoder, and one for each draw that is searched, for
+    all datapoints together.
     """
     search = seeds.beside(generator, "modes")
     chain = _chain(model, x, generator)
@@ -61,16 +71,20 @@ def fit_mixture(model: LatentVariableModel, x: Tensor, generator: torch.Generato
     proposal = DefensiveMixture(components, model)
     if model.latent_size > LARGEST_LATENT_SIZE:
         return Fit(proposal, cost)
-    candidates = _candidates(model, x, search)
-    cost += len(candidates.draws)
-    while len(components) < MOST_COMPONENTS:
-        rows, start = _lacking(proposal, candidates)
-        if not len(rows):
+    for large_weight in LARGE_WEIGHTS:
+        candidates = _candidates(model, x, search)
+        cost += len(candidates.draws)
+        before = len(components)
+        while len(components) < before + MOST_ADDED:
+            rows, start = _lacking(proposal, candidates, large_weight)
+            if not len(rows):
+                break
+            chain = _chain(model, x[rows], search, start)
+            components.append(_component(chain, rows, x.dtype))
+            proposal = DefensiveMixture(components, model)
+            cost += chain.model_evaluations
+        if sum(len(component.rows) for component in components[before:]) <= FEW * len(x):
             break
-        chain = _chain(model, x[rows], search, start)
-        components.append(_component(chain, rows, x.dtype))
-        proposal = DefensiveMixture(components, model)
-        cost += chain.model_evaluations
     return Fit(proposal, cost)
 
 
@@ -115,19 +129,31 @@ def _component(chain: Samples, rows: Tensor, dtype: torch.dtype) -> Component:
 
 @torch.no_grad()
 def _candidates(model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Candidates:
-    """The most likely draw of each group of prior draws, for each row of x [N, D]."""
-    draws = model.sample_prior(searched := _num_searched(model, x), generator)
+    """The draw with the largest weight of each group, for each row of x [N, D]."""
+    draws, log_density = _search_draws(model, searched := _num_searched(model, x), generator)
+    log_ratio = model.log_prior(draws) - log_density
     group = searched // CANDIDATES
     at_once = group * max(1, min(VALUES_AT_ONCE // x.shape[1], DRAWS_AT_ONCE) // group)
     values, chosen = [], []
     for first in range(0, searched, at_once):
-        z = draws[first : first + at_once]
-        scores = [model.decoder.log_prob_of_pairs(rows, z) for rows in x.split(max(1, VALUES_AT_ONCE // at_once))]
+        z, of_prior = draws[first : first + at_once], log_ratio[first : first + at_once]
+        parts = x.split(max(1, VALUES_AT_ONCE // at_once))
+        scores = [model.decoder.log_prob_of_pairs(rows, z) + of_prior for rows in parts]
         best = [_largest(score.unflatten(1, (-1, group))) for score in scores]
         values.append(torch.cat([value for value, _ in best]))  # [N, K / group]
         in_group = torch.cat([index for _, index in best])
         chosen.append((in_group + torch.arange(first, first + len(z), group, device=x.device)).int())
-    return Candidates(draws, torch.cat(chosen, 1).T, torch.cat(values, 1).T)
+    return Candidates(draws, log_density, torch.cat(chosen, 1).T, torch.cat(values, 1).T)
+
+
+def _search_draws(model: LatentVariableModel, num_draws: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Draws from the prior and from WIDTHS times as wide ones around its mean [S, d], and log s(z) of them all [S]."""
+    draws = model.sample_prior(num_draws, generator)
+    centre = draws.mean(0)
+    for place, width in enumerate(WIDTHS):
+        draws[place :: len(WIDTHS)] = centre + width * (draws[place :: len(WIDTHS)] - centre)
+    each = [model.log_prior(centre + (draws - centre) / width) - draws.shape[1] * math.log(width) for width in WIDTHS]
+    return draws, torch.stack(each).logsumexp(0) - math.log(len(WIDTHS))
 
 
 def _largest(scores: Tensor) -> tuple[Tensor, Tensor]:
@@ -140,20 +166,25 @@ def _largest(scores: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _num_searched(model: LatentVariableModel, x: Tensor) -> int:
-    """How many prior draws are searched for modes: a power of 2."""
+    """How many draws are searched for modes: a power of 2."""
     work_of_each = len(x) if model.decoder.observation_model.cheap_pairs else x.numel()
     return int(2 ** (min(max(PAIRS // work_of_each, LEAST_SEARCHED), MOST_SEARCHED).bit_length() - 1))
 
 
 @torch.no_grad()
-def _lacking(proposal: DefensiveMixture, candidates: Candidates) -> tuple[Tensor, Tensor]:
-    """The rows [n] that lack a component, and the candidates [n, d] with the largest weights there."""
-    draws, chosen, log_likelihood = candidates
+def _lacking(proposal: DefensiveMixture, candidates: Candidates, large_weight: float) -> tuple[Tensor, Tensor]:
+    """The rows [n] that lack a component, and the candidates [n, d] with the largest weights there.
+
+    The proposal's density counts as at least the share of the prior times that of the draws: in the prior's far tails
+    weights are large also if hardly any of p(x) lies there.
+    """
+    draws, log_density, chosen, log_weights = candidates
     at_once = max(1, VALUES_AT_ONCE // (chosen.shape[1] * draws.shape[1]))
-    log_weights = []
-    for indices, log_p in zip(chosen.split(at_once), log_likelihood.split(at_once), strict=True):
-        z = draws[indices.long()]
-        log_weights.append(log_p + proposal.model.log_prior(z) - proposal.log_prob(z))
-    best = torch.cat(log_weights).max(0)
-    rows = (best.values > proposal.log_mass.logsumexp(0) + math.log(LARGE_WEIGHT)).nonzero().squeeze(-1)
+    excesses = []
+    for indices, weights in zip(chosen.split(at_once), log_weights.split(at_once), strict=True):
+        of_draws = log_density[indices.long()]
+        least = of_draws + math.log(proposal.PRIOR_SHARE)
+        excesses.append(weights + of_draws - proposal.log_prob(draws[indices.long()]).maximum(least))
+    best = torch.cat(excesses).max(0)
+    rows = (best.values > proposal.log_mass.logsumexp(0) + math.log(large_weight)).nonzero().squeeze(-1)
     return rows, draws[chosen[best.indices[rows], rows].long()]

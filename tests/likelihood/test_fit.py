@@ -88,13 +88,13 @@ def test_each_mode_gets_a_component_and_its_mass(centre: tuple[float, ...], mode
     assert float(apart.min()) > 1.0
 
 
-@pytest.mark.parametrize("most", [1, fit.MOST_COMPONENTS])
-def test_no_mode_is_missed_unseen(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
-    monkeypatch.setattr(fit, "MOST_COMPONENTS", most)
+@pytest.mark.parametrize("large_weights", [(), fit.LARGE_WEIGHTS], ids=["no search", "search"])
+def test_no_mode_is_missed_unseen(monkeypatch: pytest.MonkeyPatch, large_weights: tuple[float, ...]) -> None:
+    monkeypatch.setattr(fit, "LARGE_WEIGHTS", large_weights)
     model, x = folded(0.4, -0.2), torch.full((60, 2), 20.0)
     found = Importance().estimate(model, x, seeds.generator("test-modes"))
     off = found.log_likelihoods - truth_of(model, x[:1])
-    if most == 1:
+    if not large_weights:
         assert ((off < -0.2) & (off < -5 * found.standard_errors)).double().mean() > 0.1
     else:
         assert 0.8 < float((off / found.standard_errors).square().mean().sqrt()) < 1.2
@@ -116,7 +116,7 @@ def test_a_row_to_which_nothing_is_added_has_the_same_estimate(monkeypatch: pyte
     """At x = 60 the second mode has 0.03 % of the mass, at x = 10 half of it or more."""
     model, x = folded(2.0), torch.tensor([60.0, 10.0]).repeat(20).unsqueeze(-1)
     found = Importance().estimate(model, x, seeds.generator("test-same")).log_likelihoods
-    monkeypatch.setattr(fit, "MOST_COMPONENTS", 1)
+    monkeypatch.setattr(fit, "LARGE_WEIGHTS", ())
     without = Importance().estimate(model, x, seeds.generator("test-same")).log_likelihoods
     assert torch.equal(found[::2], without[::2])
     torch.testing.assert_close(found[1::2], truth_of(model, x[1:2]).expand(20), rtol=0, atol=0.2)
@@ -162,9 +162,11 @@ def test_what_lacks_a_component_and_where_it_starts() -> None:
         for rows, log_mass in (([0, 1, 2, 3], [-inf, -inf, 0.0, -9.0]), ([3], [0.0]))
     )
     draws, chosen = torch.tensor([[0.1], [0.2], [0.3]]), torch.arange(3, dtype=torch.int32).unsqueeze(-1).expand(3, 4)
-    log_likelihood = torch.tensor([[-50.0, -inf, -inf, -2.0], [0.0, 0.0, 0.0, 0.0], [-1.0, -1.0, -inf, -1.0]])
-    proposal = DefensiveMixture([first, second], folded(0.4))
-    rows, start = fit._lacking(proposal, fit.Candidates(draws, chosen, log_likelihood))
+    log_weights = torch.tensor([[-50.0, -inf, -inf, -2.0], [0.0, 0.0, 0.0, 0.0], [-1.0, -1.0, -inf, -1.0]])
+    proposal = DefensiveMixture([first, second], model := folded(0.4))
+    rows, start = fit._lacking(
+        proposal, fit.Candidates(draws, model.log_prior(draws), chosen, log_weights), large_weight=25.0
+    )
     assert rows.tolist() == [0, 1]
     assert torch.equal(start, draws[[1, 1]])
 
@@ -195,8 +197,8 @@ def test_the_cost_is_that_of_all_chains_and_of_the_search() -> None:
 
     model.decoder.network.register_forward_pre_hook(count)
     proposal, cost = fit_mixture(model, torch.full((7, 1), 20.0), seeds.generator("test-cost"))
-    assert len(proposal.components) == 2
-    assert cost == rows == 7 * (902 + 802) + fit.MOST_SEARCHED
+    assert [len(component.rows) for component in proposal.components] == [7, 7]
+    assert cost == rows == 7 * (902 + 802) + 2 * fit.MOST_SEARCHED  # nothing is added after the second search
 
 
 def test_what_has_no_density_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,8 +208,10 @@ def test_what_has_no_density_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> N
         return score
 
     monkeypatch.setattr(Decoder, "log_prob_of_pairs", scored)
-    candidates = fit._candidates(folded(0.4), torch.zeros(3, 1), seeds.generator("test-hidden"))
-    assert (candidates.log_likelihood == candidates.draws[candidates.chosen.long(), 0]).all()
+    candidates = fit._candidates(model := folded(0.4), torch.zeros(3, 1), seeds.generator("test-hidden"))
+    chosen = candidates.chosen.long()
+    of_prior = model.log_prior(candidates.draws) - candidates.log_density
+    torch.testing.assert_close(candidates.log_weights, candidates.draws[chosen, 0] + of_prior[chosen])
     z, log_joint = torch.randn(20, 2, 1, generator=seeds.generator("test-hidden")), torch.zeros(20, 2)
     log_joint[3, 0] = torch.nan
     samples = Samples(z, log_joint, -z, torch.ones(2), torch.zeros(2), torch.ones(2), 0)
@@ -228,4 +232,4 @@ def test_the_search_leaves_the_generator_alone_and_differs_from_call_to_call(mon
     monkeypatch.setattr(fit, "_candidates", lambda *given: streams.append(given[2].initial_seed()) or found(*given))
     for _ in range(2):
         fit_mixture(model, x, generator)
-    assert streams[0] != streams[1]
+    assert len(set(streams)) == 2
