@@ -11,6 +11,7 @@ from torch import Tensor
 from bench import seeds
 from bench.likelihood.full_gaussian import FullGaussian, fit_scores
 from bench.likelihood.proposal import Component, DefensiveMixture
+from bench.likelihood.wide_prior import sample_wide_prior
 from bench.mcmc.posterior import Samples, sample_posterior
 from bench.models.latent import LatentVariableModel
 
@@ -20,10 +21,6 @@ NUM_WARMUP, NUM_DRAWS, NUM_LEAPFROG = 50, 50, 4
 # Modes are searched among so many draws at a time; fewer if they would make more pairs with the rows of x, or pixels of
 # pairs if these are not evaluated by matrix products.  In more dimensions no draw comes near a mode.
 MOST_SEARCHED, LEAST_SEARCHED, PAIRS, LARGEST_LATENT_SIZE = 2**14, 2**9, 2**26, 20
-
-# The draws are from the prior and from distributions so many times as wide, in turns: Monte Carlo EM, which never
-# compares its posteriors with the prior, has modes four of its standard deviations out.
-WIDTHS = (1.0, 2.0, 3.0)
 
 # A draw whose weight would be larger than so many times p(x) is in a mode that the proposal lacks.  There are as many
 # searches as numbers; the modes that only a later one finds are narrower, and their weights larger.
@@ -130,7 +127,7 @@ def _component(chain: Samples, rows: Tensor, dtype: torch.dtype) -> Component:
 @torch.no_grad()
 def _candidates(model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Candidates:
     """The draw with the largest weight of each group, for each row of x [N, D]."""
-    draws, log_density = _search_draws(model, searched := _num_searched(model, x), generator)
+    draws, log_density = sample_wide_prior(model, searched := _num_searched(model, x), generator)
     log_ratio = model.log_prior(draws) - log_density
     group = searched // CANDIDATES
     at_once = group * max(1, min(VALUES_AT_ONCE // x.shape[1], DRAWS_AT_ONCE) // group)
@@ -144,16 +141,6 @@ def _candidates(model: LatentVariableModel, x: Tensor, generator: torch.Generato
         in_group = torch.cat([index for _, index in best])
         chosen.append((in_group + torch.arange(first, first + len(z), group, device=x.device)).int())
     return Candidates(draws, log_density, torch.cat(chosen, 1).T, torch.cat(values, 1).T)
-
-
-def _search_draws(model: LatentVariableModel, num_draws: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Draws from the prior and from WIDTHS times as wide ones around its mean [S, d], and log s(z) of them all [S]."""
-    draws = model.sample_prior(num_draws, generator)
-    centre = draws.mean(0)
-    for place, width in enumerate(WIDTHS):
-        draws[place :: len(WIDTHS)] = centre + width * (draws[place :: len(WIDTHS)] - centre)
-    each = [model.log_prior(centre + (draws - centre) / width) - draws.shape[1] * math.log(width) for width in WIDTHS]
-    return draws, torch.stack(each).logsumexp(0) - math.log(len(WIDTHS))
 
 
 def _largest(scores: Tensor) -> tuple[Tensor, Tensor]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from bench.likelihood.full_gaussian import FullGaussian
+from bench.likelihood.wide_prior import sample_wide_prior
 from bench.mcmc import hmc
 from bench.mcmc.posterior import LogPosterior
 from bench.models.gaussian import LOG_2PI
@@ -34,11 +35,11 @@ class Modes:
 def find_modes(
     model: LatentVariableModel, x: Tensor, generator: torch.Generator, num_starts: int, max_modes: int
 ) -> Modes:
-    """The modes reached by climbs from the best of ``num_starts`` prior draws and from the encoder's mean.
+    """The modes reached by climbs from the best of ``num_starts`` draws and from the encoder's mean.
 
-    The prior draws are shared by all rows of x [N, D].  ``model`` and x should be float64, since curvatures are finite
-    differences of gradients.  Cost per datapoint: ``num_starts`` model evaluations, and about 60 (d + 1) for each of
-    ``max_modes`` climbs.
+    The draws, from the prior and from wider distributions, are shared by all rows of x [N, D].  ``model`` and x should
+    be float64, since curvatures are finite differences of gradients.  Cost per datapoint: ``num_starts`` model
+    evaluations, and about 60 (d + 1) for each of ``max_modes`` climbs.
     """
     starts, cost = _starts(model, x, generator, num_starts, max_modes)  # [M, N, d]
     z = starts
@@ -66,8 +67,8 @@ def find_modes(
 def _starts(
     model: LatentVariableModel, x: Tensor, generator: torch.Generator, num_starts: int, max_modes: int
 ) -> tuple[Tensor, int]:
-    """Starting points of the climbs [M, N, d], the best prior draws, each far from earlier ones; and the cost."""
-    candidates = model.sample_prior(num_starts, generator)  # [S, d]
+    """Starting points of the climbs [M, N, d], the best draws, each far from earlier ones; and the cost."""
+    candidates, _ = sample_wide_prior(model, num_starts, generator)  # [S, d]
     with torch.no_grad():
         columns = [model.log_joint(x, z.expand(len(x), -1)) for z in candidates]
     score = torch.stack(columns).nan_to_num(nan=-math.inf)  # [S, N]

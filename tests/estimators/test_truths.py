@@ -36,14 +36,15 @@ def by_grid(model: LatentVariableModel, x: Tensor, half: float, nodes: int) -> T
 
 
 class Folded(nn.Module):
-    """z -> |z| in the first dimension: two modes, far apart."""
+    """z -> scale |z - c|: two modes in each dimension, far apart."""
 
-    def __init__(self) -> None:
+    def __init__(self, *centre: float, scale: float = 4.0) -> None:
         super().__init__()
-        self.scale = nn.Parameter(torch.tensor(4.0))
+        self.centre = nn.Parameter(torch.tensor(centre or (0.0,)))
+        self.scale = nn.Parameter(torch.tensor(scale))
 
     def forward(self, z: Tensor) -> tuple[Tensor, None]:
-        return self.scale * z.abs(), None
+        return self.scale * (z - self.centre).abs(), None
 
 
 @pytest.mark.parametrize("latent_size", [1, 2, 5])
@@ -116,6 +117,15 @@ def test_quadrature_finds_modes_that_are_far_apart() -> None:
     found = Quadrature().estimate(model, x, seeds.generator("quadrature"))
     assert found.diagnostics["modes"].tolist() == [2.0] * 10
     torch.testing.assert_close(found.log_likelihoods, by_grid(model, x, 9, 20_001), rtol=0, atol=0.01)
+
+
+@pytest.mark.parametrize(("centre", "x"), [((4.0,), (9.0,)), ((4.0, 0.0), (9.0, 15.0)), ((3.0, 3.5), (9.0, 15.0))])
+def test_quadrature_finds_modes_in_the_tails_of_the_prior(centre: tuple[float, ...], x: tuple[float, ...]) -> None:
+    model = LatentVariableModel(len(centre), Decoder(Folded(*centre, scale=30.0), UnitGaussian()))
+    data = torch.tensor([x])
+    found = Quadrature().estimate(model, data, seeds.generator("quadrature"))
+    assert found.diagnostics["modes"].tolist() == [2.0 ** len(centre)]
+    torch.testing.assert_close(found.log_likelihoods, by_grid(model, data, 6, 1001), rtol=0, atol=1e-4)
 
 
 def test_quadrature_that_does_not_settle_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

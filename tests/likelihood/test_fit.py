@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from bench import seeds
 from bench.estimators.importance import Importance
 from bench.estimators.quadrature import Quadrature
-from bench.likelihood import fit
+from bench.likelihood import fit, wide_prior
 from bench.likelihood.fit import fit_mixture
 from bench.likelihood.full_gaussian import FullGaussian
 from bench.likelihood.proposal import Component, DefensiveMixture
@@ -100,6 +100,33 @@ def test_no_mode_is_missed_unseen(monkeypatch: pytest.MonkeyPatch, large_weights
         assert 0.8 < float((off / found.standard_errors).square().mean().sqrt()) < 1.2
         assert float(found.diagnostics["effective_sample_size"].min()) > 200
         assert found.warnings == ()
+
+
+@pytest.mark.parametrize("widths", [(1.0,), wide_prior.WIDTHS], ids=["prior", "wider"])
+def test_modes_in_the_tails_of_the_prior_are_found(monkeypatch: pytest.MonkeyPatch, widths: tuple[float, ...]) -> None:
+    """Four modes, of which two have nearly all the mass: 3.7 and 4.3 of the prior's standard deviations out."""
+    monkeypatch.setattr(wide_prior, "WIDTHS", widths)
+    model, x = folded(4.0, 0.0), torch.tensor([9.0, 15.0]).expand(60, 2)
+    found = Importance().estimate(model, x, seeds.generator("test-tails"))
+    normal = torch.distributions.Normal(torch.tensor(0.0, dtype=torch.float64), math.sqrt(1 + 1 / 900))
+    modes = torch.tensor([[4 - 0.3, 4 + 0.3], [-0.5, 0.5]])  # of each dimension; together they overlap nowhere
+    truth = (normal.log_prob(modes).logsumexp(-1) - math.log(30)).sum()
+    off = found.log_likelihoods - truth
+    if widths == (1.0,):
+        assert (off < -0.5).double().mean() > 0.9
+    else:
+        assert 0.8 < float((off / found.standard_errors).square().mean().sqrt()) < 1.2
+        assert float(found.diagnostics["effective_sample_size"].min()) > 200
+        assert found.warnings == ()
+
+
+@pytest.mark.parametrize(("num_rows", "searches"), [(0, 1), (2, 1), (3, 2)])
+def test_there_is_another_search_if_many_rows_got_a_component(num_rows: int, searches: int) -> None:
+    """Of 100 rows, so many have a second mode with half of the mass."""
+    model, x = folded(2.0), torch.tensor([10.0] * num_rows + [60.0] * (100 - num_rows)).unsqueeze(-1)
+    proposal, cost = fit_mixture(model, x, seeds.generator("test-another"))
+    assert sum(len(component.rows) for component in proposal.components[1:]) == num_rows
+    assert cost == 100 * 902 + num_rows * 802 + searches * fit.MOST_SEARCHED
 
 
 @pytest.mark.parametrize("share", [0.1, 0.3])
