@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bench.results.frames import Results
 
 ALL = "all"
-OPTIONAL = ("tuned differently", "simultaneous 95 % interval", "its 95 % interval", "interval over")  # if a row has it
+OPTIONAL = ("tuned differently", "simultaneous 95 % interval", "its 95 % interval, over seeds", "interval over")  # if a row has it
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def _shown(row: pd.Series) -> dict[str, str]:
         "95 % interval": interval,
         "interval over": row["interval_over"] or formatting.MISSING,
         "P(better)": formatting.number(row["p_better"]),
-        "its 95 % interval": f"{row['p_better_low']:.2f} to {row['p_better_high']:.2f}"
+        "its 95 % interval, over seeds": f"{row['p_better_low']:.2f} to {row['p_better_high']:.2f}"
         if known
         else formatting.MISSING,
         "comparisons": str(row["comparisons"]),

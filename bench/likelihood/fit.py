@@ -26,8 +26,13 @@ MOST_SEARCHED, LEAST_SEARCHED, PAIRS, LARGEST_LATENT_SIZE = 2**14, 2**9, 2**26, 
 # searches as numbers; the modes that only a later one finds are narrower, and their weights larger.
 LARGE_WEIGHTS = (25.0, *(100.0,) * 7)
 
-FEW = 0.02  # no search follows one that adds no more components than this fraction of the rows
+FEW = 0.02  # no search follows one that adds components to no more than this fraction of the rows
 MOST_ADDED = 3  # components per row, after each search
+
+# The proposal's density counts as at least this fraction of that of the draws: in the far tails of the prior, weights
+# are large also where hardly any of p(x) lies.
+LEAST_DENSITY = 0.01
+
 CANDIDATES = 2**8  # the draw with the largest weight of each of so many groups
 
 DRAWS_AT_ONCE, VALUES_AT_ONCE = 2**9, 2**22  # that are scored, and of the largest tensor
@@ -54,13 +59,13 @@ def fit_mixture(model: LatentVariableModel, x: Tensor, generator: torch.Generato
 
     If one of up to MOST_SEARCHED draws from the prior and from wider ones, which all rows share, would have an
     importance weight that is large beside p(x), another chain starts there and a component is fitted to it, until there
-    are no such draws or MOST_ADDED components more.  If that was so for more than a FEW rows, there is another search
-    with other draws.  Thus in few dimensions modes are found that the first chain did not visit.  The searches have a
-    stream of their own: a row to which nothing is added has the same proposal, and gets the same draws from it, as
-    without a search.  Source: Raftery & Bao 2010, "Estimating and projecting trends in HIV/AIDS generalized epidemics
-    using incremental mixture importance sampling"; here each component is fitted to a chain.  Cost: 802 model
-    evaluations per component and datapoint, 100 more without an encoder, and one for each draw that is searched, for
-    all datapoints together.
+    are no such draws or MOST_ADDED components have been added.  If more than the fraction FEW of the rows got some,
+    there is another search with other draws.  Thus in few dimensions modes are found that the first chain did not
+    visit.  The searches have a stream of their own: a row to which nothing is added has the same proposal, and gets the
+    same draws from it, as without a search.  Source: Raftery & Bao 2010, "Estimating and projecting trends in HIV/AIDS
+    generalized epidemics using incremental mixture importance sampling"; here each component is fitted to a chain.
+    Cost: 802 model evaluations per component and datapoint, 100 more without an encoder, and one for each draw that is
+    searched, for all datapoints together.
     """
     search = seeds.beside(generator, "modes")
     chain = _chain(model, x, generator)
@@ -80,7 +85,7 @@ def fit_mixture(model: LatentVariableModel, x: Tensor, generator: torch.Generato
             components.append(_component(chain, rows, x.dtype))
             proposal = DefensiveMixture(components, model)
             cost += chain.model_evaluations
-        if sum(len(component.rows) for component in components[before:]) <= FEW * len(x):
+        if len({row for component in components[before:] for row in component.rows.tolist()}) <= FEW * len(x):
             break
     return Fit(proposal, cost)
 
@@ -160,18 +165,15 @@ def _num_searched(model: LatentVariableModel, x: Tensor) -> int:
 
 @torch.no_grad()
 def _lacking(proposal: DefensiveMixture, candidates: Candidates, large_weight: float) -> tuple[Tensor, Tensor]:
-    """The rows [n] that lack a component, and the candidates [n, d] with the largest weights there.
-
-    The proposal's density counts as at least the share of the prior times that of the draws: in the prior's far tails
-    weights are large also if hardly any of p(x) lies there.
-    """
+    """The rows [n] that lack a component, and the candidates [n, d] with the largest weights there."""
     draws, log_density, chosen, log_weights = candidates
     at_once = max(1, VALUES_AT_ONCE // (chosen.shape[1] * draws.shape[1]))
     excesses = []
     for indices, weights in zip(chosen.split(at_once), log_weights.split(at_once), strict=True):
         of_draws = log_density[indices.long()]
-        least = of_draws + math.log(proposal.PRIOR_SHARE)
-        excesses.append(weights + of_draws - proposal.log_prob(draws[indices.long()]).maximum(least))
+        least = of_draws + math.log(LEAST_DENSITY)
+        excess = weights + of_draws - proposal.log_prob(draws[indices.long()]).maximum(least)
+        excesses.append(excess.nan_to_num(nan=-math.inf, posinf=-math.inf, neginf=-math.inf))
     best = torch.cat(excesses).max(0)
     rows = (best.values > proposal.log_mass.logsumexp(0) + math.log(large_weight)).nonzero().squeeze(-1)
     return rows, draws[chosen[best.indices[rows], rows].long()]

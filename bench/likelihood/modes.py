@@ -68,8 +68,8 @@ def _starts(
     model: LatentVariableModel, x: Tensor, generator: torch.Generator, num_starts: int, max_modes: int
 ) -> tuple[Tensor, int]:
     """Starting points of the climbs [M, N, d], the best draws, each far from earlier ones; and the cost."""
-    candidates, _ = sample_wide_prior(model, num_starts, generator)  # [S, d]
     with torch.no_grad():
+        candidates, _ = sample_wide_prior(model, num_starts, generator)  # [S, d]
         columns = [model.log_joint(x, z.expand(len(x), -1)) for z in candidates]
     score = torch.stack(columns).nan_to_num(nan=-math.inf)  # [S, N]
     chosen = []

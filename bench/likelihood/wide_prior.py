@@ -9,21 +9,21 @@ from torch import Tensor
 
 from bench.models.latent import LatentVariableModel
 
-# The draws are from the prior and from distributions so many times as wide, in turns: Monte Carlo EM, which never
-# compares its posteriors with the prior, has modes four of its standard deviations out.
+# The draws are from the prior and from distributions so many times as wide, in turns: nothing in Monte Carlo EM draws
+# the posteriors together towards the prior, and some of its modes are four standard deviations of the prior out.
 WIDTHS = (1.0, 2.0, 3.0)
 
 
 def sample_wide_prior(
     model: LatentVariableModel, num_samples: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Draws from the prior and from WIDTHS times as wide ones around its mean: [S, d], and log s(z) of them all: [S].
+    """Draws from the prior and from WIDTHS times as wide ones around their mean: [S, d], and log s(z) of them all: [S].
 
     The density s is that of the mixture with equal shares.
     """
-    draws = model.sample_prior(num_samples, generator)
-    centre = draws.mean(0)
-    for place, width in enumerate(WIDTHS):
-        draws[place :: len(WIDTHS)] = centre + width * (draws[place :: len(WIDTHS)] - centre)
+    of_prior = model.sample_prior(num_samples, generator)
+    centre = of_prior.mean(0)
+    widths = of_prior.new_tensor(WIDTHS).repeat(num_samples // len(WIDTHS) + 1)[:num_samples].unsqueeze(-1)
+    draws = torch.where(widths == 1, of_prior, centre + widths * (of_prior - centre))
     each = [model.log_prior(centre + (draws - centre) / width) - draws.shape[1] * math.log(width) for width in WIDTHS]
     return draws, torch.stack(each).logsumexp(0) - math.log(len(WIDTHS))

@@ -47,6 +47,19 @@ class TwoModes(nn.Module):
         return log_posterior - torch.distributions.Normal(0.0, 1.0).log_prob(z), None
 
 
+class NarrowAndWide(nn.Module):
+    """For x = (0, 0): a mode of deviation 0.05 at -1, whose density ``penalty`` lowers, and one of 0.5 at 3.5."""
+
+    def __init__(self, penalty: float) -> None:
+        super().__init__()
+        self.penalty = nn.Parameter(torch.tensor(penalty))
+
+    def forward(self, z: Tensor) -> tuple[Tensor, None]:
+        narrow = torch.cat([20 * (z + 1), self.penalty.expand_as(z)], -1)
+        wide = torch.cat([1.73 * (z - 4.67), torch.zeros_like(z)], -1)
+        return torch.where(z < 1, narrow, wide), None
+
+
 class Given(UnitGaussian):
     """The location is log p(x|z)."""
 
@@ -120,6 +133,21 @@ def test_modes_in_the_tails_of_the_prior_are_found(monkeypatch: pytest.MonkeyPat
         assert found.warnings == ()
 
 
+@pytest.mark.parametrize("penalty", [1.8, 2.2, 2.4])
+def test_wide_modes_in_the_tails_of_the_prior_are_found(penalty: float) -> None:
+    """Of 2 to 8 % of the mass, which is more than the prior's share of the proposal copes with."""
+    model = LatentVariableModel(1, Decoder(NarrowAndWide(penalty), UnitGaussian()))
+    axis = torch.linspace(-8, 8, 40_001, dtype=torch.float64).view(-1, 1, 1)
+    precise = LatentVariableModel(1, Decoder(NarrowAndWide(penalty), UnitGaussian())).double()
+    with torch.no_grad():
+        truth = precise.log_joint(torch.zeros(1, 2, dtype=torch.float64), axis).logsumexp(0) + math.log(16 / 40_000)
+    found = Importance().estimate(model, torch.zeros(200, 2), seeds.generator("test-wide-tails"))
+    scores = (found.log_likelihoods - truth) / found.standard_errors
+    assert 0.8 < float(scores.square().mean().sqrt()) < 1.2
+    assert float(found.diagnostics["effective_sample_size"].min()) > 200
+    assert found.warnings == ()
+
+
 @pytest.mark.parametrize(("num_rows", "searches"), [(0, 1), (2, 1), (3, 2)])
 def test_there_is_another_search_if_many_rows_got_a_component(num_rows: int, searches: int) -> None:
     """Of 100 rows, so many have a second mode with half of the mass."""
@@ -181,21 +209,33 @@ def test_an_ill_row_stops_no_search(ill: float) -> None:
 
 
 def test_what_lacks_a_component_and_where_it_starts() -> None:
-    """One row after another: its chain has no density; the same, and one candidate has none; all is covered; and it is
-    covered by both components together."""
+    """One row after another: its chain has no density; the same, and one candidate has none; all is covered; it is
+    covered by both components together; and the weight of one candidate is no number."""
     inf = math.inf
     first, second = (
         Component(torch.tensor(rows), standard_normal(len(rows)), torch.tensor(log_mass))
-        for rows, log_mass in (([0, 1, 2, 3], [-inf, -inf, 0.0, -9.0]), ([3], [0.0]))
+        for rows, log_mass in (([0, 1, 2, 3, 4], [-inf, -inf, 0.0, -9.0, -inf]), ([3], [0.0]))
     )
-    draws, chosen = torch.tensor([[0.1], [0.2], [0.3]]), torch.arange(3, dtype=torch.int32).unsqueeze(-1).expand(3, 4)
-    log_weights = torch.tensor([[-50.0, -inf, -inf, -2.0], [0.0, 0.0, 0.0, 0.0], [-1.0, -1.0, -inf, -1.0]])
+    draws, chosen = torch.tensor([[0.1], [0.2], [0.3]]), torch.arange(3, dtype=torch.int32).unsqueeze(-1).expand(3, 5)
+    log_weights = torch.zeros(3, 5)
+    log_weights[0], log_weights[2] = torch.tensor([[-50.0, -inf, -inf, -2.0, math.nan], [-1.0, -1.0, -inf, -1.0, -1.0]])
     proposal = DefensiveMixture([first, second], model := folded(0.4))
     rows, start = fit._lacking(
         proposal, fit.Candidates(draws, model.log_prior(draws), chosen, log_weights), large_weight=25.0
     )
-    assert rows.tolist() == [0, 1]
-    assert torch.equal(start, draws[[1, 1]])
+    assert rows.tolist() == [0, 1, 4]
+    assert torch.equal(start, draws[[1, 1, 1]])
+
+
+@pytest.mark.parametrize(("times", "lacks"), [(0.5, False), (2.0, True)])
+def test_far_out_a_weight_counts_by_the_density_of_the_draws(times: float, lacks: bool) -> None:
+    """At z = 6, where the proposal has next to no density: so many times what is large, by the fraction that counts."""
+    proposal = DefensiveMixture([Component(torch.tensor([0]), standard_normal(1), torch.zeros(1))], folded(0.4))
+    draws, log_density = torch.tensor([[6.0]]), torch.tensor([-4.0])
+    log_weights = torch.tensor([[math.log(times * 25 * fit.LEAST_DENSITY)]])
+    candidates = fit.Candidates(draws, log_density, torch.zeros(1, 1, dtype=torch.int32), log_weights)
+    rows, _ = fit._lacking(proposal, candidates, large_weight=25.0)
+    assert bool(len(rows)) == lacks
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,25 @@ class Shifted(LatentVariableModel):
         return super().sample_prior(num_samples, generator) + 5
 
 
+class Stored(LatentVariableModel):
+    """An empirical prior: its draws are views of what the model keeps."""
+
+    def __init__(self, bank: Tensor) -> None:
+        super().__init__(2, Decoder(nn.Identity(), UnitGaussian()))
+        self.bank = bank
+
+    def sample_prior(self, num_samples: int, generator: torch.Generator) -> Tensor:
+        return self.bank[:num_samples]
+
+
+def test_what_the_model_returns_is_left_as_it_is() -> None:
+    bank = torch.randn(100, 2, generator=seeds.generator("test-bank"))
+    for kept in (bank.clone(), bank[:1].expand(100, 2)):
+        draws, _ = sample_wide_prior(Stored(kept), 50, seeds.generator("test-bank"))
+        assert torch.equal(kept, bank if kept.stride(0) else bank[:1].expand(100, 2))
+        assert torch.equal(draws[::3], kept[:50:3])
+
+
 @pytest.mark.parametrize(("kind", "centre"), [(LatentVariableModel, 0.0), (Shifted, 5.0)])
 def test_weights_by_their_density_give_the_moments_of_the_prior(kind: type[LatentVariableModel], centre: float) -> None:
     model = kind(2, Decoder(nn.Identity(), UnitGaussian()))

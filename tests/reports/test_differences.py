@@ -172,7 +172,7 @@ def test_columns_without_an_entry_are_left_out(rows: Any) -> None:
     add(rows, "aevb", [-20.0, -20.1])
     add(rows, "mcem", [-21.0, -21.3])
     shown = Differences().display(Differences().table(rows.results()))
-    assert "its 95 % interval" not in shown  # of P(better), from five seeds on
+    assert "its 95 % interval, over seeds" not in shown  # of P(better), from five seeds on
     assert {"95 % interval", "simultaneous 95 % interval", "interval over"} <= {*shown.columns}
     add(rows, "single", [-22.0])
     shown = Differences().display(Differences().table(rows.results()))
