@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from bench.results.frames import Results
 
 ALL = "all"
-OPTIONAL = ("tuned differently", "simultaneous 95 % interval", "its 95 % interval, over seeds", "interval over")  # if a row has it
+OF_P_BETTER = "its 95 % interval, over seeds"
+OPTIONAL = ("tuned differently", "simultaneous 95 % interval", OF_P_BETTER, "interval over")  # if a row has it
 
 
 @dataclass(frozen=True)
@@ -147,9 +148,7 @@ def _shown(row: pd.Series) -> dict[str, str]:
         "95 % interval": interval,
         "interval over": row["interval_over"] or formatting.MISSING,
         "P(better)": formatting.number(row["p_better"]),
-        "its 95 % interval, over seeds": f"{row['p_better_low']:.2f} to {row['p_better_high']:.2f}"
-        if known
-        else formatting.MISSING,
+        OF_P_BETTER: f"{row['p_better_low']:.2f} to {row['p_better_high']:.2f}" if known else formatting.MISSING,
         "comparisons": str(row["comparisons"]),
         "pairs of seeds": f"{row['seeds']}{lost}",
     }
