@@ -18,7 +18,7 @@ from bench.options import option
 
 LARGEST_LATENT_SIZE = 3
 
-# At each refinement: nodes per dimension, and prior draws among which modes are searched.
+# At each refinement: nodes per dimension, and draws among which modes are searched.
 LEVELS = {1: (16, 32, 64, 128, 256), 2: (12, 18, 27, 40, 60, 90), 3: (8, 12, 18, 27, 36)}
 STARTS = (100, 200, 400, 800, 1600, 3200)
 
