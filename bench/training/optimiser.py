@@ -232,7 +232,7 @@ def _has_fused_adagrad(device: torch.device) -> bool:
     one = [torch.ones((), device=device)]
     try:
         torch._fused_adagrad_(one, one, one, one, lr=0.1, lr_decay=0.0, weight_decay=0.0, eps=1e-10, maximize=False)
-    except RuntimeError:  # this version has none for CUDA: a NotImplementedError, which is one
+    except RuntimeError:  # older versions have no CUDA kernel for it, and raise NotImplementedError, a subclass
         return False
     return True
 

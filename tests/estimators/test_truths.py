@@ -123,9 +123,9 @@ def test_quadrature_finds_modes_that_are_far_apart() -> None:
 def test_quadrature_finds_modes_in_the_tails_of_the_prior(centre: tuple[float, ...], x: tuple[float, ...]) -> None:
     model = LatentVariableModel(len(centre), Decoder(Folded(*centre, scale=30.0), UnitGaussian()))
     data = torch.tensor([x])
-    found = Quadrature().estimate(model, data, seeds.generator("quadrature"))
-    assert found.diagnostics["modes"].tolist() == [2.0 ** len(centre)]
-    torch.testing.assert_close(found.log_likelihoods, by_grid(model, data, 6, 1001), rtol=0, atol=1e-4)
+    estimate = Quadrature().estimate(model, data, seeds.generator("quadrature"))
+    assert estimate.diagnostics["modes"].tolist() == [2.0 ** len(centre)]
+    torch.testing.assert_close(estimate.log_likelihoods, by_grid(model, data, 6, 1001), rtol=0, atol=1e-4)
 
 
 def test_quadrature_that_does_not_settle_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,17 +120,17 @@ def test_modes_in_the_tails_of_the_prior_are_found(monkeypatch: pytest.MonkeyPat
     """Four modes, of which two have nearly all the mass: 3.7 and 4.3 of the prior's standard deviations out."""
     monkeypatch.setattr(wide_prior, "WIDTHS", widths)
     model, x = folded(4.0, 0.0), torch.tensor([9.0, 15.0]).expand(60, 2)
-    found = Importance().estimate(model, x, seeds.generator("test-tails"))
+    estimate = Importance().estimate(model, x, seeds.generator("test-tails"))
     normal = torch.distributions.Normal(torch.tensor(0.0, dtype=torch.float64), math.sqrt(1 + 1 / 900))
     modes = torch.tensor([[4 - 0.3, 4 + 0.3], [-0.5, 0.5]])  # of each dimension; together they overlap nowhere
     truth = (normal.log_prob(modes).logsumexp(-1) - math.log(30)).sum()
-    off = found.log_likelihoods - truth
+    off = estimate.log_likelihoods - truth
     if widths == (1.0,):
         assert (off < -0.5).double().mean() > 0.9
     else:
-        assert 0.8 < float((off / found.standard_errors).square().mean().sqrt()) < 1.2
-        assert float(found.diagnostics["effective_sample_size"].min()) > 200
-        assert found.warnings == ()
+        assert 0.8 < float((off / estimate.standard_errors).square().mean().sqrt()) < 1.2
+        assert float(estimate.diagnostics["effective_sample_size"].min()) > 200
+        assert estimate.warnings == ()
 
 
 @pytest.mark.parametrize("penalty", [1.8, 2.2, 2.4])
@@ -141,11 +141,11 @@ def test_wide_modes_in_the_tails_of_the_prior_are_found(penalty: float) -> None:
     precise = LatentVariableModel(1, Decoder(NarrowAndWide(penalty), UnitGaussian())).double()
     with torch.no_grad():
         truth = precise.log_joint(torch.zeros(1, 2, dtype=torch.float64), axis).logsumexp(0) + math.log(16 / 40_000)
-    found = Importance().estimate(model, torch.zeros(200, 2), seeds.generator("test-wide-tails"))
-    scores = (found.log_likelihoods - truth) / found.standard_errors
+    estimate = Importance().estimate(model, torch.zeros(200, 2), seeds.generator("test-wide-tails"))
+    scores = (estimate.log_likelihoods - truth) / estimate.standard_errors
     assert 0.8 < float(scores.square().mean().sqrt()) < 1.2
-    assert float(found.diagnostics["effective_sample_size"].min()) > 200
-    assert found.warnings == ()
+    assert float(estimate.diagnostics["effective_sample_size"].min()) > 200
+    assert estimate.warnings == ()
 
 
 @pytest.mark.parametrize(("num_rows", "searches"), [(0, 1), (2, 1), (3, 2)])
