@@ -23,7 +23,8 @@ def sample_wide_prior(
     """
     of_prior = model.sample_prior(num_samples, generator)
     centre = of_prior.mean(0)
-    widths = of_prior.new_tensor(WIDTHS).repeat(num_samples // len(WIDTHS) + 1)[:num_samples].unsqueeze(-1)
-    draws = torch.where(widths == 1, of_prior, centre + widths * (of_prior - centre))
+    draws = of_prior.clone()
+    for place, width in enumerate(WIDTHS[1:], start=1):
+        draws[place :: len(WIDTHS)] = centre + width * (of_prior[place :: len(WIDTHS)] - centre)
     each = [model.log_prior(centre + (draws - centre) / width) - draws.shape[1] * math.log(width) for width in WIDTHS]
     return draws, torch.stack(each).logsumexp(0) - math.log(len(WIDTHS))
