@@ -27,12 +27,12 @@ class AIS(Estimator):
     that, a warning says so.  A tolerance above 0.3 allows single gaps as large as itself, of which a warning speaks.
     Started from the prior, as in most of the literature, it needs ten times as many steps, and passes a rate-distortion
     curve on its way, which is kept.  Standard errors are the jackknife's over chains.
-    The Gaussian that chains start from is fitted to four Hamiltonian chains, which are offered draws from the prior on
-    their way, so that in few dimensions they visit all modes of a posterior; in many, narrow modes can be missed.
+    Chains start from the mixture of Gaussians that `importance` is fitted to, a little wider, and a few from the prior:
+    between modes that are far apart no chain moves, so that each mode needs chains that start there.
     Cost: ``2 * num_chains * num_leapfrog * (num_steps + max(50, num_steps / 4) + 10)`` model evaluations per datapoint,
-    and 3300 for the fit of the start, together 29,000 by default, with 10,000 for each block of datapoints; with auto
-    also those of the checks.
-    Source: Neal 2001; Wu et al. 2017, section 4; the offers, Andrieu, Lee & Vihola 2018.
+    and those of `importance` for the fit, 802 for each mode, together 26,400 by default, with 16,400 for each block of
+    datapoints; with auto also those of the checks.
+    Source: Neal 2001; Wu et al. 2017, section 4.
 
     >>> AIS(num_steps=1000, start="prior").options.num_chains
     16

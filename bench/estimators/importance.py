@@ -30,7 +30,7 @@ class ImportanceOptions:
     num_samples: int = option(500, "importance samples per datapoint", unit="samples", minimum=2)
     proposal: Literal["hmc", "variational", "encoder"] = option(
         "hmc",
-        "source of z: a fit to a Hamiltonian Monte Carlo chain, a locally optimised Gaussian, or the encoder",
+        "source of z: a fit to Hamiltonian Monte Carlo chains, a locally optimised Gaussian, or the encoder",
     )
     chunk_megabytes: float = option(
         4.0, "size of the largest tensor; changes speed, not results: 4 suits caches, 256 a GPU", unit="MB", above=0
@@ -44,12 +44,14 @@ class Importance(Estimator):
     Gaussian, as for most published numbers.  The fit by hmc has a component for each mode that was found: by the chain,
     and in up to 20 dimensions among 16,384 draws (fewer for very many pixels or datapoints) from the prior and from
     wider distributions; as many are drawn again, at most eight times in all, while this adds components to more than
-    2 % of the datapoints.  Narrower modes can be missed.  The bound lies about half the squared standard error below
-    log p(x), unless the effective sample size is small; one below 10, and weights with a heavy tail, give a warning.
+    2 % of the datapoints.  Narrower modes can be missed.  In more dimensions, where no draw comes near a mode, the fit
+    has one component, for four chains.  The bound lies about half the squared standard error below log p(x), unless the
+    effective sample size is small; one below 10, and weights with a heavy tail, give a warning.
     If z is discrete, the proposal is the exact posterior, whose weights all equal p(x), for up to 65,536 values of z;
     for more, it is fitted by Gibbs sampling.  Cost per datapoint: ``num_samples`` model evaluations, and for the fit by
-    hmc 902 more (802 with an encoder), 802 for each further component, and the draws for each block of datapoints
-    together; if z is discrete, one per value of z, or 8 for each code of each group for the fit by Gibbs sampling.
+    hmc 902 more for each chain (802 with an encoder), 802 for each further component, and the draws for each block of
+    datapoints together; if z is discrete, one per value of z, or 8 for each code of each group for the fit by Gibbs
+    sampling.
     Source: Burda et al. 2016, section 3; Kingma & Welling 2014, appendix D, for the estimator that it replaces; Raftery
     & Bao 2010 for a proposal that grows by components.
 

@@ -12,17 +12,17 @@ import torch
 from torch import Tensor
 
 from bench.likelihood.blocks import blocks
-from bench.likelihood.bridge import OFFERED, Bridge, BridgeOptions
+from bench.likelihood.bridge import Bridge, BridgeOptions
 from bench.likelihood.weights import Weighed
 from bench.mcmc import hmc
 from bench.mcmc.annealing import Annealed
 from bench.mcmc.posterior import offered_prior
 from bench.models.latent import LatentVariableModel
 
-# All chains of a datapoint start from its one exact posterior draw.  To separate them, they are offered prior draws
-# NUM_OFFERS times, by which they reach other modes in few dimensions, each time followed by NUM_SEPARATING Hamiltonian
-# transitions.  Both leave the posterior invariant, so that every chain still begins at an exact draw.
-NUM_OFFERS, NUM_SEPARATING = 4, 5
+# All chains of a datapoint start from its one exact posterior draw.  To separate them, they are offered OFFERED prior
+# draws NUM_OFFERS times, by which they reach other modes in few dimensions, each time followed by NUM_SEPARATING
+# Hamiltonian transitions.  Both leave the posterior invariant, so that every chain still begins at an exact draw.
+OFFERED, NUM_OFFERS, NUM_SEPARATING = 1000, 4, 5
 
 # Level of the test whether gaps vary by more than the chains' own errors explain.
 EXCESS_LEVEL = 0.05

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from bench.likelihood.estimate import Estimate, inflation
-from bench.likelihood.fit import fit_gaussian
-from bench.likelihood.proposal import EncoderProposal, PriorProposal, Proposal, StratifiedGaussian
+from bench.likelihood.fit import fit_mixture
+from bench.likelihood.proposal import EncoderProposal, PriorProposal, Proposal, StratifiedMixture
 from bench.likelihood.rate_distortion import curve, passages
 from bench.likelihood.weights import Weighed, weighed_chains
 from bench.mcmc.annealing import Annealed, Path, anneal, pilot, sigmoidal_schedule
@@ -22,12 +22,6 @@ from bench.options import option
 
 # Chains with a lower acceptance have hardly moved.
 LOW_ACCEPTANCE = 0.1
-
-# Chains that the starting distribution is fitted to: of a single one, a few in 1000 datapoints miss the largest mode.
-FIT_CHAINS = 4
-
-# Prior draws in each offer to the chains, so that they visit all modes of a posterior in few dimensions.
-OFFERED = 1000
 
 
 @dataclass(frozen=True)
@@ -40,7 +34,7 @@ class BridgeOptions:
     num_chains: int = option(16, "chains per datapoint, whose weights are averaged", unit="chains", minimum=2)
     num_leapfrog: int = option(5, "leapfrog steps of the move at each distribution", unit="steps", minimum=1)
     start: Literal["fitted", "encoder", "prior"] = option(
-        "fitted", "where chains begin: a Gaussian fitted to Hamiltonian Monte Carlo, the encoder, or the prior"
+        "fitted", "where chains begin: Gaussians fitted to Hamiltonian Monte Carlo, the encoder, or the prior"
     )
     tolerance: float = option(
         0.1,
@@ -88,7 +82,7 @@ class Bridge:
         """Anneal from draws of the starting distribution to the posterior: a lower bound on log p(x)."""
         kept = passages(len(self.schedule) - 1) if isinstance(self.start, PriorProposal) else ()
         run = self._run(self._draw(), self.schedule, self.step_sizes, kept)
-        if isinstance(self.start, StratifiedGaussian):
+        if isinstance(self.start, StratifiedMixture):
             log_weights = run.log_weights + self.start.log_factors(run.log_weights)
             return weighed_chains(log_weights, self.start.num_prior), run
         return weighed_chains(run.log_weights), run
@@ -113,9 +107,9 @@ class Bridge:
         if self.options.start == "encoder":
             with torch.no_grad():
                 return EncoderProposal(self.model.encode(self.x))
-        gaussian, cost = fit_gaussian(self.model, self.x, self.generator, FIT_CHAINS, OFFERED)
+        mixture, cost = fit_mixture(self.model, self.x, self.generator)
         self.model_evaluations += cost
-        return StratifiedGaussian(gaussian, self.model, self.options.num_chains)
+        return StratifiedMixture(mixture, self.options.num_chains)
 
 
 def estimate(weighed: Weighed, runs: tuple[Annealed, ...], model_evaluations: int) -> Estimate:

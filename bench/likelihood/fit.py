@@ -9,14 +9,16 @@ import torch
 from torch import Tensor
 
 from bench import seeds
-from bench.likelihood.full_gaussian import FullGaussian, fit_scores
+from bench.likelihood.full_gaussian import fit_scores
 from bench.likelihood.proposal import Component, DefensiveMixture
 from bench.likelihood.wide_prior import sample_wide_prior
 from bench.mcmc.posterior import Samples, sample_posterior
 from bench.models.latent import LatentVariableModel
 
-# The chain that a component is fitted to; a longer one does not lower the standard error.
+# The chain that a component is fitted to; a longer one does not lower the standard error.  In many dimensions the draws
+# of several chains do: by a factor of two in 50 dimensions, of three if annealed chains start from the component.
 NUM_WARMUP, NUM_DRAWS, NUM_LEAPFROG = 50, 50, 4
+MANY_CHAINS = 4
 
 # Modes are searched among so many draws at a time; fewer if they would make more pairs with the rows of x, or pixels of
 # pairs if these are not evaluated by matrix products.  In more dimensions no draw comes near a mode.
@@ -55,23 +57,25 @@ class Candidates(NamedTuple):
 
 
 def fit_mixture(model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Fit:
-    """A `DefensiveMixture` fitted to a Hamiltonian Monte Carlo chain for each row of x [N, D], and to more if needed.
+    """A `DefensiveMixture` fitted to Hamiltonian Monte Carlo chains, for each row of x [N, D] to as many as it needs.
 
     If one of up to MOST_SEARCHED draws from the prior and from wider ones, which all rows share, would have an
     importance weight that is large beside p(x), another chain starts there and a component is fitted to it, until there
     are no such draws or MOST_ADDED components have been added.  If more than the fraction FEW of the rows got some,
     there is another search with other draws.  Thus in few dimensions modes are found that the first chain did not
     visit.  The searches have a stream of their own: a row to which nothing is added has the same proposal, and gets the
-    same draws from it, as without a search.  Source: Raftery & Bao 2010, "Estimating and projecting trends in HIV/AIDS
-    generalized epidemics using incremental mixture importance sampling"; here each component is fitted to a chain.
-    Cost: 802 model evaluations per component and datapoint, 100 more without an encoder, and one for each draw that is
+    same draws from it, as without a search.  In more than LARGEST_LATENT_SIZE dimensions nothing is searched, and the
+    component is fitted to MANY_CHAINS chains.  Source: Raftery & Bao 2010, "Estimating and projecting trends in
+    HIV/AIDS generalized epidemics using incremental mixture importance sampling"; here components are fitted to chains.
+    Cost: 802 model evaluations per chain and datapoint, 100 more without an encoder, and one for each draw that is
     searched, for all datapoints together.
     """
     search = seeds.beside(generator, "modes")
-    chain = _chain(model, x, generator)
+    is_searched = model.latent_size <= LARGEST_LATENT_SIZE
+    chain = _chain(model, x if is_searched else x.repeat(MANY_CHAINS, 1), generator)
     components, cost = [_component(chain, torch.arange(len(x), device=x.device), x.dtype)], chain.model_evaluations
     proposal = DefensiveMixture(components, model)
-    if model.latent_size > LARGEST_LATENT_SIZE:
+    if not is_searched:
         return Fit(proposal, cost)
     for large_weight in LARGE_WEIGHTS:
         candidates = _candidates(model, x, search)
@@ -90,26 +94,7 @@ def fit_mixture(model: LatentVariableModel, x: Tensor, generator: torch.Generato
     return Fit(proposal, cost)
 
 
-def fit_gaussian(
-    model: LatentVariableModel, x: Tensor, generator: torch.Generator, num_chains: int, num_candidates: int
-) -> tuple[FullGaussian, int]:
-    """A Gaussian fitted to ``num_chains`` chains for each row of x [N, D], and its cost in model evaluations.
-
-    See `sample_posterior` for ``num_candidates``.  Cost: 802 model evaluations per chain, 100 more without an encoder,
-    and the offers of prior draws.
-    """
-    chain = _chain(model, x.repeat(num_chains, 1), generator, num_candidates=num_candidates)
-    z, gradient = (part.unflatten(1, (num_chains, -1)).flatten(0, 1) for part in (chain.z, chain.gradient))
-    return fit_scores(z, gradient).to(x.dtype), chain.model_evaluations
-
-
-def _chain(
-    model: LatentVariableModel,
-    x: Tensor,
-    generator: torch.Generator,
-    start: Tensor | None = None,
-    num_candidates: int = 0,
-) -> Samples:
+def _chain(model: LatentVariableModel, x: Tensor, generator: torch.Generator, start: Tensor | None = None) -> Samples:
     return sample_posterior(
         model,
         x,
@@ -118,14 +103,16 @@ def _chain(
         num_samples=NUM_DRAWS,
         num_leapfrog=NUM_LEAPFROG,
         start=start,
-        num_candidates=num_candidates,
     )
 
 
 def _component(chain: Samples, rows: Tensor, dtype: torch.dtype) -> Component:
-    """The component fitted to a chain of these rows."""
-    gaussian = fit_scores(chain.z, chain.gradient)
-    log_mass = (chain.log_joint.double() - gaussian.log_prob(chain.z.double())).mean(0)  # exact for a Gaussian
+    """The component fitted to one or more chains of each of these rows."""
+    z, gradient, log_joint = (  # [S, C n, ...] -> [S C, n, ...]
+        part.unflatten(1, (-1, len(rows))).flatten(0, 1) for part in (chain.z, chain.gradient, chain.log_joint)
+    )
+    gaussian = fit_scores(z, gradient)
+    log_mass = (log_joint.double() - gaussian.log_prob(z.double())).mean(0)  # exact for a Gaussian
     return Component(rows, gaussian.to(dtype), torch.where(log_mass.isfinite(), log_mass, -math.inf).to(dtype))
 
 

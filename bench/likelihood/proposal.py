@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -109,23 +109,31 @@ class DefensiveMixture(Proposal):
         prior = self.model.sample_prior(num_samples * len(mean), generator).view_as(noise)
         chi_square = -2 * uniform[..., 1:].log().sum(-1, keepdim=True)
         noise = noise * (self.DEGREES / chi_square).sqrt()
-        draws = self.components[0].gaussian.unwhiten(noise)
         place = (uniform[..., :1] - self.PRIOR_SHARE) / (1 - self.PRIOR_SHARE)  # below 0 for the prior
+        return torch.where(place < 0, prior, self.unwhiten(noise, place))
+
+    def unwhiten(self, noise: Tensor, place: Tensor) -> Tensor:
+        """Draws of the components from ``noise`` [S, N, d], the components chosen by ``place`` [S, N, 1] in [0, 1)."""
+        draws = self.components[0].gaussian.unwhiten(noise)
         below = self.shares.cumsum(0).unsqueeze(-1)  # [M, N, 1]
         for m, (rows, gaussian, _) in enumerate(self.components[1:], 1):
             from_here = place[:, rows] >= below[m - 1, rows]  # or from a later one, which overwrites it
             draws[:, rows] = torch.where(from_here, gaussian.unwhiten(noise[:, rows]), draws[:, rows])
-        return torch.where(place < 0, prior, draws)
+        return draws
 
     def log_prob(self, z: Tensor) -> Tensor:
         """See `Proposal.log_prob`."""
-        log_shares = self.shares.log()
-        students = self._log_student(self.components[0].gaussian, z) + log_shares[0]
-        for log_share, (rows, gaussian, _) in zip(log_shares[1:], self.components[1:], strict=True):
-            more = self._log_student(gaussian, z[..., rows, :]) + log_share[rows]
-            students[..., rows] = torch.logaddexp(students[..., rows], more)
-        students = students + math.log1p(-self.PRIOR_SHARE)
+        students = self.log_density(self._log_student, z) + math.log1p(-self.PRIOR_SHARE)
         return torch.logaddexp(students, self.model.log_prior(z) + math.log(self.PRIOR_SHARE))
+
+    def log_density(self, of_each: Callable[[FullGaussian, Tensor], Tensor], z: Tensor) -> Tensor:
+        """The log density [..., N] of the components at z [..., N, d], given that of each around its Gaussian."""
+        log_shares = self.shares.log()
+        total = of_each(self.components[0].gaussian, z) + log_shares[0]
+        for log_share, (rows, gaussian, _) in zip(log_shares[1:], self.components[1:], strict=True):
+            more = of_each(gaussian, z[..., rows, :]) + log_share[rows]
+            total = total.index_copy(-1, rows, torch.logaddexp(total[..., rows], more))
+        return total
 
     def _log_student(self, gaussian: FullGaussian, z: Tensor) -> Tensor:
         """The normalised log density of the t around a Gaussian: [..., n, d] -> [..., n]."""
@@ -135,8 +143,8 @@ class DefensiveMixture(Proposal):
         return constant - gaussian.log_det - tails
 
 
-class StratifiedGaussian(Proposal):
-    """Where a few annealed chains begin: a Gaussian a little wider than the fitted one, some of them at prior draws.
+class StratifiedMixture(Proposal):
+    """Where a few annealed chains begin: Gaussians a little wider than the fitted ones, some of them at prior draws.
 
     Annealing needs no heavy tails.  From those of a t, rare chains have a very low weight and all others one slightly
     too high: of 16 chains, the spread of the weights did not show it, and with 50 latent dimensions the error was four
@@ -151,31 +159,34 @@ class StratifiedGaussian(Proposal):
     PRIOR_SHARE = 0.001
     EXCESS = 0.4
 
-    def __init__(self, gaussian: FullGaussian, model: LatentVariableModel, num_chains: int) -> None:
+    def __init__(self, mixture: DefensiveMixture, num_chains: int) -> None:
         """``num_chains`` draws per datapoint will be asked for; of fewer than 8, none is spared for the prior."""
-        self.gaussian = gaussian
-        self.model = model
+        self.mixture = mixture
         self.num_prior = max(2, round(num_chains / 8)) if num_chains >= 8 else 0  # 2 of them tell their spread
-        self.scale = math.sqrt(1 + self.EXCESS / math.sqrt(self.gaussian.mean.shape[-1]))
+        self.scale = math.sqrt(1 + self.EXCESS / math.sqrt(mixture.model.latent_size))
 
     def sample(self, num_samples: int, generator: torch.Generator) -> Tensor:
         """See `Proposal.sample`; the first ``num_prior`` are those from the prior."""
-        mean = self.gaussian.mean
-        noise = torch.randn(num_samples, *mean.shape, generator=generator, dtype=mean.dtype, device=mean.device)
-        draws = self.gaussian.unwhiten(self.scale * noise)
+        mean = self.mixture.components[0].gaussian.mean
+        noise = mean.new_empty(num_samples, *mean.shape).normal_(generator=generator)
+        place = mean.new_empty(num_samples, len(mean), 1).uniform_(generator=generator)
+        draws = self.mixture.unwhiten(self.scale * noise, place)
         for k in range(min(self.num_prior, num_samples)):
-            draws[k] = self.model.sample_prior(len(mean), generator)
+            draws[k] = self.mixture.model.sample_prior(len(mean), generator)
         return draws
 
     def log_prob(self, z: Tensor) -> Tensor:
         """See `Proposal.log_prob`."""
-        square_distance, d = self.gaussian.square_distance(z) / self.scale**2, z.shape[-1]
-        constant = -0.5 * d * math.log(2 * math.pi) - d * math.log(self.scale)
-        wide = constant - self.gaussian.log_det - 0.5 * square_distance
+        wide = self.mixture.log_density(self._log_gaussian, z)
         if not self.num_prior:
             return wide
         share = self.PRIOR_SHARE
-        return torch.logaddexp(wide + math.log1p(-share), self.model.log_prior(z) + math.log(share))
+        return torch.logaddexp(wide + math.log1p(-share), self.mixture.model.log_prior(z) + math.log(share))
+
+    def _log_gaussian(self, gaussian: FullGaussian, z: Tensor) -> Tensor:
+        """The normalised log density of the wider Gaussian: [..., n, d] -> [..., n]."""
+        square_distance, d = gaussian.square_distance(z) / self.scale**2, z.shape[-1]
+        return -0.5 * d * math.log(2 * math.pi) - d * math.log(self.scale) - gaussian.log_det - 0.5 * square_distance
 
     def log_factors(self, log_weights: Tensor) -> Tensor:
         """The correction to add to log weights [K, N] of chains, so that their mean is again that of the mixture."""

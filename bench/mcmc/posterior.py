@@ -24,9 +24,6 @@ NUM_CANDIDATES = 100
 # Pairs of datapoint and candidate scored at once, which limits memory to about 100 MB.
 SCORED_AT_ONCE = 2**22
 
-# Prior draws are offered after every so many transitions.
-OFFER_EVERY = 10
-
 # One chain per step size: see `DualAveraging`.
 GAMMA = 0.2
 
@@ -71,17 +68,14 @@ def sample_posterior(
     num_leapfrog: int,
     target: float = 0.9,
     start: Tensor | None = None,
-    num_candidates: int = 0,
 ) -> Samples:
     """``num_samples`` successive states of a chain for each row of x [N, D], after ``num_warmup`` discarded ones.
 
     The chains begin at ``start`` [N, d]; without it at a draw from the encoder or, if the model has none, at a prior
     draw chosen by `resampled_prior`.  Each datapoint has its own step size, since posteriors differ in width: one
-    shared by posteriors that differ by a factor of 100 leaves the narrow ones without a single acceptance.  With
-    ``num_candidates``, so many prior draws are offered to all chains after each OFFER_EVERY transitions
-    (`offered_prior`), so that chains in few dimensions visit all modes.  Cost:
+    shared by posteriors that differ by a factor of 100 leaves the narrow ones without a single acceptance.  Cost:
     ``2 + 2 * num_leapfrog * (num_warmup + num_samples)`` model evaluations per datapoint, and NUM_CANDIDATES more if
-    the start is chosen among prior draws; an offer costs 3 per datapoint, and ``num_candidates`` for all together.
+    the start is chosen among prior draws.
 
     >>> from bench import seeds
     >>> from bench.architectures.linear import Linear
@@ -98,7 +92,7 @@ def sample_posterior(
     density = LogPosterior(model, x)
     state = hmc.init(density, _start(model, x, generator) if start is None else start)
     adaptation = DualAveraging(x.new_full((len(x),), 0.1), target, gamma=GAMMA)
-    states, infos, offers = [], [], 0
+    states, infos = [], []
     for t in range(num_warmup + num_samples):
         step_size = adaptation.step_size if t < num_warmup else adaptation.averaged
         state, info = _transition(density, state, step_size, num_leapfrog, generator)
@@ -107,9 +101,6 @@ def sample_posterior(
         else:
             states.append(state)
             infos.append(info)
-        if num_candidates and (t + 1) % OFFER_EVERY == 0:
-            state = hmc.init(density, offered_prior(model, x, state.z, generator, num_candidates))
-            offers += 1
     z, log_joint, gradient = (torch.stack(part) for part in zip(*states, strict=True))
     return Samples(
         z=z,
@@ -119,8 +110,7 @@ def sample_posterior(
         divergences=torch.stack([info.divergent for info in infos]).sum(0),
         step_size=adaptation.averaged,
         model_evaluations=len(x)
-        * (2 + 2 * num_leapfrog * (num_warmup + num_samples) + (NUM_CANDIDATES if searched else 0) + 3 * offers)
-        + num_candidates * offers,
+        * (2 + 2 * num_leapfrog * (num_warmup + num_samples) + (NUM_CANDIDATES if searched else 0)),
     )
 
 
