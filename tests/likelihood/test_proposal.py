@@ -14,7 +14,14 @@ from torch import Tensor
 from bench import seeds
 from bench.likelihood.fit import fit_mixture
 from bench.likelihood.full_gaussian import FullGaussian, fit_moments, fit_scores
-from bench.likelihood.proposal import Component, DefensiveMixture, EncoderProposal, PriorProposal, Proposal
+from bench.likelihood.proposal import (
+    Component,
+    DefensiveMixture,
+    EncoderProposal,
+    PriorProposal,
+    Proposal,
+    StratifiedMixture,
+)
 from bench.mcmc.posterior import Samples, sample_posterior
 
 FALSE_ALARM = 1e-4  # false-alarm rate of each statistical test here, if its seed were not fixed
@@ -33,7 +40,9 @@ def proposals(linear_gaussian: Any) -> dict[str, Proposal]:
     first = Component(torch.arange(3), round_gaussian(3, 0.0, 0.5), torch.tensor([0.0, -1.0, -math.inf]))
     second = Component(torch.tensor([1, 2]), round_gaussian(2, 3.0, 0.2), torch.zeros(2))
     mixture = DefensiveMixture([first, second], known.model)
-    return {"encoder": encoder, "student": student, "mixture": mixture, "prior": PriorProposal(known.model, 3)}
+    wider = StratifiedMixture(mixture, num_chains=4)  # none of which is spared for the prior
+    prior = PriorProposal(known.model, 3)
+    return {"encoder": encoder, "student": student, "mixture": mixture, "wider": wider, "prior": prior}
 
 
 def round_gaussian(num_data: int, mean: float, deviation: float) -> FullGaussian:
@@ -45,7 +54,7 @@ def covariance(q: FullGaussian) -> Tensor:
     return q.root @ q.root.mT
 
 
-@pytest.mark.parametrize("kind", ["encoder", "student", "mixture", "prior"])
+@pytest.mark.parametrize("kind", ["encoder", "student", "mixture", "wider", "prior"])
 def test_normalised(linear_gaussian: Any, kind: str) -> None:
     axis = torch.linspace(-9, 9, 601)
     grid = torch.cartesian_prod(axis, axis).unsqueeze(1) * torch.tensor([[1.0], [-1.0], [1.0]])  # [G, N, d]
@@ -53,7 +62,7 @@ def test_normalised(linear_gaussian: Any, kind: str) -> None:
     torch.testing.assert_close(mass, torch.ones(3, dtype=torch.float64), rtol=0, atol=2e-3)
 
 
-@pytest.mark.parametrize("kind", ["encoder", "student", "mixture", "prior"])
+@pytest.mark.parametrize("kind", ["encoder", "student", "mixture", "wider", "prior"])
 def test_draws_follow_the_density(linear_gaussian: Any, kind: str) -> None:
     proposal = proposals(linear_gaussian)[kind]
     z = proposal.sample(4000, seeds.generator("test-proposal-draws"))
@@ -64,6 +73,26 @@ def test_draws_follow_the_density(linear_gaussian: Any, kind: str) -> None:
     for n in range(3):
         ranks = np.interp(z[:, n, 0].numpy(), axis.numpy(), cumulative[:, n].numpy())
         assert stats.kstest(ranks, "uniform").pvalue > FALSE_ALARM
+
+
+@pytest.mark.parametrize("num_chains", [4, 8, 16])
+@pytest.mark.parametrize("centre", [(0.0, 0.0), (3.0, 3.0), (-1.6, 1.6)], ids=["first", "second", "prior alone"])
+def test_weights_of_strata_average_to_the_integral(
+    linear_gaussian: Any, num_chains: int, centre: tuple[float, float]
+) -> None:
+    """Of a normalised density in the middle of a component, or where only the prior is."""
+    model, rows = linear_gaussian(2, 1, encoder=False).model, 40_000
+    first = Component(torch.arange(rows), round_gaussian(rows, 0.0, 0.2), torch.zeros(rows))
+    second = Component(torch.arange(rows), round_gaussian(rows, 3.0, 0.3), torch.zeros(rows))
+    stratified = StratifiedMixture(DefensiveMixture([first, second], model), num_chains)
+    z = stratified.sample(num_chains, seeds.generator("test-strata", num_chains))
+    target = torch.distributions.Normal(torch.tensor(centre), torch.tensor(0.2))
+    log_weights = target.log_prob(z).sum(-1) - stratified.log_prob(z)
+    means = (log_weights + stratified.log_factors(log_weights)).exp().mean(0)  # [rows]
+    error = float(means.std()) / math.sqrt(rows)
+    if stratified.num_prior or centre[0] >= 0:
+        assert error < 0.1
+        assert abs(float(means.mean()) - 1) < stats.norm.isf(FALSE_ALARM / 2) * error
 
 
 def test_scores_fit_a_gaussian_posterior_better_than_moments(linear_gaussian: Any) -> None:
