@@ -64,6 +64,7 @@ SIZES = {
             "ais[start=prior]",
             "ais[num_steps=auto]",
             "bdmc",
+            "bdmc[num_steps=auto]",
         ),
     ),
     "smoke": Size(200, 0, 5, 20_000, (2,), (), ("importance", "hmc", "ais[num_steps=50]", "bdmc[num_steps=50]")),
@@ -285,8 +286,8 @@ def introduction(size: Size) -> str:
         "*Datapoints' z* is that of single datapoints, for which the same holds: each of their standard errors comes "
         "from few skewed weights or draws, and is larger for it (Student's t). The model that `mcem` trained has "
         "posteriors with several modes: a run whose draws all miss a small one has no sign of it, so that errors of "
-        "single runs can be too small even without a warning. `ais[num_steps=auto]` chooses its steps once for "
-        "all runs. `quadrature` draws nothing, so that repeated runs agree; docs/validation.md compares it with the "
+        "single runs can be too small even without a warning. With `num_steps=auto` the steps are chosen once for all "
+        "runs. `quadrature` draws nothing, so that repeated runs agree; docs/validation.md compares it with the "
         "truth."
     )
 

@@ -72,7 +72,7 @@ def by_bench(architecture: str, algorithm: str) -> tuple[Callable[[torch.Tensor,
     return train, f"`{architecture}`, `{algorithm}`"
 
 
-ELSEWHERE = "two layers of 200 elu units in each network, trained by PyTorch alone"
+ELSEWHERE = "two layers of 200 elu units in each network, trained with PyTorch alone"
 
 
 def elsewhere(x: torch.Tensor, latent_size: int, budget: int) -> LatentVariableModel:
