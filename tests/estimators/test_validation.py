@@ -10,7 +10,9 @@ from types import ModuleType
 import pytest
 import torch
 
+from bench.likelihood.bidirectional import Sandwich
 from bench.likelihood.estimate import Estimate
+from bench.likelihood.weights import Weighed
 
 SCRIPT = Path(__file__).parent.parent.parent / "docs" / "validation.py"
 
@@ -49,7 +51,7 @@ def test_the_page_is_made_and_its_claims_hold(
     for title in ("with the closed form", "with quadrature", "bounds from both sides", "On test data"):
         assert title in page
     rows = [line for line in page.splitlines() if line.startswith("| `")]
-    assert len(rows) == 8 + 7 + 7 + 7 + 5 + 6  # ppca z = 2, 5, 20; digits with an encoder and without; MNIST
+    assert len(rows) == 8 + 7 + 7 + 7 + 5 + 7  # ppca z = 2, 5, 20; digits with an encoder and without; MNIST
 
 
 @pytest.mark.parametrize(
@@ -70,3 +72,26 @@ def test_an_estimate_that_is_off_and_silent_breaks_a_claim(
     report = validation.Report()
     validation.row("ais", found, validation.Truth(-10.0, -10.0), report, "here", near=0.1)
     assert len(report.broken) == broken
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "is_far"),
+    [(-10.2, 0.01, False), (-10.5, 0.01, True), (-10.5, 0.2, False), (-9.5, 0.01, False), (-8.5, 0.01, True)],
+)
+@pytest.mark.parametrize("warns", [False, True])
+def test_a_single_point_that_is_far_off_breaks_a_claim(
+    validation: ModuleType, value: float, error: float, is_far: bool, warns: bool
+) -> None:
+    """Between bounds of -10 and -9; the others of 100 points make up for it, so that the mean is right."""
+    lower, upper = (
+        Weighed(torch.full((100,), mean).double(), *torch.tensor([0.01, 16.0, 0.0]).double().expand(100, 3).T, 16)
+        for mean in (-10.0, 9.0)
+    )
+    values, errors = torch.full((100,), -9.5 + (-9.5 - value) / 99), torch.full((100,), 0.01)
+    values[3], errors[3] = value, error
+    found = Estimate(values, errors, bias="lower", model_evaluations=1, warnings=("Some are off.",) if warns else ())
+    truth = validation.Truth(-9.5, -9.5, 0.0, Sandwich(lower, upper, (), 1))
+    assert truth.far(found) == is_far
+    report = validation.Report()
+    validation.row("ais", found, truth, report, "here", near=0.1)
+    assert len(report.broken) == (is_far and not warns)
