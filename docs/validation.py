@@ -62,14 +62,16 @@ def trained(algorithm: str, x: torch.Tensor, latent_size: int, model: str, likel
     return created.fit(x, budget)
 
 
-def by_bench(architecture: str, algorithm: str) -> tuple[Callable[[torch.Tensor, int, int], LatentVariableModel], str]:
-    """How to train networks by an algorithm, and the words for it."""
+def by_bench(architecture: str, algorithm: str, x: torch.Tensor, latent_size: int, budget: int) -> LatentVariableModel:
+    """Networks of binary pixels, trained by an algorithm."""
+    model: LatentVariableModel = trained(algorithm, x, latent_size, architecture, "bernoulli", budget).model
+    return model
 
-    def train(x: torch.Tensor, latent_size: int, budget: int) -> LatentVariableModel:
-        model: LatentVariableModel = trained(algorithm, x, latent_size, architecture, "bernoulli", budget).model
-        return model
 
-    return train, f"`{architecture}`, `{algorithm}`"
+def bounded(z: int, architecture: str, algorithm: str, points: int, num_steps: int) -> Bounded:
+    """A model that `by_bench` trains."""
+    train = partial(by_bench, architecture, algorithm)
+    return Bounded(z, train, f"`{architecture}`, `{algorithm}`", points, num_steps)
 
 
 ELSEWHERE = "two layers of 200 elu units in each network, trained with PyTorch alone"
@@ -133,10 +135,10 @@ SIZES = {
         300,
         100,
         (
-            Bounded(10, *by_bench("mlp[hidden=500]", "aevb[learning_rate=0.02]"), 30, 100),
+            bounded(10, "mlp[hidden=500]", "aevb[learning_rate=0.02]", 30, 100),
             Bounded(50, elsewhere, ELSEWHERE, 100, 100),
-            Bounded(50, *by_bench("deep[hidden=200,keep=1]", "aevb[optimiser=adam,learning_rate=0.001]"), 100, 100),
-            Bounded(100, *by_bench("deep[hidden=200,keep=1]", "aevb[optimiser=adam,learning_rate=0.001]"), 30, 200),
+            bounded(50, "deep[hidden=200,keep=1]", "aevb[optimiser=adam,learning_rate=0.001]", 100, 100),
+            bounded(100, "deep[hidden=200,keep=1]", "aevb[optimiser=adam,learning_rate=0.001]", 30, 200),
         ),
         (50, 100),
         784,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -52,6 +53,11 @@ def test_the_page_is_made_and_its_claims_hold(
         assert title in page
     rows = [line for line in page.splitlines() if line.startswith("| `")]
     assert len(rows) == 8 + 7 + 7 + 7 + 5 + 7  # ppca z = 2, 5, 20; digits with an encoder and without; MNIST
+
+
+def test_models_of_the_full_size_can_be_sent_to_processes(validation: ModuleType) -> None:
+    for case in validation.SIZES["full"].mnist:
+        assert pickle.loads(pickle.dumps(case)).name == case.name
 
 
 @pytest.mark.parametrize(
