@@ -57,7 +57,7 @@ def test_the_page_is_made_and_its_claims_hold(
 
 def test_models_of_the_full_size_can_be_sent_to_processes(validation: ModuleType) -> None:
     for case in validation.SIZES["full"].mnist:
-        assert pickle.loads(pickle.dumps(case)).name == case.name
+        assert pickle.loads(pickle.dumps(case)).name == case.name  # noqa: S301
 
 
 @pytest.mark.parametrize(
