@@ -27,11 +27,12 @@ class AIS(Estimator):
     that, a warning says so.  A tolerance above 0.3 allows single gaps as large as itself, of which a warning speaks.
     Started from the prior, as in most of the literature, it needs ten times as many steps, and passes a rate-distortion
     curve on its way, which is kept.  Standard errors are the jackknife's over chains.
-    Chains start from the mixture of Gaussians that `importance` is fitted to, a little wider, and a few from the prior:
-    between modes that are far apart no chain moves, so that each mode needs chains that start there.
+    Chains start from a mixture of Gaussians that are fitted like those of `importance`, a little wider, and a few from
+    the prior: between modes that are far apart no chain moves, so that each needs chains that start there.  Narrow
+    modes can be missed, in many dimensions most of all.
     Cost: ``2 * num_chains * num_leapfrog * (num_steps + max(50, num_steps / 4) + 10)`` model evaluations per datapoint,
-    and those of `importance` for the fit, 802 for each mode, together 26,400 by default, with 16,400 for each block of
-    datapoints; with auto also those of the checks.
+    and for the fit 802 for each mode, or 3208 in more than 10 dimensions, together 26,400 or 28,800 by default, with at
+    least 16,400 for each block of datapoints in up to 20 dimensions; with auto also those of the checks.
     Source: Neal 2001; Wu et al. 2017, section 4.
 
     >>> AIS(num_steps=1000, start="prior").options.num_chains

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from bench.likelihood.estimate import Estimate, inflation
-from bench.likelihood.fit import fit_mixture
+from bench.likelihood.fit import LARGE_WEIGHTS, fit_mixture
 from bench.likelihood.proposal import EncoderProposal, PriorProposal, Proposal, StratifiedMixture
 from bench.likelihood.rate_distortion import curve, passages
 from bench.likelihood.weights import Weighed, weighed_chains
@@ -22,6 +22,10 @@ from bench.options import option
 
 # Chains with a lower acceptance have hardly moved.
 LOW_ACCEPTANCE = 0.1
+
+# Weights that are large, in the first search for modes where chains begin and in the others: fewer begin at prior draws
+# than `importance` draws there, so that a wide mode beside a narrow one has to be found too.
+START_WEIGHTS = (8.0, *LARGE_WEIGHTS)
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ class Bridge:
         if self.options.start == "encoder":
             with torch.no_grad():
                 return EncoderProposal(self.model.encode(self.x))
-        mixture, cost = fit_mixture(self.model, self.x, self.generator)
+        mixture, cost = fit_mixture(self.model, self.x, self.generator, START_WEIGHTS)
         self.model_evaluations += cost
         return StratifiedMixture(mixture, self.options.num_chains)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -15,10 +16,11 @@ from bench.likelihood.wide_prior import sample_wide_prior
 from bench.mcmc.posterior import Samples, sample_posterior
 from bench.models.latent import LatentVariableModel
 
-# The chain that a component is fitted to; a longer one does not lower the standard error.  In many dimensions the draws
-# of several chains do: by a factor of two in 50 dimensions, of three if annealed chains start from the component.
+# The chain that a component is fitted to; a longer one does not lower the standard error in few dimensions.  In many,
+# the draws of several chains do, most of all if the posterior's scales differ: with scales of 0.1 to 5 in 15 dimensions,
+# annealed chains that start from the component have a fifth of the error.
 NUM_WARMUP, NUM_DRAWS, NUM_LEAPFROG = 50, 50, 4
-MANY_CHAINS = 4
+FEW_DIMENSIONS, MANY_CHAINS = 10, 4
 
 # Modes are searched among so many draws at a time; fewer if they would make more pairs with the rows of x, or pixels of
 # pairs if these are not evaluated by matrix products.  In more dimensions no draw comes near a mode.
@@ -56,28 +58,30 @@ class Candidates(NamedTuple):
     log_weights: Tensor  # [C, N] log p(x, z) / s(z), nats
 
 
-def fit_mixture(model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Fit:
+def fit_mixture(
+    model: LatentVariableModel, x: Tensor, generator: torch.Generator, large_weights: Sequence[float] = LARGE_WEIGHTS
+) -> Fit:
     """A `DefensiveMixture` fitted to Hamiltonian Monte Carlo chains, for each row of x [N, D] to as many as it needs.
 
-    If one of up to MOST_SEARCHED draws from the prior and from wider ones, which all rows share, would have an
-    importance weight that is large beside p(x), another chain starts there and a component is fitted to it, until there
-    are no such draws or MOST_ADDED components have been added.  If more than the fraction FEW of the rows got some,
-    there is another search with other draws.  Thus in few dimensions modes are found that the first chain did not
-    visit.  The searches have a stream of their own: a row to which nothing is added has the same proposal, and gets the
-    same draws from it, as without a search.  In more than LARGEST_LATENT_SIZE dimensions nothing is searched, and the
-    component is fitted to MANY_CHAINS chains.  Source: Raftery & Bao 2010, "Estimating and projecting trends in
-    HIV/AIDS generalized epidemics using incremental mixture importance sampling"; here components are fitted to chains.
+    The first component is fitted to one chain, or to MANY_CHAINS in more than FEW_DIMENSIONS.  If one of up to
+    MOST_SEARCHED draws from the prior and from wider ones, which all rows share, would have an importance weight of
+    more than so many times p(x), another chain starts there and a component is fitted to it, until there are no such
+    draws or MOST_ADDED components have been added.  If more than the fraction FEW of the rows got some, there is
+    another search with other draws, up to one for each of the ``large_weights``.  Thus in few dimensions modes are found
+    that the first chain did not visit; in more than LARGEST_LATENT_SIZE nothing is searched.  The searches have a
+    stream of their own: a row to which nothing is added has the same proposal, and gets the same draws from it, as
+    without a search.  Source: Raftery & Bao 2010, "Estimating and projecting trends in HIV/AIDS generalized epidemics
+    using incremental mixture importance sampling"; here components are fitted to chains.
     Cost: 802 model evaluations per chain and datapoint, 100 more without an encoder, and one for each draw that is
     searched, for all datapoints together.
     """
     search = seeds.beside(generator, "modes")
-    is_searched = model.latent_size <= LARGEST_LATENT_SIZE
-    chain = _chain(model, x if is_searched else x.repeat(MANY_CHAINS, 1), generator)
+    chain = _chain(model, x if model.latent_size <= FEW_DIMENSIONS else x.repeat(MANY_CHAINS, 1), generator)
     components, cost = [_component(chain, torch.arange(len(x), device=x.device), x.dtype)], chain.model_evaluations
     proposal = DefensiveMixture(components, model)
-    if not is_searched:
+    if model.latent_size > LARGEST_LATENT_SIZE:
         return Fit(proposal, cost)
-    for large_weight in LARGE_WEIGHTS:
+    for large_weight in large_weights:
         candidates = _candidates(model, x, search)
         cost += len(candidates.draws)
         before = len(components)

@@ -153,7 +153,7 @@ class StratifiedMixture(Proposal):
 
     The number of chains from the prior is fixed, and larger than their share.  If it varied, most estimates would be
     slightly too high and the others much too low.  With a larger share, these few chains, whose weights vary most,
-    would decide the error.
+    would decide the error.  Likewise each component has its share of the other chains, rounded up or down.
     """
 
     PRIOR_SHARE = 0.001
@@ -167,13 +167,14 @@ class StratifiedMixture(Proposal):
 
     def sample(self, num_samples: int, generator: torch.Generator) -> Tensor:
         """See `Proposal.sample`; the first ``num_prior`` are those from the prior."""
-        mean = self.mixture.components[0].gaussian.mean
-        noise = mean.new_empty(num_samples, *mean.shape).normal_(generator=generator)
-        place = mean.new_empty(num_samples, len(mean), 1).uniform_(generator=generator)
-        draws = self.mixture.unwhiten(self.scale * noise, place)
-        for k in range(min(self.num_prior, num_samples)):
-            draws[k] = self.mixture.model.sample_prior(len(mean), generator)
-        return draws
+        mean, model = self.mixture.components[0].gaussian.mean, self.mixture.model
+        num_prior = min(self.num_prior, num_samples)
+        num_others = num_samples - num_prior
+        prior = model.sample_prior(num_prior * len(mean), generator).view(num_prior, *mean.shape)
+        noise = mean.new_empty(num_others, *mean.shape).normal_(generator=generator)
+        offset = mean.new_empty(len(mean), 1).uniform_(generator=generator)
+        place = (torch.arange(num_others, device=mean.device).view(-1, 1, 1) + offset) / num_others
+        return torch.cat([prior, self.mixture.unwhiten(self.scale * noise, place)])
 
     def log_prob(self, z: Tensor) -> Tensor:
         """See `Proposal.log_prob`."""
