@@ -16,8 +16,8 @@ from bench.likelihood.wide_prior import sample_wide_prior
 from bench.mcmc.posterior import Samples, sample_posterior
 from bench.models.latent import LatentVariableModel
 
-# The chain that a component is fitted to; a longer one does not lower the standard error in few dimensions.  In many,
-# the draws of several chains do, most of all if the posterior's scales differ: with scales of 0.1 to 5 in 15 dimensions,
+# The chain that a component is fitted to; in few dimensions a longer one does not lower the standard error.  In many,
+# several chains do, most of all if the scales of the posterior differ: with scales of 0.1 to 5 in 15 dimensions,
 # annealed chains that start from the component have a fifth of the error.
 NUM_WARMUP, NUM_DRAWS, NUM_LEAPFROG = 50, 50, 4
 FEW_DIMENSIONS, MANY_CHAINS = 10, 4
@@ -67,8 +67,8 @@ def fit_mixture(
     MOST_SEARCHED draws from the prior and from wider ones, which all rows share, would have an importance weight of
     more than so many times p(x), another chain starts there and a component is fitted to it, until there are no such
     draws or MOST_ADDED components have been added.  If more than the fraction FEW of the rows got some, there is
-    another search with other draws, up to one for each of the ``large_weights``.  Thus in few dimensions modes are found
-    that the first chain did not visit; in more than LARGEST_LATENT_SIZE nothing is searched.  The searches have a
+    another search with other draws, up to one for each of the ``large_weights``.  Thus in few dimensions modes are
+    found that the first chain did not visit; in more than LARGEST_LATENT_SIZE nothing is searched.  The searches have a
     stream of their own: a row to which nothing is added has the same proposal, and gets the same draws from it, as
     without a search.  Source: Raftery & Bao 2010, "Estimating and projecting trends in HIV/AIDS generalized epidemics
     using incremental mixture importance sampling"; here components are fitted to chains.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
@@ -56,8 +57,8 @@ def test_the_page_is_made_and_its_claims_hold(
 
 
 def test_models_of_the_full_size_can_be_sent_to_processes(validation: ModuleType) -> None:
-    for case in validation.SIZES["full"].mnist:
-        assert pickle.loads(pickle.dumps(case)).name == case.name  # noqa: S301
+    for size in validation.SIZES.values():
+        assert pickle.loads(pickle.dumps(size)).mnist[0].name == size.mnist[0].name  # noqa: S301
 
 
 @pytest.mark.parametrize(
@@ -89,15 +90,28 @@ def test_a_single_point_that_is_far_off_breaks_a_claim(
     validation: ModuleType, value: float, error: float, is_far: bool, warns: bool
 ) -> None:
     """Between bounds of -10 and -9; the others of 100 points make up for it, so that the mean is right."""
-    lower, upper = (
-        Weighed(torch.full((100,), mean).double(), *torch.tensor([0.01, 16.0, 0.0]).double().expand(100, 3).T, 16)
-        for mean in (-10.0, 9.0)
-    )
+    truth = validation.Truth.between(bounds())
+    assert (truth.low, truth.high) == (-10.0, -9.0)
+    assert truth.error == pytest.approx(math.hypot(0.001, 0.5 * 0.01**2))
     values, errors = torch.full((100,), -9.5 + (-9.5 - value) / 99), torch.full((100,), 0.01)
     values[3], errors[3] = value, error
     found = Estimate(values, errors, bias="lower", model_evaluations=1, warnings=("Some are off.",) if warns else ())
-    truth = validation.Truth(-9.5, -9.5, 0.0, Sandwich(lower, upper, (), 1))
     assert truth.far(found) == is_far
     report = validation.Report()
     validation.row("ais", found, truth, report, "here", near=0.1)
     assert len(report.broken) == (is_far and not warns)
+
+
+def test_a_point_without_a_number_is_far_off(validation: ModuleType) -> None:
+    values = torch.full((100,), -9.5)
+    values[7] = torch.nan
+    assert validation.Truth.between(bounds()).far(Estimate(values, torch.full((100,), 0.01), "lower", 1)) == 1
+
+
+def bounds() -> Sandwich:
+    """Of 100 points: -10 and -9, each with an error of 0.01."""
+    lower, upper = (
+        Weighed(torch.full((100,), mean).double(), *torch.tensor([0.01, 16.0, 0.0]).double().expand(100, 3).T, 16)
+        for mean in (-10.0, 9.0)
+    )
+    return Sandwich(lower, upper, (), 1)
