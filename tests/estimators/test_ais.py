@@ -9,6 +9,7 @@ import pytest
 import torch
 from scipy import stats
 from torch import Tensor, nn
+from two_modes import two_modes
 
 from bench import seeds
 from bench.errors import OptionError
@@ -17,7 +18,7 @@ from bench.estimators.ais import AIS
 from bench.estimators.bdmc import BDMC
 from bench.estimators.exact import Exact
 from bench.estimators.quadrature import Quadrature
-from bench.likelihood import bidirectional, fit, wide_prior
+from bench.likelihood import bidirectional, bridge, fit, wide_prior
 from bench.likelihood.weights import Weighed
 from bench.models.decoder import Decoder
 from bench.models.latent import LatentVariableModel
@@ -186,7 +187,7 @@ def test_both_bounds_take_in_all_modes(monkeypatch: pytest.MonkeyPatch, searches
     were offered to them.
     """
     if not searches:
-        monkeypatch.setattr(fit, "LARGE_WEIGHTS", ())
+        monkeypatch.setattr(fit, "LARGEST_LATENT_SIZE", 0)
     if not offered:
         monkeypatch.setattr(bidirectional, "OFFERED", 1)
     known = LatentVariableModel(2, Decoder(Pair(scale=10.0, centre=0.4), UnitGaussian()))
@@ -202,8 +203,50 @@ def test_both_bounds_take_in_all_modes(monkeypatch: pytest.MonkeyPatch, searches
     )
     assert lower < 1.3 if searches else lower > 3
     assert searches or float((found.log_likelihoods - truth).mean()) < -0.1
-    if searches:
-        assert upper < 1.3 if offered else upper > 2
+    assert upper < 1.3 if offered else upper > 2
+
+
+@pytest.mark.parametrize(("share", "deviation"), [(0.3, 0.4), (0.1, 0.2)])
+@pytest.mark.parametrize("is_low", [True, False])
+def test_chains_start_in_a_wide_mode_beside_a_narrow_one(
+    monkeypatch: pytest.MonkeyPatch, share: float, deviation: float, is_low: bool
+) -> None:
+    """p(x) = 1.  By the threshold of `importance` the wide mode is left to the chains from the prior."""
+    if not is_low:
+        monkeypatch.setattr(bridge, "START_WEIGHTS", fit.LARGE_WEIGHTS)
+    model = two_modes(share, (0.02, deviation))
+    found = AIS(num_steps=50).estimate(model, torch.zeros(100, 1), seeds.generator("test-wide-mode", share))
+    rms = float((found.log_likelihoods / found.standard_errors).square().mean().sqrt())
+    assert (rms < 1.2) == is_low
+
+
+@pytest.mark.parametrize("few", [fit.FEW_DIMENSIONS, 20])
+def test_posteriors_of_different_scales_in_many_dimensions(monkeypatch: pytest.MonkeyPatch, few: int) -> None:
+    """Chains explore them badly, and a start that is fitted to a single one costs precision."""
+    monkeypatch.setattr(fit, "FEW_DIMENSIONS", few)
+    size, generator = 15, seeds.generator("test-scales")
+    network = nn.Linear(size, 40, bias=False)
+    with torch.no_grad():
+        network.weight.copy_(torch.randn(40, size, generator=generator) * torch.logspace(-1, 0.7, size))
+    model = LatentVariableModel(size, Decoder(WithoutScale(network), UnitGaussian()))
+    with torch.no_grad():
+        x = model.decoder.sample(model.sample_prior(60, generator), generator)
+    weight = network.weight.detach().double()
+    exact = torch.distributions.MultivariateNormal(torch.zeros(40).double(), torch.eye(40).double() + weight @ weight.T)
+    found = AIS().estimate(model, x, generator)
+    rms = float((found.log_likelihoods - exact.log_prob(x.double())).square().mean().sqrt())
+    assert rms < 0.05 if few < size else rms > 0.1
+
+
+class WithoutScale(nn.Module):
+    """The location alone."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, z: Tensor) -> tuple[Tensor, None]:
+        return self.network(z), None
 
 
 @pytest.mark.parametrize("widths", [wide_prior.WIDTHS, (1.0,)])

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from two_modes import two_modes
 
 from bench import seeds
 from bench.estimators.importance import Importance
@@ -35,19 +36,6 @@ class Folded(nn.Module):
         return 30 * (z - self.centre).abs(), None
 
 
-class TwoModes(nn.Module):
-    """log p(x|z), whatever x, for which p(z|x) has two Gaussian modes of known shares, and p(x) = 1."""
-
-    def __init__(self, share: float) -> None:
-        super().__init__()
-        self.log_shares = nn.Parameter(torch.tensor([1 - share, share]).log())
-
-    def forward(self, z: Tensor) -> tuple[Tensor, None]:
-        modes = torch.distributions.Normal(torch.tensor([-1.0, 1.0]), 0.02)
-        log_posterior = (self.log_shares + modes.log_prob(z)).logsumexp(-1, keepdim=True)
-        return log_posterior - torch.distributions.Normal(0.0, 1.0).log_prob(z), None
-
-
 class NarrowAndWide(nn.Module):
     """For x = (0, 0): a mode of deviation 0.05 at -1, whose density ``penalty`` lowers, and one of 0.5 at 3.5."""
 
@@ -59,18 +47,6 @@ class NarrowAndWide(nn.Module):
         narrow = torch.cat([20 * (z + 1), self.penalty.expand_as(z)], -1)
         wide = torch.cat([1.73 * (z - 4.67), torch.zeros_like(z)], -1)
         return torch.where(z < 1, narrow, wide), None
-
-
-class Given(UnitGaussian):
-    """The location is log p(x|z)."""
-
-    def log_prob(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> Tensor:
-        return location.squeeze(-1) + 0 * x.squeeze(-1)
-
-    log_prob_of_pairs = ObservationModel.log_prob_of_pairs
-    score = ObservationModel.score
-    log_prob_in = ObservationModel.log_prob_in
-    log_prob_with_slopes = ObservationModel.log_prob_with_slopes
 
 
 class ByBroadcasting(UnitGaussian):
@@ -102,13 +78,14 @@ def test_each_mode_gets_a_component_and_its_mass(centre: tuple[float, ...], mode
     assert float(apart.min()) > 1.0
 
 
-@pytest.mark.parametrize("large_weights", [(), fit.LARGE_WEIGHTS], ids=["no search", "search"])
-def test_no_mode_is_missed_unseen(monkeypatch: pytest.MonkeyPatch, large_weights: tuple[float, ...]) -> None:
-    monkeypatch.setattr(fit, "LARGE_WEIGHTS", large_weights)
+@pytest.mark.parametrize("searches", [False, True])
+def test_no_mode_is_missed_unseen(monkeypatch: pytest.MonkeyPatch, searches: bool) -> None:
+    if not searches:
+        monkeypatch.setattr(fit, "LARGEST_LATENT_SIZE", 0)
     model, x = folded(0.4, -0.2), torch.full((60, 2), 20.0)
     found = Importance().estimate(model, x, seeds.generator("test-modes"))
     off = found.log_likelihoods - truth_of(model, x[:1])
-    if not large_weights:
+    if not searches:
         assert ((off < -0.2) & (off < -5 * found.standard_errors)).double().mean() > 0.1
     else:
         assert 0.8 < float((off / found.standard_errors).square().mean().sqrt()) < 1.2
@@ -161,7 +138,7 @@ def test_there_is_another_search_if_many_rows_got_a_component(num_rows: int, sea
 @pytest.mark.parametrize("share", [0.1, 0.3])
 def test_standard_errors_hold_for_wide_modes(share: float) -> None:
     """Modes of a hundredth of the prior: its draws reach them, but too few for a sound standard error."""
-    model = LatentVariableModel(1, Decoder(TwoModes(share), Given()))
+    model = two_modes(share)
     found = Importance().estimate(model, torch.zeros(500, 1), seeds.generator("test-wide", share))
     scores = found.log_likelihoods / found.standard_errors
     assert 0.9 < float(scores.square().mean().sqrt()) < 1.2
@@ -172,7 +149,7 @@ def test_a_row_to_which_nothing_is_added_has_the_same_estimate(monkeypatch: pyte
     """At x = 60 the second mode has 0.03 % of the mass, at x = 10 half of it or more."""
     model, x = folded(2.0), torch.tensor([60.0, 10.0]).repeat(20).unsqueeze(-1)
     found = Importance().estimate(model, x, seeds.generator("test-same")).log_likelihoods
-    monkeypatch.setattr(fit, "LARGE_WEIGHTS", ())
+    monkeypatch.setattr(fit, "LARGEST_LATENT_SIZE", 0)  # no search
     without = Importance().estimate(model, x, seeds.generator("test-same")).log_likelihoods
     assert torch.equal(found[::2], without[::2])
     torch.testing.assert_close(found[1::2], truth_of(model, x[1:2]).expand(20), rtol=0, atol=0.2)
