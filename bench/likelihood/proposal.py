@@ -153,7 +153,8 @@ class StratifiedMixture(Proposal):
 
     The number of chains from the prior is fixed, and larger than their share.  If it varied, most estimates would be
     slightly too high and the others much too low.  With a larger share, these few chains, whose weights vary most,
-    would decide the error.  Likewise each component has its share of the other chains, rounded up or down.
+    would decide the error.  Likewise each component has its share of the other chains, rounded up or down (systematic
+    sampling).  Standard errors do not know of that, and are too large if components differ in weight.
     """
 
     PRIOR_SHARE = 0.001
