@@ -105,7 +105,7 @@ def elsewhere(x: torch.Tensor, latent_size: int, budget: int) -> LatentVariableM
 
 
 class Halves(nn.Module):
-    """A pair of tensors in one: [N, 2 d] -> [N, d] twice."""
+    """[N, 2 d] -> two tensors [N, d]."""
 
     def forward(self, both: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Mean and log-variance."""
@@ -397,8 +397,9 @@ def main() -> None:
         "of a datapoint; negative for `hmc`, which is biased upward). `make validation` fails if a warning is missing, "
         f"if `ais`, or `importance` around fitted posteriors, is off by more than {SIZES['full'].near} nats at z <= 5, "
         f"or if the gap on an MNIST model is above {LARGEST_GAP} or takes more than {LONGEST / 60:.0f} minutes of a "
-        "single core. On MNIST models it also fails if a single datapoint is far off without a warning, or if the "
-        f"bounds with {LONGER} times as many steps, which are the truth there, are more than {FAR} nats apart for one. "
+        f"single core. On MNIST models the truth is between the bounds with {LONGER} times as many steps: it also "
+        f"fails if these are more than {FAR} nats apart for any datapoint, or if an estimate without a warning has a "
+        "datapoint that is far off. "
         "Importance sampling from the encoder is only as good as the encoder: if the encoder is inaccurate, the "
         "estimate is lower, with a warning."
     )

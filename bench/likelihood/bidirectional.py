@@ -19,10 +19,10 @@ from bench.mcmc.annealing import Annealed
 from bench.mcmc.posterior import offered_prior
 from bench.models.latent import LatentVariableModel
 
-# All chains of a datapoint start from its one exact posterior draw.  To separate them, they are offered OFFERED prior
-# draws NUM_OFFERS times, by which they reach other modes in few dimensions, each time followed by NUM_SEPARATING
-# Hamiltonian transitions.  Both leave the posterior invariant, so that every chain still begins at an exact draw.
-OFFERED, NUM_OFFERS, NUM_SEPARATING = 1000, 4, 5
+# All chains of a datapoint start from its one exact posterior draw.  To separate them, each is offered PRIOR_DRAWS
+# draws from the prior NUM_OFFERS times, by which it reaches other modes in few dimensions, and each time makes
+# NUM_SEPARATING Hamiltonian transitions.  Both leave the posterior invariant, so that it still begins at an exact draw.
+PRIOR_DRAWS, NUM_OFFERS, NUM_SEPARATING = 1000, 4, 5
 
 # Level of the test whether gaps vary by more than the chains' own errors explain.
 EXCESS_LEVEL = 0.05
@@ -140,12 +140,12 @@ def _separated(bridge: Bridge, z: Tensor) -> Tensor:
     step_size = bridge.step_sizes[-1].expand(z.shape[:-1])
     for _ in range(NUM_OFFERS):
         # Chain by chain: chains that share the same candidates would not be independent.
-        z = torch.stack([offered_prior(bridge.model, bridge.x, chain, bridge.generator, OFFERED) for chain in z])
+        z = torch.stack([offered_prior(bridge.model, bridge.x, chain, bridge.generator, PRIOR_DRAWS) for chain in z])
         state = hmc.init(bridge.path.log_joint, z)
         for _ in range(NUM_SEPARATING):
             varied = hmc.jittered(step_size, 0.5, bridge.generator)
             state, _ = hmc.step(bridge.path.log_joint, state, varied, num_leapfrog, bridge.generator)
         z = state.z
-    of_chain = NUM_OFFERS * (OFFERED + (3 + 2 * num_leapfrog * NUM_SEPARATING) * len(bridge.x))
+    of_chain = NUM_OFFERS * (PRIOR_DRAWS + (3 + 2 * num_leapfrog * NUM_SEPARATING) * len(bridge.x))
     bridge.model_evaluations += of_chain * num_chains
     return z

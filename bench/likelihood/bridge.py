@@ -23,8 +23,8 @@ from bench.options import option
 # Chains with a lower acceptance have hardly moved.
 LOW_ACCEPTANCE = 0.1
 
-# Weights that are large, in the first search for modes where chains begin and in the others: fewer begin at prior draws
-# than `importance` draws there, so that a wide mode beside a narrow one has to be found too.
+# The thresholds of `fit_mixture`, with a lower one first: only two of 16 chains begin at prior draws and count for
+# little, so that, unlike for `importance`, a wide mode beside a narrow one needs a component too.
 START_WEIGHTS = (8.0, *LARGE_WEIGHTS)
 
 

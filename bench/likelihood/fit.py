@@ -18,7 +18,7 @@ from bench.models.latent import LatentVariableModel
 
 # The chain that a component is fitted to; in few dimensions a longer one does not lower the standard error.  In many,
 # several chains do, most of all if the scales of the posterior differ: with scales of 0.1 to 5 in 15 dimensions,
-# annealed chains that start from the component have a fifth of the error.
+# annealed chains that start from the component have less than half the error (tests/estimators/test_ais.py).
 NUM_WARMUP, NUM_DRAWS, NUM_LEAPFROG = 50, 50, 4
 FEW_DIMENSIONS, MANY_CHAINS = 10, 4
 

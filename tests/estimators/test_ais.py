@@ -189,7 +189,7 @@ def test_both_bounds_take_in_all_modes(monkeypatch: pytest.MonkeyPatch, searches
     if not searches:
         monkeypatch.setattr(fit, "LARGEST_LATENT_SIZE", 0)
     if not offered:
-        monkeypatch.setattr(bidirectional, "OFFERED", 1)
+        monkeypatch.setattr(bidirectional, "PRIOR_DRAWS", 1)
     known = LatentVariableModel(2, Decoder(Pair(scale=10.0, centre=0.4), UnitGaussian()))
     found = BDMC(num_points=300, num_steps=50).estimate(known, torch.zeros(1, 2), seeds.generator("test-modes"))
     x = bidirectional.simulate(known, 300, torch.Generator().manual_seed(found.seed))[1]
