@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 LIBRARIES = "import torch, pandas, scipy.special, sklearn.datasets"
+LARGEST_RATIO = 2
 
 
 @pytest.mark.timing
@@ -25,9 +26,11 @@ def test_the_first_trial_ends_in_less_than_twice_the_time_that_the_libraries_tak
         seconds = seconds_to_first_trial(tmp_path / str(attempt))
         after = seconds_to_import()
         ratios.append(seconds / ((before + after) / 2))
+        if ratios[-1] < LARGEST_RATIO:
+            break
         before = after
     print("first trial, in imports:", *(f"{ratio:.2f}" for ratio in ratios))  # noqa: T201  # shown by pytest -rP
-    assert min(ratios) < 2
+    assert min(ratios) < LARGEST_RATIO
 
 
 def seconds_to_import() -> float:

@@ -33,7 +33,6 @@ SECOND = f"algos = {algos(8, SHORT)}\nseeds = [0]\n"
 
 
 @pytest.mark.slow
-@pytest.mark.timing
 def test_the_second_part_is_done_while_the_long_trial_of_the_first_runs(tmp_path: Path) -> None:
     """On two workers; the data and the trials are tiny, so that an update takes hardly more time than it says."""
     execution = Execution(jobs=2, device="cpu")
