@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 from collections.abc import Mapping
 from contextlib import ExitStack
 from os import PathLike
@@ -76,6 +77,8 @@ def run(
         raise OptionError(f"`out` {quoted(str(folder))} is the run to compare with: choose another --out.")
     num_tasks = request.num_trials() if execution.is_remote else request.num_likely(folder)  # engines are always asked
     with ExitStack() as stack, preserved(), execution.start(num_tasks) as backend:
+        collecting = gc.isenabled()
+        gc.disable()  # imports and plans make many objects that stay: searching them for garbage takes a tenth
         from bench.api import announcements
         from bench.api.console import Notes
         from bench.execution import planning, runner
@@ -89,6 +92,8 @@ def run(
             stack.callback(plans[-1].store.leave)
         if not any(plan.todo for plan in plans):
             backend.stop()
+        if collecting:
+            gc.enable()
         console = Notes(quiet=quiet)
         for plan in plans:
             announcements.announce(plan, execution, console)

@@ -19,6 +19,8 @@ from typing import Any, cast
 from bench.errors import Damaged, WriteFailed
 from bench.store import checksums
 
+CHUNK = 65536  # bytes that are read at a time; most files are smaller
+
 
 def write_checked(path: Path, content: bytes, owner: str = "", *, synced: bool = True) -> None:
     """Write ``content`` with its checksum (see `checksums.add`); ``owner`` names the trial that the file belongs to."""
@@ -37,6 +39,15 @@ def read_checked(path: Path, owner: str = "") -> bytes:
     except ValueError as error:
         raise Damaged(path.name, str(error)) from error
     return content
+
+
+def read_bytes(path: str) -> bytes:
+    """The content of a file, without the cost of a file object: planning reads tens of thousands.  Raises OSError."""
+    file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    try:
+        return b"".join(iter(lambda: os.read(file, CHUNK), b""))
+    finally:
+        os.close(file)
 
 
 def write_bytes(path: Path, content: bytes, *, synced: bool = True) -> None:

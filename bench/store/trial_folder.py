@@ -16,7 +16,7 @@ from bench import seeds
 from bench.errors import Damaged, StoreError
 from bench.store import checksums
 from bench.store.codec import from_plain, to_plain
-from bench.store.files import parse, parse_checked, plain, read_checked, sync, write_checked, write_json
+from bench.store.files import parse, parse_checked, plain, read_bytes, read_checked, sync, write_checked, write_json
 from bench.store.records import DiagnosisRecord, EstimateRecord, TraceRow, TrialRecord
 from bench.store.tensors import metadata, read_arrays, read_state, read_tensors, write_state, write_tensors
 from bench.studies.spec import Labels, TrialSpec
@@ -88,7 +88,7 @@ class TrialFolder:
     def seems_done(self, budget: int) -> bool:
         """Whether the trial seems to have ended well with such a budget, at a glance: nothing is checked."""
         try:
-            text = (self.path / STATUS).read_bytes()
+            text = read_bytes(f"{self._path}{os.sep}{STATUS}")
         except OSError:
             return False
         match = _BUDGET.search(text)
@@ -218,9 +218,9 @@ class TrialFolder:
         content = hashlib.sha256()
         try:
             for name in sorted(entry.name for entry in os.scandir(self._path)):
-                with open(f"{self._path}{os.sep}{name}", "rb", buffering=0) as file:  # noqa: PTH123
-                    part = file.read()
-                content.update(f"{name}\0{len(part)}\0".encode() + part)
+                part = read_bytes(f"{self._path}{os.sep}{name}")
+                content.update(os.fsencode(f"{name}\0{len(part)}\0"))
+                content.update(part)
         except OSError:
             return ""
         return content.hexdigest()

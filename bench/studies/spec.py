@@ -104,13 +104,13 @@ class TrialSpec:
     held_out: int = 0
     resample_train: bool = False
 
-    @cached_property
+    @property  # not cached: a plan of thousands of trials would keep ten dictionaries of each
     def identity(self) -> dict[str, object]:
         """The data whose hash is the trial's id."""
         search = {"search": self.search.identity} if self.search is not None else {}
         return {**self.task, "algorithm": self.algorithm.identity, **search}
 
-    @cached_property
+    @property
     def task(self) -> dict[str, object]:
         """The identity without the algorithm: what trials that are compared in pairs have in common."""
         return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import shutil
 import subprocess
@@ -102,6 +103,24 @@ def test_a_wrong_request_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("enabled", [True, False])
+def test_trials_run_with_the_garbage_collection_of_the_caller(tmp_path: Path, enabled: bool) -> None:
+    """Only while a run is planned there is none."""
+    algorithm = tmp_path / "collecting.py"
+    text = (PLUGINS / "mine.py").read_text().replace("import math", "import gc\nimport math")
+    algorithm.write_text(
+        text.replace("        self.generator", f"        assert gc.isenabled() is {enabled}\n{'':8}self.generator", 1)
+    )
+    if not enabled:
+        gc.disable()
+    try:
+        results = bench.run(out=tmp_path / "run", execution=HERE, quiet=True, **{**STUDY, "algos": str(algorithm)})
+        assert gc.isenabled() is enabled
+    finally:
+        gc.enable()
+    assert results.trials["status"].tolist() == ["done", "done"]
+
+
 def test_every_exported_name_is_there() -> None:
     for name in bench.__all__:
         assert getattr(bench, name) is not None
@@ -115,10 +134,17 @@ def test_every_exported_name_is_there() -> None:
         ("bench.api.runs, bench.cli.run, bench.cli.estimate", "torch numpy pandas rich joblib scipy"),
         ("bench.execution.warm_up", "torch numpy joblib"),
         ("bench.execution.trial", "pandas matplotlib sklearn rich plotly seaborn pyarrow joblib click"),
+        (
+            "bench.api.announcements, bench.execution.planning, bench.execution.runner",
+            "pandas pyarrow matplotlib scipy",
+        ),
     ],
 )
 def test_what_a_first_trial_waits_for_is_not_imported(first: str, never: str) -> None:
-    """The command starts its workers before it imports anything heavy, and a worker imports what a trial needs."""
+    """The command starts its workers before it imports anything heavy, and a worker imports what a trial needs.
+
+    That there is nothing to do is said before tables are made, which need pandas.
+    """
     code = f"import sys, {first}; print([name for name in {never.split()} if name in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown.strip() == "[]"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from bench.errors import StoreError, WriteFailed
-from bench.store.files import read_json, write_json
+from bench.store.files import CHUNK, read_json, write_json
 from bench.store.records import Status, TrialRecord
 from bench.store.run_folder import Store
 from bench.store.trial_folder import TrialFolder
@@ -120,3 +121,40 @@ def test_a_run_seems_done_at_a_glance(tmp_path: Path) -> None:
     assert not store.seems_done(2, budget=100)
     (folders[0].path / "status.json").unlink()
     assert not store.seems_done(2, budget=100)
+
+
+def test_every_byte_of_every_file_counts_in_the_fingerprint(folder: TrialFolder) -> None:
+    """Sizes and times stay the same."""
+    for name, size in (("a", 1), ("b", CHUNK), ("c", 2 * CHUNK + 1)):
+        (folder.path / name).write_bytes(bytes(size))
+    seen = {folder.fingerprint()}
+    for path in sorted(folder.path.iterdir()):
+        content, stat = path.read_bytes(), path.stat()
+        for place in {0, len(content) // 2, len(content) - 1}:
+            path.write_bytes(content[:place] + b"\1" + content[place + 1 :])
+            os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+            seen.add(folder.fingerprint())
+        path.write_bytes(content)
+    assert len(seen) == 1 + 1 + 3 + 3
+    assert folder.fingerprint() in seen
+
+
+def test_names_and_ends_of_files_count_in_the_fingerprint(folder: TrialFolder) -> None:
+    seen = set()
+    for contents in ({"a": b"12", "b": b"3"}, {"a": b"1", "b": b"23"}, {"a": b"12", "c": b"3"}, {"a": b"12"}):
+        for path in folder.path.iterdir():
+            path.unlink()
+        for name, content in contents.items():
+            (folder.path / name).write_bytes(content)
+        seen.add(folder.fingerprint())
+    assert len(seen) == 4
+    (folder.path / "folder").mkdir()
+    assert folder.fingerprint() == ""
+
+
+def test_a_name_that_is_not_utf_8_has_a_fingerprint(folder: TrialFolder) -> None:
+    try:
+        Path(os.fsdecode(os.fsencode(folder.path) + b"/\xff")).touch()
+    except OSError:
+        pytest.skip("file names must be UTF-8 here")
+    assert folder.fingerprint()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def interval_scope(data: pd.Series, num_points: int) -> str:
     """What a repetition would draw anew, given the checksums of the seeds' ``data``; ``num_points`` is 0 if unknown.
 
+    >>> import pandas as pd
     >>> interval_scope(pd.Series(["a", "a"]), 300)
     'seeds and 300 test points; same training data'
     >>> interval_scope(pd.Series(["a", "b"]), 0)
