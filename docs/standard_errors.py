@@ -67,7 +67,7 @@ SIZES = {
             "bdmc[num_steps=auto]",
         ),
     ),
-    "smoke": Size(200, 0, 5, 20_000, (2,), (), ("importance", "hmc", "ais[num_steps=50]", "bdmc[num_steps=50]")),
+    "smoke": Size(200, 0, 5, 20_000, (2,), (), ("importance", "hmc", "ais[num_steps=20]", "bdmc[num_steps=20]")),
 }
 
 

@@ -20,13 +20,13 @@ from bench.training.problem import Problem
 
 SETTINGS = {
     # budget in training samples; the prior is off, since maximum likelihood has none
-    "aevb[learning_rate=0.1,prior=none]": 100_000,
-    "wakesleep[learning_rate=0.1,prior=none]": 100_000,
+    "aevb[learning_rate=0.1,prior=none]": 50_000,
+    "wakesleep[learning_rate=0.1,prior=none]": 50_000,
     "mcem[learning_rate=0.1,prior=none]": 100_000,
-    "mcem[learning_rate=0.1,prior=none,batch_size=100]": 50_000,
-    "mcem[learning_rate=0.1,prior=none,batch_size=100,num_candidates=0]": 50_000,
+    "mcem[learning_rate=0.1,prior=none,batch_size=100]": 25_000,
+    "mcem[learning_rate=0.1,prior=none,batch_size=100,num_candidates=0]": 40_000,
     # the N(0, I) prior on its decoder is in its bound, but 2000 datapoints outweigh it
-    "fullvb[learning_rate=0.1]": 50_000,
+    "fullvb[learning_rate=0.1]": 30_000,
     "iwae[learning_rate=0.1,prior=none]": 30_000,
     "iwae[learning_rate=0.1,prior=none,gradient=stl]": 30_000,
     "iwae[learning_rate=0.1,prior=none,gradient=dreg]": 30_000,

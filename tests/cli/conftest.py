@@ -78,6 +78,14 @@ def launch() -> Bench:
 
 
 @pytest.fixture
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`bench run` and `bench estimate` draw none at their end, which takes longer than a small trial."""
+    from bench.cli import terminal
+
+    monkeypatch.setattr(terminal, "QUICK_FORMATS", ("csv", "md"))
+
+
+@pytest.fixture
 def process(tmp_path: Path) -> Bench:
     """Start ``bench`` with arguments in ``tmp_path``, in a new process, which takes several seconds."""
     return partial(start, tmp_path)

@@ -139,8 +139,8 @@ def test_what_cannot_be_judged_is_a_row_with_its_reason(bench: Bench, trained: P
     assert "30 points without estimate" in shown.stdout
 
 
-def test_a_worker_that_dies_fails_its_model_alone(process: Bench, trained: Path, tmp_path: Path) -> None:
-    shown = process("estimate", "run", "--trust", "--likelihood", DEADLY, "--jobs", 1, code=3)
+def test_a_worker_that_dies_fails_its_model_alone(bench: Bench, trained: Path, tmp_path: Path) -> None:
+    shown = bench("estimate", "run", "--trust", "--likelihood", DEADLY, "--jobs", 1, code=3)
     found = likelihoods(tmp_path)
     rows = found[found["estimator"] == "deadly"]
     assert rows["algorithm"].tolist() == ["aevb[learning_rate=0.05]"]

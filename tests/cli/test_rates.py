@@ -21,7 +21,7 @@ def test_curves_are_stored_exported_and_shown(bench: Any, tmp_path: Path, asked:
     one = f"exact,{annealed}" if asked == "run" else "exact"
     bench("run", *SHORT, "--backend", "sequential", "--likelihood", one)
     if asked == "estimate":
-        bench("estimate", "run", "--likelihood", annealed, "--points", "20")
+        bench("estimate", "run", "--likelihood", annealed, "--points", "20", "--backend", "sequential")
     points = pd.read_csv(io.StringIO(bench("export", "run", "--what", "rate_distortion").stdout))
     assert points.groupby(["trial", "estimator", "split"]).size().tolist() == [50, 50]
     bench("report", "run", "--only", "rates,rate_distortion")
@@ -41,5 +41,5 @@ def test_curves_are_stored_exported_and_shown(bench: Any, tmp_path: Path, asked:
 def test_nothing_is_shown_without_such_an_estimate(bench: Any, tmp_path: Path) -> None:
     bench("run", *SHORT, "--backend", "sequential", "--likelihood", "exact")
     assert len(bench("export", "run", "--what", "rate_distortion").stdout.splitlines()) == 1
-    bench("report", "run")
+    bench("report", "run", "--only", "rates,rate_distortion")
     assert not list((tmp_path / "run/report").rglob("rate*"))

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.text import Text
+from pages import page_of_tables
 
 import bench as library
 from bench import plugins
@@ -26,9 +27,12 @@ Bench = Callable[..., Any]
 MINE = Path(__file__).parent.parent / "plugins" / "mine.py"
 NEWEST = "file[path=x.npy]"
 OLDER = "file[path=x.npy] (older data)"
+HERE = library.Execution(backend="sequential")
+CHEAP = "importance[num_samples=10,proposal=encoder]"
+FINER = "importance[num_samples=20,proposal=encoder]"
 ASKED = [
     *("run", "--dataset", "x.npy", "--algos", "mine.py,aevb[learning_rate=0.02]", "--z", "2", "--hidden", "8"),
-    *("--budget", "300", "--likelihood", "importance[num_samples=10]", "--likelihood-points", "10"),
+    *("--budget", "300", "--likelihood", CHEAP, "--likelihood-points", "10"),
     *("--backend", "sequential", "--out", "run"),
 ]
 AEVB, OWN = "aevb[learning_rate=0.02]", "mine"
@@ -81,7 +85,7 @@ def test_new_data_under_an_old_name_are_never_averaged_with_it(bench: Bench, hom
     said = bench(*ASKED, "--seeds", 3).stderr
     assert "4 trials are stale (changed since they ran: data of file[path=x.npy])" in said
     assert "4 finished trials kept, 2 to do" in said
-    bench("report", "run", "--only", "log_likelihood,differences,what_ran,index", "--format", "csv,html")
+    bench("report", "run", "--only", "log_likelihood,differences,what_ran", "--format", "csv")
     trials = library.load("run").trials
     means = trials.groupby(["dataset", "algorithm"])["log_likelihood_test"].mean()
     rows = table(home, "log_likelihood").set_index(["dataset", "algorithm"])
@@ -98,7 +102,7 @@ def test_new_data_under_an_old_name_are_never_averaged_with_it(bench: Bench, hom
     assert ran["changed_since"].fillna("").to_dict() == {0: "data", 1: "data", 2: ""}
     assert ran.groupby("seed")["data_version"].nunique().eq(1).all()
     assert ran["data_version"][0].iloc[0] != ran["data_version"][2].iloc[0]
-    assert "4 trials are stale" in (home / "run" / "report" / "index.html").read_text()
+    assert "4 trials are stale" in page_of_tables(library.load("run"), home / "tables")
     exported = pd.read_csv(io.StringIO(bench("export", "run").stdout))
     assert exported.set_index("seed")["stale"].fillna("").to_dict() == {0: "data", 1: "data", 2: ""}
 
@@ -151,7 +155,7 @@ def test_an_error_names_what_has_changed_and_writes_nothing(
     assert "--on-stale rerun" in said
     assert files(home / "run") == before
     with pytest.raises(library.errors.StoreError, match="stale"):
-        library.run(home / "run" / "study.toml", out="run", on_stale="error", quiet=True)
+        library.run(home / "run" / "study.toml", out="run", on_stale="error", execution=HERE, quiet=True)
 
 
 def test_nothing_is_an_error_if_nothing_has_changed(bench: Bench, home: Path) -> None:
@@ -193,7 +197,7 @@ def test_a_kept_trial_is_not_extended_and_an_unfinished_one_begins_again(bench: 
     trial_state.mark(half, Status.INTERRUPTED)
     write_data(home, 1)
     longer = [{"300": "700"}.get(each, each) for each in ASKED]
-    said = bench(*longer, "--seeds", 2, "--likelihood", "importance[num_samples=10],importance[num_samples=5]").stderr
+    said = bench(*longer, "--seeds", 2, "--likelihood", f"{CHEAP},importance[num_samples=5,proposal=encoder]").stderr
     assert "3 trials are stale" in said
     assert "1 trial is stale (changed since it ran: data of file[path=x.npy]): run again from the beginning" in said
     found = library.load("run").trials.set_index(["algorithm", "seed"])
@@ -219,18 +223,18 @@ def test_data_that_change_while_a_trial_waits_for_its_worker_are_refused(home: P
 def test_no_estimate_puts_old_weights_on_new_values(bench: Bench, home: Path) -> None:
     write_data(home, 1)
     before = files(home / "run")
-    said = bench("estimate", "run", "--likelihood", "importance[num_samples=20]", "--trust", code=2).stderr
+    said = bench("estimate", "run", "--likelihood", FINER, "--trust", code=2).stderr
     assert "Nothing in 'run' can be evaluated: the data of file[path=x.npy] have changed since training" in said
     assert files(home / "run") == before
     bench(*ASKED, "--seeds", 3)
-    asked = ("estimate", "run", "--likelihood", "importance[num_samples=20]", "--trust", "--backend", "sequential")
+    asked = ("estimate", "run", "--likelihood", FINER, "--trust", "--backend", "sequential")
     said = bench(*asked, code=3).stderr
     assert "and 3 other trials are left out: the data of file[path=x.npy] have changed since training" in said
-    finer = library.load("run").likelihoods.query("estimator == 'importance[num_samples=20]'")
+    finer = library.load("run").likelihoods.query("estimator == @FINER")
     assert finer["seed"].tolist() == [2, 2]
     write_data(home, 0)  # the data are back, and with them what they made
     bench(*asked, code=3)
-    finer = library.load("run").likelihoods.query("estimator == 'importance[num_samples=20]'")
+    finer = library.load("run").likelihoods.query("estimator == @FINER")
     assert sorted(finer["seed"]) == [0, 0, 1, 1, 2, 2]
 
 

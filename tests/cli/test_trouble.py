@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 PLUGINS = Path(__file__).parent.parent / "plugins"
 TROUBLE, BLOBS = PLUGINS / "trouble.py", PLUGINS / "blobs.py"
 STATUS = {  # of each way to go wrong, and a part of its reason; the longest first, so that the others run beside it
@@ -29,13 +31,15 @@ def trials(bench: Bench, folder: str) -> dict[str, dict[str, object]]:
     return {row["algorithm"]: row for row in json.loads(bench("export", folder, "--format", "json").stdout)}
 
 
-def test_each_goes_wrong_alone(bench: Bench, process: Bench) -> None:
+@pytest.mark.usefixtures("no_figures")
+def test_each_goes_wrong_alone(bench: Bench) -> None:
     """With an estimator for which every model is built before the sweep begins."""
     common = ["--dataset", str(BLOBS), "--z", "2", "--seeds", "1", "--budget", "400", "--likelihood-points", "5"]
     common += ["--likelihood", "ais[num_steps=3]", "--device", "cpu"]
     healthy = "aevb[learning_rate=0.1]"
     wrong = [f"{TROUBLE}[how={how}]" for how in STATUS]
-    process("run", "--algos", ",".join([*wrong, healthy]), *common, "--timeout", "6", "--out", "run", code=3)
+    shown = bench("run", "--algos", ",".join([*wrong, healthy]), *common, "--timeout", "6", "--out", "run", code=3)
+    assert "Traceback" not in shown.stderr
     rows = trials(bench, "run")
     for how, (status, reason) in STATUS.items():
         row = rows["trouble" if how == "raise" else f"trouble[how={how}]"]

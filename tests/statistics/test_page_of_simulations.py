@@ -12,7 +12,7 @@ SCRIPT = Path(__file__).parent.parent.parent / "docs" / "statistics.py"
 
 
 def test_the_page_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    few = ("--repeats", "5", "--reruns", "1", "--budget", "500")
+    few = ("--repeats", "2", "--reruns", "1", "--budget", "200")
     monkeypatch.setattr(sys, "argv", [str(SCRIPT), *few, "--runs", str(tmp_path)])
     runpy.run_path(str(SCRIPT), run_name="__main__")
     page = capsys.readouterr().out
