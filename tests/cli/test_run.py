@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -21,34 +20,29 @@ import pytest
 import torch
 
 import bench as library
-from bench.execution.execution import Execution
-from bench.results.frames import Results
 from bench.store.records import Status
 from bench.store.trial_folder import TrialFolder
 
 PLUGINS = Path(__file__).parent.parent / "plugins"
 BLOBS, MINE, TROUBLE, BOUND = (str(PLUGINS / f"{name}.py") for name in ("blobs", "mine", "trouble", "bound"))
-CHEAP = "importance[num_samples=5,proposal=variational]"
-ASKED: dict[str, Any] = {
-    "dataset": BLOBS,
-    "z": 2,
-    "budget": 1000,
-    "likelihood": CHEAP,
-    "likelihood_points": 20,
-    "seeds": 2,
-    "tune": "paper[samples=200]",
-}
-QUICK = tuple(part for name, value in ASKED.items() for part in (f"--{name.replace('_', '-')}", str(value)))
+QUICK = (
+    "--dataset",
+    BLOBS,
+    "--z",
+    "2",
+    "--budget",
+    "2000",
+    "--likelihood",
+    "importance[num_samples=20]",
+    "--seeds",
+    "2",
+    "--tune",
+    "paper[samples=500]",
+)
 HERE = (*QUICK, "--backend", "sequential")  # in the process of the tests
-AEVB = "aevb[learning_rate=0.02]"
 ALGOS = ("aevb", "wakesleep", "mcem", f"{MINE}[rate=0.02]")
 
 Bench = Callable[..., subprocess.CompletedProcess[str]]
-
-
-def made(out: Path, execution: Execution | None = None, **changes: object) -> Results:
-    """A run without the tables and the figure that `bench run` ends with."""
-    return library.run(out=out, execution=execution or Execution(backend="sequential"), quiet=True, **ASKED | changes)
 
 
 def trace(path: Path) -> pd.DataFrame:
@@ -82,12 +76,11 @@ def same(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> bool:
 
 
 @pytest.fixture(scope="module")
-def by_two_workers(tmp_path_factory: pytest.TempPathFactory, train: Callable[..., None]) -> tuple[Path, str]:
-    """A run by two worker processes, and its output; shared by the tests."""
-    folder, shown = tmp_path_factory.mktemp("workers"), io.StringIO()
-    with redirect_stdout(shown), redirect_stderr(shown):
-        train(folder, "run", *QUICK, "--algos", ",".join(ALGOS), "--jobs", "2", "--out", "run")
-    return folder / "run", shown.getvalue()
+def by_two_workers(tmp_path_factory: pytest.TempPathFactory, launch: Bench) -> tuple[Path, str]:
+    """A run by two worker processes, started as users do, and its output; shared by the tests."""
+    folder = tmp_path_factory.mktemp("workers")
+    finished = launch(folder, "run", *QUICK, "--algos", ",".join(ALGOS), "--jobs", "2", "--out", "run")
+    return folder / "run", finished.stdout + finished.stderr
 
 
 def test_leaves_tables_figures_and_every_trial(by_two_workers: tuple[Path, str]) -> None:
@@ -95,7 +88,7 @@ def test_leaves_tables_figures_and_every_trial(by_two_workers: tuple[Path, str])
     run = library.load(path)
     assert list(run.trials["algorithm"].unique()) == ["aevb", "wakesleep", "mcem", "mine[rate=0.02]"]
     assert (run.trials["status"] == "done").all()
-    assert (run.trials["samples"] >= 1000).all()
+    assert (run.trials["samples"] >= 2000).all()
     assert run.trials["log_likelihood_test"].notna().all()
     assert (run.trials["log_likelihood_test_se"] > 0).all()
     assert (run.trials["threads"] == 1).all()
@@ -110,20 +103,20 @@ def test_leaves_tables_figures_and_every_trial(by_two_workers: tuple[Path, str])
         assert words in shown
 
 
-def test_rows_stand_in_the_order_that_was_asked_for(tmp_path: Path) -> None:
+def test_rows_stand_in_the_order_that_was_asked_for(bench: Bench, tmp_path: Path) -> None:
     """Also variants of one algorithm, regardless of how their options are written; the folder is ordered by hash."""
     asked = [f"aevb[learning_rate={rate}]" for rate in ("0.05", "1e-1", "0.01", "0.02")] + [
         f"{MINE}[rate=0.02]",
         "mcem",
     ]
     asked = [*asked[:2], "wakesleep[learning_rate=0.02]", *asked[2:]]
-    made(tmp_path / "run", algos=",".join(asked), budget=200, seeds=1)
+    bench("run", *HERE, "--budget", "200", "--seeds", "1", "--algos", ",".join(asked), "--out", "run")
     expected = [text.replace("1e-1", "0.1").replace(MINE, "mine") for text in asked]
     assert library.load(tmp_path / "run").trials["algorithm"].tolist() == expected
 
 
-def test_learning_is_seen_and_the_clocks_go_forward(tmp_path: Path) -> None:
-    made(tmp_path / "run", algos="aevb,wakesleep", budget=2e4, tune="paper[samples=500]")
+def test_learning_is_seen_and_the_clocks_go_forward(bench: Bench, tmp_path: Path) -> None:
+    bench("run", *HERE, "--algos", "aevb,wakesleep", "--budget", "2e4", "--out", "run")
     for _, one in library.load(tmp_path / "run").trace.groupby("trial"):
         assert one["elbo_test"].iloc[-1] > one["elbo_test"].iloc[0] + 0.5
         for clock in ("samples", "updates", "model_evaluations", "train_seconds", "eval_seconds"):
@@ -131,11 +124,13 @@ def test_learning_is_seen_and_the_clocks_go_forward(tmp_path: Path) -> None:
         assert one["samples"].iloc[0] == 0
 
 
-def test_workers_backends_and_order_do_not_change_a_result(tmp_path: Path, by_two_workers: tuple[Path, str]) -> None:
-    two, algos = by_two_workers[0], ",".join(ALGOS)
-    made(tmp_path / "one", Execution(jobs=1), algos=algos)
-    made(tmp_path / "three", algos=algos)
-    made(tmp_path / "four", Execution(backend="threading", jobs=2), algos=",".join(reversed(ALGOS)))
+def test_workers_backends_and_order_do_not_change_a_result(
+    bench: Bench, tmp_path: Path, by_two_workers: tuple[Path, str]
+) -> None:
+    two, algos = by_two_workers[0], ("--algos", ",".join(ALGOS))
+    bench("run", *QUICK, *algos, "--jobs", "1", "--out", "one")
+    bench("run", *QUICK, *algos, "--backend", "sequential", "--out", "three")
+    bench("run", *QUICK, "--algos", ",".join(reversed(ALGOS)), "--backend", "threading", "--jobs", "2", "--out", "four")
     for other in ("one", "three", "four"):
         pd.testing.assert_frame_equal(trace(two), trace(tmp_path / other), check_exact=True)
         assert same(weights(two), weights(tmp_path / other))
@@ -156,7 +151,7 @@ def test_workers_are_where_the_caller_is(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_second_time_there_is_nothing_to_do(bench: Bench, tmp_path: Path) -> None:
-    made(tmp_path / "run", algos="aevb")
+    bench("run", *HERE, "--algos", "aevb", "--out", "run")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "trials").rglob("*")}
     finished = bench("run", *HERE, "--algos", "aevb", "--out", "run")
     assert "Nothing to do" in finished.stderr
@@ -178,13 +173,13 @@ def test_a_figure_that_shows_it_all_is_not_drawn_again(bench: Bench, tmp_path: P
     assert figure.stat().st_mtime_ns > drawn
 
 
-def test_a_larger_budget_extends_and_ends_where_one_long_run_does(tmp_path: Path) -> None:
+def test_a_larger_budget_extends_and_ends_where_one_long_run_does(bench: Bench, tmp_path: Path) -> None:
     """With dropout, which draws at every update, and with Adam's state: bit for bit."""
-    asked = {"model": "deep", "hidden": 8, "seeds": 1, "likelihood_points": 10}
-    asked["algos"] = f"aevb[optimiser=adam],wakesleep[learning_rate=0.02],mcem[learning_rate=0.02],{MINE}"
-    made(tmp_path / "run", **asked, budget=1100)  # between two marks
-    made(tmp_path / "run", **asked, budget=2000)
-    made(tmp_path / "whole", **asked, budget=2000)
+    algos = ("--model", "deep", "--hidden", "8", "--algos", f"aevb[optimiser=adam],wakesleep,mcem,{MINE}")
+    algos += ("--seeds", "1", "--likelihood-points", "10")
+    bench("run", *HERE, *algos, "--budget", "1100", "--out", "run")  # between two marks
+    bench("run", *HERE, *algos, "--budget", "3000", "--out", "run")
+    bench("run", *HERE, *algos, "--budget", "3000", "--out", "whole")
     longer, whole = (library.load(tmp_path / name) for name in ("run", "whole"))
     for what in ("trials", "trace", "diagnostics", "likelihoods", "diagnosis", "latents"):
         frames = [getattr(results, what) for results in (longer, whole)]
@@ -198,27 +193,37 @@ def test_a_larger_budget_extends_and_ends_where_one_long_run_does(tmp_path: Path
 
 
 def test_what_algorithms_tell_of_their_updates_is_exported(bench: Bench, tmp_path: Path) -> None:
-    made(tmp_path / "run", algos="aevb,mcem[learning_rate=0.05],fullvb[learning_rate=0.05]")
+    bench("run", *HERE, "--algos", "aevb,mcem[learning_rate=0.05],fullvb[learning_rate=0.05]", "--out", "run")
     told = pd.read_csv(io.StringIO(bench("export", "run", "--what", "diagnostics").stdout))
     acceptance = told[told["name"] == "acceptance"]
     assert set(acceptance["algorithm"]) == {"mcem[learning_rate=0.05]"}
     assert acceptance["value"].between(0, 1).all()
     trials = library.load(tmp_path / "run")
-    assert acceptance.groupby("seed")["samples"].last().tolist() == [1000, 1000]
+    assert acceptance.groupby("seed")["samples"].last().tolist() == [2000, 2000]
     assert set(told[told["name"] == "parameter_kl"]["algorithm"]) == {"fullvb[learning_rate=0.05]"}
     assert not told["algorithm"].eq("aevb").any()
     assert "diagnostics" not in trials.trace
 
 
-def test_more_seeds_and_estimators_are_added(tmp_path: Path) -> None:
-    made(tmp_path / "run", algos="aevb")
+def test_more_seeds_and_estimators_are_added(bench: Bench, tmp_path: Path) -> None:
+    bench("run", *HERE, "--algos", "aevb", "--out", "run")
     before = trace(tmp_path / "run")
-    hmc = "hmc[num_samples=10,num_warmup=10]"
-    made(tmp_path / "run", algos="aevb", seeds=3, likelihood=f"{hmc},{CHEAP}")
+    bench(
+        "run",
+        *HERE,
+        "--algos",
+        "aevb",
+        "--seeds",
+        "3",
+        "--likelihood",
+        "hmc,importance[num_samples=20]",
+        "--out",
+        "run",
+    )
     run = library.load(tmp_path / "run")
     assert sorted(run.trials["seed"]) == [0, 1, 2]
-    assert list(run.likelihoods["estimator"]) == [hmc, CHEAP] * 3
-    assert (run.trials["estimator"] == hmc).all()
+    assert list(run.likelihoods["estimator"]) == ["hmc", "importance[num_samples=20]"] * 3
+    assert (run.trials["estimator"] == "hmc").all()
     kept = trace(tmp_path / "run").merge(before[["trial", "samples"]], on=["trial", "samples"])
     pd.testing.assert_frame_equal(kept, before, check_exact=True)
 
@@ -233,14 +238,14 @@ def test_more_seeds_and_estimators_are_added(tmp_path: Path) -> None:
     ],
 )
 def test_trouble_is_a_row_with_its_reason_and_the_others_go_on(
-    bench: Bench, tmp_path: Path, how: str, status: str, reason: str
+    bench: Bench, process: Bench, tmp_path: Path, how: str, status: str, reason: str
 ) -> None:
-    algos = f"aevb[learning_rate=0.02],{TROUBLE}[how={how}],wakesleep[learning_rate=0.02]"
+    algos = f"aevb,{TROUBLE}[how={how}],wakesleep[learning_rate=0.02]"
     asked = ("run", *QUICK, "--seeds", "1", "--algos", algos, "--jobs", "2", "--out", "run")
-    finished = bench(*asked, *(() if how == "kill" else ("--backend", "sequential")), code=3)
+    finished = process(*asked, code=3) if how == "kill" else bench(*asked, "--backend", "sequential", code=3)
     trials = library.load(tmp_path / "run").trials
     before, troubled, after = (row for _, row in trials.iterrows())
-    assert (before["algorithm"], before["status"]) == ("aevb[learning_rate=0.02]", "done")
+    assert (before["algorithm"], before["status"]) == ("aevb", "done")
     assert (after["algorithm"], after["status"]) == ("wakesleep[learning_rate=0.02]", "done")
     assert troubled["status"] == status
     assert reason in troubled["reason"]
@@ -273,7 +278,7 @@ def test_a_failed_trial_is_tried_again(bench: Bench, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT to one process")
 def test_ctrl_c_keeps_what_is_done_and_the_same_command_does_the_rest(bench: Bench, tmp_path: Path) -> None:
-    asked = ["run", *QUICK, "--algos", f"{AEVB},{TROUBLE}[how=slow]", "--budget", "1e4", "--seeds", "1", "--out", "run"]
+    asked = ["run", *QUICK, "--algos", f"aevb,{TROUBLE}[how=slow]", "--budget", "2e4", "--seeds", "1", "--out", "run"]
     process = subprocess.Popen(
         [sys.executable, "-m", "bench", *asked],
         cwd=tmp_path,
@@ -282,35 +287,35 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_does_the_rest(bench: Ben
         start_new_session=True,
         preexec_fn=heed_interrupts,  # noqa: PLW1509  # no other thread holds a lock that the new process would want
     )
-    until(lambda: statuses(tmp_path / "run").get(AEVB) == "done")
+    until(lambda: statuses(tmp_path / "run").get("aevb") == "done")
     os.killpg(process.pid, signal.SIGINT)  # what a terminal does: parent and workers all get it
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in errors
     assert "same command" in errors
     interrupted = library.load(tmp_path / "run").trials.set_index("algorithm")
-    assert interrupted.loc[AEVB, "status"] == "done"
-    assert interrupted.drop(index=AEVB)["status"].tolist() == ["interrupted"]
-    assert interrupted.drop(index=AEVB)["reason"].str.contains("same command").all()
+    assert interrupted.loc["aevb", "status"] == "done"
+    assert interrupted.drop(index="aevb")["status"].tolist() == ["interrupted"]
+    assert interrupted.drop(index="aevb")["reason"].str.contains("same command").all()
     finished = bench(*asked, "--backend", "sequential")
     assert "1 finished trial kept, 1 to do" in finished.stderr
     assert (library.load(tmp_path / "run").trials["status"] == "done").all()
 
 
-def test_a_killed_run_goes_on_from_its_checkpoint_bit_for_bit(tmp_path: Path) -> None:
+def test_a_killed_run_goes_on_from_its_checkpoint_bit_for_bit(bench: Bench, tmp_path: Path) -> None:
     """A checkpoint in the middle of training, and a trace that is longer than it, as left by a kill."""
     from bench.studies.study import Study
 
-    made(tmp_path / "whole", algos="aevb,mcem")
-    asked = {"dataset": BLOBS, "z": (2,), "seeds": (0, 1), "algos": ("aevb", "mcem"), "tune": ASKED["tune"]}
-    study = Study(**asked, budget=ASKED["budget"])
-    made(tmp_path / "run", algos="aevb,mcem", budget=700)
+    bench("run", *HERE, "--algos", "aevb,mcem", "--out", "whole")
+    asked = {"dataset": BLOBS, "z": (2,), "seeds": (0, 1), "algos": ("aevb", "mcem"), "tune": QUICK[-1]}
+    study = Study(**asked, budget=2000)
+    bench("run", *HERE, "--algos", "aevb,mcem", "--budget", "700", "--out", "run")
     for spec in study.expand(study.load_data()):
         folder = TrialFolder(tmp_path / "run" / "trials" / spec.id)
         folder.write_status(dataclasses.replace(folder.read_status(), status=Status.RUNNING))
         rows = folder.read_trace()
         folder.write_trace([*rows, dataclasses.replace(rows[-1], samples=1_000_000, elbo_train=7.0)])
-    made(tmp_path / "run", algos="aevb,mcem")
+    bench("run", *HERE, "--algos", "aevb,mcem", "--out", "run")
     assert same(weights(tmp_path / "run"), weights(tmp_path / "whole"))
     assert trace(tmp_path / "run")["samples"].max() < 1_000_000
 
@@ -330,7 +335,7 @@ def test_changed_code_is_told_and_run_again_when_asked(bench: Bench, tmp_path: P
 
 
 def test_a_study_file_asks_the_same(bench: Bench, tmp_path: Path) -> None:
-    made(tmp_path / "one", algos=AEVB)
+    bench("run", *HERE, "--algos", "aevb", "--out", "one")
     bench("run", "one/study.toml", "--backend", "sequential", "--out", "two")
     pd.testing.assert_frame_equal(trace(tmp_path / "one"), trace(tmp_path / "two"), check_exact=True)
     bench("run", "one/study.toml", "--seeds", "1,", "--backend", "sequential", "--out", "three")
@@ -338,7 +343,7 @@ def test_a_study_file_asks_the_same(bench: Bench, tmp_path: Path) -> None:
 
 
 def test_a_copied_run_is_reported_elsewhere(bench: Bench, tmp_path: Path) -> None:
-    made(tmp_path / "run", algos=AEVB)
+    bench("run", *HERE, "--algos", "aevb", "--out", "run")
     (tmp_path / "run").rename(tmp_path / "moved")
     bench("report", "moved", "--only", "log_likelihood", "--format", "csv", "--out", "there")
     assert [path.name for path in (tmp_path / "there").rglob("*.*")] == ["log_likelihood.csv"]
@@ -362,37 +367,37 @@ def until(holds: Callable[[], bool], seconds: float = 60) -> None:
 
 def test_changed_data_are_told(bench: Bench, tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.random.default_rng(0).random((60, 12), dtype=np.float32))
-    asked = ("run", "--dataset", "file[path=x.npy]", "--algos", AEVB, *HERE[2:], "--hidden", "8", "--out", "run")
+    asked = ("run", "--dataset", "file[path=x.npy]", "--algos", "aevb", *HERE[2:], "--hidden", "8", "--out", "run")
     bench(*asked)
     assert "are stale" not in bench(*asked).stderr
     np.save(tmp_path / "x.npy", np.random.default_rng(1).random((60, 12), dtype=np.float32))
     assert "2 trials are stale" in bench(*asked).stderr
 
 
-def test_a_folder_keeps_the_largest_budget_and_every_seed(tmp_path: Path) -> None:
-    made(tmp_path / "run", algos=AEVB, budget=1500, seeds=1)
-    made(tmp_path / "run", algos=AEVB, budget=500, seeds="1,")
-    assert library.load(tmp_path / "run").trials["samples"].tolist() == [1500, 1500]
+def test_a_folder_keeps_the_largest_budget_and_every_seed(bench: Bench, tmp_path: Path) -> None:
+    bench("run", *HERE, "--algos", "aevb", "--budget", "3000", "--seeds", "1", "--out", "run")
+    bench("run", *HERE, "--algos", "aevb", "--budget", "1000", "--seeds", "1,", "--out", "run")
+    assert library.load(tmp_path / "run").trials["samples"].tolist() == [3000, 3000]
 
 
 def test_a_run_is_reported_where_the_users_file_is_not(bench: Bench, tmp_path: Path) -> None:
     copy = tmp_path / "mine.py"
     copy.write_text(Path(MINE).read_text())
-    made(tmp_path / "run", algos=f"{copy}[rate=0.02]")
+    bench("run", *HERE, "--algos", "./mine.py[rate=0.02]", "--out", "run")
     copy.unlink()
     assert "mine[rate=0.02]" in bench("report", "run", "--only", "log_likelihood").stdout
 
 
 def test_an_estimator_that_fails_does_not_cost_the_training(bench: Bench, tmp_path: Path) -> None:
-    estimators = f"{BOUND},{CHEAP}"
-    finished = bench("run", *HERE, "--algos", "mcem[learning_rate=0.02]", "--likelihood", estimators, "--out", "run")
+    estimators = f"{BOUND},importance[num_samples=20]"
+    finished = bench("run", *HERE, "--algos", "mcem", "--likelihood", estimators, "--out", "run")
     likelihoods = library.load(tmp_path / "run").likelihoods
     assert likelihoods["log_likelihood"].isna().tolist() == [True, False, True, False]
     assert "This model has no encoder, so no q(z|x) and no lower bound" in finished.stdout
 
 
 def test_each_algorithm_is_judged_by_what_can_judge_it(bench: Bench, tmp_path: Path) -> None:
-    asked = [*HERE, "--algos", f"{AEVB},vqvae[num_codes=4]", "--seeds", "1", "--out", "run"]
+    asked = [*HERE, "--algos", "aevb,vqvae[num_codes=4]", "--seeds", "1", "--out", "run"]
     asked[asked.index("--likelihood") + 1] = "ais[num_steps=5,num_chains=2],importance[num_samples=20]"
     finished = bench("run", *asked)
     assert (
@@ -408,15 +413,15 @@ def test_each_algorithm_is_judged_by_what_can_judge_it(bench: Bench, tmp_path: P
 
 def test_networks_may_begin_with_biases_of_zero(bench: Bench, tmp_path: Path) -> None:
     """It is an option of the networks, and spelling out the default is the same trial as before."""
-    asked = {"algos": "aevb[learning_rate=0.1]", "seeds": 1}
+    asked = (*HERE, "--algos", "aevb[learning_rate=0.1]", "--seeds", "1")
     for name, model in {"zero": "mlp[biases=zero]", "drawn": "mlp", "spelt": "mlp[biases=drawn]"}.items():
-        made(tmp_path / name, **asked, model=model)
+        bench("run", *asked, "--model", model, "--out", name)
     zero, drawn, spelt = (library.load(tmp_path / name).trials.iloc[0] for name in ("zero", "drawn", "spelt"))
     assert "biases=zero" in zero.model
     assert "biases" not in drawn.model
     assert spelt.trial == drawn.trial
     assert zero.elbo_test != drawn.elbo_test
-    refused = bench("run", *HERE, "--model", "mlp[biases=none]", "--out", "none", code=2)
+    refused = bench("run", *asked, "--model", "mlp[biases=none]", "--out", "none", code=2)
     assert "`biases` of mlp must be 'drawn' or 'zero' (got 'none')" in refused.stderr
 
 
