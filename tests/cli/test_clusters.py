@@ -199,7 +199,7 @@ def test_a_worker_that_is_lost_and_one_that_joins_change_nothing(shared_dask_clu
     )
     until(lambda: begun(notes) == checkpoints(run, "counting") >= 1, "no trial has come far")
     mine.write_text(mine.read_text() + "\nraise ValueError\n")
-    set_pace(notes, 0.5)
+    set_pace(notes, 3.0)  # so that work is left when the new worker is there, however long it takes to start
     shared_dask_cluster.kill_worker(shared_dask_cluster.alive()[0])
     shared_dask_cluster.add_worker()
     latest = shared_dask_cluster.folder / f"worker{shared_dask_cluster.alive()[-1]}"
