@@ -41,11 +41,15 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Exclude tests that assert on a time from parallel runs, in which others run beside them."""
+    """Exclude tests that assert on a time, and long measurements, from parallel runs: others would run beside them."""
     if "PYTEST_XDIST_WORKER" in os.environ:
-        timed = [item for item in items if item.get_closest_marker("timing")]
-        config.hook.pytest_deselected(items=timed)
-        items[:] = [item for item in items if item not in timed]
+        alone = [item for item in items if item.get_closest_marker("timing") or _is_long_measurement(item)]
+        config.hook.pytest_deselected(items=alone)
+        items[:] = [item for item in items if item not in alone]
+
+
+def _is_long_measurement(item: pytest.Item) -> bool:
+    return item.path.parent.name == "perf" and item.get_closest_marker("slow") is not None
 
 
 gc.disable()  # while the tests are imported, nothing becomes garbage

@@ -28,7 +28,8 @@ from bench.statistics.timings import Rules, Seconds
 
 BENCHMARKS = Path("tests", "perf")
 STATISTIC = "min"  # over the repetitions in a process: other load on the machine can only lengthen a time
-SHORT = ("--benchmark-max-time=0.15", "--benchmark-min-rounds=3", "--benchmark-warmup=on")
+# No warm-up: the first calls of a process are slow, and the minimum leaves them out.
+SHORT = ("--benchmark-max-time=0.3", "--benchmark-min-rounds=3", "--benchmark-warmup=off")
 PASSES = 2  # over all benchmarks in a process: other load comes in bursts of seconds and rarely affects all
 MOST_PASSES = 6  # over few benchmarks: two passes would be over before a burst is
 MEASUREMENTS = 30  # in a process, as far as these limits allow
