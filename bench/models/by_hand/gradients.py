@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 _num_users = getattr(torch._C, "_storage_Use_Count", None)  # noqa: SLF001  # there is no public way to ask
-ALONE = 2  # users: the tensor itself, and the handle that the question is asked by
+HANDLES = 1  # by which the question is asked
 
 
 class GradientMemory:
@@ -23,19 +23,26 @@ class GradientMemory:
         self._weights = list(weights)
         self._size = sum(weight.numel() for weight in weights)
         self._flat: Tensor | None = None
+        self._views: Sequence[Tensor] = ()  # of all of it, one for each weight
 
-    def take(self, content: Tensor | None = None) -> Sequence[Tensor]:
+    def take(self, content: Tensor | None = None) -> list[Tensor]:
         """One tensor for each of the weights, of the ``content`` that was released, or arbitrary; the caller's."""
         flat = self._flat
-        if flat is None or _num_users is None or _num_users(flat.untyped_storage()._cdata) != ALONE:  # noqa: SLF001
+        if flat is None or self._is_held_by_others(flat):
             with torch.inference_mode(mode=False):  # else they could be used in inference mode only
                 flat = self._flat = self._weights[0].new_empty(self._size)
+                self._views = torch._C._nn.unflatten_dense_tensors(flat, self._weights)  # noqa: SLF001
         if content is not None:
             flat.copy_(content)
-        views: Sequence[Tensor] = torch._C._nn.unflatten_dense_tensors(flat, self._weights)  # noqa: SLF001
-        return views
+        return [view.detach() for view in self._views]  # quicker than to make views anew
 
     def release(self) -> Tensor | None:
         """The memory of the last gradients, if any, which is not used again."""
-        flat, self._flat = self._flat, None
+        flat, self._flat, self._views = self._flat, None, ()
         return flat
+
+    def _is_held_by_others(self, flat: Tensor) -> bool:
+        if _num_users is None:
+            return True
+        users = _num_users(flat.untyped_storage()._cdata)  # noqa: SLF001
+        return bool(users != 1 + len(self._views) + HANDLES)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 import torch
 from torch import Tensor, nn
 from torch._C._functorch import peek_interpreter_stack  # not None within torch.func.grad, vmap and the like
 
 from bench.models.by_hand.outputs import OutputLayer, Outputs
 
-HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+_hooks = itemgetter("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
 class TanhNetwork(nn.Module):
@@ -43,10 +45,8 @@ class TanhNetwork(nn.Module):
         hidden, head = self._modules["hidden"], self._modules["head"]
         if type(self).forward is not TanhNetwork.forward or not (type(hidden) is type(head) is nn.Linear):
             return False
-        for attributes in (vars(self), vars(hidden), vars(head)):
-            for hooks in HOOKS:
-                if attributes[hooks]:
-                    return False
+        if any(_hooks(vars(self))) or any(_hooks(vars(hidden))) or any(_hooks(vars(head))):
+            return False
         for weight in self.weights:  # noqa: SIM110  # a generator would take longer than what it looks at
             if type(weight) is not nn.Parameter:
                 return False
