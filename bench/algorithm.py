@@ -28,7 +28,14 @@ from bench.values.texts import quoted
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """Hyperparameters of all shipped algorithms, with the paper's values: derive from it, or do without."""
+    """Hyperparameters of all shipped algorithms, with the paper's values: derive from it, or use another dataclass.
+
+    >>> @dataclass(frozen=True)
+    ... class Options(Hyperparameters):
+    ...     num_samples: int = option(1, "draws of z per datapoint", minimum=1)
+    >>> Options(learning_rate=0.05).batch_size
+    100
+    """
 
     learning_rate: float | Literal["auto"] = option(
         "auto",
@@ -86,7 +93,7 @@ class Algorithm(FitMixin, StateMixin, Plugin, ABC):
         device: str = "auto",
         **hyperparameters: object,
     ) -> None:
-        """``latent_size`` is d; the other keywords are the command line's words.
+        """``latent_size`` is d; the other keywords are named as on the command line.
 
         ``model`` names an architecture with its options (``mlp[hidden=100]``), ``decoder`` the observation model
         p(x|z): one of `bench list decoders`, or the path of a file that holds another one.

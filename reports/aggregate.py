@@ -45,28 +45,28 @@ class Aggregate(Table):
 
     def table(self, results: Results) -> pd.DataFrame:
         """A row for each algorithm that has scores at all places; NaN for an interval from fewer than two seeds."""
-        found = overall(results, self.options.reference)
-        if found is None:
+        scores = overall(results, self.options.reference)
+        if scores is None:
             return pd.DataFrame()
         rows = []
-        for i, name in enumerate(found.algorithms):
+        for i, name in enumerate(scores.algorithms):
             row: dict[str, object] = {"algorithm": name}
             for field, column in STATISTICS.items():
-                estimate = getattr(found.statistics, field)
+                estimate = getattr(scores.statistics, field)
                 row |= {
                     column: estimate.values[i],
                     f"{column}_low": estimate.low[i],
                     f"{column}_high": estimate.high[i],
                 }
-            fates = found.fates(name)
+            fates = scores.fates(name)
             rows.append(
                 {
                     **row,
-                    "places": len(found.places),
-                    "seeds": found.num_done(name),
+                    "places": len(scores.places),
+                    "seeds": scores.num_done(name),
                     "not_done": ", ".join(fates.elements()),
-                    "interval_over": found.interval_over,
-                    "left_out": " ".join(found.left_out),
+                    "interval_over": scores.interval_over,
+                    "left_out": " ".join(scores.left_out),
                 }
             )
         return pd.DataFrame(rows).sort_values("rank", kind="stable", ignore_index=True)

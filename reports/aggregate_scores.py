@@ -42,25 +42,25 @@ class AggregateScores(Figure):
 
     def figure(self, results: Results) -> MatplotlibFigure | None:
         """See `Figure.figure`: the best is the uppermost."""
-        found = overall(results, self.options.reference)
-        if found is None:
+        scores = overall(results, self.options.reference)
+        if scores is None:
             return None
         from bench.reporting.captions import absentees
         from bench.reporting.figures.grid import panel_grid
         from bench.reporting.figures.legends import add_legends_and_caption
         from bench.reporting.figures.looks import GREY, legend_entries, looks, style
 
-        order = np.argsort(found.statistics.rank.values, kind="stable")
+        order = np.argsort(scores.statistics.rank.values, kind="stable")
         with style():
             every = looks(dict.fromkeys(results.trials["algorithm"]))
-            chosen = {found.algorithms[i]: every[found.algorithms[i]] for i in order}
+            chosen = {scores.algorithms[i]: every[scores.algorithms[i]] for i in order}
             figure, rows = panel_grid([len(PANELS)], share_x=False)
             width, _ = figure.get_size_inches()
             figure.set_size_inches(width, 0.9 + 0.3 * len(chosen))
             for ax, (field, label) in zip(rows[0], PANELS.items(), strict=True):
-                estimate = getattr(found.statistics, field)
+                estimate = getattr(scores.statistics, field)
                 for y, i in enumerate(order):
-                    look = every[found.algorithms[i]]
+                    look = every[scores.algorithms[i]]
                     ax.plot([estimate.low[i], estimate.high[i]], [y, y], color=look.colour, linewidth=2, alpha=0.6)
                     if np.isfinite(estimate.values[i]):
                         ax.plot(estimate.values[i], y, color=look.colour, marker=look.marker, markersize=6)
@@ -73,14 +73,14 @@ class AggregateScores(Figure):
             reference = self.options.reference
             above = f"the mean of {reference}" if reference else "the average of the algorithms"
             about = (
-                f"All seeds of {formatting.quantity(len(found.places), 'place')}. Scores: log-likelihood of test data "
-                f"above {above} at the same place. Bars: 95 % intervals over {found.interval_over}. Dotted: equal."
+                f"All seeds of {formatting.quantity(len(scores.places), 'place')}. Scores: log-likelihood of test data "
+                f"above {above} at the same place. Bars: 95 % intervals over {scores.interval_over}. Dotted: equal."
             )
             unbounded = [
                 f"{name}: more than a quarter of its seeds failed, so it has no interquartile mean."
-                for name, value in zip(found.algorithms, found.statistics.mean.values, strict=True)
+                for name, value in zip(scores.algorithms, scores.statistics.mean.values, strict=True)
                 if value == -np.inf
             ]
-            lost = absentees.not_done(found.trials, "which count as worst if they have ended")
-            add_legends_and_caption(figure, [legend_entries(chosen)], [about, *unbounded, *lost, *found.left_out])
+            lost = absentees.not_done(scores.trials, "which count as worst if they have ended")
+            add_legends_and_caption(figure, [legend_entries(chosen)], [about, *unbounded, *lost, *scores.left_out])
         return figure

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 class LogLikelihood(Table):
     """Log-likelihood of test data, with three errors: of seeds, test points and Monte Carlo.
 
-    It is that at the end of training; beside runs with other budgets, that at the last mark which all have passed, as
-    the column of samples says.  One row per algorithm, latent size and estimator.  The spread over seeds is their
-    standard deviation; the other two are standard errors of the mean.  Its interval is over seeds and test points
-    (docs/statistics.md says how often it covers).  Seeds that did not end well are excluded from the mean and named.
+    The values are those at the end of training; beside runs with other budgets, those at the last mark that all have
+    passed, which the column of samples names.  One row per algorithm, latent size and estimator.  The spread over seeds
+    is their standard deviation; the other two are standard errors of the mean.  Its interval is over seeds and test
+    points (docs/statistics.md says how often it covers).  Seeds that did not end well are excluded from the mean and
+    named.
     """
 
     ends_run = True

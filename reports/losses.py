@@ -24,8 +24,9 @@ BOTH_WAYS = "KL both ways, simulated data"
 class Losses(Table):
     """Where each model loses, from its log-likelihood to its bound: log p(x) - approximation - amortisation = bound.
 
-    The approximation gap is what the best Gaussian for each datapoint lacks to the posterior, the amortisation gap what
-    the encoder lacks to that Gaussian; what is left to the best log-likelihood of all is the decoder's.  Means over the
+    The approximation gap is the loss of the best Gaussian for each datapoint relative to the posterior, the
+    amortisation gap that of the encoder relative to this Gaussian; the distance to the best log-likelihood of all is
+    the decoder's loss.  Means over the
     seeds that are done.  Active units, KL and mutual information are the encoder's, or without one those of the
     Gaussians fitted to each datapoint.  If z is discrete, a single code takes the place of the Gaussian (if the encoder
     draws its codes, a distribution over codes), a group of codes that of a unit, and the information in single codes is
@@ -105,7 +106,7 @@ def _shown(row: pd.Series) -> dict[str, str]:
         "bound": formatting.number(row["bound"]),
         "KL": formatting.number(row["kl"]),
         "information": formatting.number(row["mutual_information"]),
-        "calibration": row["calibration"] and f"{row['calibration']} ({row['coverage']:.0%} in 90 % intervals)",
+        "calibration": row["calibration"] and f"{row['calibration']} ({100 * row['coverage']:.0f} % in 90 % intervals)",
         BOTH_WAYS: formatting.number(row["simulated_eubo"] - row["simulated_bound"]),
         "MC error of gaps": ", ".join(formatting.error(row[f"{name}_se"]) for name in GAPS),
         "seeds": str(row["seeds"]),

@@ -25,31 +25,6 @@ class Example:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("a,b", ["a", "b"]),
-        ("a[x=1,y=2],b", ["a[x=1,y=2]", "b"]),
-        (" a , b[p=[1,2],q=3] ", ["a", "b[p=[1,2],q=3]"]),
-        ("./my file.py[x=1]", ["./my file.py[x=1]"]),
-    ],
-)
-def test_lists_keep_brackets_together(text: str, expected: list[str]) -> None:
-    assert calls.split_list(text) == expected
-
-
-@pytest.mark.parametrize("text", ["a,,b", "", "a,", "a[x=1", "a]"])
-def test_bad_lists_are_refused(text: str) -> None:
-    with pytest.raises(OptionError, match=r"entry|Brackets"):
-        calls.split_list(text)
-
-
-@pytest.mark.parametrize("text", ["a[x]", "a[=1]", "a[x=]", "a[x=1,x=2]", "[x=1]", "a[x=1]b"])
-def test_bad_calls_are_refused(text: str) -> None:
-    with pytest.raises(OptionError, match=r"Cannot read|twice"):
-        calls.parse_call(text)
-
-
-@pytest.mark.parametrize(
     ("settings", "field", "value"),
     [
         ({"rate": "0.1"}, "rate", 0.1),

@@ -1,4 +1,4 @@
-"""The Python API: what the commands of `bench` do, as functions that `bench` exports.  One file per subject."""
+"""The Python API behind `run`, `report`, `compare`, `power`, `estimate`, `export` and others; one file per subject."""
 
 from __future__ import annotations
 

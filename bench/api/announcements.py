@@ -72,7 +72,7 @@ def _announce_reference(plan: Plan, console: Console) -> None:
     _say(console, escape(f"Compared with {name}: {quantity(len(trials), 'trial')} of {algorithms}, not run here."))
     changed = against.changes(trials)
     if changed:
-        _warn(console, [f"Of {name}, {in_words(changed)}: what it was then is compared."])
+        _warn(console, [f"Of {name}, {in_words(changed)}; its stored results are used for the comparison."])
     mark = compared_at(plan.study, [plan.reference.study])
     if mark is not None:
         there, here = plan.reference.study.budget, plan.study.budget

@@ -36,7 +36,7 @@ def one_of(argument: str, value: ChoiceT, known: Iterable[str]) -> ChoiceT:
     return value
 
 
-def where(execution: object) -> Execution:
+def execution_or_default(execution: object) -> Execution:
     """The execution that was given, or the default one for None."""
     if execution is None:
         return Execution()

@@ -1,4 +1,4 @@
-"""Checking a plugin: whether it keeps what tables and figures take for granted."""
+"""Checks of a plugin: whether it fulfils the contract that tables and figures rely on."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def check(
     only: Sequence[str] | str = (),
     shown: Callable[[Result], object] | None = None,
 ) -> tuple[Result, ...]:
-    """Run the conformance checks on a plugin of your own, or on an installed one; what became of each.
+    """Run the conformance checks on your own plugin, or on an installed one; returns the result of each.
 
     ``plugin`` is a file (``"./mine.py"``), with options in brackets if it needs any, the name of an installed plugin,
     or a class.  All plugins in a file are checked; ``name`` picks one by its class or its kind.  ``only`` names some of
@@ -81,7 +81,7 @@ def plugin_checks(plugin: object, name: str | None = None) -> Iterator[BoundChec
 def _given_results(plugins: list[Subject]) -> list[Subject]:
     """The same, where reports know how to get the results of a small run."""
     for subject in plugins:
-        subject.known.setdefault(reports.RUN, _small_run)
+        subject.cache.setdefault(reports.RUN, _small_run)
     return plugins
 
 

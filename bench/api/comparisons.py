@@ -47,4 +47,4 @@ def compare(
     from bench.results.frames import Results
 
     one, other = (run if isinstance(run, Results) else load(run) for run in (base, new))
-    return compare(one.own, other.own, Rules(min_nats, min_ratio, false_alarms, timings))
+    return compare(one.without_references, other.without_references, Rules(min_nats, min_ratio, false_alarms, timings))

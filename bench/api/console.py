@@ -1,4 +1,4 @@
-"""The console that the API tells its progress on."""
+"""The console on which the API reports its progress."""
 
 from __future__ import annotations
 

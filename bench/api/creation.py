@@ -1,4 +1,4 @@
-"""A file with a plugin of one's own to start from."""
+"""Writes a plugin that works, to start a new one from."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ KINDS = {  # as users say it, and the kind of plugin
 }
 
 
-def new(kind: str, name: str, folder: str | PathLike[str] = ".") -> Path:
-    """Write a plugin that works, and passes `check`, to ``folder / NAME.py``; returns the path.
+def new(kind: str, name: str, out: str | PathLike[str] = ".") -> Path:
+    """Write a plugin that works, and passes `check`, to the file NAME.py in the folder ``out``; returns the path.
 
     ``kind`` is algorithm, dataset, estimator, architecture, report or decoder; ``name`` is what tables will call it.
     Raises OptionError for another kind or a name that cannot be used, StoreError if there is such a file already, or
@@ -36,14 +36,14 @@ def new(kind: str, name: str, folder: str | PathLike[str] = ".") -> Path:
     if kind_of_plugin is None:
         raise OptionError(f"Unknown kind {quoted(kind)}.{did_you_mean(str(kind), KINDS)}")
     _check_name(kind_of_plugin, name)
-    path = user_path("out", folder) / f"{name}.py"
+    path = user_path("out", out) / f"{name}.py"
     text = resources.files("bench").joinpath("templates", f"{kind_of_plugin}.txt").read_text(encoding="utf-8")
     try:
         if not path.parent.is_dir():
             path.parent.mkdir(parents=True)
     except OSError as error:
         raise StoreError(
-            f"`out` {quoted(str(folder))} cannot be made ({error.strerror}): choose another folder."
+            f"`out` {quoted(str(out))} cannot be made ({error.strerror}): choose another folder."
         ) from error
     try:
         with path.open("x", encoding="utf-8") as file:

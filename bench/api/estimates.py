@@ -39,7 +39,7 @@ def estimate(
     is how many datapoints of the ``split`` to take, or ``"all"``, by default as many as the run did; a larger number
     keeps those of a smaller one.  The new
     estimates appear in ``bench.load(run).likelihoods`` beside the others; only one of the same name is replaced.
-    What is known already is not estimated again.  Models and estimators that need a plugin's file are left out, unless
+    Existing estimates are not repeated.  Models and estimators that need a plugin's file are left out, unless
     you name the estimator here or ``trust`` the files that the folder names.  Unless ``quiet``, each new estimate is
     printed to the standard error stream.
 
@@ -58,7 +58,7 @@ def estimate(
     ...     bench.load(f"{folder}/run").likelihoods["estimator"].tolist()
     ['importance[num_samples=10]', 'importance[num_samples=20]']
     """
-    execution = arguments.where(execution)
+    execution = arguments.execution_or_default(execution)
     folders = study_folder.find(user_path("run", run))
     names = arguments.names("likelihood", likelihood) if likelihood else ()
     num_points = _number_of_points(points)

@@ -69,7 +69,7 @@ def export(
     table: pd.DataFrame = getattr(run if isinstance(run, Results) else load(run), what)
     if target is None:
         if chosen == "parquet":
-            raise StoreError("Parquet is not text: name a file with -o FILE.")
+            raise StoreError("Parquet is not text: give `out`, the name of a file.")
         return _text(table, chosen)
     content = (
         table.to_parquet(index=False) if chosen == "parquet" else _text(table, chosen).encode(errors="backslashreplace")
@@ -92,7 +92,7 @@ def _format(target: Path | None) -> str:
     if ending[0][1:] not in get_args(Format) or endings[-2:] == [".parquet", ".gz"]:
         raise OptionError(
             f"`out` must end in .csv, .csv.gz, .json, .json.gz or .parquet (got {quoted(str(target))}): choose such a "
-            "name, or say --format too."
+            "name, or give `format` too."
         )
     return ending[0][1:]
 

@@ -26,8 +26,8 @@ def load(
     file has the status ``damaged``, and no numbers: see ``Results.damage``.  Trained models that need a plugin's file
     are rebuilt only if you ``trust`` the files that the folder names, because that runs them.
 
-    Trials that older data or code have made than other trials of the same cell are set apart from them, by names such
-    as ``x (older data)``, so that no mean is over both, unless you ``mix_stale`` ones with the others.
+    Trials of a cell that were made with older data or code than others of the same cell are listed separately, under
+    names such as ``x (older data)``, so that no mean mixes both, unless ``mix_stale`` is true.
 
     Raises StoreError if there is no run.
 

@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 def power(
     run: Results | str | PathLike[str], difference: float, *, level: float = 0.05, power: float = 0.8
 ) -> pd.DataFrame:
-    """How many seeds, or test points, would find a ``difference`` between each two algorithms of a run.
+    """How many seeds or test points are needed to detect a ``difference`` between each pair of algorithms.
 
     ``run`` is a run folder, or results from `bench.load`; ``difference`` is in nats per datapoint.  ``level`` is the
     probability of any false verdict among all comparisons of the run, as in the report ``differences``, and ``power``
-    that of finding the difference if it exists.
+    that of detecting the difference if it exists.
 
-    Returns a row for each two algorithms at each place of the grid: the ``observed`` difference, the ``seeds`` and test
-    points (``num_points``) that it has and the ``power`` with these, ``seeds_needed`` with these test points, the same
-    cautiously (``seeds_needed_cautious``: if seeds spread as much as they may), and ``points_needed`` with these seeds.
-    Infinite means more than any reasonable number, NaN that it cannot be said; ``why`` says why.  Raises UsageError for
-    a folder without a run, a value out of range, or a run without two algorithms to compare.
+    Returns a row for each pair of algorithms at each place of the grid: the ``observed`` difference, the ``seeds`` and
+    test points (``num_points``) that it has and the ``power`` with these, ``seeds_needed`` with these test points, the
+    same cautiously (``seeds_needed_cautious``: if seeds spread as much as they may), and ``points_needed`` with these
+    seeds.  Infinite means more than any reasonable number, NaN that it cannot be said; ``why`` says why.  Raises
+    UsageError for a folder without a run, a value out of range, or a run without two algorithms to compare.
 
     >>> import bench, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:

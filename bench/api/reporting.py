@@ -17,7 +17,7 @@ def report(
     run: Results | str | PathLike[str],
     names: str | Sequence[str] = (),
     formats: str | Sequence[str] = (),
-    folder: str | PathLike[str] | None = None,
+    out: str | PathLike[str] | None = None,
     failed: Callable[[str, Exception], object] | None = None,
     *,
     quiet: bool = False,
@@ -26,14 +26,15 @@ def report(
     """Make the reports of these names (all by default) and return the files that each wrote.
 
     ``run`` is a run folder, or results from `bench.load` (of several runs, for instance).
-    ``formats`` are file endings, by default all those that a report has; ``folder`` is ``report`` in the run folder by
-    default.  A report whose options differ from the defaults has them in its name: ``cost-clock-samples``.  Figures are
-    made on all cores, with a progress bar if the error stream is a terminal, unless ``quiet``.  Figures of models that
-    need a plugin's file are left out unless you ``trust`` the files that the folder names.
+    ``formats`` are file endings, by default all those that a report has; ``out`` is the folder to write to, ``report``
+    in the run folder by default.  A report whose options differ from the defaults has them in its name:
+    ``cost-clock-samples``.  Figures are made on all cores, with a progress bar if the error stream is a terminal,
+    unless ``quiet``.  Figures of models that need a plugin's file are left out unless you ``trust`` the files that the
+    folder names.
 
     If a report raises an exception, or one that was not asked for by name cannot be loaded, ``failed`` is called with
     its name and the exception once the others are made; without ``failed`` the exception is raised.
-    Raises UnknownName for an unknown report; StoreError if the folder cannot be written, if there is no ``folder`` for
+    Raises UnknownName for an unknown report; StoreError if the folder cannot be written, if ``out`` is missing for
     the report of several runs, or if no report has a format.
 
     >>> import bench, tempfile
@@ -50,7 +51,7 @@ def report(
     from bench.api.loading import load
     from bench.results.frames import Results
 
-    made = make(run if isinstance(run, Results) else load(run, trust=trust), names, formats, folder, quiet=quiet)
+    made = make(run if isinstance(run, Results) else load(run, trust=trust), names, formats, out, quiet=quiet)
     for each in made:
         if each.error is not None:
             if failed is None:
@@ -63,7 +64,7 @@ def make(
     results: Results,
     names: str | Sequence[str] = (),
     formats: str | Sequence[str] = (),
-    folder: str | PathLike[str] | None = None,
+    out: str | PathLike[str] | None = None,
     *,
     quiet: bool = False,
 ) -> list[Made]:
@@ -75,7 +76,7 @@ def make(
 
     names = arguments.names("names", names) if names else ()
     formats = arguments.names("formats", formats) if formats else ()
-    folder = user_path("out", folder) if folder is not None else None
+    folder = user_path("out", out) if out is not None else None
     processes = safe_number()  # before the bar begins: no process may be forked beside a thread
     with _bar(quiet) as progress:
         return make_reports(results, names, formats, folder, processes=processes, progress=progress)

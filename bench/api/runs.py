@@ -47,9 +47,9 @@ def run(
     by default ``runs/NAME``; what it already holds is not run again.  Unless ``quiet``, the standard error stream shows
     what is run and how far it has come.
 
-    ``on_stale`` says what becomes of trials there that other code or other data have made than the present ones:
-    ``keep`` keeps those that are finished, and tables and figures set them apart from the others; ``rerun`` runs all of
-    them again; ``error`` raises StoreError.
+    ``on_stale`` decides about stale trials, made there with code or data that have changed since: ``keep`` keeps those
+    that are finished, and tables and figures list them separately; ``rerun`` runs all of them again; ``error`` raises
+    StoreError.
 
     ``against`` is a run to compare with: a shipped one (``"reference-mnist"``) or a run folder.  All but ``algos``,
     ``budget`` and ``tune`` is taken from it, its results are copied into the run folder, and only ``algos`` are
@@ -71,10 +71,10 @@ def run(
     arguments.one_of("on_stale", on_stale, ("keep", "rerun", "error"))
     reference = Reference.find(against) if against is not None else None
     request = _Request.parse(study, size, fields, reference)
-    execution = arguments.where(execution)
+    execution = arguments.execution_or_default(execution)
     folder = user_path("out", out) if out is not None else request.folder
     if reference is not None and folder.resolve() == reference.path.resolve():
-        raise OptionError(f"`out` {quoted(str(folder))} is the run to compare with: choose another --out.")
+        raise OptionError(f"`out` {quoted(str(folder))} is the run to compare with: choose another `out`.")
     num_tasks = request.num_trials() if execution.is_remote else request.num_likely(folder)  # engines are always asked
     with ExitStack() as stack, preserved(), execution.start(num_tasks) as backend:
         collecting = gc.isenabled()
@@ -123,7 +123,7 @@ class _Request:
         reference: Reference | None = None,
     ) -> _Request:
         """Read the study, or that of a ``reference``, and change ``fields`` of it in all its parts."""
-        changes = _known(fields)
+        changes = _checked(fields)
         if reference is not None:
             if study is not None or size is not None:
                 name = "study" if study is not None else "size"
@@ -174,7 +174,7 @@ def _folder(study: Study) -> Path:
     return Path("runs") / study.folder_name()
 
 
-def _known(fields: Mapping[str, object]) -> Mapping[str, Any]:
+def _checked(fields: Mapping[str, object]) -> Mapping[str, Any]:
     """The fields, all of which a study has."""
     known = [field.name for field in dataclasses.fields(Study)]
     for name in fields:

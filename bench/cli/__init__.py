@@ -24,14 +24,14 @@ COMMANDS = {
     "run": "Train algorithms on a data set, over seeds and latent sizes, and compare them.",
     "report": "Make tables and figures from a run.",
     "compare": "Compare two runs: what got better or worse, and how surely.",
-    "power": "How many seeds, or test points, would find a difference of a given size?",
+    "power": "How many seeds or test points are needed to detect a difference of a given size?",
     "estimate": "Make other or finer log-likelihood estimates for trained models.",
     "perf": "Measure a base revision and the working tree in turn: did a change make anything slower?",
-    "list": "List what there is: algorithms, datasets, models, decoders, estimators, reports, back ends, studies.",
+    "list": "List what is installed: algorithms, datasets, models, decoders, estimators, reports, back ends, studies.",
     "show": "Show one plugin or study: what it does, its options, its source.",
     "export": "Write a run's results as one tidy table.",
-    "new": "Write a file with a plugin of your own to start from.",
-    "check": "Check a plugin of your own, and say how to mend what it does not keep.",
+    "new": "Write a file with a plugin to start your own from.",
+    "check": "Check your own plugin against its contract, and explain how to fix what fails.",
     "profile": "Where does the time of a step go, and how good are its gradients, beside a reference algorithm?",
 }
 
@@ -56,7 +56,7 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except signals.Stopped as stopped:
             with suppress(OSError):  # its terminal may be closed
-                click.echo("Interrupted. What has ended is kept; the same command does the rest.", err=True)
+                click.echo("Interrupted. Finished trials are kept; run the same command again to continue.", err=True)
             ctx.exit(stopped.exit_code)
 
     def resolve_command(

@@ -21,9 +21,9 @@ SOME_BROKEN = 1
 @click.argument("name", required=False)
 @click.option("--only", type=names, help="Some of the checks: kl_sign,resumes  [default: all]")
 def command(plugin: str, name: str | None, only: tuple[str, ...] | None) -> int:
-    """Check that a plugin keeps what tables and figures take for granted, and say how to mend what it does not.
+    """Check that a plugin fulfils its contract, and explain how to fix what it does not.
 
-    PLUGIN is the file of a plugin of your own, with options in brackets if it needs any (./mine.py[rate=0.1]), or a
+    PLUGIN is the file of your own plugin, with options in brackets if it needs any (./mine.py[rate=0.1]), or a
     name from `bench list`.  All plugins of a file are checked; NAME picks one by its class or its kind.  A plugin that
     fails a check on purpose says so in its class: expected_failed_checks = {"learns": "why"}.
 

@@ -22,7 +22,7 @@ EXIT_REGRESSION = 1
 @click.argument("new", type=Path)
 @click.option("--min-nats", type=float, default=0.1, show_default=True, help="Smaller differences in nats do not count")
 @click.option(
-    "--min-ratio", type=float, default=1.1, show_default=True, help="Nor do smaller ratios of times and speeds"
+    "--min-ratio", type=float, default=1.1, show_default=True, help="Smaller ratios of times and speeds do not count"
 )
 @click.option(
     "--false-alarms",
@@ -47,7 +47,7 @@ EXIT_REGRESSION = 1
     type=click.Choice(["text", "markdown", "json"]),
     default="text",
     show_default=True,
-    help="Print as",
+    help="Output format",
 )
 def command(
     base: Path,

@@ -14,6 +14,7 @@ CODE = "cyan"
 
 _CODE = re.compile(r"(`+)(.+?)\1")
 _ITEM = re.compile(r"(?P<mark>[-*]|\d+\.) +(?P<text>.*)")
+_SPACES = re.compile(r" {2,}")
 _BEFORE_LABEL = re.compile(r"(?<=\.)\s+(?=Sources?:|Cost\b[^.:]*:)")  # end of a sentence
 
 
@@ -53,15 +54,17 @@ def _block(lines: list[str]) -> Iterator[RenderableType]:
         yield from map(_verbatim, lines)
         return
     for piece in _pieces(lines):
-        item = _ITEM.fullmatch(piece)
         if piece.startswith(" "):
             yield _verbatim(piece)
-        elif item is not None:
+            continue
+        text = _SPACES.sub(" ", piece)
+        item = _ITEM.fullmatch(text)
+        if item is not None:
             row = Table.grid(padding=(0, 1))
             row.add_row(item["mark"], inline(item["text"]))
             yield row
         else:
-            yield from map(inline, _BEFORE_LABEL.split(piece))
+            yield from map(inline, _BEFORE_LABEL.split(text))
 
 
 def _pieces(lines: list[str]) -> Iterator[str]:

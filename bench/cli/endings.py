@@ -21,7 +21,7 @@ WRONG = 2  # the command was wrong, or a file or folder that it needs cannot be 
 SOME_FAILED = 3
 CRASHED = 70  # a bug: EX_SOFTWARE of sysexits.h
 INTERRUPTED = 130  # 128 + SIGINT
-STOPPED = "Interrupted. What has ended is kept; the same command does the rest."
+STOPPED = "Interrupted. Finished trials are kept; run the same command again to continue."
 OUTPUT_CLOSED = 141  # 128 + SIGPIPE: the reader of the output (head, less) has gone
 
 

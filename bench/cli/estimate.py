@@ -26,7 +26,13 @@ from bench.execution.execution import Execution
     help="Datapoints to estimate log p(x) of, a fixed random subset, or all  [default: as the run]; "
     "bdmc draws its own: bdmc[num_points=20]",
 )
-@click.option("--split", type=click.Choice(["test", "train"]), default="test", show_default=True, help="Of which data")
+@click.option(
+    "--split",
+    type=click.Choice(["test", "train"]),
+    default="test",
+    show_default=True,
+    help="Part of the data to evaluate",
+)
 @click.option("--trust", is_flag=True, help="Run the plugin files that the run folder names")
 @execution_options("model")
 def command(
@@ -40,7 +46,7 @@ def command(
     """Estimate log p(x) of the models that a run has trained, with other estimators or on more datapoints.
 
     RUN is a run folder.  The new estimates are kept beside the old ones; one of the same name replaces the old one.
-    What is known already is not estimated again.
+    Existing estimates are not repeated.
 
     Exit codes: 0 all estimated; 2 the command was wrong; 3 some could not be; 130 interrupted (and resumable).
     """

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @click.command("list")
 @click.argument("kind", required=False)
 def command(kind: str | None) -> None:
-    """List what there is, each with a line of help.
+    """List the installed plugins and studies, with a line of help for each.
 
     KIND is algorithms, datasets, models, decoders, estimators, reports, backends or studies  [default: all of them]
     """

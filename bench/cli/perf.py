@@ -37,7 +37,7 @@ EXIT_SLOWER = 1
     type=click.Choice(["text", "markdown", "json"]),
     default="text",
     show_default=True,
-    help="Print as",
+    help="Output format",
 )
 def command(against: str, rounds: int, min_ratio: float, alpha: float, only: str, form: str) -> int:
     """Did a change make anything slower?  Measure the revision REV and the working tree in turn, on this machine.

@@ -12,12 +12,14 @@ from bench.cli.damage import warn_of_damage, warn_of_stale
 
 @click.command("power")
 @click.argument("run", nargs=-1, required=True, type=Path)
-@click.option("--difference", type=float, required=True, help="Nats per datapoint that are to be found, such as 0.5")
+@click.option(
+    "--difference", type=float, required=True, help="Difference to detect, in nats per datapoint, such as 0.5"
+)
 @click.option(
     "--level", type=float, default=0.05, show_default=True, help="Probability of any false verdict in the whole run"
 )
 @click.option(
-    "--power", type=float, default=0.8, show_default=True, help="Probability of finding the difference if it exists"
+    "--power", type=float, default=0.8, show_default=True, help="Probability of detecting the difference if it exists"
 )
 @click.option("--mix-stale", is_flag=True, help="Average trials of older data or code with newer ones")
 @click.option(
@@ -26,13 +28,13 @@ from bench.cli.damage import warn_of_damage, warn_of_stale
     type=click.Choice(["text", "markdown", "json"]),
     default="text",
     show_default=True,
-    help="Print as",
+    help="Output format",
 )
 def command(run: tuple[Path, ...], difference: float, level: float, power: float, mix_stale: bool, form: str) -> None:
-    """How many seeds, or test points, would find a difference of this size between each two algorithms of the run RUN?
+    """How many seeds or test points are needed to detect a difference between each pair of algorithms in the run RUN?
 
-    From the spread of the differences over the seeds and test points that RUN has, at least 2 seeds.  Several RUNs come
-    into one table.  Exit code 2 if there is nothing to compare.
+    From the spread of the differences over the seeds and test points that RUN has, at least 2 seeds.  Several RUNs are
+    combined into one table.  Exit code 2 if there is nothing to compare.
     """
     from bench.api.loading import load
     from bench.api.planning import power as plan

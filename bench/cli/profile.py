@@ -38,7 +38,7 @@ from bench.cli.values import count, names
     type=click.Choice(["text", "markdown", "json"]),
     default="text",
     show_default=True,
-    help="Print as",
+    help="Output format",
 )
 def command(
     algorithms: tuple[str, ...],

@@ -38,7 +38,7 @@ def command(
 ) -> int:
     """Make tables, figures and the page from the run folder RUN, finished or not.
 
-    Several RUNs come into one report.  Exit code 3 if a report could not be made.
+    Several RUNs are combined into one report.  Exit code 3 if a report could not be made.
     """
     gc.disable()  # imports and figures make many objects that stay until the end: searching them takes a tenth
 

@@ -66,7 +66,8 @@ from bench.store.records import Status
 @click.option(
     "--resample-train/--same-train",
     default=None,
-    help="Each seed draws its own --n-train points, so that intervals are over these too, or all take the first ones",
+    help="Draw the --n-train points anew for each seed, so that intervals include the choice of training data, or give "
+    "all seeds the first ones",
 )
 @execution_options("trial")
 @click.option("--checkpoint", type=duration, default="15s", show_default=True, help="Time between two checkpoints")
@@ -112,6 +113,6 @@ def command(
     from bench.results.grid import of_references
 
     summarise(results, Output())
-    own = results.trials[~of_references(results.trials)]
-    all_done = (own["status"] == Status.DONE).all() and not results.damage  # a row may have been deleted
+    trained = results.trials[~of_references(results.trials)]
+    all_done = (trained["status"] == Status.DONE).all() and not results.damage  # a row may have been deleted
     return 0 if all_done else endings.SOME_FAILED

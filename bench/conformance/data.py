@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor
 
@@ -19,9 +19,9 @@ SHARED = 0.01  # of test points, at most, that may be training points: real data
 
 def loaded(subject: Subject) -> Data:
     """The data, loaded once."""
-    if "data" not in subject.known:
-        subject.known["data"] = _load(subject)
-    return subject.known["data"]  # type: ignore[no-any-return]
+    if "data" not in subject.cache:
+        subject.cache["data"] = _load(subject)
+    return cast("Data", subject.cache["data"])
 
 
 def _load(subject: Subject, seed: int = 0) -> Data:

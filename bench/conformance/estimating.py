@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -40,9 +41,9 @@ class Case:
 
 def cases(subject: Subject) -> list[Case]:
     """The models that the estimator does not refuse, evaluated once; raises NotApplicable if it refuses all."""
-    if "cases" not in subject.known:
-        subject.known["cases"] = [*_cases(subject)]
-    return subject.known["cases"]  # type: ignore[no-any-return]
+    if "cases" not in subject.cache:
+        subject.cache["cases"] = [*_cases(subject)]
+    return cast("list[Case]", subject.cache["cases"])
 
 
 def _cases(subject: Subject) -> Iterator[Case]:

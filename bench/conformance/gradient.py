@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -117,16 +117,16 @@ def measured_at_rest(subject: Subject) -> Measured:
 
 
 def _once(subject: Subject, key: str, measure: Callable[[], Measured]) -> Measured:
-    """What this subject is known for by ``key``, measured at the first call; also that it is not applicable."""
-    if key not in subject.known:
+    """The measurement ``key`` of this subject, made at the first call; also that it is not applicable."""
+    if key not in subject.cache:
         try:
-            subject.known[key] = measure()
+            subject.cache[key] = measure()
         except NotApplicable as reason:
-            subject.known[key] = reason
-    known = subject.known[key]
-    if isinstance(known, NotApplicable):
-        raise known
-    return known  # type: ignore[no-any-return]
+            subject.cache[key] = reason
+    measured = subject.cache[key]
+    if isinstance(measured, NotApplicable):
+        raise measured
+    return cast("Measured", measured)
 
 
 def _measure(subject: Subject, sizes: Sizes) -> Measured:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from bench.conformance.check import Broken, Check, NotApplicable
 from bench.conformance.subject import Subject
@@ -16,14 +16,16 @@ from bench.store.run_folder import Store
 from bench.studies.study import Study
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bench.report import Rendered
 
-RUN = "run"  # what a subject knows: a function that returns the results of a small run
+RUN = "run"  # in the cache of a subject: a function that returns the results of a small run
 
 
 def rendered(subject: Subject) -> Rendered:
     """What the report makes of a run; raises NotApplicable if that is nothing."""
-    results: Results = subject.known[RUN]()
+    results = cast("Callable[[], Results]", subject.cache[RUN])()
     report: Report = subject.make()
     with blamed_on_plugin("`render` of a run", subject):
         result = report.render(results)
@@ -34,7 +36,7 @@ def rendered(subject: Subject) -> Rendered:
 
 def renders(subject: Subject) -> None:
     """A table, a figure or a page."""
-    result = subject.known["rendered"] = rendered(subject)
+    result = subject.cache["rendered"] = rendered(subject)
     if not isinstance(result, (RenderedTable, RenderedFigure, RenderedPage)):
         raise Broken(f"`render` returns {type(result).__name__}: derive from bench.Table or bench.Figure.")
 
@@ -43,7 +45,7 @@ def is_written_alike_twice(subject: Subject) -> None:
     """All formats can be written, and the second time they are the same."""
     formats = subject.cls.formats
     with blamed_on_plugin("writing it", subject):
-        first = subject.known.get("rendered") or rendered(subject)
+        first = cast("Rendered | None", subject.cache.get("rendered")) or rendered(subject)
         one, two = (contents(each, "report", formats) for each in (first, rendered(subject)))
     for form in formats:
         if len(one[form]) == 0:

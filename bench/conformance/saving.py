@@ -37,19 +37,19 @@ def resumes(subject: Subject) -> None:
         return
     if _carries_gradients(subject, expected):
         raise Broken(
-            "gradients are carried from one update to the next, and no checkpoint holds them, so a training that is "
-            "resumed goes on otherwise than one that was not interrupted: is optimiser.zero_grad() missing?"
+            "gradients are carried from one update to the next, and no checkpoint holds them, so training resumed from "
+            "a checkpoint differs from uninterrupted training: is optimiser.zero_grad() missing?"
         )
     at = next((i for i in range(AFTER) if expected[i] != resumed[i]), None)
     seen = "its weights differ" if at is None else f"objective {resumed[at]:.6g} instead of {expected[at]:.6g}"
     raise Broken(
-        f"a training that is resumed from its checkpoint goes on otherwise than one that was not interrupted: {seen}"
+        f"training resumed from a checkpoint differs from uninterrupted training: {seen}"
         f"{'' if at is None else f', {at + 1} updates later'} (some state is left out of the checkpoint)."
     )
 
 
 def _carries_gradients(subject: Subject, expected: list[float]) -> bool:
-    """Whether a training goes on otherwise if nothing but the gradients of its last update is removed."""
+    """Whether training differs if nothing but the gradients of its last update is removed."""
     made = training(subject)
     made.steps(BEFORE)
     for parameter in made.algorithm.model.parameters():

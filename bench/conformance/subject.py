@@ -19,12 +19,12 @@ from bench.values.texts import quoted
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A plugin's class, with the options that it is checked at; ``known`` keeps what several checks measure once."""
+    """A plugin's class, with the options that it is checked at; ``cache`` keeps what several checks use."""
 
     kind: str
     cls: type[Any]
     settings: Mapping[str, object] = field(default_factory=dict)
-    known: dict[str, Any] = field(default_factory=dict)
+    cache: dict[str, object] = field(default_factory=dict)
 
     @cached_property
     def file(self) -> str:

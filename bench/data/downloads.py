@@ -57,8 +57,8 @@ def within_folder(path: Path) -> Path:
     """The place of a file that `read` names in the user's folder for data, or in that for downloads."""
     named = os.environ.get("BENCH_DATA_DIR")
     folders = (_folder("BENCH_DATA_DIR", named) if named else None, cache_dir())
-    found = (path.relative_to(folder) for folder in folders if folder is not None and path.is_relative_to(folder))
-    return next(found, Path(path.name))
+    relative = (path.relative_to(folder) for folder in folders if folder is not None and path.is_relative_to(folder))
+    return next(relative, Path(path.name))
 
 
 def cache_dir() -> Path | None:

@@ -43,9 +43,9 @@ class Table:
     def separator(self) -> str | None:
         """A semicolon or a tab is no part of a number, a comma may be; spaces only if there is nothing else."""
         sample = [re.sub(r'"[^"]*"', "", line.text) for line in self.lines[:NUM_SAMPLED]]
-        found = next((mark for mark in SEPARATORS if any(mark in text for text in sample)), None)
+        separator = next((mark for mark in SEPARATORS if any(mark in text for text in sample)), None)
         has_spaces = any(len(text.split()) > 1 and all(map(is_number, text.split())) for text in sample)
-        return found or (None if has_spaces else ",")
+        return separator or (None if has_spaces else ",")
 
     def cells(self, line: Line) -> list[str]:
         """The values of a line as text, without quotes."""

@@ -24,7 +24,7 @@ class AIS(Estimator):
     ``num_steps=auto`` it is doubled from 50 until bidirectional Monte Carlo (`bdmc`) on 20 datapoints drawn from the
     model has a mean gap within ``tolerance``, no single datapoint whose bounds may be farther apart than 0.3 nats and 3
     standard errors, and the looseness expected on x is within the tolerance too; if ``most_steps`` is not enough for
-    that, a warning says so.  A tolerance above 0.3 allows single gaps as large as itself, of which a warning speaks.
+    that, a warning says so.  A tolerance above 0.3 allows single gaps as large as itself, and a warning names them.
     Started from the prior, as in most of the literature, it needs ten times as many steps, and passes a rate-distortion
     curve on its way, which is kept.  Standard errors are the jackknife's over chains.
     Chains start from a mixture of Gaussians that are fitted like those of `importance`, a little wider, and a few from

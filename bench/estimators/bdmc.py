@@ -53,38 +53,38 @@ class BDMC(Estimator):
         """See `Estimator.log_likelihood`; x is not used: the data are drawn from the model."""
         drawn = simulate(model, self.options.num_points, generator)
         if isinstance(self.options.num_steps, int):
-            found = sandwich(self.options, self.options.num_steps, model, drawn, generator)
-            result = _with_divergence(_estimate(found), model, drawn)
-            return replace(result, warnings=(*result.warnings, *found.warnings("Raise num_steps.")))
+            sandwiched = sandwich(self.options, self.options.num_steps, model, drawn, generator)
+            result = _with_divergence(_estimate(sandwiched), model, drawn)
+            return replace(result, warnings=(*result.warnings, *sandwiched.warnings("Raise num_steps.")))
         spent = 0
         for num_steps in steps.candidates(self.options):
-            found = sandwich(self.options, num_steps, model, drawn, generator)
-            spent += found.model_evaluations
-            if enough := steps.is_enough(self.options, found):
+            sandwiched = sandwich(self.options, num_steps, model, drawn, generator)
+            spent += sandwiched.model_evaluations
+            if enough := steps.is_enough(self.options, sandwiched):
                 break
-        result = _with_divergence(_estimate(found), model, drawn)
+        result = _with_divergence(_estimate(sandwiched), model, drawn)
         return replace(
             result,
-            model_evaluations=spent + result.model_evaluations - found.model_evaluations,
+            model_evaluations=spent + result.model_evaluations - sandwiched.model_evaluations,
             summary={**result.summary, "num_steps": float(num_steps)},
-            warnings=(*result.warnings, *steps.warnings(self.options, num_steps, found, enough)),
+            warnings=(*result.warnings, *steps.warnings(self.options, num_steps, sandwiched, enough)),
         )
 
 
-def _estimate(found: Sandwich) -> Estimate:
+def _estimate(sandwiched: Sandwich) -> Estimate:
     """The lower bounds, with the upper bounds and the gaps; ``gap_se`` is the error of a mean over datapoints."""
-    lower = estimate(found.lower, found.runs, found.model_evaluations)
-    upper, gap = -found.upper.log_mean, found.gap
+    lower = estimate(sandwiched.lower, sandwiched.runs, sandwiched.model_evaluations)
+    upper, gap = -sandwiched.upper.log_mean, sandwiched.gap
     both = torch.isfinite(gap)
     summary = {
         "upper": float(upper[both].mean()),
-        "upper_se": found.upper_error(),
-        "gap": found.mean_gap,
+        "upper_se": sandwiched.upper_error(),
+        "gap": sandwiched.mean_gap,
         "gap_se": float(gap[both].std()) / math.sqrt(max(1, int(both.sum()))),
     }
     bounds = {
         "upper": upper,
-        "upper_standard_error": found.upper.standard_error * inflation(found.upper.degrees),
+        "upper_standard_error": sandwiched.upper.standard_error * inflation(sandwiched.upper.degrees),
         "gap": gap,
     }
     return replace(

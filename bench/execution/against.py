@@ -40,14 +40,14 @@ def check(reference: Reference, study: Study, specs: Sequence[TrialSpec], versio
     for spec in specs:
         if _task(spec) not in known:
             raise OptionError(_mismatch(reference, spec, list(known.values())))
-    found = counterparts(reference, specs)
-    missing = len({_task(spec) for spec in specs}) * len(reference.study.algos) - len(found)
+    pairs = counterparts(reference, specs)
+    missing = len({_task(spec) for spec in specs}) * len(reference.study.algos) - len(pairs)
     if missing:
         raise StoreError(
             f"{missing} trials of {reference.name} have not ended or are damaged: bench run ends them, or choose "
             "--seeds that have."
         )
-    for trial in found:
+    for trial in pairs:
         made_by = trial.contents.record.provenance
         if made_by is not None and made_by.data_version != version:
             raise DataError(
@@ -72,8 +72,8 @@ def changes(trials: Sequence[StoredTrial]) -> dict[TrialSpec, list[str]]:
         for trial in trials
         if trial.contents.spec is not None
     }
-    own = {spec: [name for name in each if name != HARNESS] for spec, each in changed.items()}
-    return {spec: each for spec, each in own.items() if each}
+    of_plugins = {spec: [name for name in each if name != HARNESS] for spec, each in changed.items()}
+    return {spec: each for spec, each in of_plugins.items() if each}
 
 
 def _check_evaluation(reference: Reference, study: Study) -> None:

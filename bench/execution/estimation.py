@@ -154,7 +154,7 @@ def plan(
             missing = [
                 c
                 for c in estimators.of(spec)
-                if _known(known, reached, c, split, datapoints.number(points, available)) is None
+                if _existing(known, reached, c, split, datapoints.number(points, available)) is None
             ]
             if missing:
                 todo.append((spec, missing))
@@ -202,24 +202,24 @@ def _estimate(task: Task) -> Estimated:
 
 def _estimates(task: Task, device: torch.device) -> list[EstimateRecord]:
     folder = Store(task.run_folder).trial(task.spec.id)
-    found = contents.read(folder)
-    if found.damage:
-        raise StoreError(found.record.reason)
-    reached = trial_state.reached(found.record)
+    stored = contents.read(folder)
+    if stored.damage:
+        raise StoreError(stored.record.reason)
+    reached = trial_state.reached(stored.record)
     data = task.spec.load_data()
-    if found.record.provenance is None or found.record.provenance.data != data.fingerprint():
+    if stored.record.provenance is None or stored.record.provenance.data != data.fingerprint():
         raise StoreError(CHANGED.format(task.spec.dataset.name))
     x = datapoints.evaluated(task.spec, data, device, task.points)[task.split]
     model = trained_model(task.spec, folder, data, device)
     estimates = Estimates(folder, reached)
     return [
-        _known(found.estimates, reached, choice, task.split, len(x))
+        _existing(stored.estimates, reached, choice, task.split, len(x))
         or estimates.make(choice, model, x, task.split, task.spec.task)
         for choice in task.choices
     ]
 
 
-def _known(
+def _existing(
     estimates: Sequence[EstimateRecord], samples: int, choice: Choice, split: Split, points: int
 ) -> EstimateRecord | None:
     """The estimate of the trained model on this many points, or on simulated data, if the current estimator made it."""

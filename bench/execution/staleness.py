@@ -19,13 +19,13 @@ Changes = Mapping[TrialSpec, Sequence[str]]  # what has changed since each of th
 DATA = "data"
 
 
-def changes(found: Mapping[TrialSpec, Contents], version: str) -> dict[TrialSpec, list[str]]:
+def changes(contents_of: Mapping[TrialSpec, Contents], version: str) -> dict[TrialSpec, list[str]]:
     """The changes since each trial ran or began: of the data, whose present ``version`` is given, or of code.
 
     Trials that have not begun, and those that would be made by the same today, are left out.
     """
     of_code: dict[Hashable, list[str]] = {}  # the same for most trials
-    changed = {spec: _changes(spec, each, version, of_code) for spec, each in found.items()}
+    changed = {spec: _changes(spec, each, version, of_code) for spec, each in contents_of.items()}
     return {spec: each for spec, each in changed.items() if each}
 
 
@@ -48,9 +48,9 @@ def has_other_data(contents: Contents, version: str) -> bool:
     return made_by is None or made_by.data_version != version
 
 
-def edits(found: Mapping[TrialSpec, Contents]) -> list[str]:
+def edits(contents_of: Mapping[TrialSpec, Contents]) -> list[str]:
     """A note if the code that builds the models of these trials has been edited since they were trained."""
-    changed = {spec: code_changes(spec, each.record.provenance) for spec, each in found.items()}
+    changed = {spec: code_changes(spec, each.record.provenance) for spec, each in contents_of.items()}
     stale = {spec: own for spec, each in changed.items() if (own := [name for name in each if name != "harness"])}
     return [f"{in_words(stale)}: estimates are of the model that the present code builds."] if stale else []
 
@@ -58,26 +58,30 @@ def edits(found: Mapping[TrialSpec, Contents]) -> list[str]:
 def refuse(store: Store, specs: Iterable[TrialSpec], version: str) -> None:
     """Raise StoreError if any trial of a run folder is stale; ``specs`` are those of one seed, or of several."""
     kinds = {replace(spec, seed=0).id: spec for spec in specs}
-    found = {}
+    contents_of = {}
     for trial in store.read().trials if Store.is_at(store.path) else ():
         stored = trial.contents.spec
         if stored is not None and (kind := kinds.get(replace(stored, seed=0).id)) is not None:
-            found[replace(kind, seed=stored.seed)] = trial.contents  # its plugins may have been somewhere else then
-    stale = changes(found, version)
+            contents_of[replace(kind, seed=stored.seed)] = (
+                trial.contents
+            )  # its plugins may have been somewhere else then
+    stale = changes(contents_of, version)
     if stale:
         raise StoreError(
             f"{in_words(stale)}, in {str(store.path)!r}. --on-stale rerun runs them again, --on-stale keep keeps those "
-            "that are finished, apart from what is run now; another --out leaves them alone."
+            "that are finished, apart from what is run now; another `out` leaves them alone."
         )
 
 
-def settle(store: Store, found: Mapping[TrialSpec, Contents], stale: Changes, on_stale: OnStale) -> set[TrialSpec]:
+def settle(
+    store: Store, contents_of: Mapping[TrialSpec, Contents], stale: Changes, on_stale: OnStale
+) -> set[TrialSpec]:
     """Clear the stale trials that are to be run again, and return those that are kept, as they are.
 
     One that is not finished is begun again in any case: no trial goes on with other code or data than it began with.
     """
-    kept = {spec for spec in stale if on_stale == "keep" and found[spec].record.status.is_finished}
-    for spec, each in found.items():
+    kept = {spec for spec in stale if on_stale == "keep" and contents_of[spec].record.status.is_finished}
+    for spec, each in contents_of.items():
         if spec in stale and spec not in kept:
             store.trial(spec.id).clear()
         elif each.record.data_changed != (DATA in stale.get(spec, ())):

@@ -110,7 +110,7 @@ class Trial:
         data = spec.selected(dataset)
         fingerprint = version if data is dataset else data.fingerprint()
         if made_by is not None and made_by.data != fingerprint:
-            raise DataError("Its data have changed since it began: the same command begins it again.")
+            raise DataError("The data have changed since this trial began: run the same command again to restart it.")
         made_by = made_by or provenance(spec, fingerprint, version)
         if self.settings.data_version not in ("", made_by.data_version):
             raise DataError(OTHER_DATA.format(platform.node()))

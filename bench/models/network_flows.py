@@ -79,11 +79,11 @@ class InverseAutoregressive(Flow):
 
     def inverse(self, z: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
         """See `Flow.inverse`."""
-        found = torch.zeros_like(z)
+        inverse = torch.zeros_like(z)
         for _ in range(self.latent_size):  # each pass makes one more dimension right
-            middle, log_gate = self._middle_and_gate(found, features)
-            found = middle + (z - middle) * (-log_gate).exp()
-        return found, log_gate.sum(-1)
+            middle, log_gate = self._middle_and_gate(inverse, features)
+            inverse = middle + (z - middle) * (-log_gate).exp()
+        return inverse, log_gate.sum(-1)
 
     def _middle_and_gate(self, z: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
         inputs = torch.cat([z, features], -1)

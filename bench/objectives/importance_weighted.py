@@ -1,7 +1,7 @@
 """K draws of z per datapoint, their importance weights, and the bounds and gradients made of them.
 
-The multi-sample algorithms differ in little.  In theta all of them ascend ``sum_k v_k d log p(x, z_k)``, where v_k are
-the normalised weights ``w_k = p(x, z_k) / q(z_k|x)``.  Phi is reached on two ways: along the path
+The multi-sample algorithms differ only slightly.  In theta all of them ascend ``sum_k v_k d log p(x, z_k)``, where v_k
+are the normalised weights ``w_k = p(x, z_k) / q(z_k|x)``.  Phi is reached in two ways: along the path
 ``z_k = m + s epsilon_k`` (let D_k be the derivative of log w_k through z_k), and by the parameters of q in log q(z_k|x)
 (the score S_k).  An estimator is a choice of ways (`Ways`) and, along the path, of a factor for each draw:
 

@@ -155,17 +155,17 @@ class GradientTable:
 
     def _weights_for(self, trained: Trained, state: Mapping[str, object]) -> tuple[Weights, bool]:
         """The weights for an algorithm's model, and whether they are the reference's."""
-        own = trained.algorithm.model.state_dict()
+        weights = trained.algorithm.model.state_dict()
         if trained is self.reference:
             return self.weights, True
         if _keeps_more(trained.algorithm, state):
             why = "what else it keeps, such as chains, belongs to these"
-        elif any(name not in self.weights or self.weights[name].shape != each.shape for name, each in own.items()):
+        elif any(name not in self.weights or self.weights[name].shape != each.shape for name, each in weights.items()):
             why = f"its model has others than that of {self.reference.name}"
         else:
-            return {name: self.weights[name] for name in own}, True
+            return {name: self.weights[name] for name in weights}, True
         self.notes.append(f"{trained.name} is measured at weights of its own, after as many training samples: {why}.")
-        return _copied(own), False
+        return _copied(weights), False
 
     def _encoder_target(self, trained: Trained, value: str, measured: Moments) -> Tensor | None:
         """The mean gradient of the reference at the same value; None for the reference itself."""

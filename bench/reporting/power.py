@@ -1,4 +1,4 @@
-"""How many seeds, or test points, would find a difference of a given size between two algorithms.
+"""How many seeds or test points are needed to detect a difference of a given size between two algorithms.
 
 Planned from the differences by seed and test point of the run itself, at the level of a single comparison of its family
 (`contrasts`): a larger number of comparisons takes more seeds.

@@ -55,7 +55,7 @@ def make_reports(
     folder cannot be written, or none is named for several runs.
     """
     if folder is None and len(results.requested) > 1:
-        raise StoreError("`out` must name a folder for the report of several runs: give --out.")
+        raise StoreError("`out` must name a folder for the report of several runs.")
     folder = folder or (results.requested or (results.path,))[0] / "report"
     selected, unloaded = select(names, formats)
     pages = [each for each in selected if each.formats and isinstance(each.report, Page)]

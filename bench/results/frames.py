@@ -78,7 +78,7 @@ class Results:
         return [f"{path}: {text}" if several else text for run in self._runs for path, text in run.damage()]
 
     @property
-    def own(self) -> Results:
+    def without_references(self) -> Results:
         """These results without reference runs, up to the end of training."""
         return replace(self, alone=True)
 
@@ -237,8 +237,8 @@ class Results:
         """A trained model for each cell, of its first seed that is done; and why the other cells have none."""
         from bench.results.models import load_models
 
-        own = [(vars(each.labels), each.contents, each.folder) for each in self._entries if not each.reference]
-        models, missing = load_models(own, trust=self.trust)
+        entries = [(vars(each.labels), each.contents, each.folder) for each in self._entries if not each.reference]
+        models, missing = load_models(entries, trust=self.trust)
         kept = {each.cell: "a reference has no weights" for each in self._entries if each.reference}
         return models, {**missing, **kept}
 

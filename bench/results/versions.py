@@ -40,10 +40,10 @@ def versions(trials: Sequence[tuple[Path, StoredTrial]]) -> list[Version]:
     """
     ages = _ages(trials)
     labels = [trial.labels for _, trial in trials]
-    shared = [{name: age for name, age in each.items() if name != ALGORITHM} for each in ages]
-    own = [{name: age for name, age in each.items() if name == ALGORITHM} for each in ages]
-    datasets = _names([each.dataset for each in labels], shared)
-    algorithms = _names([each.algorithm for each in labels], own)
+    of_data = [{name: age for name, age in each.items() if name != ALGORITHM} for each in ages]
+    of_code = [{name: age for name, age in each.items() if name == ALGORITHM} for each in ages]
+    datasets = _names([each.dataset for each in labels], of_data)
+    algorithms = _names([each.algorithm for each in labels], of_code)
     return [
         Version(dataclasses.replace(each, dataset=dataset, algorithm=algorithm), tuple(age))
         for each, dataset, algorithm, age in zip(labels, datasets, algorithms, ages, strict=True)

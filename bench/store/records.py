@@ -71,7 +71,7 @@ class Provenance:
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """How a trial stands; what is not known before it has begun, or because its process died at once, is None."""
+    """The state of a trial; what is not known before it has begun, or because its process died at once, is None."""
 
     status: Status = Status.WAITING
     reason: str = ""  # why it is not done

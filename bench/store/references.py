@@ -87,7 +87,7 @@ class Reference:
                     shutil.rmtree(target)
                 copy.rename(target)
         except OSError as error:
-            raise StoreError(f"{str(target)!r} cannot be written ({error.strerror}): choose another --out.") from error
+            raise StoreError(f"{str(target)!r} cannot be written ({error.strerror}): choose another `out`.") from error
 
 
 def _narrowed(study: Study, trials: Iterable[StoredTrial]) -> Study:

@@ -66,9 +66,9 @@ class Store:
         """
         store = cls(path)
         if path.exists() and not path.is_dir():
-            raise StoreError(f"`out` must be a folder, and {str(path)!r} is a file: choose another --out.")
+            raise StoreError(f"`out` must be a folder, and {str(path)!r} is a file: choose another `out`.")
         if not cls.is_at(path) and path.exists() and any(not each.name.startswith(".") for each in path.iterdir()):
-            raise StoreError(f"{str(path)!r} is not empty and holds no study: choose another --out.")
+            raise StoreError(f"{str(path)!r} is not empty and holds no study: choose another `out`.")
         store._enter()
         try:
             if cls.is_at(path):
@@ -89,7 +89,7 @@ class Store:
             study_file.write(self.path / FILE, study)
         except (OSError, WriteFailed) as error:
             why = error.why if isinstance(error, WriteFailed) else error.strerror
-            raise StoreError(f"`out` {str(self.path)!r} cannot be written ({why}): choose another --out.") from error
+            raise StoreError(f"`out` {str(self.path)!r} cannot be written ({why}): choose another `out`.") from error
 
     def _enter(self) -> None:
         """Make the folder and lock it.  The system unlocks it when this process ends, however it does."""
@@ -100,11 +100,11 @@ class Store:
         except Timeout as error:
             raise StoreError(
                 f"Another `bench run` works in {str(self.path)!r}: wait until it has ended, then the same command does "
-                "what is left; or choose another --out."
+                "what is left; or choose another `out`."
             ) from error
         except OSError as error:
             raise StoreError(
-                f"`out` {str(self.path)!r} cannot be written ({error.strerror}): choose another --out."
+                f"`out` {str(self.path)!r} cannot be written ({error.strerror}): choose another `out`."
             ) from error
 
     def check_presence(self) -> None:
@@ -185,7 +185,7 @@ class Store:
             if reconstructed is None:
                 raise StoreError(f"{str(self.path / FILE)!r}: {error}") from error
             study = reconstructed
-            damage.append(f"{error} Until then, what was asked for is told from the trials.")
+            damage.append(f"{error} Until then, the study is reconstructed from the trials.")
         expected = len(study.algos) * len(study.z) * len(study.n_train) * len(study.seeds)
         if len(read) < expected:
             damage.append(
@@ -215,7 +215,7 @@ class Store:
             if others:
                 raise StoreError(
                     f"{str(self.path / FILE)!r} is damaged ({error.why}), and the folder holds trials of another study "
-                    f"({others[0].contents.spec}, for instance): give the command that made it, or another --out."
+                    f"({others[0].contents.spec}, for instance): give the command that made it, or another `out`."
                 ) from error
             budgets = [trial.contents.record.budget or 1 for trial in trials]
             seeds = {trial.labels.seed for trial in trials}
@@ -223,7 +223,7 @@ class Store:
         differences = study.differs_from(earlier)
         if differences:
             raise StoreError(
-                f"{str(self.path)!r} holds another study ({'; '.join(differences)}): choose another --out. "
+                f"{str(self.path)!r} holds another study ({'; '.join(differences)}): choose another `out`. "
                 "Only the budget, the seeds and the estimators may change within a folder."
             )
         return earlier

@@ -36,10 +36,10 @@ def create(path: Path, title: str, parts: Mapping[str, Study]) -> None:
         if present != names:
             raise StoreError(
                 f"{str(path)!r} holds another study (its parts are {', '.join(present)}, here they are "
-                f"{', '.join(names)}): choose another --out."
+                f"{', '.join(names)}): choose another `out`."
             )
     elif path.exists() and (not path.is_dir() or any(each.name not in [*names, REPORT] for each in path.iterdir())):
-        raise StoreError(f"{str(path)!r} exists and holds no study of several parts: choose another --out.")
+        raise StoreError(f"{str(path)!r} exists and holds no study of several parts: choose another `out`.")
     try:
         path.mkdir(parents=True, exist_ok=True)
         text = tomli_w.dumps({"title": title, "parts": names})
@@ -48,7 +48,7 @@ def create(path: Path, title: str, parts: Mapping[str, Study]) -> None:
         write_toml(path / FILE, "Written by bench: a run folder for each part.", text)
     except (OSError, WriteFailed) as error:
         why = error.why if isinstance(error, WriteFailed) else error.strerror
-        raise StoreError(f"`out` {str(path)!r} cannot be written ({why}): choose another --out.") from error
+        raise StoreError(f"`out` {str(path)!r} cannot be written ({why}): choose another `out`.") from error
 
 
 def find(path: Path) -> list[Path]:

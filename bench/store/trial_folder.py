@@ -17,7 +17,7 @@ from bench.errors import Damaged, StoreError
 from bench.store import checksums
 from bench.store.codec import from_plain, to_plain
 from bench.store.files import parse, parse_checked, plain, read_bytes, read_checked, sync, write_checked, write_json
-from bench.store.records import DiagnosisRecord, EstimateRecord, TraceRow, TrialRecord
+from bench.store.records import DiagnosisRecord, EstimateRecord, Status, TraceRow, TrialRecord
 from bench.store.tensors import metadata, read_arrays, read_state, read_tensors, write_state, write_tensors
 from bench.studies.spec import Labels, TrialSpec
 
@@ -30,7 +30,7 @@ RecordT = TypeVar("RecordT")
 
 SPEC, STATUS, TRACE, DIAGNOSIS = "spec.json", "status.json", "trace.jsonl", "diagnosis.json"
 MODEL, CHECKPOINT, ESTIMATES = "model.safetensors", "checkpoint.safetensors", "likelihoods.*.safetensors"
-_DONE, _BUDGET = b'"status": "done"', re.compile(rb'"budget": (\d+)')  # in STATUS
+_DONE, _BUDGET = f'"status": "{Status.DONE}"'.encode(), re.compile(rb'"budget": (\d+)')  # in STATUS
 
 
 class TrialFolder:
@@ -204,11 +204,11 @@ class TrialFolder:
         """The checksums of what a trial leaves when it ends, by name, without the estimates; all on disk by then."""
         for name in filter(self.has, (SPEC, TRACE)):
             sync(self.path / name)
-        found = {}
+        sums = {}
         for name in (TRACE, MODEL, DIAGNOSIS):
             with contextlib.suppress(Damaged):  # none is expected of what is damaged already, or is not there
-                found[name] = self.checksum(name)
-        return found
+                sums[name] = self.checksum(name)
+        return sums
 
     def fingerprint(self) -> str:
         """SHA-256 of all files, by their names; empty if there is no folder, or anything in it that is no file.

@@ -7,11 +7,14 @@ import inspect
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn, optim
 from torch.optim import Optimizer
+
+if TYPE_CHECKING:
+    from torch.optim.optimizer import ParamsT
 
 FUSED_ADAM = ("cpu", "cuda")
 
@@ -29,9 +32,7 @@ class Adaptive(Optimizer):
     load_state_dict = inspect.unwrap(Optimizer.load_state_dict)
     moments: tuple[str, ...]  # the names of what is kept for each parameter
 
-    def __init__(
-        self, groups: Iterable[dict[str, Any]] | Iterable[nn.Parameter], lr: float, annealing: float = 0.0
-    ) -> None:
+    def __init__(self, groups: ParamsT, lr: float, annealing: float = 0.0) -> None:
         """Groups as in `torch.optim`; update t = 0, 1, ... has the step ``lr / (1 + annealing t)``."""
         super().__init__(groups, {"lr": lr, "annealing": annealing, "weight_decay": 0.0, "updates": 0})
         for group in self.param_groups:
@@ -134,7 +135,7 @@ class Adam(Adaptive):
 
     def __init__(
         self,
-        groups: Iterable[dict[str, Any]] | Iterable[nn.Parameter],
+        groups: ParamsT,
         lr: float,
         annealing: float = 0.0,
         betas: tuple[float, float] = (0.9, 0.999),

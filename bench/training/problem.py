@@ -88,7 +88,10 @@ class StepInfo:
     ``objective`` is a detached scalar in nats per datapoint, higher is better: the algorithm's estimate of what it
     ascends, by which divergence is noticed and `fit`, or ``--tune paper``, chooses a step size.  ``model_evaluations``
     counts datapoints through the decoder, forward and backward one each.  ``diagnostics`` are further detached scalars
-    (an acceptance rate); their means between evaluation marks are kept.  Raises PluginError for what is none of these.
+    (an acceptance rate); their means between evaluation marks are kept.  Raises PluginError for anything else.
+
+    >>> StepInfo(torch.tensor(-95.2), model_evaluations=200, diagnostics={"acceptance": 0.9}).model_evaluations
+    200
     """
 
     objective: Tensor

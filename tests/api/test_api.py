@@ -82,7 +82,7 @@ def test_an_export_is_text_or_a_file(run: Path, tmp_path: Path) -> None:
     assert list(pd.read_csv(io.StringIO(bench.export(run)))["trial"]) == list(trials["trial"])
     assert bench.export(run, "trace", out=tmp_path / "trace.json") == ""
     assert len(pd.read_json(tmp_path / "trace.json")) == len(bench.load(run).trace)
-    with pytest.raises(StoreError, match="-o FILE"):
+    with pytest.raises(StoreError, match="give `out`"):
         bench.export(run, format="parquet")
     with pytest.raises(OptionError, match=r"`what` must be trials, trace, .* or rate_distortion"):
         bench.export(run, "weights")  # type: ignore[arg-type]  # what is wrong here

@@ -231,8 +231,8 @@ WRONG: list[tuple[Callable[..., object], dict[str, Any], str]] = [
     (bench.export, {"run": "run", "out": "~nouser/x.csv"}, "home directory"),
     (bench.report, {"run": "run", "names": 3}, "`names` must be names"),
     (bench.report, {"run": "run", "formats": "docx"}, "choose among"),
-    (bench.report, {"run": "run", "names": "log_likelihood", "folder": "a_file"}, "cannot be written"),
-    (bench.report, {"run": "run", "folder": "x" * 300}, "File name too long"),
+    (bench.report, {"run": "run", "names": "log_likelihood", "out": "a_file"}, "cannot be written"),
+    (bench.report, {"run": "run", "out": "x" * 300}, "File name too long"),
 ]
 
 

@@ -75,7 +75,7 @@ def status_files(run: Path) -> list[Path]:
 
 def by_point(run: Path, algorithm: str) -> np.ndarray:
     """What the estimates of a run's folder hold, without the library: [S, N]."""
-    trials = library.load(run).own.trials
+    trials = library.load(run).without_references.trials
     chosen = trials[(trials["algorithm"] == algorithm) & (trials["z"] == 2)].sort_values("seed")["trial"]
     files = [next((run / "trials" / trial).glob("likelihoods.*.safetensors")) for trial in chosen]
     return np.stack([load_file(file)["log_likelihood"] for file in files])
@@ -211,7 +211,7 @@ def test_other_budgets_are_compared_where_both_have_a_log_likelihood(
         quiet=True,
     )
     assert set(results.trials["samples"]) == {1000}
-    alone = library.load(tmp_path / "run").own
+    alone = library.load(tmp_path / "run").without_references
     assert set(alone.trials["samples"]) == {budget}
     for theirs, ours in ((library.load(earlier), results.trials.query("reference != ''")), (alone, own(results))):
         marks = theirs.trace.query("samples == 1000 and z == 2 and seed == 0")
@@ -271,7 +271,7 @@ def test_requests_without_sense_are_refused(bench: Bench, earlier: Path, tmp_pat
         (["--algos", MINE, "--against", tmp_path], "Known: reference-digits, reference-mnist"),
         (["--algos", MINE, "--against", earlier.parent], "is a folder of runs: give one of them, "),
         (["--algos", MINE, "--against", earlier.parent], f"{earlier} or "),
-        (["--algos", MINE, "--against", earlier, "--out", earlier], "choose another --out"),
+        (["--algos", MINE, "--against", earlier, "--out", earlier], "choose another `out`"),
     ):
         assert words in " ".join(bench("run", *arguments, code=2).stderr.split())
 

@@ -470,7 +470,7 @@ def test_what_slurm_is_asked_for(bench: Any, tmp_path: Path, monkeypatch: pytest
     }  # fmt: skip
     kill(run)
     refused = bench("run", *asked[:-4], "--out", "run", code=2).stderr
-    assert "2 trials are under way in SLURM jobs; --backend slurm goes on with them" in refused
+    assert "2 trials are under way in SLURM jobs; --backend slurm continues them" in refused
     again = command(tmp_path, *asked)
     shown_until(again, "No SLURM job of this run has started yet: 2 pending. squeue --me says why.")
     assert len(slurm.scripts()) == 1, "its jobs are still there"

@@ -167,7 +167,7 @@ def test_run_refuses(bench: Bench, tmp_path: Path, arguments: list[str], words: 
         (["list", "algoritms"], "Did you mean 'algorithms'"),
         (["report", "other", "--only", "log_likelyhood"], "Did you mean 'log_likelihood'"),
         (["report", "other", "--format", "docx"], "choose among"),
-        (["export", "other", "--format", "parquet"], "-o FILE"),
+        (["export", "other", "--format", "parquet"], "give `out`"),
         (["export", "other", "-o", "/proc/nothing/x.csv"], "cannot be written"),
         (["export", "other", "--what", "weights"], "weights"),
         (["export", "other", "-o", "x.xlsx"], "must end in .csv, .csv.gz, .json, .json.gz or .parquet (got 'x.xlsx')"),

@@ -217,7 +217,7 @@ def test_data_that_change_while_a_trial_waits_for_its_worker_are_refused(home: P
     trial_state.mark(folder, Status.INTERRUPTED)
     write_data(home, 1)
     assert execute(folder, folder.read_spec(), Settings(budget=700, estimators=())) is Status.FAILED
-    assert "Its data have changed since it began" in folder.read_status().reason
+    assert "The data have changed since this trial began" in folder.read_status().reason
 
 
 def test_no_estimate_puts_old_weights_on_new_values(bench: Bench, home: Path) -> None:

@@ -407,5 +407,5 @@ def test_a_model_in_float64_is_trained_evaluated_and_drawn(tmp_path: Path) -> No
     )
     assert results.trials["log_likelihood_test"].notna().all()
     assert len(results.diagnosis) == 1
-    made = bench.report(results, ["latent_space", "manifold"], folder=tmp_path / "report", quiet=True)
+    made = bench.report(results, ["latent_space", "manifold"], out=tmp_path / "report", quiet=True)
     assert all(made.values())

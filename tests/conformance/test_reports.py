@@ -52,7 +52,7 @@ def test_is_saved_in_every_format(plugin: PluginRef, results: Results, tmp_path:
 @pytest.mark.parametrize("plugin", EVERY, ids=lambda plugin: plugin.name)
 def test_keeps_the_contract(plugin: PluginRef, results: Results) -> None:
     """With the checks of `bench check`."""
-    subject = Subject("report", plugin.load(), known={reports.RUN: lambda: results})
+    subject = Subject("report", plugin.load(), cache={reports.RUN: lambda: results})
     made = [*suite.run(subject)]
     assert [each.lesson for each in made if each.verdict is Verdict.FAILED] == []
     assert plugin.name in OF_OTHER_RUNS or all(each.verdict is Verdict.HOLDS for each in made)

@@ -15,7 +15,7 @@ import bench
 from bench import plugins
 
 # described by the examples of their users
-WITHOUT = {"Batch", "Comparison", "Hyperparameters", "Outcome", "Report", "Results", "StepInfo", "Workers"}
+WITHOUT = {"Batch", "Comparison", "Outcome", "Report", "Results", "Workers"}
 KINDS_WITH_EXAMPLES = ("algorithm", "estimator", "model", "decoder")
 
 

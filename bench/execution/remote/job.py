@@ -44,7 +44,7 @@ class Job:
             why = f"A node has other versions than this machine: {', '.join(differences)}"
             return Outcome(self.name, died=f"{why}. Install the same there, or allow them: versions=any.")
         self.here: Backend = plugins.find("backend")["loky"].load()()
-        signal.signal(signal.SIGTERM, _told_to_end)
+        signal.signal(signal.SIGTERM, _on_terminate)
         try:
             with FileLock(self.lock), self.here:
                 (outcome,) = self.here.run(_call, [self.call], replace(self.workers, count=1))
@@ -63,7 +63,7 @@ class Job:
         return DelayedSubmission(replace(self))
 
 
-def _told_to_end(*_: object) -> None:
+def _on_terminate(*_: object) -> None:
     raise ToldToEnd("Told to end by SIGTERM.")
 
 

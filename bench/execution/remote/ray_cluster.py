@@ -21,7 +21,7 @@ NO_SETTINGS = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])  # the frame of HTTP/2 that bot
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + NO_SETTINGS
 
 PRINTER = "print_to_stdstream"  # Ray's own function that prints
-_printers: dict[str, Any] = {}  # it, once it is replaced
+_printers: dict[str, object] = {}  # Ray's, once it is replaced
 
 
 def join(address: str) -> bool:

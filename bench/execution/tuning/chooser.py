@@ -130,12 +130,12 @@ class _Chooser:
         """Run what is not finished yet, or was made by other code or other data."""
         todo = []
         for task in tasks:
-            found = contents.read(task.folder, tensors=True)
-            if found.damage or staleness.changes({task.spec: found}, task.settings.data_version):
-                contents.remove_damaged(task.folder, found.damage)
+            stored = contents.read(task.folder, tensors=True)
+            if stored.damage or staleness.changes({task.spec: stored}, task.settings.data_version):
+                contents.remove_damaged(task.folder, stored.damage)
                 task.folder.clear()
                 todo.append(task)
-            elif not _is_finished(found, task):
+            elif not _is_finished(stored, task):
                 todo.append(task)
         ended: list[runner.Task] = []
 
@@ -151,17 +151,17 @@ class _Chooser:
 def _scored(race: Race, spec: TrialSpec) -> Contents:
     """What a trial holds at the end of a round; its score is kept, for races that are resumed after a later one."""
     folder = race.cell.plan.store.tuning.trial(spec.id)
-    found = contents.read(folder)
-    if found.record.status.is_finished and not is_scored(found.record, race.budget):
-        record = trial_state.note_score(folder, race.budget, score(found, race.budget), score_cost(found))
-        return replace(found, record=record)
-    return found
+    stored = contents.read(folder)
+    if stored.record.status.is_finished and not is_scored(stored.record, race.budget):
+        record = trial_state.note_score(folder, race.budget, score(stored, race.budget), score_cost(stored))
+        return replace(stored, record=record)
+    return stored
 
 
-def _is_finished(found: contents.Contents, task: runner.Task) -> bool:
+def _is_finished(stored: contents.Contents, task: runner.Task) -> bool:
     if task.settings.try_samples:
-        return found.record.status.is_finished
-    if is_scored(found.record, task.settings.budget):
+        return stored.record.status.is_finished
+    if is_scored(stored.record, task.settings.budget):
         return True
     names = [estimator.name for estimator in task.settings.estimators]
-    return trial_state.is_finished(found, task.settings.budget, names)
+    return trial_state.is_finished(stored, task.settings.budget, names)

@@ -31,9 +31,9 @@ def kept(module: nn.Module, kind: Callable[..., PassT], parts: Parts, size: tupl
     passes = _passes.get(module)
     if passes is None:
         passes = _passes[module] = {}
-    earlier, found = passes.get((kind, size), (None, None))
-    if found is not None and earlier == parts and all(layers.still_hold() for layers in found.all_layers()):
-        return cast("PassT", found)
+    earlier, made_before = passes.get((kind, size), (None, None))
+    if made_before is not None and earlier == parts and all(layers.still_hold() for layers in made_before.all_layers()):
+        return cast("PassT", made_before)
     made = kind(*parts, *size)
     if made.is_recordable and _is_on_gpu(made):
         made.recordings = Recordings()

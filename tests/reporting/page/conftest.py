@@ -23,7 +23,7 @@ def run(trained_run: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def page_file(trained_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    (path,) = report(Results(trained_run, trust=True), ["index"], folder=tmp_path_factory.mktemp("page"))["index"]
+    (path,) = report(Results(trained_run, trust=True), ["index"], out=tmp_path_factory.mktemp("page"))["index"]
     return path
 
 
