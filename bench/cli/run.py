@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -107,6 +108,8 @@ def command(
     changes = {name: value for name, value in fields.items() if value is not None}
     execution = replace(execution, checkpoint=checkpoint)
     results = run(study, size=size, out=out, execution=execution, on_stale=on_stale, against=against, **changes)
+
+    gc.disable()  # tables and figures make many objects that stay until the end: searching them takes a fifth
 
     from bench.cli.console import Output
     from bench.cli.terminal import summarise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -24,6 +25,7 @@ def call(folder: Path, *arguments: object) -> object:
         patch.setattr(sys, "argv", ["bench", *map(str, arguments)])
         with pytest.raises(SystemExit) as left:
             main()
+    gc.enable()  # which commands disable until they end
     return left.value.code
 
 
