@@ -164,7 +164,7 @@ def test_a_sweep_survives_its_command(shared_dask_cluster: Any, tmp_path: Path) 
         seen = sum(samples(run).values())
         until(lambda: sum(samples(run).values()) > seen and max_running(run) >= 100, "nothing goes on")
         second.send_signal(signal.SIGINT)
-        assert "the same command does the rest" in finished(second, code=130)
+        assert "run the same command again" in finished(second, code=130)
         made = len(updates(notes))
         time.sleep(1)
         assert len(updates(notes)) == made, "nothing trains any more"
@@ -394,13 +394,13 @@ def test_jobs_are_preempted_outlive_their_command_and_make_way(tmp_path: Path) -
     until(lambda: len(updates(notes)) > before + 5, "the job has stopped")
     execution = Execution(backend="sequential", device="cpu")
     with pytest.raises(
-        StoreError, match=r"1 trial is under way in SLURM jobs; --backend 'slurm\[cluster=local\]' goes"
+        StoreError, match=r"1 trial is under way in SLURM jobs; --backend 'slurm\[cluster=local\]' continues it"
     ):
         bench.run(run / "study.toml", out=run, execution=execution, quiet=True)
     second = command(tmp_path, *asked, *LOCAL, "--budget", "25000")
     until(lambda: len(list(notes.glob("[0-9]*"))) == 3, "no third process goes on")
     second.send_signal(signal.SIGINT)
-    assert "the same command does the rest" in finished(second, code=130)
+    assert "run the same command again" in finished(second, code=130)
     assert not jobs_of(tmp_path)
     assert statuses(run) == {"interrupted": 1}
     set_pace(notes, 0)

@@ -21,4 +21,4 @@ def refuse(run_folder: Path, root: Path, used: Backend) -> None:
     for kind, folder in product(kinds, dict.fromkeys((root, run_folder, run_folder.parent))):
         left = kind.left_under_way(folder, used if folder == root else None)
         if left:
-            raise StoreError(f"In {quoted(str(folder))}, {left}, and Ctrl-C then stops them. Or choose another `out`.")
+            raise StoreError(f"In {quoted(str(folder))}, {left}. Or choose another `out`.")
