@@ -28,7 +28,7 @@ from bench.values.texts import quoted
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """Hyperparameters of all shipped algorithms, with the paper's values: derive from it, or use another dataclass.
+    """Hyperparameters of all shipped algorithms, with the paper's values; subclass it, or use another dataclass.
 
     >>> @dataclass(frozen=True)
     ... class Options(Hyperparameters):
@@ -56,10 +56,10 @@ class Algorithm(FitMixin, StateMixin, Plugin, ABC):
     """Learns p(z) p(x|z) from data, one minibatch at a time.
 
     A plugin is one file with one class: ``Options``, a frozen dataclass of hyperparameters; ``setup``, which builds
-    ``self.model`` and whatever else it needs; and ``step``, one update.  No hyperparameter is required: without a
-    ``learning_rate`` none is chosen, without a ``batch_size`` minibatches have 100 datapoints.  Everything that
-    ``setup`` and ``step`` put on ``self`` (modules, optimisers, tensors, generators, numbers, whatever has a
-    ``state_dict``) is saved and restored.
+    ``self.model`` and whatever else it needs; and ``step``, which makes one update.  No hyperparameter is required:
+    without ``learning_rate``, no learning rate is tuned; without ``batch_size``, minibatches have 100 datapoints.
+    Everything that ``setup`` and ``step`` assign to ``self`` (modules, optimisers, tensors, generators, numbers, and
+    anything else with a ``state_dict``) is saved and restored.
 
     >>> class PointEstimate(Algorithm):
     ...     '''Ascends log p(x, z) at the mean of q(z|x).'''
@@ -95,8 +95,8 @@ class Algorithm(FitMixin, StateMixin, Plugin, ABC):
     ) -> None:
         """``latent_size`` is d; the other keywords are named as on the command line.
 
-        ``model`` names an architecture with its options (``mlp[hidden=100]``), ``decoder`` the observation model
-        p(x|z): one of `bench list decoders`, or the path of a file that holds another one.
+        ``model`` names an architecture with its options (``mlp[hidden=100]``).  ``decoder`` names the observation model
+        p(x|z): one of `bench list decoders`, or the path of a file that defines another one.
         Raises OptionError for an unknown, ill-typed or out-of-range argument, UnknownName or PluginError for a plugin.
         """
         size, number = whole_number(latent_size), whole_number(seed)
@@ -115,19 +115,19 @@ class Algorithm(FitMixin, StateMixin, Plugin, ABC):
 
     @abstractmethod
     def setup(self, problem: Problem, generator: torch.Generator) -> None:
-        """Build ``self.model`` (from ``problem.model``), optimisers and whatever `step` needs.
+        """Build ``self.model`` (from ``problem.model``), optimisers and anything else that `step` needs.
 
         ``generator``, on the device of ``problem.x``, is the source of all the algorithm's noise; it is kept and saved
-        as ``self.generator``.  Dropout in the networks draws from it as soon as `setup` has returned.
+        as ``self.generator``.  Dropout in the networks draws from it once `setup` has returned.
         """
 
     @abstractmethod
     def step(self, batch: Batch) -> StepInfo:
-        """One update from a minibatch, with the networks in training mode."""
+        """Make one update from a minibatch, with the networks in training mode."""
 
     @property
     def hyperparameters(self) -> Any:
-        """The algorithm's options, with ``learning_rate`` as it was chosen once training has begun."""
+        """The algorithm's options; once training has begun, ``learning_rate`` is the chosen value."""
         return self.options
 
     @hyperparameters.setter
@@ -136,19 +136,19 @@ class Algorithm(FitMixin, StateMixin, Plugin, ABC):
 
     @property
     def batch_size(self) -> int | None:
-        """M, the number of datapoints in a minibatch; None for all the data in every update."""
+        """M, the number of datapoints in a minibatch; None if every update uses all the data."""
         size = getattr(self.hyperparameters, "batch_size", Hyperparameters.batch_size)
         return None if size == "all" else int(size)
 
     def make_optimiser(
         self, parameters: Iterable[nn.Parameter], problem: Problem, *, prior: bool = True, annealing: float = 0.0
     ) -> torch.optim.Optimizer:
-        """The optimiser that the hyperparameters name, for a loss in nats per datapoint; for use in `setup`.
+        """Create the optimiser that the hyperparameters name, for a loss in nats per datapoint; for use in `setup`.
 
-        The hyperparameter ``prior`` says which of them have the prior N(0, I): ``decoder`` means all but those of the
-        encoder of ``self.model``.  ``prior=False`` leaves it out on all of these, whatever the hyperparameter says;
-        ``annealing`` a makes the step of update t ``learning_rate / (1 + a t)``.  Without the hyperparameters
-        ``optimiser`` and ``prior`` it is Adagrad, with the decoder's prior.
+        The hyperparameter ``prior`` determines which of the parameters have the prior N(0, I): ``decoder`` means all
+        except those of the encoder of ``self.model``.  ``prior=False`` omits the prior for all of them, regardless of
+        the hyperparameter.  ``annealing`` a makes the step size of update t ``learning_rate / (1 + a t)``.  Without the
+        hyperparameters ``optimiser`` and ``prior``, the optimiser is Adagrad with the decoder's prior.
         Raises OptionError if there is no ``learning_rate``.
         """
         chosen = self.hyperparameters
@@ -169,7 +169,7 @@ class Algorithm(FitMixin, StateMixin, Plugin, ABC):
         )
 
     def _without_prior(self, parameters: list[nn.Parameter]) -> list[nn.Parameter]:
-        """Those without the prior N(0, I), as the hyperparameter ``prior`` says."""
+        """The parameters without the prior N(0, I), according to the hyperparameter ``prior``."""
         which = getattr(self.hyperparameters, "prior", Hyperparameters.prior)
         if which == "decoder":
             return self.model.phi if hasattr(self, "model") else []

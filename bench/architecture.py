@@ -19,7 +19,7 @@ from bench.plugins import Plugin
 
 @dataclass(frozen=True)
 class Shape:
-    """The sizes that the networks must fit: d latent dimensions, D pixels in rows, and the parameters of p(x|z).
+    """The sizes that the networks must match: d latent dimensions, D pixels in rows, and the parameters of p(x|z).
 
     >>> from bench.models.observation import observation_model
     >>> Shape(latent_size=2, num_pixels=64, observation_model=observation_model("gaussian"), bounded=True).squash
@@ -28,18 +28,18 @@ class Shape:
 
     latent_size: int
     num_pixels: int
-    observation_model: ObservationModel  # whose `has_log_variance` says whether the decoder outputs one
+    observation_model: ObservationModel  # its `has_log_variance` tells whether the decoder outputs a log-variance
     bounded: bool  # whether x lies in [0, 1]
-    image_shape: tuple[int, int] | None = None  # rows, columns, by rows in x; None if x was given without them
+    image_shape: tuple[int, int] | None = None  # rows, columns (row-major in x); None if x was given without them
 
     @property
     def squash(self) -> bool:
-        """Whether the decoder's location passes through a sigmoid: it is the mean of data in [0, 1]."""
+        """Whether the decoder's location passes through a sigmoid because it is the mean of data in [0, 1]."""
         return self.bounded and self.observation_model.location_is == "mean"
 
 
 class Architecture(Plugin, ABC):
-    """Builds the networks of decoder and encoder, with initial weights drawn from a generator.
+    """Builds the networks of the decoder and the encoder, with initial weights drawn from a generator.
 
     One file holds one architecture, which defines `decoder_network` and `encoder_network`.
 
@@ -64,18 +64,18 @@ class Architecture(Plugin, ABC):
     def encoder_network(self, shape: Shape, generator: torch.Generator) -> nn.Module:
         """The network x [..., D] -> (mean [..., d], log-variance [..., d]).
 
-        Both networks should keep log-variances within bounds: otherwise their exponential overflows sooner or later.
+        Both networks should bound the log-variances, since their exponential may otherwise overflow.
         """
 
     def refusal(self, shape: Shape) -> str:
-        """Why there are no networks for such data and so many latent dimensions; empty, the default, if there are.
+        """Why there are no networks for such data and this many latent dimensions; empty, the default, if there are.
 
-        Worded to follow "since it", as in "needs images of at least 4 x 4 pixels (got 1 x 16)".
+        The text should follow "since it", as in "needs images of at least 4 x 4 pixels (got 1 x 16)".
         """
         return ""
 
     def decoder(self, shape: Shape, generator: torch.Generator) -> Decoder:
-        """p(x|z) with initial weights drawn from ``generator``; raises PluginError if its network breaks the contract.
+        """Build p(x|z) with initial weights drawn from ``generator``; raises PluginError on a violated contract.
 
         The network is tried once on zeros.
         """
@@ -85,7 +85,7 @@ class Architecture(Plugin, ABC):
         return Decoder(network, shape.observation_model)
 
     def encoder(self, shape: Shape, generator: torch.Generator) -> Encoder:
-        """q(z|x) with initial weights drawn from ``generator``; raises PluginError if its network breaks the contract.
+        """Build q(z|x) with initial weights drawn from ``generator``; raises PluginError on a violated contract.
 
         The network is tried once on zeros.
         """
@@ -94,7 +94,7 @@ class Architecture(Plugin, ABC):
         return Encoder(network)
 
     def _check(self, method: str, network: object, inputs: torch.Tensor, size: int, scales: bool) -> None:  # private
-        """Try a network: for each input it must return ``size`` locations and, if ``scales``, as many log-variances."""
+        """Check that a network returns ``size`` locations and, if ``scales``, as many log-variances per input."""
         name = f"`{method}` of {self.plugin_name()} must return"
         if not isinstance(network, nn.Module):
             raise PluginError(f"{name} a torch.nn.Module (got {described(network)}).")
@@ -110,7 +110,7 @@ class Architecture(Plugin, ABC):
 
 
 def _are(outputs: object, shape: list[int], *, scales: bool) -> bool:
-    """Whether a network's outputs are a location of this shape and, if ``scales``, a log-variance, else None."""
+    """Whether the outputs are a location of this shape and a log-variance (if ``scales``) or None (otherwise)."""
     if not (isinstance(outputs, (tuple, list)) and len(outputs) == 2):
         return False
     fits = [isinstance(output, torch.Tensor) and list(output.shape) == shape for output in outputs]

@@ -18,8 +18,8 @@ OptionsT = TypeVar("OptionsT")
 class Dataset(Plugin, ABC, Generic[OptionsT]):
     """A source of data.  A plugin is one file with one class that defines ``load``.
 
-    ``Options`` is a frozen dataclass of its options (``mnist[binarize=static]``); ``hidden`` is the width of the
-    one-hidden-layer networks that suits the data, used unless the user sets one.
+    ``Options`` is a frozen dataclass of its options (``mnist[binarize=static]``); ``hidden`` is a width of
+    one-hidden-layer networks that suits the data, used unless the user sets another.
 
     >>> from bench import seeds
     >>> from bench.datasets.digits import Digits
@@ -32,7 +32,7 @@ class Dataset(Plugin, ABC, Generic[OptionsT]):
 
     @abstractmethod
     def load(self, generator: torch.Generator) -> Data:
-        """The data; every random choice (a split, a static binarisation) comes from ``generator``.
+        """Load the data; every random choice (a split, a static binarisation) comes from ``generator``.
 
         Raises DataError if files are missing, damaged or of the wrong shape.
         """

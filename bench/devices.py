@@ -15,9 +15,9 @@ from bench.values.texts import quoted
 
 
 def choose_device(name: str) -> torch.device:
-    """The device called ``name``; ``auto`` is CUDA if there is one, else MPS, else the CPU.
+    """Return the device called ``name``; ``auto`` selects CUDA if available, else MPS, else the CPU.
 
-    Nothing is computed or allocated there.  Raises OptionError for a device that this machine lacks.
+    Nothing is computed or allocated on the device.  Raises OptionError for a device that this machine lacks.
 
     >>> choose_device("cpu")
     device(type='cpu')
@@ -34,9 +34,9 @@ def choose_device(name: str) -> torch.device:
 
 
 def device_names(names: str) -> list[str]:
-    """The devices that trials are given: every CUDA device for ``auto`` or ``cuda``, else those that are named.
+    """Return the devices that trials may use: every CUDA device for ``auto`` or ``cuda``, else those that are named.
 
-    Raises OptionError for one that this machine lacks, or that is named twice, and for the CPU beside others.
+    Raises OptionError for a device that this machine lacks or that is named twice, and for the CPU along with others.
 
     >>> device_names("cpu")
     ['cpu']
@@ -44,7 +44,7 @@ def device_names(names: str) -> list[str]:
     listed: list[str] = []
     for name in names.split(","):
         device = choose_device(name.strip())
-        if device.type in ("cpu", "mps"):  # of which there is one
+        if device.type in ("cpu", "mps"):  # there is only one of each
             listed.append(device.type)
         elif device.index is None:
             listed += [f"{device.type}:{i}" for i in range(_count(device.type))]
@@ -55,7 +55,7 @@ def device_names(names: str) -> list[str]:
 
 
 def check(names: str, given: str = "") -> None:
-    """Raise OptionError for what is wrong on any machine: no device, one that is named twice, the CPU beside others."""
+    """Raise OptionError for errors on any machine: no device, one named twice, or the CPU along with others."""
     listed = [name.strip() for name in names.split(",")]
     given = quoted(given or names)
     for name in listed:
@@ -81,13 +81,13 @@ def _refusal(name: object) -> OptionError:
 
 
 def _count(kind: str) -> int:
-    """How many accelerators of this kind there are; PyTorch has a module for each kind, the CPU and ``meta`` aside."""
+    """Return the number of accelerators of this kind; PyTorch has a module for each kind but the CPU and ``meta``."""
     module = None if kind == "cpu" else getattr(torch, kind, None)
     return int(module.device_count()) if isinstance(module, ModuleType) and hasattr(module, "device_count") else 0
 
 
 def identity(name: str) -> str:
-    """The name of a device that holds for all processes of the machine, regardless of CUDA_VISIBLE_DEVICES."""
+    """Return a name of the device that is valid in all processes of the machine, whatever CUDA_VISIBLE_DEVICES is."""
     kind, _, number = name.partition(":")
     properties = getattr(getattr(torch, kind), "get_device_properties", None)
     uuid = getattr(properties(int(number)), "uuid", None) if properties is not None and number else None
@@ -95,9 +95,9 @@ def identity(name: str) -> str:
 
 
 def release_memory(name: str) -> None:
-    """Give the memory that nothing holds any more back to the device, for other processes; on the CPU Python does."""
+    """Return unused memory to the device, for other processes; on the CPU Python does this itself."""
     device = torch.device(name)
-    if device.type == "cpu":  # where looking for cycles in all that is imported takes as long as a short trial
+    if device.type == "cpu":  # a search for reference cycles in all imported modules takes as long as a short trial
         return
     gc.collect()
     if device.type == "cuda":
@@ -108,16 +108,16 @@ def release_memory(name: str) -> None:
 
 
 def start_gradients(device: torch.device) -> None:
-    """Let PyTorch's thread for the gradients of a CUDA device begin with something small.
+    """Start PyTorch's gradient thread of a CUDA device with a small computation.
 
-    If its first work is a product of matrices, PyTorch warns that the thread has no context yet.
+    If its first task is a matrix product, PyTorch warns that the thread has no context yet.
     """
     if device.type == "cuda":
         (2 * torch.zeros(1, device=device, requires_grad=True)).sum().backward()
 
 
 def synchronised_time(device: torch.device) -> float:
-    """Wall-clock seconds, read once the device has finished its queued work."""
+    """Return wall-clock seconds, read after the device has finished its queued work."""
     if device.type == "mps":
         torch.mps.synchronize()
     elif device.type != "cpu":
@@ -126,5 +126,5 @@ def synchronised_time(device: torch.device) -> float:
 
 
 def synchronised_clock(device: torch.device) -> Callable[[], float]:
-    """`synchronised_time` of one device, to be read again and again."""
+    """Return `synchronised_time` of one device as a function without arguments."""
     return partial(synchronised_time, device)

@@ -37,7 +37,7 @@ class UnknownName(UsageError):
 
 
 class PluginError(UsageError):
-    """A plugin's file is missing, fails on import or defines no plugin, or what it returns breaks its contract."""
+    """A plugin's file is missing, fails on import or defines no plugin, or a return value breaks the contract."""
 
 
 class DataError(UsageError):
@@ -49,7 +49,7 @@ class StoreError(UsageError):
 
 
 class Damaged(StoreError):
-    """A stored file is missing, or is not as it was written."""
+    """A stored file is missing, or differs from what was written."""
 
     def __init__(self, file: str, why: str) -> None:
         """``file`` is its name within its folder."""
@@ -72,7 +72,7 @@ class Diverged(BenchError):
 
 
 def in_words(error: BaseException) -> str:
-    """An exception of somebody else's code as a text, even if its message cannot be read.
+    """Return an exception raised by foreign code as text, even if its message cannot be read.
 
     Example:
         >>> in_words(KeyError("x"))

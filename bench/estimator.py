@@ -40,16 +40,16 @@ class Estimator(Plugin, ABC):
     10
     """
 
-    simulates: ClassVar[bool] = False  # whether it draws its data from the model, as many as it likes, and ignores x
-    takes_codes: ClassVar[bool] = False  # whether it can evaluate models whose z is discrete
+    simulates: ClassVar[bool] = False  # whether it draws any number of datapoints from the model, and ignores x
+    takes_codes: ClassVar[bool] = False  # whether it can evaluate models with discrete z
 
     @property
     def may_refuse(self) -> bool:
-        """Whether there are models that it refuses; if not, no model is built just to check."""
+        """Whether the estimator refuses any models; if not, no model is built just to check."""
         return True
 
     def refusal(self, model: LatentVariableModel) -> str:
-        """Why it cannot evaluate this model, and what can; empty if it can.  An override should call this one too."""
+        """Why it cannot evaluate this model, and what can; empty if it can.  Overrides should also call this method."""
         if model.discrete is not None and not self.takes_codes:
             return (
                 f"{self.plugin_name()} requires continuous z, but z of this model is one of "
@@ -61,15 +61,15 @@ class Estimator(Plugin, ABC):
     def log_likelihood(self, model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Estimate:
         """An estimate for each row of x [N, D].
 
-        Every draw comes from ``generator``, which is on the device of x, or from a stream beside it (`seeds.beside`).
+        Every draw comes from ``generator``, which is on the device of x, or from a derived stream (`seeds.beside`).
         The model is in evaluation mode, and its parameters do not require gradients.
         """
 
     def estimate(self, model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Estimate:
-        """`log_likelihood` with its seconds, settings and seed; the model is left unchanged.
+        """Call `log_likelihood` and add its seconds, settings and seed; the model is left unchanged.
 
-        Raises OptionError if the estimator cannot evaluate such a model, PluginError if it returns something else than
-        an estimate of each datapoint.
+        Raises OptionError if the estimator cannot evaluate such a model, PluginError if it does not return an estimate
+        for each datapoint.
         """
         refusal = self.refusal(model)
         if refusal:
@@ -94,12 +94,13 @@ class Estimator(Plugin, ABC):
 def estimate_log_likelihood(
     model: LatentVariableModel, x: ArrayLike | Tensor, estimator: str = "importance", *, seed: int = 0
 ) -> Estimate:
-    """log p(x) of a model for each row of x, in nats, with Monte Carlo errors and diagnostics.
+    """Estimate log p(x) of a model for each row of x, in nats, with Monte Carlo errors and diagnostics.
 
     ``model`` is a trained algorithm's ``model`` or one made by `bench.models.wrap.wrap_model`.  x is [N, D] or
-    [N, rows, columns]: numbers as in training, in any array type.  ``estimator`` names one with its options, as in
-    ``importance[num_samples=5000]`` or ``ais``; see `bench list estimators`.  The same ``seed`` gives the same draws.
-    Raises OptionError for bad x and for an estimator that cannot evaluate such a model, UnknownName for an unknown one.
+    [N, rows, columns], on the same scale as in training, in any array type.  ``estimator`` is a name with options, such
+    as ``importance[num_samples=5000]`` or ``ais``; see `bench list estimators`.  The same ``seed`` gives the same
+    draws.  Raises OptionError for invalid x and for an estimator that cannot evaluate such a model, UnknownName for an
+    unknown estimator.
 
     >>> from bench.architectures.linear import Linear
     >>> from bench.training.problem import Problem
@@ -130,7 +131,7 @@ def estimate_log_likelihood(
 
 @torch.no_grad()
 def _num_pixels(model: LatentVariableModel) -> int:
-    """D, by passing one z through the decoder's network."""
+    """D, determined by passing one z through the decoder's network."""
     with frozen(model):
         location, _ = model.decoder.outputs(torch.zeros(1, model.latent_size, device=model.device, dtype=model.dtype))
     return location.shape[-1]

@@ -42,9 +42,9 @@ def option(
     The type is the field's annotation: ``int``, ``float``, ``bool``, ``str``, a ``Literal``, or a union of these.
     ``minimum`` and ``maximum`` are inclusive bounds, ``above`` is an exclusive lower bound. ``candidates`` are the
     values that ``auto`` chooses from, or a mapping from the name of the optimiser to such values. A ``default`` of
-    ``dataclasses.MISSING`` makes the option required. ``location`` marks a path: where it lies and how it is spelt make
-    no difference to what a trial is. ``added_later`` marks an option whose default is what the plugin did
-    before: at its default it does not identify a trial, so that earlier ones keep their ids and random numbers.
+    ``dataclasses.MISSING`` makes the option required. ``location`` marks a path, whose folder and spelling do not
+    affect the identity of a trial. ``added_later`` marks an option whose default is the plugin's earlier behaviour: at
+    its default it does not affect the identity of a trial, so that earlier trials keep their ids and random numbers.
 
     Example:
         >>> @dataclasses.dataclass(frozen=True)
@@ -94,7 +94,7 @@ def build(cls: type[OptionsT], settings: Mapping[str, object], owner: str) -> Op
 
 
 def changed(options: OptionsT, settings: Mapping[str, object], owner: str = "") -> OptionsT:
-    """A copy with other values, given as text or typed.  Raises OptionError as `build` does, for the ``owner``."""
+    """Return a copy with other text or typed values.  Raises OptionError as `build` does, for the ``owner``."""
     return build(type(options), {**as_dict(options), **settings}, owner or type(options).__name__)
 
 
@@ -104,7 +104,7 @@ def as_dict(options: object) -> dict[str, object]:
 
 
 def identifying(options: object) -> dict[str, object]:
-    """Return the values that tell one trial from another: all but those added later that have their defaults.
+    """Return the values that identify a trial: all except options added later that have their defaults.
 
     Example:
         >>> @dataclasses.dataclass(frozen=True)
@@ -125,7 +125,7 @@ def names(cls: type[object]) -> list[str]:
 
 
 def defaults(cls: type[object]) -> dict[str, object]:
-    """Return the default values by name, without options that are required, say where something lies or came later."""
+    """Return the default values by name, without options that are required, are locations or were added later."""
     fields = dataclasses.fields(cast(Any, cls))
     return {
         f.name: f.default
@@ -135,7 +135,7 @@ def defaults(cls: type[object]) -> dict[str, object]:
 
 
 def located(options: object) -> dict[str, str]:
-    """Return what the options that are paths name: the last part of each, after links are followed.
+    """Return the last component of each option that is a path, after resolving links.
 
     Example:
         >>> @dataclasses.dataclass(frozen=True)
@@ -151,7 +151,7 @@ def located(options: object) -> dict[str, str]:
 def _last_part(path: str) -> str:
     try:
         return Path(path).expanduser().resolve().name
-    except (OSError, RuntimeError, ValueError):  # too long, no such user, a NUL: reading it will say so
+    except (OSError, RuntimeError, ValueError):  # too long, no such user, a NUL: reading it will raise an error
         return Path(path).name
 
 

@@ -33,17 +33,17 @@ from bench.values.texts import quoted
 class Plugin:
     """Base class of all kinds of plugins.
 
-    ``Options`` is a frozen dataclass of the plugin's options. An instance is created from settings by name, which are
+    ``Options`` is a frozen dataclass of the plugin's options. An instance is created from named settings, which are
     checked and stored as ``options``.
     """
 
     Options: ClassVar[type[Any]] = options.NoOptions
     options: Any
-    entry_point: ClassVar[str] = ""  # the name that another package gives it, set when it is loaded
+    entry_point: ClassVar[str] = ""  # the name in another package's entry points, set when the plugin is loaded
     expected_failed_checks: ClassVar[Mapping[str, str]] = {}  # by `bench check`: names and reasons
 
     def __init__(self, **settings: object) -> None:
-        """Create the plugin from settings by name; raises OptionError if one is unknown, ill-typed or out of range."""
+        """Create the plugin from named settings; raises OptionError if one is unknown, ill-typed or out of range."""
         self.options = options.build(self.Options, settings, self.plugin_name())
 
     @classmethod
@@ -71,7 +71,7 @@ class Kind:
     """A kind of plugin: its contract (``module:class``) and the package that holds the shipped ones.
 
     Every file in the package's folder is a plugin, named after the file. Other packages provide theirs as entry points
-    in the group with the package's name. A path that is no Python file stands for the plugin ``opener`` with this
+    in the group with the package's name. A path that is not a Python file denotes the plugin ``opener`` with this
     ``path``.
     """
 
@@ -135,17 +135,17 @@ class PluginRef:
 
     @property
     def file(self) -> str:
-        """The path of a user's file; empty for a plugin that is installed."""
+        """The path of a user's file; empty for an installed plugin."""
         return "" if self.source in ("shipped", "entry point") else self.source
 
     def is_foreign(self, values: Iterable[object]) -> bool:
-        """Whether its code, or code that one of these values of its options names, is not shipped with the project."""
+        """Whether its code, or code named by one of these option values, is not shipped with the project."""
         return self.source != "shipped" or any(".py" in str(value) for value in values)
 
     def source_hash(self) -> str:
         """Return the SHA-256 of the file that defines the plugin, which shows whether its code has changed.
 
-        The file is not run for it. Raises PluginError if it is missing.
+        The file is not executed. Raises PluginError if it is missing.
         """
         if self.source == "entry point" or self.kind not in KINDS:
             return str(self.load().source_hash())
@@ -169,19 +169,19 @@ def find(kind: str) -> dict[str, PluginRef]:
 
 
 def _entry_points(group: str) -> EntryPoints:
-    """The entry points of a group, including those of a package that was installed a moment ago."""
+    """The entry points of a group, including those of packages installed since the process started."""
     return _read_entry_points(group, tuple((folder, _changed(folder)) for folder in sys.path))
 
 
 @lru_cache(maxsize=len(KINDS))
 def _read_entry_points(group: str, folders: tuple[tuple[str, int], ...]) -> EntryPoints:  # noqa: ARG001  # for the cache
-    """Reads the metadata of every installed package; ``folders`` are where they are, and when each has changed."""
+    """Read the metadata of every installed package; ``folders`` are their locations and modification times."""
     return entry_points(group=group)
 
 
 def _changed(folder: str) -> int:
     with suppress(OSError, ValueError):
-        return os.stat(folder or os.curdir).st_mtime_ns  # noqa: PTH116  # quicker, and called again and again
+        return os.stat(folder or os.curdir).st_mtime_ns  # noqa: PTH116  # faster, and called repeatedly
     return 0
 
 
@@ -216,7 +216,7 @@ def resolve(kind: str, text: str) -> tuple[PluginRef, dict[str, str]]:
 def _is_here(file: str) -> bool:
     try:
         return Path(file).is_file()
-    except (OSError, ValueError):  # no name of a file
+    except (OSError, ValueError):  # not a valid file name
         return False
 
 
@@ -233,7 +233,7 @@ def is_file(text: str) -> bool:
 def _exists(path: str) -> bool:
     try:
         return Path(path).expanduser().exists()
-    except (OSError, RuntimeError, ValueError):  # not allowed, too long, no such user: it is read in another way
+    except (OSError, RuntimeError, ValueError):  # not allowed, too long, no such user: not treated as a path
         return False
 
 
@@ -248,7 +248,7 @@ def kind_of(text: str) -> str:
 def defined_in(text: str) -> list[tuple[str, type[Any]]]:
     """Return all plugins that a user's file defines, each with its kind; raises PluginError as `kind_of` does.
 
-    Of classes that derive from each other only the last ones count.
+    If classes derive from each other, only the most derived ones count.
     """
     path = _file("plugin", parse_call(text)[0])
     module = python_files.load(path, "plugin", python_files.edition(path))
@@ -269,7 +269,7 @@ def _file(kind: str, name: str) -> Path:
 
 
 def create(kind: str, text: str) -> Any:
-    """An instance of the plugin that ``text`` names, with the options in its brackets; raises what `resolve` does.
+    """Create the plugin that ``text`` names, with the options in its brackets; raises the same errors as `resolve`.
 
     >>> create("model", "mlp[hidden=20]").options.hidden
     20
@@ -312,7 +312,7 @@ def _defined(module: ModuleType, contract: type[Plugin]) -> list[type[Any]]:
 
 
 def _leaves(classes: list[type[Any]]) -> list[type[Any]]:
-    """Return those that no other one of them derives from."""
+    """Return the classes that no other class in the list derives from."""
     return [cls for cls in classes if not any(cls in other.__mro__[1:] for other in classes)]
 
 

@@ -1,7 +1,7 @@
 """The contract of a report: from the results of a run to one table, one figure or one page.
 
-A report renders what it shows once; `bench.reporting` writes what was rendered in the formats people paste, prints
-tables on a terminal and puts all of it on a page.
+A report renders its content once; `bench.reporting` writes the rendered content in the requested formats, prints tables
+on a terminal and puts everything on a page.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RenderedTable:
-    """A table with unrounded numbers, and the same as people read it: texts, with units in the headings."""
+    """A table with unrounded numbers, and its display form: texts, with units in the headings."""
 
     numbers: pd.DataFrame
     shown: pd.DataFrame
@@ -31,14 +31,14 @@ class RenderedTable:
 
 @dataclass(frozen=True)
 class RenderedFigure:
-    """A figure with everything drawn in it; its layout is not fixed yet."""
+    """A figure with all its content drawn; its layout is not fixed yet."""
 
     figure: MatplotlibFigure
 
 
 @dataclass(frozen=True)
 class RenderedPage:
-    """A page as HTML that needs no other file."""
+    """A self-contained HTML page."""
 
     html: str
 
@@ -51,7 +51,7 @@ class Report(Plugin, ABC):
 
     formats: ClassVar[tuple[str, ...]] = ()
     place: ClassVar[str] = ""  # the folder below report/ that it is written to
-    ends_run: ClassVar[bool] = False  # whether `bench run` makes it at its end; `bench report` makes all
+    ends_run: ClassVar[bool] = False  # whether `bench run` makes it at the end; `bench report` makes all
 
     @abstractmethod
     def render(self, results: Results) -> Rendered | None:
@@ -79,14 +79,14 @@ class Table(Report):
     place = "tables"
     printed: ClassVar[bool] = True  # whether `bench report` prints it even if it was not named with --only
     essential: ClassVar[tuple[str, ...]] = ()  # headings of columns that a narrow terminal must not leave out
-    captioned: ClassVar[tuple[str, ...]] = ()  # of those that it may show in the caption instead: texts on the numbers
+    captioned: ClassVar[tuple[str, ...]] = ()  # those of them that may move to the caption: texts about the numbers
 
     @abstractmethod
     def table(self, results: Results) -> pd.DataFrame:
         """The table with unrounded numbers; an empty frame if there is nothing to show."""
 
     def display(self, table: pd.DataFrame) -> pd.DataFrame:
-        """The table as people read it: rounded, with units in the headings.  CSV keeps the unrounded one."""
+        """The table for display: rounded, with units in the headings.  CSV files keep the unrounded numbers."""
         return table
 
     def render(self, results: Results) -> RenderedTable | None:
@@ -123,7 +123,7 @@ class Figure(Report):
     def figure(self, results: Results) -> MatplotlibFigure | None:
         """The figure, or None if there is nothing to show.
 
-        It is a `matplotlib.figure.Figure` that was not made by pyplot, which would keep it open.
+        It must be a `matplotlib.figure.Figure` that was not created by pyplot, which would keep it open.
         """
 
     def render(self, results: Results) -> RenderedFigure | None:
@@ -151,7 +151,7 @@ class PageContents:
 
 
 class Page(Report):
-    """A report that shows what all others have rendered; it is made last."""
+    """A report that shows the rendered content of all others; it is made last."""
 
     formats = ("html",)
 

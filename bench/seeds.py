@@ -44,7 +44,7 @@ def generator(*parts: object, device: torch.device | str = "cpu") -> torch.Gener
 def beside(generator: torch.Generator, *parts: object) -> torch.Generator:
     """Return a new generator for the stream that ``parts`` name, derived from the state of another.
 
-    That one is left as it is: what is drawn from the new stream does not change what ``generator`` yields.
+    ``generator`` itself is left unchanged: drawing from the new stream does not affect what it yields.
     """
     import torch
 

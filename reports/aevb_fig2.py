@@ -22,8 +22,8 @@ BOUNDS = {"mnist": (-150, -100), "freyface": (0, 1600)}  # nats per datapoint
 class AEVBFig2(Figure):
     """The paper's figure 2 in its own frame: AEVB and wake-sleep on MNIST and Frey Face, a row each, and its axes.
 
-    Drawn if a run has both algorithms with several latent sizes on one of the two.  What lies outside the paper's
-    axes is not seen here: `convergence_samples` has axes that fit.  Source: Kingma & Welling 2014, figure 2.
+    Drawn if a run has both algorithms with several latent sizes on one of the two data sets.  Results outside the
+    paper's axes are not visible; `convergence_samples` has axes that fit.  Source: Kingma & Welling 2014, figure 2.
     """
 
     def figure(self, results: Results) -> MatplotlibFigure | None:
@@ -50,7 +50,7 @@ class AEVBFig2(Figure):
 
 
 def _inside(competitor: Competitor) -> bool:
-    """Whether any of its curve on test data lies inside the paper's axes."""
+    """Whether any part of its curve on test data is inside the paper's axes."""
     band = competitor.bands.get("test")
     if band is None:
         return False

@@ -22,9 +22,10 @@ LIKELIHOODS = (-160, -100)  # nats per datapoint
 class AEVBFig3(Figure):
     """The paper's figure 3 in its own frame: AEVB, wake-sleep and Monte Carlo EM on MNIST, in millions of samples.
 
-    Drawn if a run with likelihood marks has all three; a row for each estimator, a panel for each number of training
-    points.  The axis of samples ends where the run does.  What lies outside the paper's axis of log-likelihoods is not
-    seen here: `convergence_likelihood` has axes that fit.  Source: Kingma & Welling 2014, figure 3.
+    Drawn if a run with likelihood marks has all three algorithms, with a row for each estimator and a panel for each
+    number of training points.  The axis of samples ends at the end of the run.  Results outside the paper's axis of
+    log-likelihoods are not visible; `convergence_likelihood` has axes that fit.  Source: Kingma & Welling 2014,
+    figure 3.
     """
 
     def figure(self, results: Results) -> MatplotlibFigure | None:
@@ -58,7 +59,7 @@ class AEVBFig3(Figure):
 
 
 def _inside(competitor: Competitor) -> bool:
-    """Whether any of its curve on test data lies inside the paper's axes."""
+    """Whether any part of its curve on test data is inside the paper's axes."""
     band = competitor.bands.get("test")
     low, high = LIKELIHOODS
     return band is not None and bool(((band.mean >= low) & (band.mean <= high)).any())

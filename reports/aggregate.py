@@ -29,13 +29,13 @@ class AggregateOptions:
 class Aggregate(Table):
     """The algorithms over all places together, best first: interquartile mean, probability of improvement, rank.
 
-    Scores are log-likelihoods of test data above the average of the algorithms at the same place, in nats per
-    datapoint: nats are the same unit everywhere, but a data set on which algorithms differ more weighs more in the
-    interquartile mean (of the middle half of all seeds; places have equal weight).  P(better), that a seed ends above
-    a seed of another algorithm at the same place, and the mean rank do not depend on units.  Seeds that failed,
-    diverged or took too long count as worst; those that have not ended or were not estimated do not count.  Only
-    algorithms and places that can be compared everywhere are in it.  Intervals are 95 % each, over seeds and test
-    points (docs/statistics.md says how often they cover).  Source: Agarwal et al. 2021.
+    A score is the log-likelihood of test data relative to the average of the algorithms at the same place, in nats per
+    datapoint.  Nats are the same unit everywhere, but a data set on which algorithms differ more has more weight in the
+    interquartile mean (over the middle half of all seeds; places have equal weight).  P(better), the probability that a
+    seed ends above a seed of another algorithm at the same place, and the mean rank do not depend on units.  Seeds that
+    failed, diverged or took too long count as worst; those that have not ended or were not estimated do not count.
+    Only algorithms and places that can be compared everywhere are included.  Each interval has a level of 95 %, over
+    seeds and test points (docs/statistics.md gives their coverage).  Source: Agarwal et al. 2021.
     """
 
     Options = AggregateOptions
@@ -44,7 +44,7 @@ class Aggregate(Table):
     captioned = ("intervals over", "left out")
 
     def table(self, results: Results) -> pd.DataFrame:
-        """A row for each algorithm that has scores at all places; NaN for an interval from fewer than two seeds."""
+        """One row per algorithm with scores at all places; intervals from fewer than two seeds are NaN."""
         scores = overall(results, self.options.reference)
         if scores is None:
             return pd.DataFrame()

@@ -34,14 +34,14 @@ class AggregateScoresOptions:
 class AggregateScores(Figure):
     """Interquartile mean, probability of improvement and rank of each algorithm over all places, with 95 % intervals.
 
-    The table `aggregate` has the numbers, and says what they are.
+    The table `aggregate` has the numbers, and its description defines them.
     """
 
     Options = AggregateScoresOptions
     options: AggregateScoresOptions
 
     def figure(self, results: Results) -> MatplotlibFigure | None:
-        """See `Figure.figure`: the best is the uppermost."""
+        """See `Figure.figure`: the best algorithm is at the top."""
         scores = overall(results, self.options.reference)
         if scores is None:
             return None

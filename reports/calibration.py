@@ -19,9 +19,9 @@ TESTS = "A line is over all latent dimensions; a verdict is of each, of its mean
 class Calibration(Figure):
     """Expected coverage: how often central intervals of q(z|x) hold the z that x was drawn with, for each algorithm.
 
-    A line below the diagonal is an encoder that is overconfident, whose intervals are too narrow; above it, they are
-    too wide.  Dashed: what an exact posterior of one dimension stays within with a probability of 99 %.  The ranks
-    themselves are in `rank_histograms`.
+    A line below the diagonal indicates an overconfident encoder, whose intervals are too narrow; above the diagonal,
+    the intervals are too wide.  The dashed lines enclose the coverage of an exact posterior of one dimension with a
+    probability of 99 %.  The ranks themselves are shown in `rank_histograms`.
     Source: Talts et al. 2018; Hermans et al. 2022.
     """
 

@@ -43,10 +43,10 @@ class ConvergenceOptions:
 class Convergence(Table):
     """How fast each algorithm learns, from the test bound: time to a common target, mean height of its curve.
 
-    Times are medians over all seeds: one that never reaches the target, or did not end well, counts as infinite.  A
+    Times are medians over all seeds; a seed that never reaches the target, or did not end well, counts as infinite.  A
     speed-up is the reference's median time divided by the algorithm's on one of the three clocks, with a 95 % bootstrap
-    interval over seeds, from 5 on.  The mean bound is the area under the curve over the last two decades of samples,
-    with Student's t interval.  Algorithms without an encoder have no bound, and are left out.
+    interval over seeds if there are at least 5.  The mean bound is the area under the curve over the last two decades
+    of samples, with Student's t interval.  Algorithms without an encoder have no bound and are left out.
     """
 
     Options = ConvergenceOptions
@@ -125,7 +125,7 @@ def _same_place(table: pd.DataFrame, row: pd.Series) -> pd.Series:
 
 
 def _ratio(strata: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Of the medians: [B, S] and [B, T] -> [B]; NaN if neither is finite."""
+    """The ratio of the medians: [B, S] and [B, T] -> [B]; NaN if neither is finite."""
     with np.errstate(invalid="ignore"):
         reference, median = (_median(values, axis=1) for values in strata)
         ratio: NDArray[np.float64] = np.asarray(reference / median, dtype=np.float64)
@@ -133,7 +133,7 @@ def _ratio(strata: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
 
 
 def _median(values: NDArray[np.float64], axis: int | None = None) -> NDArray[np.float64]:
-    """A median that does not interpolate: between two infinite values that would be NaN."""
+    """A median without interpolation, which would give NaN between two infinite values."""
     median: NDArray[np.float64] = np.asarray(np.quantile(values, 0.5, axis=axis, method="inverted_cdf"))
     return median
 

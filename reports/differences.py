@@ -36,16 +36,18 @@ class DifferencesOptions:
 class Differences(Table):
     """Paired differences of the log-likelihood of test data between algorithms, seed by seed.
 
-    If all values per test point are there, the differences are taken by seed and by point, and the interval is over
-    both; else it is over seeds alone (Student's t; docs/statistics.md says how often each covers).  All rows are one
-    family of tests: the probability of any false verdict among them is at most 5 % (Holm's adjusted p), and the
-    simultaneous intervals hold all true differences together with 95 % (Bonferroni).  Holm's test finds more than
-    these intervals do: once a comparison is decided, the next has fewer beside it.  So an algorithm can be better
-    although its simultaneous interval contains 0.  The other interval is that of a row by itself.  P(better) is the
-    probability that a seed of the one ends above a seed of the other.  The rows for all places are means over them,
-    without those of older data or code.  Seeds that did not end well are counted, but excluded from the pairs.  If the
-    two were not tuned in the same way, which may explain the difference, the row says how.  Beside a reference run, its
-    algorithms are compared with those of the run, not with each other: `bench report` of the reference does that.
+    If the values of all test points are available, the differences are taken per seed and test point, and the interval
+    covers the variation of both; otherwise it covers that of seeds alone (Student's t; docs/statistics.md gives the
+    coverage of each).  All rows are one family of tests: the probability of any false verdict among them is at most 5 %
+    (Holm's adjusted p), and the simultaneous intervals contain all true differences with a joint probability of 95 %
+    (Bonferroni).  Holm's test is more powerful than these intervals: once a comparison is decided, the next one is
+    corrected for fewer comparisons.  An algorithm can therefore be better although its simultaneous interval contains
+    0.  The other interval is that of a row by itself.  P(better) is the probability that a seed of the one algorithm
+    ends above a seed of the other.  The rows for all places are means over them, without places of older data or code.
+    Seeds that did not end well are counted, but excluded from the pairs.  If the two algorithms were not tuned in the
+    same way, which may explain the difference, the row shows how they were tuned.  If the run has a reference, the
+    reference's algorithms are compared with those of the run, but not with each other; `bench report` of the reference
+    does that.
     """
 
     Options = DifferencesOptions
@@ -72,7 +74,7 @@ class Differences(Table):
 
 
 def verdict(row: pd.Series) -> str:
-    """Says which algorithm is better, or why that is not known."""
+    """Return which algorithm is better, or why this is not known."""
     if row["obstacle"]:
         return f"not comparable: {row['obstacle']}"
     if not row["seeds"]:
@@ -88,7 +90,7 @@ def verdict(row: pd.Series) -> str:
 
 
 def _trials(results: Results, contrast: Contrast) -> pd.DataFrame:
-    """Those of both algorithms, at the place of the contrast or at all."""
+    """The trials of both algorithms, at the place of the contrast or at all places."""
     trials = results.trials[results.trials["algorithm"].isin([contrast.one, contrast.other])]
     place = contrast.place
     return trials if place is None else trials[(trials[list(Place._fields)] == list(place)).all(axis=1)]

@@ -31,10 +31,10 @@ class Gradients(Figure):
     """Signal-to-noise ratio of each algorithm's gradients against the number K of draws of z per datapoint.
 
     Drawn if an algorithm has at least four values of num_samples at a place.  All algorithms are measured at the same
-    weights, those of the place's first algorithm, on the same minibatch.  The ratio is the root of the mean, over
-    parameters, of (E g)^2 / Var g for one step; error bars are two Monte Carlo standard errors.  The caption has the
-    exponent of K that each curve follows: in the encoder -1/2 for the standard gradient of the importance-weighted
-    bound, +1/2 for the doubly reparameterised one; in the decoder +1/2 for both.
+    weights, those of the place's first algorithm, on the same minibatch.  The ratio is the square root of the mean,
+    over parameters, of (E g)^2 / Var g for one step; error bars are two Monte Carlo standard errors.  The caption gives
+    the exponent of K that each curve follows.  In theory, it is -1/2 in the encoder for the standard gradient of the
+    importance-weighted bound, +1/2 for the doubly reparameterised one, and +1/2 in the decoder for both.
     Sources: Rainforth et al. 2018, theorem 1; Tucker et al. 2019, section 4.
     Cost: at most 1e7 model evaluations for each algorithm and number of draws, with fewer repetitions if necessary.
     """

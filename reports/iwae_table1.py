@@ -28,7 +28,7 @@ class Published(NamedTuple):
     active_units: int
 
 
-# By bound, draws per datapoint and data set; of models with one stochastic layer.
+# By bound, draws per datapoint and data set, for models with one stochastic layer.
 DYNAMIC, FIXED = "mnist[binarize=dynamic]", "mnist[binarize=larochelle]"
 PUBLISHED = {
     ("aevb", 1, DYNAMIC): Published(86.76, 19),
@@ -47,19 +47,20 @@ PUBLISHED = {
 TRAINING_POINTS = {DYNAMIC: 60_000, FIXED: 50_000}
 NETWORKS = "mlp[hidden=200,layers=2,init_scale=glorot]"
 LATENT_SIZE = 50
-# Options that leave the objective as it is.
+# Options that do not change the objective.
 TRAINING = {"learning_rate", "optimiser", "batch_size", "prior", "num_samples"}
-# The name of an algorithm with its options, and what tells it from others of that name, such as " (runs/a)".
+# The name of an algorithm with its options, and a suffix that distinguishes it from others, such as " (runs/a)".
 LABEL = re.compile(r"([^\[(]*(?:\[.*\])?)((?: \([^()]*\))*)")
 
 
 class IWAETable1(Table):
     """Negative log-likelihood and active units by algorithm and draws per datapoint, beside the published numbers.
 
-    Made of runs that hold an importance-weighted auto-encoder, one row per algorithm.  Published numbers stand beside
-    AEVB (the paper's VAE) and IWAE with its standard gradient if data, networks and latent size are the paper's; its
-    models were trained for 3280 epochs and evaluated on all test images.  Intervals of the NLL are over seeds and test
-    points, those of active units over seeds; seeds that did not end well are excluded from the means and counted.
+    Made for runs that contain an importance-weighted auto-encoder, with one row per algorithm.  Published numbers are
+    shown for AEVB (the paper's VAE) and IWAE with its standard gradient if data, networks and latent size are the
+    paper's; the paper's models were trained for 3280 epochs and evaluated on all test images.  Intervals of the NLL are
+    over seeds and test points, those of active units over seeds.  Seeds that did not end well are counted, but excluded
+    from the means.
     Source: Burda, Grosse & Salakhutdinov 2016, table 1.
     """
 
@@ -86,7 +87,7 @@ class IWAETable1(Table):
 
 
 def _parsed(label: str) -> tuple[str, dict[str, str], str]:
-    """Name, options and what follows them; a label of another form is all name."""
+    """Name, options and the remaining text; a label of another form is a name as a whole."""
     match = LABEL.fullmatch(label)
     return (*parse_call(match[1]), match[2]) if match else (label, {}, "")
 
@@ -146,7 +147,7 @@ def _row(
 
 
 def _published(cell: Cell, seeds: pd.DataFrame, draws: float) -> Published | None:
-    """The paper's numbers for such a model, if it has them."""
+    """The paper's numbers for such a model, if there are any."""
     name, options, _ = _parsed(cell.algorithm)
     place = (cell.n_train, cell.z, {*seeds["model"]})
     if place != (TRAINING_POINTS.get(cell.dataset), LATENT_SIZE, {NETWORKS}) or not options.keys() <= TRAINING:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 class LatentDimensions(Figure):
     """KL of each latent dimension, from the one that carries most to the one that carries least, and active units.
 
-    That of the encoder, or without one that of the Gaussians fitted to the posterior of each datapoint.  If z is
-    discrete, each group of codes is a dimension, and its KL is -log p of its code given those of the groups before.
+    The KL is that of the encoder or, without an encoder, that of the Gaussians fitted to the posterior of each
+    datapoint.  If z is discrete, each group of codes is a dimension, and its KL is -log p of its code given the codes
+    of the preceding groups.
     """
 
     def figure(self, results: Results) -> MatplotlibFigure | None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bench.results.frames import Results
     from bench.results.models import TrainedModel
 
-MOST_LABELS = 10  # as many colours as can be told apart
+MOST_LABELS = 10  # the number of colours that can be distinguished
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class LatentSpaceOptions:
 class LatentSpace(Figure):
     """The latent space of models with z = 2: the mean of q(z|x) for each test point, coloured by its label.
 
-    Without an encoder it is the mean of a Hamiltonian Monte Carlo chain on p(z|x).
+    Without an encoder, the mean of a Hamiltonian Monte Carlo chain on p(z|x) is used.
     """
 
     shows_models = True

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 class LogLikelihood(Table):
     """Log-likelihood of test data, with three errors: of seeds, test points and Monte Carlo.
 
-    The values are those at the end of training; beside runs with other budgets, those at the last mark that all have
-    passed, which the column of samples names.  One row per algorithm, latent size and estimator.  The spread over seeds
-    is their standard deviation; the other two are standard errors of the mean.  Its interval is over seeds and test
-    points (docs/statistics.md says how often it covers).  Seeds that did not end well are excluded from the mean and
-    named.
+    The values are those at the end of training or, if runs with different budgets are compared, those at the last mark
+    that all of them have passed, which is given in the column of samples.  There is one row per algorithm, latent size
+    and estimator.  The spread over seeds is their standard deviation; the other two errors are standard errors of the
+    mean.  The interval of the mean is over seeds and test points (docs/statistics.md gives its coverage).  Seeds that
+    did not end well are excluded from the mean and listed.
     """
 
     ends_run = True
@@ -51,7 +51,7 @@ class LogLikelihood(Table):
         )
 
     def display(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Rounded; each error in a column that says which it is, what matters most first, for narrow terminals."""
+        """Rounded, with a column for each kind of error; the most important first, for narrow terminals."""
         shown = pd.DataFrame([_shown(row) for _, row in table.iterrows()])
         return shown if shown["warnings"].any() else shown.drop(columns="warnings")
 
@@ -109,7 +109,7 @@ def _fate(seed: pd.Series, rows: pd.DataFrame) -> str:
 
 
 def _texts(column: pd.Series) -> str:
-    """Every different text once."""
+    """The distinct texts, each once."""
     return "; ".join(text for text in column.dropna().map(str).unique() if text)
 
 

@@ -24,22 +24,22 @@ BOTH_WAYS = "KL both ways, simulated data"
 class Losses(Table):
     """Where each model loses, from its log-likelihood to its bound: log p(x) - approximation - amortisation = bound.
 
-    The approximation gap is the loss of the best Gaussian for each datapoint relative to the posterior, the
-    amortisation gap that of the encoder relative to this Gaussian; the distance to the best log-likelihood of all is
-    the decoder's loss.  Means over the
-    seeds that are done.  Active units, KL and mutual information are the encoder's, or without one those of the
-    Gaussians fitted to each datapoint.  If z is discrete, a single code takes the place of the Gaussian (if the encoder
-    draws its codes, a distribution over codes), a group of codes that of a unit, and the information in single codes is
-    the entropy of those in use: its exponential, the perplexity, is how many they are worth.  Calibration: whether
-    q(z|x) is as wide as the posterior, by exact posterior draws on data that the model has drawn itself; an
-    overconfident encoder is too narrow.  On the same data, the distance of an upper bound by these draws (EUBO) from
-    the lower bound is KL(p(z|x) || q(z|x)) + KL(q(z|x) || p(z|x)), the KL divergences both ways.
+    The approximation gap is the loss of the best Gaussian for each datapoint relative to the posterior, and the
+    amortisation gap is that of the encoder relative to this Gaussian; the distance to the best log-likelihood of all is
+    the decoder's loss.  Values are means over the completed seeds.  Active units, KL and mutual information are those
+    of the encoder or, without an encoder, those of the Gaussians fitted to each datapoint.  If z is discrete, a single
+    code (or a distribution over codes, if the encoder draws its codes) takes the place of the Gaussian, a group of
+    codes takes that of a unit, and the information in single codes is the entropy of those in use; its exponential, the
+    perplexity, is the effective number of codes.  Calibration shows whether q(z|x) is as wide as the posterior, by
+    exact posterior draws on data that the model has drawn itself; an overconfident encoder is too narrow.  On the same
+    data, the distance between the upper bound by these draws (EUBO) and the lower bound is
+    KL(p(z|x) || q(z|x)) + KL(q(z|x) || p(z|x)), the sum of the KL divergences in both directions.
     """
 
     ends_run = True
 
     def table(self, results: Results) -> pd.DataFrame:
-        """All but the active units in nats per datapoint; errors are Monte Carlo errors."""
+        """All values except the active units are in nats per datapoint; errors are Monte Carlo errors."""
         diagnosis = finite(results.diagnosis)
         rows = []
         for cell, seeds in cells(results.trials):
@@ -83,7 +83,7 @@ def _row(models: pd.DataFrame) -> dict[str, object]:
 
 
 def _codes(row: pd.Series) -> str:
-    """``57 of 128 (perplexity 41)``; over the test points that were looked at."""
+    """``57 of 128 (perplexity 41)``, over the test points that were examined."""
     if math.isnan(row["num_states"]):
         return formatting.MISSING
     perplexity = math.exp(row["mutual_information"])

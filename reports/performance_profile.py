@@ -27,7 +27,8 @@ class PerformanceProfileOptions:
 class PerformanceProfile(Figure):
     """Performance profile: the share of all runs that reach their place's target within a factor of the best time.
 
-    The best time of a place is the smallest median over seeds.  Runs that never reach the target never count as within.
+    The best time of a place is the smallest median over seeds.  Runs that never reach the target are
+    not within any factor.
     Source: Dolan & More 2002; Dahl et al. 2023.
     """
 
@@ -62,7 +63,7 @@ class PerformanceProfile(Figure):
             figure, ((ax,),) = panel_grid([1])
             for i, (name, look) in enumerate(chosen.items()):
                 shares = profiles.share_within(factors, ratios[name])
-                marks = (i * 50 // len(chosen), 50)  # lines that coincide show their marks in turn
+                marks = (i * 50 // len(chosen), 50)  # coinciding lines show their marks alternately
                 ax.plot(factors, shares, color=look.colour, drawstyle="steps-post", marker=look.marker, markevery=marks)
             ax.set_xscale("log")
             ax.set_ylim(-0.02, 1.03)

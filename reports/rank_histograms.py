@@ -28,9 +28,9 @@ SHAPES = (
 class RankHistograms(Figure):
     """Simulation-based calibration: ranks, in q(z|x), of the z that x was drawn with; uniform if q is the posterior.
 
-    A thin line for each latent dimension of each algorithm, a thick one for all of them together.  Grey: where all bars
-    of a thin line lie with a probability of 99 % if q is the posterior.  The report `calibration` shows the coverage
-    of intervals on the same data.  Source: Talts et al. 2018.
+    There is a thin line for each latent dimension of each algorithm, and a thick one for all dimensions together.  The
+    grey band contains all bars of a thin line with a probability of 99 % if q is the posterior.  The report
+    `calibration` shows the coverage of intervals on the same data.  Source: Talts et al. 2018.
     """
 
     shows_models = True

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 class RateDistortion(Figure):
     """Rate KL(q || p(z)) against distortion E_q[-log p(x|z)] in nats per datapoint, for each algorithm.
 
-    A lower curve is a better decoder at that rate, however good the encoder.  Each seed is a line, from the prior
-    (beta = 0, rate 0) to the posterior (beta = 1, dot), where rate and distortion sum to -log p(x); rates are upper
-    bounds.  Made from the estimates of ``ais[start=prior]``: ``bench estimate RUN --likelihood ais[start=prior]``.
+    A lower curve indicates a better decoder at that rate, regardless of the encoder.  Each seed is a line from the
+    prior (beta = 0, rate 0) to the posterior (beta = 1, dot), at which rate and distortion sum to -log p(x).  Rates are
+    upper bounds.  The curves require estimates of ``ais[start=prior]``, which
+    ``bench estimate RUN --likelihood ais[start=prior]`` makes.
     Source: Huang et al. 2020, "Evaluating lossy compression rates of deep generative models".
     """
 

@@ -24,7 +24,7 @@ class Rates(Table):
     """
 
     def table(self, results: Results) -> pd.DataFrame:
-        """Nats per datapoint, means over seeds with Monte Carlo errors; empty without such an estimate."""
+        """Means over seeds in nats per datapoint, with Monte Carlo errors; empty without such an estimate."""
         every = results.rate_distortion
         rows = []
         for cell, of_cell in cells(every[every["split"] == "test"]):

@@ -26,7 +26,7 @@ class ReconstructionsOptions:
 class Reconstructions(Figure):
     """Reconstructions of the first test images: E[x|z] with z the mean of q(z|x).
 
-    Without an encoder z is the mean of a Hamiltonian Monte Carlo chain on p(z|x).
+    Without an encoder, z is the mean of a Hamiltonian Monte Carlo chain on p(z|x).
     """
 
     shows_models = True

@@ -26,16 +26,17 @@ class SensitivityOptions:
 class Sensitivity(Figure):
     """The final log-likelihood of each algorithm against its hyperparameters, and the scores by which they were tuned.
 
-    A value has a final log-likelihood if trials were trained with it to the end, because it was chosen or given; give
-    several to see them all: ``--algos 'aevb[learning_rate=0.02],aevb[learning_rate=0.1]'``.  Candidates that were not
-    chosen have the scores of the choice, joined by lines if they are after equally many training samples.
+    A value has a final log-likelihood if trials were trained with it to the end, because it was chosen or given.  To
+    see several values, give all of them: ``--algos 'aevb[learning_rate=0.02],aevb[learning_rate=0.1]'``.  Candidates
+    that were not chosen have their tuning scores, joined by lines if they are after the same number of training
+    samples.
     """
 
     Options = SensitivityOptions
     options: SensitivityOptions
 
     def figure(self, results: Results) -> MatplotlibFigure | None:
-        """See `Figure.figure`.  Raises UsageError for a hyperparameter of which there is nothing to show."""
+        """See `Figure.figure`.  Raises UsageError for a hyperparameter without any values to show."""
         from bench.reporting.sensitivity.points import points, selected
 
         rows = selected(points(results), self.options.hyperparameter)

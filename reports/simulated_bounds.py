@@ -21,16 +21,16 @@ EUBO, FORWARD = "EUBO (nats)", "KL(p(z|x) || q(z|x)) ± error over points (nats)
 class SimulatedBounds(Table):
     """Lower and upper bounds of log p(x) on simulated data, by bidirectional Monte Carlo.
 
-    Their gap bounds the error of both on data drawn from the model itself; models cannot be ranked, since their data
-    differ.  With an encoder, two numbers more come from the exact posterior draws that simulated data have: an upper
-    bound, EUBO = E[log p(x, z) - log q(z|x)], and its distance from log p(x), the KL divergence of q from the posterior
-    in the forward direction, in which a q that is too narrow costs most.  Source: Wu et al. 2017; Ji & Shen 2019.
+    Their gap bounds the error of both on data drawn from the model itself.  Models cannot be ranked, since their data
+    differ.  With an encoder, the exact posterior draws of simulated data give two more numbers: an upper bound,
+    EUBO = E[log p(x, z) - log q(z|x)], and its distance from log p(x), which is the forward KL divergence of q from the
+    posterior and penalises a q that is too narrow most.  Source: Wu et al. 2017; Ji & Shen 2019.
     """
 
     ends_run = True
 
     def table(self, results: Results) -> pd.DataFrame:
-        """Nats per datapoint, means over seeds; the error of the gap is that of its mean over datapoints."""
+        """Means over seeds in nats per datapoint; the error of the gap is that of its mean over datapoints."""
         simulated = finite(results.likelihoods[results.likelihoods["split"] == "simulated"])
         rows = []
         for cell, seeds in cells(results.trials):
@@ -46,7 +46,7 @@ class SimulatedBounds(Table):
 
 
 def _column(estimates: pd.DataFrame, name: str) -> pd.Series:
-    """Missing in a run without any encoder, and in rows of models without one."""
+    """The column; missing in a run without any encoder, and in rows of models without one."""
     return estimates[name] if name in estimates else pd.Series(math.nan, estimates.index)
 
 

@@ -19,16 +19,17 @@ CELL = ["dataset", "n_train", "z", "algorithm"]
 class Tuning(Table):
     """The candidates for each algorithm's open hyperparameters, with the score by which one was chosen.
 
-    One row per algorithm, latent size, candidate and round of the choice.  A score is after ``score_samples`` training
-    samples: only those after equally many can be compared.  The costs are those of training all candidates, and beside
-    them those of the estimates that they were scored by, which training does not count.  A value that was chosen and is
-    the largest or smallest of three or more is called so, since a better one may lie beyond it.
+    There is one row per algorithm, latent size, candidate and tuning round.  A score is measured after
+    ``score_samples`` training samples; only scores after the same number of samples can be compared.  The costs are
+    those of training all candidates and, separately, those of the estimates used as scores, which do not count as
+    training.  A chosen value that is the largest or smallest of three or more is marked, since a better value may be
+    beyond it.
     """
 
     printed = False
 
     def table(self, results: Results) -> pd.DataFrame:
-        """Scores are in nats per datapoint, -inf for one that failed; costs are those of all together."""
+        """Scores are in nats per datapoint, -inf for a failed candidate; costs are totals over all candidates."""
         rows = results.tuning.drop_duplicates([*CELL, "candidate", "score_samples"])
         return rows.drop(columns=["trial", "seed"]).reset_index(drop=True)
 

@@ -33,9 +33,9 @@ class WhatRan(Table):
     printed = False
 
     def table(self, results: Results) -> pd.DataFrame:
-        """One row per trial, regardless of status; ``changed_since`` says what has changed since it ran.
+        """One row per trial, regardless of status; ``changed_since`` describes what has changed since it ran.
 
-        Trials with the same ``data_version`` had the same data set, apart from what depends on the seed.
+        Trials with the same ``data_version`` used the same data set, apart from what depends on the seed.
         """
         trials = results.trials
         if trials.empty:

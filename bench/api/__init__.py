@@ -33,7 +33,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    """Import a function when it is first used (PEP 562): none of them needs what the others import."""
+    """Import a function on first use (PEP 562), since none of them needs the imports of the others."""
     if name in _HOMES:
         return getattr(import_module(f"bench.api.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'bench.api' has no attribute {name!r}")

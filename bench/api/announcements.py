@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def announce(plan: Plan, execution: Execution, console: Console) -> None:
-    """Say what is going to run, and where; what is not, and why."""
+    """Print what will run, and where; what will not run, and why."""
     study, todo = plan.study, len(plan.todo)
     grid = f"{quantity(len(study.algos), 'algorithm')} x z = {_listed(study.z)} x {quantity(len(study.seeds), 'seed')}"
     _say(console, f"[bold]{escape(study.dataset)}[/]: {escape(grid)} = {quantity(len(plan.specs), 'trial')}")
@@ -64,7 +64,7 @@ def _at_once(execution: Execution, todo: int) -> str:
 
 
 def _announce_reference(plan: Plan, console: Console) -> None:
-    """Say what the run is compared with, what of that is stale, and where results are cut if budgets differ."""
+    """Print the reference, which of its trials are stale, and where results are cut if budgets differ."""
     if plan.reference is None:
         return
     name, trials = plan.reference.name, plan.counterparts
@@ -84,7 +84,7 @@ def _announce_reference(plan: Plan, console: Console) -> None:
 
 @contextlib.contextmanager
 def tuning(console: Console) -> Iterator[Callable[[int, int], None]]:
-    """While hyperparameters are chosen: what is called with how many of how many trials have ended."""
+    """Yield a progress callback for tuning, called with the number of trials that have ended and their total."""
     with console.status("") as status:
 
         def tried(ended: int, count: int) -> None:
@@ -94,7 +94,7 @@ def tuning(console: Console) -> Iterator[Callable[[int, int], None]]:
 
 
 def announce_choices(chosen: Chosen, console: Console) -> None:
-    """A line for each cell whose hyperparameters were chosen now."""
+    """Print a line for each cell whose hyperparameters have just been chosen."""
     for cell, choice in chosen.new:
         best = ",".join(f"{key}={value}" for key, value in choice.chosen.items())
         others = ", ".join(f"{name} {score:.2f}" for name, score in choice.objectives.items() if name != best)
@@ -104,7 +104,7 @@ def announce_choices(chosen: Chosen, console: Console) -> None:
 
 
 def announce_estimates(plan: EstimationPlan, console: Console) -> None:
-    """Say which estimators are not used, and which trials have no model."""
+    """Print which estimators are not used, and which trials have no model."""
     _warn(console, plan.notes)
     for failure, group in groupby(plan.left_out, key=lambda each: each.failure):
         first, *others = (str(each.spec) for each in group)
@@ -115,7 +115,7 @@ def announce_estimates(plan: EstimationPlan, console: Console) -> None:
 
 
 def show_estimates(result: Estimated, place: str, console: Console) -> None:
-    """Print a line for each new estimate of a model, or why there is none; ``place`` is its number among all."""
+    """Print a line for each new estimate of a model, or why there is none; ``place`` is the model's position."""
     lines = [
         f"{each.estimator} {each.log_likelihood:.3f} ± {each.log_likelihood_se:.3f} ({each.bias}, {each.split})"
         if each.num_failed < each.num_points

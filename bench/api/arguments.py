@@ -14,7 +14,7 @@ ChoiceT = TypeVar("ChoiceT", bound=str)
 
 
 def names(argument: str, value: object) -> tuple[str, ...]:
-    """Names as a tuple: from a list of texts, or from one text with commas; those inside brackets belong to a name.
+    """Names as a tuple, from a list of strings or a comma-separated string; commas inside brackets do not separate.
 
     >>> names("likelihood", "ais,importance[num_samples=50,proposal=encoder]")
     ('ais', 'importance[num_samples=50,proposal=encoder]')
@@ -37,7 +37,7 @@ def one_of(argument: str, value: ChoiceT, known: Iterable[str]) -> ChoiceT:
 
 
 def execution_or_default(execution: object) -> Execution:
-    """The execution that was given, or the default one for None."""
+    """The given execution, or the default one for None."""
     if execution is None:
         return Execution()
     if not isinstance(execution, Execution):

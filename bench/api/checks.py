@@ -30,15 +30,16 @@ def check(
     only: Sequence[str] | str = (),
     shown: Callable[[Result], object] | None = None,
 ) -> tuple[Result, ...]:
-    """Run the conformance checks on your own plugin, or on an installed one; returns the result of each.
+    """Run the conformance checks on your own or an installed plugin, and return the result of each.
 
     ``plugin`` is a file (``"./mine.py"``), with options in brackets if it needs any, the name of an installed plugin,
-    or a class.  All plugins in a file are checked; ``name`` picks one by its class or its kind.  ``only`` names some of
-    the checks.  ``shown`` is called with each result as it comes.
+    or a class.  All plugins in a file are checked; ``name`` selects one by its class or its kind.  ``only`` restricts
+    the run to the named checks.  ``shown`` is called with each result as soon as it is available.
 
-    A `Result` has a ``verdict``, and of a failure ``what`` broke, ``where`` to look and how to ``mend`` it, all in its
-    ``lesson``.  A class may declare that it fails a check on purpose:
-    ``expected_failed_checks = {"learns": "its objective is not the likelihood"}``.  Some seconds per algorithm.
+    A `Result` has a ``verdict``.  For a failure, its ``lesson`` explains ``what`` broke, ``where`` to look and how to
+    ``mend`` it.  A class may declare that it fails a check on purpose:
+    ``expected_failed_checks = {"learns": "its objective is not the likelihood"}``.  The checks take a few seconds per
+    algorithm.
 
     Raises UsageError if there is no such plugin, check or option.
 
@@ -60,10 +61,10 @@ def check(
 
 
 def plugin_checks(plugin: object, name: str | None = None) -> Iterator[BoundCheck]:
-    """Yield the same checks one by one, for pytest: each is a function without arguments, named after what it checks.
+    """Yield the same checks one by one for pytest, as functions without arguments, named after what they check.
 
-    One that fails raises AssertionError with its lesson; one that fails as declared, or says nothing about such a
-    plugin, is skipped.  In a test file of your own::
+    A check that fails raises AssertionError with its lesson.  A check that fails as declared, or does not apply to
+    such a plugin, is skipped.  In a test file of your own::
 
         @pytest.mark.parametrize("check", bench.plugin_checks("./mine.py"), ids=str)
         def test_conformance(check):
@@ -79,7 +80,7 @@ def plugin_checks(plugin: object, name: str | None = None) -> Iterator[BoundChec
 
 
 def _given_results(plugins: list[Subject]) -> list[Subject]:
-    """The same, where reports know how to get the results of a small run."""
+    """The same plugins, with reports able to obtain the results of a small run."""
     for subject in plugins:
         subject.cache.setdefault(reports.RUN, _small_run)
     return plugins

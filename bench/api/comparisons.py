@@ -21,16 +21,17 @@ def compare(
     false_alarms: float = 0.05,
     timings: Literal["auto", "always", "never"] = "auto",
 ) -> Comparison:
-    """Compare the run ``new`` with the run ``base``, cell by cell: what got better or worse, and how surely.
+    """Compare the run ``new`` with the run ``base``, cell by cell: what got better or worse, and how certainly.
 
     Each is a run folder, or results from `bench.load`; reference runs in them are left out.
 
     Differences of less than ``min_nats`` nats, and ratios of times and speeds below ``min_ratio``, do not count.
-    ``false_alarms`` is the probability of any false alarm if nothing has changed.  ``timings``
-    says whether to compare seconds: ``auto`` does if machine, workers and load were alike.
+    ``false_alarms`` is the probability of any false alarm if nothing has changed.  ``timings`` determines whether to
+    compare seconds: ``auto`` does so if machine, workers and load were alike.
 
-    ``Comparison.rows`` holds every comparison, and ``Comparison.of("worse")`` those with a verdict.  What cannot be
-    compared is a row that says why.  Raises UsageError for a folder without a run or a value out of range.
+    ``Comparison.rows`` holds every comparison, and ``Comparison.of("worse")`` returns those with that verdict.  A
+    measure that cannot be compared has a row that gives the reason.  Raises UsageError for a folder without a run or a
+    value out of range.
 
     >>> import bench, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:

@@ -6,11 +6,11 @@ from rich.console import Console
 
 
 class Notes(Console):
-    """The standard error stream, unless ``quiet``; once its reader has gone, work goes on without it."""
+    """The standard error stream, unless ``quiet``; if its reader exits, work continues without output."""
 
     def __init__(self, *, quiet: bool) -> None:
         super().__init__(stderr=True, quiet=quiet)
 
     def on_broken_pipe(self) -> None:
-        """Rich would end the process."""
+        """Do nothing; Rich would end the process."""
         self.quiet = True

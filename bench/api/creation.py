@@ -15,7 +15,7 @@ from bench.errors import OptionError, StoreError, did_you_mean
 from bench.values.paths import user_path
 from bench.values.texts import quoted
 
-KINDS = {  # as users say it, and the kind of plugin
+KINDS = {  # the word that users type, and the kind of plugin
     "algorithm": "algorithm",
     "dataset": "dataset",
     "estimator": "estimator",
@@ -26,11 +26,11 @@ KINDS = {  # as users say it, and the kind of plugin
 
 
 def new(kind: str, name: str, out: str | PathLike[str] = ".") -> Path:
-    """Write a plugin that works, and passes `check`, to the file NAME.py in the folder ``out``; returns the path.
+    """Write a working plugin that passes `check` to the file NAME.py in the folder ``out``, and return its path.
 
-    ``kind`` is algorithm, dataset, estimator, architecture, report or decoder; ``name`` is what tables will call it.
-    Raises OptionError for another kind or a name that cannot be used, StoreError if there is such a file already, or
-    it cannot be written.
+    ``kind`` is algorithm, dataset, estimator, architecture, report or decoder; ``name`` is the plugin's name in tables.
+    Raises OptionError for an unknown kind or a name that cannot be used, StoreError if the file already exists or
+    cannot be written.
     """
     kind_of_plugin = {**KINDS, "model": "model"}.get(kind)
     if kind_of_plugin is None:
@@ -56,13 +56,13 @@ def new(kind: str, name: str, out: str | PathLike[str] = ".") -> Path:
 
 
 def _class_name(name: str, text: str) -> str:
-    """The name of the class: that of the file in capitals, unless the text uses it for something else."""
+    """The name of the class: the file's name in capitals, unless the text uses that for something else."""
     capitals = "".join(part.capitalize() for part in name.split("_"))
     return f"My{capitals}" if re.search(rf"\b{capitals}\b", text) else capitals
 
 
 def _check_name(kind: str, name: str) -> None:
-    """Refuse what cannot be the name of a Python file, and the name of an installed plugin."""
+    """Reject names that no Python file can have, and names of installed plugins."""
     if not isinstance(name, str) or not name.isidentifier() or name != name.lower() or keyword.iskeyword(name):
         raise OptionError(
             f"`name` must be lower-case letters, digits and underscores, beginning with a letter (got {quoted(name)})."

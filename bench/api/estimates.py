@@ -35,13 +35,13 @@ def estimate(
 ) -> list[Estimated]:
     """Estimate log p(x) of the models that a run has trained, with other estimators or on more datapoints.
 
-    ``likelihood`` names estimators (``"ais,importance[num_samples=5000]"``), by default those of the run; ``points``
-    is how many datapoints of the ``split`` to take, or ``"all"``, by default as many as the run did; a larger number
-    keeps those of a smaller one.  The new
-    estimates appear in ``bench.load(run).likelihoods`` beside the others; only one of the same name is replaced.
-    Existing estimates are not repeated.  Models and estimators that need a plugin's file are left out, unless
-    you name the estimator here or ``trust`` the files that the folder names.  Unless ``quiet``, each new estimate is
-    printed to the standard error stream.
+    ``likelihood`` names estimators (``"ais,importance[num_samples=5000]"``), by default those of the run.  ``points``
+    is the number of datapoints of the ``split`` to use, or ``"all"``; by default, the same number as in the run.  A
+    larger number includes the datapoints of a smaller one.  The new estimates appear in
+    ``bench.load(run).likelihoods`` beside the others; only an estimate of the same name is replaced.  Existing
+    estimates are not repeated.  Models and estimators that need a plugin's file are left out, unless you name the
+    estimator here or ``trust`` the files that the folder names.  Unless ``quiet``, each new estimate is printed to the
+    standard error stream.
 
     Returns the outcome for each model that still needed an estimate: its new estimates, or the reason for its failure.
     Raises UsageError if the request is wrong.
@@ -81,7 +81,7 @@ def estimate(
 
 
 def _number_of_points(points: object) -> int | None:
-    """As `bench.execution.points` counts them: 0 for all; None for as many as the run."""
+    """The number in the convention of `bench.execution.points`: 0 for all; None for as many as in the run."""
     if points is None:
         return None
     number = 0 if isinstance(points, str) and points == ALL else whole_number(points)
@@ -93,7 +93,7 @@ def _number_of_points(points: object) -> int | None:
 
 
 def _estimate(plan: EstimationPlan, execution: Execution, backend: Backend, console: Console) -> list[Estimated]:
-    """The estimates for one run folder, with a line for each of them."""
+    """Make the estimates for one run folder, printing a line for each."""
     from bench.api import announcements
     from bench.execution import estimation
 

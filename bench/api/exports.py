@@ -40,14 +40,14 @@ def export(
     format: Format | None = None,
     out: str | PathLike[str] | None = None,
 ) -> str:
-    """One tidy table of a run: one row per trial, evaluation, estimate or model, depending on ``what``.
+    """Export one tidy table of a run: one row per trial, evaluation, estimate or model, depending on ``what``.
 
-    ``run`` is a run folder, or results from `bench.load`.  Writes the table to the file ``out``, or returns it as text
-    if there is none.  ``format`` is by default that of the file's ending (.csv, .json, .parquet), else CSV; Parquet
-    needs a file, and one that ends in .gz is compressed.  In CSV a text that a spreadsheet would take for a formula
-    begins with an apostrophe.
+    ``run`` is a run folder, or results from `bench.load`.  The table is written to the file ``out`` if given, and
+    returned as text otherwise.  ``format`` defaults to that of the file extension (.csv, .json, .parquet), or CSV if
+    there is none.  Parquet needs a file; a file that ends in .gz is compressed.  In CSV, text that a spreadsheet would
+    interpret as a formula is prefixed with an apostrophe.
 
-    Returns the text, or nothing (``""``) if it was written to a file.  Raises OptionError for another ``what`` or
+    Returns the text, or an empty string if it was written to a file.  Raises OptionError for an unknown ``what`` or
     ``format``, StoreError if there is no run or the file cannot be written.
 
     >>> import bench, tempfile
@@ -84,7 +84,7 @@ def export(
 
 
 def _format(target: Path | None) -> str:
-    """The format that a file's ending stands for, below the .gz of a compressed one; CSV if it has none."""
+    """The format that a file's extension denotes, ignoring a final .gz; CSV if there is no extension."""
     endings = [suffix.lower() for suffix in target.suffixes[-2:]] if target is not None else []
     ending = (endings[:-1] if endings[-1:] == [".gz"] else endings)[-1:]
     if not ending:

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 def load(
     path: str | PathLike[str], *others: str | PathLike[str], trust: bool = False, mix_stale: bool = False
 ) -> Results:
-    """The results in a run folder, or in several together, as pandas frames.
+    """Load the results of one or several run folders as pandas frames.
 
     The folder of a study with several parts holds one run per part, and all of them are loaded.  A trial with a damaged
-    file has the status ``damaged``, and no numbers: see ``Results.damage``.  Trained models that need a plugin's file
-    are rebuilt only if you ``trust`` the files that the folder names, because that runs them.
+    file has the status ``damaged`` and no numbers: see ``Results.damage``.  Trained models that need a plugin's file
+    are rebuilt only if you ``trust`` the files that the folder names, because rebuilding executes them.
 
-    Trials of a cell that were made with older data or code than others of the same cell are listed separately, under
-    names such as ``x (older data)``, so that no mean mixes both, unless ``mix_stale`` is true.
+    Trials that were made with older data or code than others of the same cell are listed separately, under names such
+    as ``x (older data)``, so that no mean mixes both, unless ``mix_stale`` is true.
 
     Raises StoreError if there is no run.
 
@@ -49,7 +49,7 @@ def load(
 
 
 def _check_access(folder: Path) -> None:
-    """Raise StoreError for a folder that this user may not read: its trials would be left out without a word."""
+    """Raise StoreError for a folder that this user may not read, since its trials would be omitted silently."""
     trials = folder / "trials"
     folders = [trials, *trials.iterdir()] if trials.is_dir() and os.access(trials, os.R_OK | os.X_OK) else [trials]
     for each in folders:

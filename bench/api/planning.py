@@ -17,17 +17,18 @@ if TYPE_CHECKING:
 def power(
     run: Results | str | PathLike[str], difference: float, *, level: float = 0.05, power: float = 0.8
 ) -> pd.DataFrame:
-    """How many seeds or test points are needed to detect a ``difference`` between each pair of algorithms.
+    """Compute how many seeds or test points are needed to detect a ``difference`` between each pair of algorithms.
 
     ``run`` is a run folder, or results from `bench.load`; ``difference`` is in nats per datapoint.  ``level`` is the
     probability of any false verdict among all comparisons of the run, as in the report ``differences``, and ``power``
-    that of detecting the difference if it exists.
+    is the probability of detecting the difference if it exists.
 
-    Returns a row for each pair of algorithms at each place of the grid: the ``observed`` difference, the ``seeds`` and
-    test points (``num_points``) that it has and the ``power`` with these, ``seeds_needed`` with these test points, the
-    same cautiously (``seeds_needed_cautious``: if seeds spread as much as they may), and ``points_needed`` with these
-    seeds.  Infinite means more than any reasonable number, NaN that it cannot be said; ``why`` says why.  Raises
-    UsageError for a folder without a run, a value out of range, or a run without two algorithms to compare.
+    Returns a row for each pair of algorithms at each place of the grid: the ``observed`` difference; the available
+    ``seeds`` and test points (``num_points``), and the ``power`` with these; ``seeds_needed`` with these test points,
+    and a cautious version of it (``seeds_needed_cautious``: with the spread over seeds at its upper limit); and
+    ``points_needed`` with these seeds.  Infinite means more than any reasonable number, and NaN that the number cannot
+    be determined; ``why`` gives the reason.  Raises UsageError for a folder without a run, a value out of range, or a
+    run without two algorithms to compare.
 
     >>> import bench, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:

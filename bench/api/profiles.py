@@ -35,17 +35,17 @@ def profile(
     device: str = "cpu",
     seed: int = 0,
 ) -> Profile:
-    """Where the time of a step goes, what it evaluates, and how good its gradients are, beside reference algorithms.
+    """Profile the time, model evaluations and gradient quality of a step, beside reference algorithms.
 
-    ``algorithms`` and ``beside`` are names or files, with options in brackets.  Each is trained for ``after`` training
-    samples.  Then the parts of further steps are timed, their model evaluations counted, and gradients repeated at one
-    minibatch of 100 datapoints and, as far as its model has the same, at the weights of the first algorithm in
-    ``beside``: by the values of the option that ``by`` names (``"num_samples=1,4,16"``), or of num_samples if an
-    algorithm has it and was not given it.  ``repeats`` is the number of repetitions of each; None for as many as take
-    about ``seconds`` in all.
+    ``algorithms`` and ``beside`` are names or files, with options in brackets.  Each algorithm is trained for ``after``
+    training samples.  Then the parts of further steps are timed and their model evaluations counted.  Gradients are
+    repeated on one minibatch of 100 datapoints, at the weights of the first algorithm in ``beside`` as far as the
+    models share them, for each value of the option that ``by`` names (``"num_samples=1,4,16"``); by default, this
+    option is num_samples for algorithms that have it without a given value.  ``repeats`` is the number of repetitions
+    of each measurement; None for as many as take about ``seconds`` in all.
 
-    Returns a `Profile`, whose frames ``times``, ``evaluations`` and ``gradients`` its docstring describes.
-    Raises UsageError if the request is wrong, or an algorithm cannot be trained on the data.
+    Returns a `Profile`, whose docstring describes its frames ``times``, ``evaluations`` and ``gradients``.
+    Raises UsageError if the request is invalid, or an algorithm cannot be trained on the data.
 
     >>> import bench
     >>> profile = bench.profile("iwae[learning_rate=0.02]", beside="aevb[learning_rate=0.02]", by="num_samples=2",
@@ -60,7 +60,7 @@ def profile(
     from bench.profiling.variation import Subject, Variation
     from bench.studies.study import Study
 
-    Execution(threads=threads, device=device)  # refuses what cannot be
+    Execution(threads=threads, device=device)  # rejects invalid combinations
     for argument, value, least in (("after", after, 0), ("repeats", 1 if repeats is None else repeats, 1)):
         if (number := whole_number(value)) is None or number < least:
             raise OptionError(f"`{argument}` must be an integer of at least {least} (got {quoted(value)}).")

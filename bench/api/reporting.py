@@ -23,19 +23,19 @@ def report(
     quiet: bool = False,
     trust: bool = False,
 ) -> dict[str, list[Path]]:
-    """Make the reports of these names (all by default) and return the files that each wrote.
+    """Make the named reports (all by default) and return the files that each of them wrote.
 
     ``run`` is a run folder, or results from `bench.load` (of several runs, for instance).
-    ``formats`` are file endings, by default all those that a report has; ``out`` is the folder to write to, ``report``
-    in the run folder by default.  A report whose options differ from the defaults has them in its name:
+    ``formats`` are file extensions, by default all that a report supports; ``out`` is the output folder, by default
+    ``report`` in the run folder.  Options that differ from the defaults appear in the report's file name:
     ``cost-clock-samples``.  Figures are made on all cores, with a progress bar if the error stream is a terminal,
     unless ``quiet``.  Figures of models that need a plugin's file are left out unless you ``trust`` the files that the
     folder names.
 
-    If a report raises an exception, or one that was not asked for by name cannot be loaded, ``failed`` is called with
-    its name and the exception once the others are made; without ``failed`` the exception is raised.
-    Raises UnknownName for an unknown report; StoreError if the folder cannot be written, if ``out`` is missing for
-    the report of several runs, or if no report has a format.
+    If a report raises an exception, or if a report that was not requested by name cannot be loaded, ``failed`` is
+    called with its name and the exception after the other reports are made; without ``failed``, the exception is
+    raised.  Raises UnknownName for an unknown report; StoreError if the folder cannot be written, if ``out`` is missing
+    for the report of several runs, or if no report supports a format.
 
     >>> import bench, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -77,16 +77,16 @@ def make(
     names = arguments.names("names", names) if names else ()
     formats = arguments.names("formats", formats) if formats else ()
     folder = user_path("out", out) if out is not None else None
-    processes = safe_number()  # before the bar begins: no process may be forked beside a thread
+    processes = safe_number()  # before the bar starts: no process may be forked while another thread runs
     with _bar(quiet) as progress:
         return make_reports(results, names, formats, folder, processes=processes, progress=progress)
 
 
 @contextmanager
 def _bar(quiet: bool) -> Iterator[Progress]:
-    """A bar of the reports that are rendered, on a terminal; nothing elsewhere.
+    """A progress bar of the rendered reports if the output is a terminal; no bar otherwise.
 
-    It is drawn when a report is done and has no thread, beside which no process may be forked.
+    The bar is redrawn when a report is done.  It has no thread, since no process may be forked while one runs.
     """
     from rich.progress import Progress as Bar
 

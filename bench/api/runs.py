@@ -40,23 +40,23 @@ def run(
     quiet: bool = False,
     **fields: object,
 ) -> Results:
-    """Run a study, or the one that ``fields`` of `Study` describe (``algos``, ``z``, ``seeds``, ...); its results.
+    """Run a study, given as such or by the ``fields`` of `Study` (``algos``, ``z``, ...), and return its results.
 
     ``study`` may be the name of a shipped study (``"aevb-fig2"``, with a ``size``) or the path of a study file;
-    ``fields`` override what it says, and are written as on the command line or as lists.  ``out`` is the run folder,
-    by default ``runs/NAME``; what it already holds is not run again.  Unless ``quiet``, the standard error stream shows
-    what is run and how far it has come.
+    ``fields`` override its values, and are written as on the command line or as lists.  ``out`` is the run folder, by
+    default ``runs/NAME``; trials that it already holds are not run again.  Unless ``quiet``, progress is printed to the
+    standard error stream.
 
-    ``on_stale`` decides about stale trials, made there with code or data that have changed since: ``keep`` keeps those
-    that are finished, and tables and figures list them separately; ``rerun`` runs all of them again; ``error`` raises
-    StoreError.
+    ``on_stale`` determines the treatment of stale trials, which the folder holds from code or data that have changed
+    since: ``keep`` keeps those that are finished, and tables and figures list them separately; ``rerun`` runs all of
+    them again; ``error`` raises StoreError.
 
-    ``against`` is a run to compare with: a shipped one (``"reference-mnist"``) or a run folder.  All but ``algos``,
-    ``budget`` and ``tune`` is taken from it, its results are copied into the run folder, and only ``algos`` are
-    trained.  ``fields`` may choose among its latent sizes, numbers of training points and seeds.
+    ``against`` is a run to compare with: a shipped one (``"reference-mnist"``) or a run folder.  Everything except
+    ``algos``, ``budget`` and ``tune`` is taken from it, its results are copied into the run folder, and only ``algos``
+    are trained.  ``fields`` may select among its latent sizes, numbers of training points and seeds.
 
     Every trial is a row of ``Results.trials``, with the reason if it did not end well.  Raises UsageError if the
-    request is wrong; then nothing is written.
+    request is invalid; nothing is written in this case.
 
     >>> import bench, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -122,7 +122,7 @@ class _Request:
         fields: Mapping[str, object],
         reference: Reference | None = None,
     ) -> _Request:
-        """Read the study, or that of a ``reference``, and change ``fields`` of it in all its parts."""
+        """Read the study, or that of a ``reference``, and override its ``fields`` in all parts."""
         changes = _checked(fields)
         if reference is not None:
             if study is not None or size is not None:
@@ -157,7 +157,7 @@ class _Request:
         return sum(map(_num_trials, self.parts.values()))
 
     def num_likely(self, path: Path) -> int:
-        """How many trials are likely to be run in the folder ``path``: none of a part that seems to be done."""
+        """How many trials are likely to be run in the folder ``path``; a part that seems to be done counts as none."""
         return sum(
             count
             for name, study in self.parts.items()
@@ -170,12 +170,12 @@ def _num_trials(study: Study) -> int:
 
 
 def _folder(study: Study) -> Path:
-    """Where a study runs if no folder is named."""
+    """The default run folder of a study."""
     return Path("runs") / study.folder_name()
 
 
 def _checked(fields: Mapping[str, object]) -> Mapping[str, Any]:
-    """The fields, all of which a study has."""
+    """The fields, after checking that a study has all of them."""
     known = [field.name for field in dataclasses.fields(Study)]
     for name in fields:
         if name not in known:

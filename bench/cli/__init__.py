@@ -18,7 +18,7 @@ from bench.cli.characters import replace_what_streams_lack
 from bench.cli.endings import code_of
 from bench.cli.leaving import leave
 
-COMPLETION = "_BENCH_COMPLETE"  # what shells set to ask for completions, by click's convention
+COMPLETION = "_BENCH_COMPLETE"  # set by shells to request completions, by click's convention
 
 COMMANDS = {
     "run": "Train algorithms on a data set, over seeds and latent sizes, and compare them.",
@@ -37,10 +37,10 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """Imports the module of a command when the command is called, so that help is quick."""
+    """A group that imports a command's module only when the command is called, so that help is fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The commands, in the order in which one uses them."""
+        """The commands, in the order in which they are typically used."""
         return [*COMMANDS]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
@@ -51,7 +51,7 @@ class LazyGroup(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command; after a signal, say what becomes of it."""
+        """Run the command; after a signal, print what happens to it."""
         try:
             return super().invoke(ctx)
         except signals.Stopped as stopped:
@@ -89,12 +89,12 @@ def main() -> NoReturn:
     signals.listen()
     replace_what_streams_lack()
     code = code_of(_command)
-    gc.freeze()  # at its exit Python would search all that torch has made for garbage, most of a second
+    gc.freeze()  # at exit, Python would search all of torch's objects for garbage, which takes most of a second
     sys.exit(code)
 
 
 def program() -> NoReturn:
-    """The process of the `bench` command: it ends with `main`, whatever plugins have left running in it."""
+    """The process of the `bench` command, which ends with `main` even if plugins have left something running."""
     try:
         main()
     except SystemExit as ended:
@@ -102,7 +102,7 @@ def program() -> NoReturn:
 
 
 def _command() -> object:
-    """Run the command and return its result.  Not `cli.main`, which ends a closed pipe with exit code 1."""
+    """Run the command and return its result, without `cli.main`, which exits with code 1 on a closed pipe."""
     if instruction := os.environ.get(COMPLETION):
         return shell_complete(cli, {}, "bench", COMPLETION, instruction)
     with cli.make_context("bench", sys.argv[1:]) as context:

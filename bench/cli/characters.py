@@ -34,7 +34,7 @@ _PLAIN = {
 
 
 def replace_what_streams_lack() -> None:
-    """Let the standard streams write plain characters for those that their encoding lacks, instead of failing."""
+    """Make the standard streams write plain characters instead of failing on those that their encoding lacks."""
     codecs.register_error(NAME, _replaced)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -21,13 +21,13 @@ SOME_BROKEN = 1
 @click.argument("name", required=False)
 @click.option("--only", type=names, help="Some of the checks: kl_sign,resumes  [default: all]")
 def command(plugin: str, name: str | None, only: tuple[str, ...] | None) -> int:
-    """Check that a plugin fulfils its contract, and explain how to fix what it does not.
+    """Check that a plugin fulfils its contract, and explain how to fix each failure.
 
     PLUGIN is the file of your own plugin, with options in brackets if it needs any (./mine.py[rate=0.1]), or a
-    name from `bench list`.  All plugins of a file are checked; NAME picks one by its class or its kind.  A plugin that
-    fails a check on purpose says so in its class: expected_failed_checks = {"learns": "why"}.
+    name from `bench list`.  All plugins in a file are checked; NAME selects one by its class or its kind.  A plugin
+    that fails a check on purpose declares this in its class: expected_failed_checks = {"learns": "why"}.
 
-    Exit codes: 0 all hold, or fail as declared; 1 some failed; 2 the command was wrong.
+    Exit codes: 0 all hold, or fail as declared; 1 some failed; 2 the command was invalid.
     """
     from collections import Counter
 
@@ -42,7 +42,7 @@ def command(plugin: str, name: str | None, only: tuple[str, ...] | None) -> int:
     waiting: list[Result] = []
 
     def show_waiting() -> None:
-        """Show what was skipped for the same reason in one line."""
+        """Show checks that were skipped for the same reason in one line."""
         if len(waiting) > 1:
             line = f"  {Verdict.SKIPPED.value:<7} {f'{len(waiting)} checks':<17} {printable(waiting[0].reason)}"
             console.print(Text(line, "dim"), highlight=False, soft_wrap=True)
@@ -84,7 +84,7 @@ def _counted(verdict: object) -> str:
 
 
 def _show(result: Result, console: Console) -> None:
-    """A line for a check, and below it what a failure teaches."""
+    """Print a line for a check and, if it failed, the explanation below it."""
     from rich.text import Text
 
     from bench.conformance.check import Verdict

@@ -61,10 +61,10 @@ def command(
     form: str,
     mix_stale: bool,
 ) -> int:
-    """Compare the run NEW with the run BASE, cell by cell: what got better or worse, and how surely.
+    """Compare the run NEW with the run BASE, cell by cell: what got better or worse, and how certainly.
 
-    Exit code 1 if something got worse (significantly, and by more than the least size), and for no other reason; else
-    0, or 2 if nothing could be compared.
+    Exit code 1 if something got worse (significantly, and by more than the minimum size), and for no other reason;
+    otherwise 0, or 2 if nothing could be compared.
     """
     from bench.api.comparisons import compare
     from bench.api.loading import load

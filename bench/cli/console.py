@@ -6,8 +6,8 @@ from rich.console import Console
 
 
 class Output(Console):
-    """Standard output: a reader that has gone (head, less) ends the command, see `bench.cli.endings`."""
+    """Standard output; the command ends if the reader (head, less) has exited, see `bench.cli.endings`."""
 
     def on_broken_pipe(self) -> None:
-        """Rich would exit with code 1."""
+        """Replace Rich's handler, which would exit with code 1."""
         raise BrokenPipeError

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 def warn_of_damage(*runs: Results) -> None:
-    """Say which files of these runs are damaged or missing, and so whose numbers are left out."""
+    """Warn which files of these runs are damaged or missing, so that their numbers are left out."""
     for results in runs:
         for text in results.damage:
             click.echo(f"Warning: {text}", err=True)
 
 
 def warn_of_stale(results: Results) -> None:
-    """Say which trials other code or other data have made than the present or later ones."""
+    """Warn which trials were made by code or data other than the current or later ones."""
     from bench.reporting.captions import caveats
 
     for text in caveats.stale(results):

@@ -19,7 +19,7 @@ _BEFORE_LABEL = re.compile(r"(?<=\.)\s+(?=Sources?:|Cost\b[^.:]*:)")  # end of a
 
 
 def inline(text: str) -> Text:
-    """A text whose parts in backticks are styled as code; the backticks go.
+    """The text with the parts in backticks styled as code, and the backticks removed.
 
     >>> inline("the ``auto`` of `Options`").plain
     'the auto of Options'
@@ -34,8 +34,8 @@ def inline(text: str) -> Text:
 def show(docstring: str, console: Console) -> None:
     """Print the blocks of a docstring with a blank line between them.
 
-    Paragraphs and list items are reflowed, and "Source:" and "Cost:" begin lines of their own.  Indented lines and
-    examples stay as they are, however narrow the terminal: they can be copied.
+    Paragraphs and list items are reflowed, and "Source:" and "Cost:" start new lines.  Indented lines and examples are
+    unchanged, however narrow the terminal, so that they can be copied.
     """
     for block in _blocks(docstring):
         verbatim = isinstance(block, Text) and bool(block.no_wrap)

@@ -26,7 +26,7 @@ OUTPUT_CLOSED = 141  # 128 + SIGPIPE: the reader of the output (head, less) has 
 
 
 def code_of(command: Callable[[], object]) -> int:
-    """Call a command and return its exit code; whatever it raises becomes one message on the error stream."""
+    """Call a command and return its exit code; any exception is reported as one message on the error stream."""
     code = _called(command)
     try:
         if sys.stdout is not None:
@@ -48,7 +48,7 @@ def _called(command: Callable[[], object]) -> int:
         _say(error.show)
         return WRONG
     except (KeyboardInterrupt, click.Abort) as stop:
-        # of `bench.cli.signals.Stopped` the code for the signal that was received
+        # for `bench.cli.signals.Stopped`, the code for the signal that was received
         return _failed(STOPPED, int(getattr(stop, "exit_code", INTERRUPTED)))
     except OSError as error:
         return _without_output(error) if error.filename is None else _failed(_about_file(error), WRONG)
@@ -61,7 +61,7 @@ def _called(command: Callable[[], object]) -> int:
 
 
 def _unwrapped(command: Callable[[], object]) -> object:
-    """Call a command; an interrupt that another exception was raised from, by click or within an import, is raised."""
+    """Call a command; re-raise an interrupt that click or an import has converted into another exception."""
     try:
         return command()
     except BaseException as error:
@@ -74,7 +74,7 @@ def _unwrapped(command: Callable[[], object]) -> object:
 
 
 def _without_output(error: OSError) -> int:
-    """Handle an error that names no file: the output was closed, or cannot be written."""
+    """Handle an error that names no file: the output was closed or cannot be written."""
     if isinstance(error, BrokenPipeError):
         _forget(sys.stdout)
         return OUTPUT_CLOSED
@@ -93,7 +93,7 @@ def _failed(message: str, code: int) -> int:
 
 
 def _say(show: Callable[..., object], *arguments: object, **keywords: object) -> None:
-    """Show something on the error stream, if anybody reads it."""
+    """Show something on the error stream, unless the stream is closed."""
     try:
         show(*arguments, **keywords)
     except OSError:
@@ -109,6 +109,6 @@ def _forget_if_closed(stream: TextIO | None) -> None:
 
 
 def _forget(stream: TextIO | None) -> None:
-    """Send what is left in a stream to nowhere: failing to write it, Python would choose the exit code itself."""
+    """Discard the remaining output of a stream; if writing it failed, Python would choose the exit code itself."""
     if stream is not None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

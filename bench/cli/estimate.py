@@ -45,10 +45,11 @@ def command(
 ) -> int:
     """Estimate log p(x) of the models that a run has trained, with other estimators or on more datapoints.
 
-    RUN is a run folder.  The new estimates are kept beside the old ones; one of the same name replaces the old one.
-    Existing estimates are not repeated.
+    RUN is a run folder.  New estimates are kept beside the old ones; an estimate of the same name replaces the old
+    one.  Existing estimates are not repeated.
 
-    Exit codes: 0 all estimated; 2 the command was wrong; 3 some could not be; 130 interrupted (and resumable).
+    Exit codes: 0 all estimated; 2 the command was invalid; 3 some could not be estimated; 130 interrupted (and
+    resumable).
     """
     from bench.api.estimates import estimate
 

@@ -18,7 +18,7 @@ OWNERS = {"scheduler": "dask", "address": "ray"}  # the back ends that have thes
 
 
 def execution_options(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Add --jobs, --threads, --device, --backend and --timeout to a command, which gets them as ``execution``.
+    """Add --jobs, --threads, --device, --backend and --timeout to a command, which receives them as ``execution``.
 
     ``what`` names the things that run, in the singular: trial, model.
     """
@@ -74,7 +74,7 @@ def execution_options(what: str) -> Callable[[Callable[..., Any]], Callable[...,
 
 
 def _at(backend: str, **places: str | None) -> str:
-    """The back end with what says where its cluster is, as options in its brackets."""
+    """The back end with the location of its cluster as options in its brackets."""
     name, settings = calls.parse_call(backend)
     for option, place in places.items():
         if place is None:

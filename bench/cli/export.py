@@ -32,7 +32,7 @@ from bench.cli.damage import warn_of_damage
 def command(run: Path, what: exports.What, format_: exports.Format | None, out: Path | None) -> None:
     """Write a run's results as one tidy table: one row per trial, evaluation, estimate or model.
 
-    In CSV a text that a spreadsheet would take for a formula begins with an apostrophe.
+    In CSV, text that a spreadsheet would interpret as a formula is prefixed with an apostrophe.
     """
     results = load(run)
     warn_of_damage(results)

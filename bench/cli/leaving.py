@@ -16,8 +16,8 @@ PATIENCE = 5.0  # seconds
 
 
 def leave(code: int) -> NoReturn:
-    """End the process with this exit code, as Python does; but if that takes longer than PATIENCE, at once."""
-    if hasattr(signal, "SIGALRM"):  # of an interrupt: it would come when Python has no handler for it any more
+    """End the process with this exit code as Python does or, if that takes longer than PATIENCE, immediately."""
+    if hasattr(signal, "SIGALRM"):  # for interrupts, which would arrive when Python no longer has a handler for them
         signal.alarm(0)
     threading.Thread(target=_insist, args=(code,), daemon=True).start()
     sys.exit(code)
@@ -25,6 +25,6 @@ def leave(code: int) -> NoReturn:
 
 def _insist(code: int) -> None:
     time.sleep(PATIENCE)
-    with suppress(Exception):  # nobody may read it
+    with suppress(Exception):  # the stream may be closed
         click.echo(f"A plugin's threads or exit handlers have not ended after {PATIENCE:g} s: left behind.", err=True)
     os._exit(code)

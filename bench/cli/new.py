@@ -22,11 +22,11 @@ USES = {  # how a plugin of a kind is used
 @click.argument("name")
 @click.option("-o", "--out", type=Path, default=Path(), help="Folder of the file  [default: this one]")
 def command(kind: str, name: str, out: Path) -> None:
-    """Write NAME.py: a plugin that works and passes `bench check`, to be changed.
+    """Write NAME.py: a working plugin that passes `bench check`, as a starting point for your own.
 
-    KIND is algorithm, dataset, estimator, architecture, report or decoder.  NAME is what tables will call it.
+    KIND is algorithm, dataset, estimator, architecture, report or decoder.  NAME is the plugin's name in tables.
 
-    Exit codes: 0 it is written; 2 the command was wrong, or there is such a file already.
+    Exit codes: 0 the file was written; 2 the command was invalid, or the file already exists.
     """
     from bench.api.creation import new
     from bench.cli.console import Output

@@ -42,12 +42,12 @@ EXIT_SLOWER = 1
 def command(against: str, rounds: int, min_ratio: float, alpha: float, only: str, form: str) -> int:
     """Did a change make anything slower?  Measure the revision REV and the working tree in turn, on this machine.
 
-    Runs the benchmarks in tests/perf of the git checkout around the current folder, on both sides, in rounds that
-    alternate which comes first: about a minute per round, less with --only.  A benchmark counts as slower or
-    faster if its change is both significant and large.
+    Runs the benchmarks in tests/perf of the git checkout that contains the current folder, on both sides, in rounds
+    that alternate which side runs first.  A round takes about a minute, less with --only.  A benchmark counts as slower
+    or faster if its change is both significant and large.
 
-    Exit codes: 0 nothing is slower; 1 something is; 2 the command was wrong, or a side does not run; 3 a benchmark
-    fails in the working tree; 130 interrupted.
+    Exit codes: 0 nothing is slower; 1 something is slower; 2 the command was invalid, or a side does not run; 3 a
+    benchmark fails in the working tree; 130 interrupted.
     """
     from bench.perf import measure
     from bench.statistics import timings
@@ -77,7 +77,7 @@ def _print_text(rows: Sequence[Row], rules: Rules, title: str) -> None:
 
     console, shown = Output(), words.frame(rows)
     widest = sum(max(map(len, [name, *shown[name]])) + 2 for name in shown.columns) - 1
-    width = max(console.width, widest)  # a name that is broken over lines can be neither read nor searched for
+    width = max(console.width, widest)  # a name that is broken across lines can be neither read nor searched for
     Output(width=width).print(render_table(shown, title, width))
     console.print()
     for line in words.sentences(rows, rules):
@@ -86,7 +86,7 @@ def _print_text(rows: Sequence[Row], rules: Rules, title: str) -> None:
 
 
 def _print_markdown(rows: Sequence[Row], rules: Rules, title: str) -> None:
-    """Format for a comment on a pull request: the table folded away."""
+    """Format for a comment on a pull request, with the table collapsed."""
     from bench.reporting.writers.texts import markdown_table, markdown_text
 
     lines = "\n".join(f"- {markdown_text(line)}" for line in words.sentences(rows, rules))
@@ -95,7 +95,7 @@ def _print_markdown(rows: Sequence[Row], rules: Rules, title: str) -> None:
 
 
 def _print_json(rows: Sequence[Row], rules: Rules, title: str) -> None:
-    """Times in seconds; numbers that are not known are null."""
+    """Print JSON with times in seconds; unknown numbers are null."""
 
     def plain(value: Any) -> Any:
         return None if isinstance(value, float) and not math.isfinite(value) else value

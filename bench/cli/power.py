@@ -33,8 +33,8 @@ from bench.cli.damage import warn_of_damage, warn_of_stale
 def command(run: tuple[Path, ...], difference: float, level: float, power: float, mix_stale: bool, form: str) -> None:
     """How many seeds or test points are needed to detect a difference between each pair of algorithms in the run RUN?
 
-    From the spread of the differences over the seeds and test points that RUN has, at least 2 seeds.  Several RUNs are
-    combined into one table.  Exit code 2 if there is nothing to compare.
+    The answer is computed from the spread of the differences over the seeds (at least 2) and test points of RUN.
+    Several RUNs are combined into one table.  Exit code 2 if there is nothing to compare.
     """
     from bench.api.loading import load
     from bench.api.planning import power as plan

@@ -57,11 +57,11 @@ def command(
 ) -> None:
     """Where does the time of a step go, and how good are its gradients, beside a reference algorithm?
 
-    ALGORITHMS are files or names with options in brackets: './mine.py,iwae[gradient=dreg]'.  Shows the time of a step
-    by part; the model evaluations per datapoint, counted and as declared; and for encoder and decoder the
+    ALGORITHMS are files or names with options in brackets: './mine.py,iwae[gradient=dreg]'.  Shows the time of each
+    part of a step; the model evaluations per datapoint, counted and as declared; and, for encoder and decoder, the
     signal-to-noise ratio, the variance and the bias of the gradient, by the number of samples.
 
-    Exit code 2 if the command was wrong, or an algorithm cannot be trained on the data.
+    Exit code 2 if the command was invalid, or an algorithm cannot be trained on the data.
     """
     from bench.api.profiles import profile
     from bench.cli.console import Output

@@ -40,7 +40,7 @@ def command(
 
     Several RUNs are combined into one report.  Exit code 3 if a report could not be made.
     """
-    gc.disable()  # imports and figures make many objects that stay until the end: searching them takes a tenth
+    gc.disable()  # imports and figures create many long-lived objects: searching them takes a tenth of the time
 
     from bench import api
     from bench.cli.console import Output
@@ -61,7 +61,7 @@ def command(
 
 
 def _open(pages: list[Path]) -> None:
-    """Open it in the browser that the environment variable BROWSER names, or in the system's."""
+    """Open the page in the browser named by the environment variable BROWSER, or in the system's default."""
     if not pages:
         click.echo("There is no page to open.", err=True)
     elif not webbrowser.open(pages[0].resolve().as_uri()):

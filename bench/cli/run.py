@@ -97,11 +97,11 @@ def command(
     """Train algorithms on a data set, over seeds and latent sizes, and compare them.
 
     STUDY is one of `bench list studies`, such as aevb-fig2, with --size for the time you have; or a TOML file such as
-    the study.toml of an earlier run.  Options override it.  Results are kept in the run folder: what it holds already
-    is not run again, and a larger budget resumes where the smaller one stopped.  With --against the study is that of
-    an earlier run, all but --algos, --budget and --tune.
+    the study.toml of an earlier run.  Options override its values.  Results are kept in the run folder: trials that it
+    already holds are not run again, and a larger budget resumes where the smaller one stopped.  With --against, the
+    study is that of an earlier run, except for --algos, --budget and --tune.
 
-    Exit codes: 0 all trials done; 2 the command was wrong; 3 some trials did not end well; 130 interrupted.
+    Exit codes: 0 all trials done; 2 the command was invalid; 3 some trials did not end well; 130 interrupted.
     """
     from bench.api.runs import run
 
@@ -109,7 +109,7 @@ def command(
     execution = replace(execution, checkpoint=checkpoint)
     results = run(study, size=size, out=out, execution=execution, on_stale=on_stale, against=against, **changes)
 
-    gc.disable()  # tables and figures make many objects that stay until the end: searching them takes a fifth
+    gc.disable()  # tables and figures create many long-lived objects: searching them takes a fifth of the time
 
     from bench.cli.console import Output
     from bench.cli.terminal import summarise

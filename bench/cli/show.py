@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command("show")
 @click.argument("name")
 def command(name: str) -> None:
-    """Show one plugin: what it does, its options with types, units and defaults, its reference.
+    """Show one plugin: what it does, its options with types, units and defaults, and its reference.
 
     NAME is a name from `bench list`, or the file of a plugin of your own.  A study is shown with its parts and sizes.
     """
@@ -34,7 +34,7 @@ def command(name: str) -> None:
 
 
 def _show_plugin(reference: PluginRef, console: Console) -> None:
-    """The docstring, the options, and how to use an algorithm alone."""
+    """Print the docstring, the options, and how to use an algorithm on its own."""
     from bench.cli import docstrings
 
     cls = reference.load()
@@ -48,7 +48,7 @@ def _show_plugin(reference: PluginRef, console: Console) -> None:
 
 
 def _show_options(reference: PluginRef, console: Console) -> None:
-    """A table of the options, and how to set one."""
+    """Print a table of the options, and how to set one."""
     from rich.table import Table
     from rich.text import Text
 
@@ -71,7 +71,7 @@ def _show_options(reference: PluginRef, console: Console) -> None:
 
 
 def _show_study(study: StudyFile, console: Console) -> None:
-    """The description of a study, and what each of its sizes runs."""
+    """Print the description of a study, and what each of its sizes runs."""
     from rich.table import Table
     from rich.text import Text
 

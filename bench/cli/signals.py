@@ -8,22 +8,22 @@ from types import FrameType
 from typing import NoReturn
 
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-PATIENCE = 10  # seconds for putting things in order; then the process ends, and its workers with it
+PATIENCE = 10  # seconds for cleaning up; then the process ends together with its workers
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal has arrived; ``exit_code`` is the one by which shells know it: 130, 143 or 129."""
+    """A signal has arrived; ``exit_code`` is the shells' code for it: 130, 143 or 129."""
 
     def __init__(self, number: int) -> None:
-        """``number`` is the signal's."""
+        """``number`` is the number of the signal."""
         super().__init__(signal.Signals(number).name)
         self.exit_code = 128 + number
 
 
 def listen() -> None:
-    """From now on the first signal raises `Stopped`, and no other one disturbs what is put in order then.
+    """Make the first signal raise `Stopped`, and ignore later ones so that they do not disturb the cleanup.
 
-    A signal that is ignored already, as by `nohup`, remains so.
+    A signal that is already ignored, for example because of `nohup`, remains ignored.
     """
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:

@@ -36,9 +36,9 @@ def show_reports(
     whole: bool = False,
     empty: bool = True,
 ) -> list[Made]:
-    """Make reports and show them: tables (long ones only if ``whole``), then where each was written.
+    """Make reports and show them: tables (long ones only if ``whole``), then the location of the files of each.
 
-    What must be known before algorithms are compared comes first.  Those with nothing to show are named if ``empty``.
+    Caveats for the comparison of algorithms come first.  Reports with nothing to show are named if ``empty``.
     """
     made = make(results, names, formats, folder)
     for each in made:
@@ -62,7 +62,7 @@ def show_reports(
 
 
 def _place(made: Made, formats: Sequence[str], results: Results) -> str:
-    """Where its files are, or why it has none."""
+    """Where the report's files are, or why it has none."""
     if made.paths:
         endings = ", ".join(path.suffix[1:] for path in made.paths[1:])
         return f"{made.paths[0]}{f' (and {endings})' if endings else ''}"
@@ -74,7 +74,7 @@ def _place(made: Made, formats: Sequence[str], results: Results) -> str:
 
 
 def summarise(results: Results, console: Console) -> None:
-    """The tables, where the figures are, and what did not end well; a figure that shows it all is not drawn again."""
+    """Print the tables, where the figures are, and what did not end well; figures that are current are not redrawn."""
     warn_of_damage(results)
     closing = [each for each in select()[0] if each.report.ends_run]
     drawn = {each.name: path for each in closing if (path := current.drawn(each, results, FIGURES)) is not None}
@@ -92,5 +92,5 @@ def summarise(results: Results, console: Console) -> None:
 
 
 def _print(console: Console, text: str, style: str | None = None) -> None:
-    """Print a text as it is, on one line however long."""
+    """Print a text unchanged, on one line regardless of its length."""
     console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)

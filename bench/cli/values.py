@@ -1,6 +1,6 @@
 """Types of command-line values: counts, lists of counts, lists of plugins, durations.
 
-Each is a function of text, as click takes them for ``type``; a refusal says what is allowed and what was given.
+Each is a function of text, as click accepts for ``type``; error messages state what is allowed and what was given.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def count(least: int) -> Callable[[str], int]:
 
 
 def count_or_all(least: int) -> Callable[[str], int | Literal["all"]]:
-    """As `count`, or ``all``."""
+    """Like `count`, but also accepts ``all``."""
     number = count(least)
 
     def count_or_all(text: str) -> int | Literal["all"]:

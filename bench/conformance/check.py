@@ -9,10 +9,10 @@ from enum import Enum
 from bench.conformance.subject import Subject
 
 
-class Broken(AssertionError):  # reads as what it says of a plugin
-    """A plugin does not keep what a check protects; the message says what was seen.
+class Broken(AssertionError):  # named as a statement about a plugin
+    """A plugin violates the property that a check protects; the message says what was observed.
 
-    ``where`` and ``mend`` are more exact than those of the check, if they are known.
+    ``where`` and ``mend`` are more specific than those of the check, if they are known.
     """
 
     def __init__(self, what: str, *, where: str = "", mend: str = "") -> None:
@@ -22,11 +22,11 @@ class Broken(AssertionError):  # reads as what it says of a plugin
 
 
 class NotApplicable(Exception):  # likewise
-    """A check says nothing about a plugin, for the reason in the message."""
+    """A check does not apply to a plugin, for the reason in the message."""
 
 
 class Verdict(Enum):
-    """What became of a check."""
+    """The outcome of a check."""
 
     HOLDS = "ok"
     FAILED = "FAILED"
@@ -55,7 +55,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one check of one plugin; the texts are empty unless it failed, ``reason`` unless it says why."""
+    """The outcome of one check of one plugin; the texts are empty unless it failed."""
 
     kind: str
     plugin: str  # the name of its class
@@ -69,7 +69,7 @@ class Result:
 
     @property
     def lesson(self) -> str:
-        """What broke, why it matters, where to look and how to mend it, a line each; empty unless something broke."""
+        """What broke, why it matters, where to look and how to mend it, one line each; empty unless something broke."""
         if not self.what:
             return ""
         lines = {

@@ -19,7 +19,7 @@ from bench.values.texts import quoted
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A plugin's class, with the options that it is checked at; ``cache`` keeps what several checks use."""
+    """A plugin's class, with the options used for checking; ``cache`` stores results that several checks use."""
 
     kind: str
     cls: type[Any]
@@ -59,7 +59,7 @@ class Subject:
 
 
 def subjects(plugin: object, name: str | None = None) -> list[Subject]:
-    """The plugins that ``plugin`` means: a class, a file with all that it defines, or the name of an installed one.
+    """Return the plugins that ``plugin`` refers to: a class, all plugins in a file, or an installed plugin by name.
 
     ``name`` picks one of several, by its class or its kind.  Options may follow in brackets.
     Raises UnknownName or PluginError if there is none, OptionError if ``plugin`` is something else.

@@ -44,9 +44,9 @@ def check_names(kinds: Iterable[str], only: Sequence[str]) -> None:
 
 
 def run(subject: Subject, only: Sequence[str] = ()) -> Iterator[Result]:
-    """Yield what becomes of each check, in the standard state of a process and with one thread.
+    """Yield the result of each check, run in the standard process state and with one thread.
 
-    With ``only``, of the checks of these names and of those that must hold first.
+    With ``only``, run just the checks of these names and those that must hold first.
     """
     declared, failed = declarations(subject), ""
     for check in checks(subject.kind):

@@ -22,13 +22,13 @@ NUM_SHOWN = 10  # names of arrays in a message
 
 
 def read_npy(path: Path) -> tuple[Array, list[str]]:
-    """The array of a .npy file."""
+    """Read the array of a .npy file."""
     with path.open("rb") as stream:
         return _array(stream, path.stat().st_size, str(path)), []
 
 
 def read_npz(path: Path, key: str = "") -> tuple[Array, list[str]]:
-    """The array ``key`` of an .npz file; if that is empty, the array ``x`` or the only one."""
+    """Read the array ``key`` of an .npz file; if ``key`` is empty, the array ``x`` or the only one."""
     with zipfile.ZipFile(path) as archive:  # np.load leaves a damaged archive open
         names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
         wanted = choose(names, key, path)
@@ -39,7 +39,7 @@ def read_npz(path: Path, key: str = "") -> tuple[Array, list[str]]:
 
 
 def choose(names: Sequence[str], key: str, path: Path) -> str:
-    """The name of the array to use: ``key``, or x, or the only one; raises DataError if that is not clear."""
+    """Return the name of the array to use: ``key``, or x, or the only one; raises DataError if that is ambiguous."""
     wanted = key or ("x" if "x" in names else names[0] if len(names) == 1 else "")
     if names.count(wanted) != 1:
         needed = f"an array '{key}'" if key else "an array 'x', or a single one"

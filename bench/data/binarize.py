@@ -26,8 +26,8 @@ class BinarizeOptions:
 def binarized(grey: Data, how: Binarize, generator: torch.Generator) -> Data:
     """``grey`` with binarised pixels, by the method ``how``; grey values in [0, 1] are the probabilities of a one.
 
-    With ``dynamic``, x_train stays grey and ``resample`` tells the training loop to draw at every minibatch (Burda et
-    al., 1509.00519); the test data are drawn once, and are the same as with ``static`` for the same generator.
+    With ``dynamic``, x_train stays grey and ``resample`` makes the training loop draw anew for every minibatch (Burda
+    et al., 1509.00519); the test data are drawn once, and are the same as with ``static`` for the same generator.
 
     >>> grey = Data(torch.full((2, 1), 0.7), torch.full((1, 1), 0.2), (1, 1), "bernoulli", pixels="grey")
     >>> binarized(grey, "threshold", torch.Generator()).x_train.tolist()

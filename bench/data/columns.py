@@ -24,7 +24,7 @@ MAX_CLASSES = 100
 
 
 def chosen(drop: str, names: Sequence[str], width: int, path: Path) -> list[int]:
-    """The columns, from 0, that ``drop`` names; raises DataError if one is not there, or if none would be left."""
+    """Return the columns, from 0, that ``drop`` names; raises DataError if one does not exist or none would be left."""
     if drop in ("auto", "none"):
         return []
     dropped = []
@@ -49,7 +49,7 @@ def described(column: int, names: Sequence[str]) -> str:
 
 
 def checked(values: Array, names: Sequence[str], path: Path) -> tuple[Array, list[str]]:
-    """The values without an index that has no name, and what is said of it.
+    """Return the values without an unnamed index, and remarks for the user.
 
     Raises DataError if a column looks like an index or a label by its name or its values.
     """
@@ -62,7 +62,7 @@ def checked(values: Array, names: Sequence[str], path: Path) -> tuple[Array, lis
 
 
 def _refused(values: Array, names: Sequence[str], path: Path, offset: int) -> Array:
-    """The values, if no column looks like something else; ``offset`` columns were left out before them."""
+    """Return the values if no column looks like something else; ``offset`` columns before them were left out."""
     by_name = [i for i, name in enumerate(names) if NOT_VALUES.fullmatch(name)]
     by_value = _indices(values) or _labels(values)
     for column, what in (*((i, "an index or a label, by its name") for i in by_name), *by_value):
@@ -97,7 +97,7 @@ def _indices(values: Array) -> list[tuple[int, str]]:
 
 
 def _labels(values: Array) -> list[tuple[int, str]]:
-    """The first or last column, if it holds classes 0 to k or 1 to k, and the others are of another kind.
+    """Return the first or last column if it contains classes 0 to k or 1 to k and the others are of another kind.
 
     That is: fractions, numbers more than four times as large, or as many as a square image has pixels.
     """

@@ -24,12 +24,12 @@ _read: dict[str, Path] = {}  # by place
 
 
 def read() -> tuple[Path, ...]:
-    """The files that this process has read by `fetch`, where they lie on this machine."""
+    """Return the paths on this machine of the files that this process has read with `fetch`."""
     return tuple(_read.values())
 
 
 def fetch(file: RemoteFile) -> bytes:
-    """The file's content, checked by its hash each time.
+    """Return the file's content, verified by its hash each time.
 
     Raises DataError if BENCH_DATA_DIR is not a folder or holds a damaged copy, or if no mirror has a good one.
     Any number of processes may fetch the same file at once.
@@ -54,7 +54,7 @@ def fetch(file: RemoteFile) -> bytes:
 
 
 def within_folder(path: Path) -> Path:
-    """The place of a file that `read` names in the user's folder for data, or in that for downloads."""
+    """Return the path of a file from `read` relative to the user's data folder or the folder for downloads."""
     named = os.environ.get("BENCH_DATA_DIR")
     folders = (_folder("BENCH_DATA_DIR", named) if named else None, cache_dir())
     relative = (path.relative_to(folder) for folder in folders if folder is not None and path.is_relative_to(folder))
@@ -64,7 +64,7 @@ def within_folder(path: Path) -> Path:
 def cache_dir() -> Path | None:
     """The folder for downloads: BENCH_CACHE_DIR or, by default, the platform's folder for caches.
 
-    None if the user has no home; raises DataError if BENCH_CACHE_DIR names an unknown user's.
+    None if the user has no home directory; raises DataError if BENCH_CACHE_DIR refers to an unknown user.
     """
     from platformdirs import user_cache_path
 
@@ -86,7 +86,7 @@ def _folder(variable: str, named: str) -> Path:
 
 
 def _in_data_dir(file: RemoteFile) -> Path | None:
-    """The user's copy, with or without ``.gz``; None if there is none."""
+    """Return the path of the user's copy, with or without ``.gz``; None if there is none."""
     named = os.environ.get("BENCH_DATA_DIR")
     if not named:
         return None
@@ -94,7 +94,7 @@ def _in_data_dir(file: RemoteFile) -> Path | None:
     if not os.path.isdir(folder):  # noqa: PTH112  # Path.is_dir raises if a parent is closed
         raise DataError(f"BENCH_DATA_DIR must name a folder that can be read (got '{named}'): correct or unset it.")
     candidates = (folder / file.place, folder / file.place.removesuffix(".gz"))
-    return next((path for path in candidates if os.path.lexists(path)), None)  # what is no file is refused
+    return next((path for path in candidates if os.path.lexists(path)), None)  # anything but a file is refused later
 
 
 def _read_supplied(file: RemoteFile, path: Path) -> bytes:
@@ -109,7 +109,7 @@ def _read_supplied(file: RemoteFile, path: Path) -> bytes:
 
 
 def _bytes(file: RemoteFile, path: Path) -> bytes:
-    """The bytes of a copy; raises DataError with a bare reason if it is no file, or too large to be this one."""
+    """Read the bytes of a copy; raises DataError with only the reason if it is not a file or is too large."""
     if not path.is_file():
         raise DataError("it is no file")
     with path.open("rb") as stream:

@@ -15,10 +15,10 @@ DECIDE = "write header=yes if it is the heading, header=no if it is a datapoint"
 
 
 def find_heading(table: Table, header: str) -> tuple[list[str] | None, list[Line], list[str]]:
-    """The names of the columns or None, the lines of values, and what was understood.
+    """Return the names of the columns or None, the lines of values, and how they were interpreted.
 
-    Lines that begin with ``#`` and have another number of cells than the values are comments.  Raises DataError if the
-    first line may be either, and ``header`` is ``auto``.
+    Lines that begin with ``#`` and have a different number of cells from the values are comments.  Raises DataError if
+    the first line may be either and ``header`` is ``auto``.
     """
     lines = list(table.lines)
     while len(lines) > 1 and lines[0].text.startswith("#") and not _fits(table, lines):

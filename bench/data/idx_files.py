@@ -28,7 +28,7 @@ def is_idx(path: Path) -> bool:
 
 
 def read_idx(path: Path) -> tuple[Array, list[str]]:
-    """The array of an idx file; its header says how much is unpacked at most."""
+    """Read the array of an idx file; its header limits how much is unpacked."""
     with path.open("rb") as stream:
         is_packed = stream.read(2) == GZIP
     with gzip.open(path) if is_packed else path.open("rb") as stream:
@@ -40,7 +40,7 @@ def read_idx(path: Path) -> tuple[Array, list[str]]:
 
 
 def parse(content: bytes, where: str) -> Array:
-    """The array that the bytes of an idx file hold; raises DataError or ValueError if it is none."""
+    """Return the array in the bytes of an idx file; raises DataError or ValueError if they are not an idx file."""
     dtype, shape = _header(content, where)
     start = 4 + 4 * len(shape)
     needed, held = dtype.itemsize * math.prod(shape), len(content) - start

@@ -31,8 +31,8 @@ def load(
 ) -> Data:
     """Grey pixels in [0, 1] and labels, from the files at any of the ``mirrors`` with these hashes (see `RemoteFile`).
 
-    They lie in a ``folder`` of the user's, because all such data sets have files of the same names.
-    Raises DataError if a file cannot be had, or is not of the shape that its name promises.
+    Each data set has its own ``folder``, because all such data sets have files of the same names.
+    Raises DataError if a file is unavailable or does not have the shape that its name implies.
     """
     files = {
         name: RemoteFile(

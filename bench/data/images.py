@@ -23,10 +23,11 @@ ORIENTATION = 0x0112  # the EXIF tag
 
 
 def read_folder(folder: Path, background: str = "none") -> tuple[Array, list[str]]:
-    """[N, H, W] from a folder's images in the order of their names, colours turned grey: bool, uint8 or uint16.
+    """Read a folder's images in the order of their names as grey values [N, H, W]: bool, uint8 or uint16.
 
-    Bool if all have 1 bit per pixel.  Files whose names begin with a dot are skipped, and so are subfolders.  Raises
-    DataError if there is no image, if a file is not one, if sizes or depths differ, and for several frames in a file.
+    The type is bool if all images have 1 bit per pixel.  Files whose names begin with a dot and subfolders are skipped.
+    Raises DataError if there is no image, if a file is not an image, if sizes or depths differ, or if a file has
+    several frames.
     """
     entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     paths = [entry for entry in entries if not entry.is_dir()]
@@ -91,7 +92,7 @@ def _grey(path: Path, background: str, folder: Path, count: int) -> tuple[Array,
 
 
 def _check_content(image: Image, path: Path) -> None:
-    """Raise DataError for what one grey image of 8 or 16 bits cannot hold."""
+    """Raise DataError for content that a single grey image of 8 or 16 bits cannot represent."""
     frames = getattr(image, "n_frames", 1)
     if frames > 1:
         raise DataError(f"{path} must be a single image (it has {frames} frames or pages): save each as a file.")
@@ -105,7 +106,7 @@ def _check_content(image: Image, path: Path) -> None:
 
 
 def _is_deep(image: Image) -> bool:
-    """Whether the file has more bits per channel than Pillow gives: it cuts colours to 8."""
+    """Whether the file has more bits per channel than Pillow returns: it truncates colours to 8 bits."""
     tiles: Any = getattr(image, "tile", ())  # each says how a part of the file is decoded
     for tile in tiles:
         arguments = tile[3] if isinstance(tile[3], tuple) else (tile[3],)

@@ -30,10 +30,10 @@ FILES = {
 
 
 def load() -> Data:
-    """MNIST in the published fixed binarisation: 50000 training and 10000 test images, without labels.
+    """Load MNIST in the published fixed binarisation: 50000 training and 10000 test images, without labels.
 
-    The 10000 images of the validation file are not part of it, since published numbers are of models that were trained
-    on the other 50000 (Burda et al., 1509.00519).  110 MB of text, downloaded once.
+    The 10000 images of the validation file are not included, since published results are of models trained on the other
+    50000 (Burda et al., 1509.00519).  110 MB of text, downloaded once.
     Raises DataError if a file cannot be had.
     """
     return Data(

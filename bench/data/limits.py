@@ -31,9 +31,9 @@ def check_bytes(path: Path, largest: int) -> None:
 
 
 def gunzip(packed: bytes, size: int) -> bytes:
-    """The content of a gzip file of at most ``size`` bytes; other bytes are taken to be unpacked already.
+    """Return the content of a gzip file, at most ``size`` bytes; bytes without a gzip header are returned unchanged.
 
-    Unpacks at most one byte more than that, whatever the file holds; raises ValueError if there is more.
+    At most one byte more than that is unpacked, whatever the file contains; raises ValueError if there is more.
 
     >>> import gzip
     >>> gunzip(gzip.compress(b"abc"), 3), gunzip(b"abc", 3)

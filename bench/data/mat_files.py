@@ -24,9 +24,9 @@ OVERHEAD = 4096  # bytes of an element besides its values: names, sizes, padding
 
 
 def read_mat(path: Path, key: str, datapoints: str) -> tuple[Array, list[str]]:
-    """The variable ``key`` of a .mat file; if that is empty, the variable ``x`` or the only one.
+    """Read the variable ``key`` of a .mat file; if ``key`` is empty, the variable ``x`` or the only one.
 
-    MATLAB keeps datapoints as columns as often as rows, so that the axis has to be said.
+    In MATLAB, datapoints are as often columns as rows, so the axis must be specified.
     """
     check_bytes(path, MAX_WHOLE)
     raw = path.read_bytes()

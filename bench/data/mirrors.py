@@ -13,15 +13,15 @@ from bench.data.remote_file import RemoteFile, checked
 from bench.data.transfer import Transfer
 from bench.errors import DataError
 
-PART = ".part"  # ends the name of a file that has not come whole
+PART = ".part"  # suffix of a file that is incomplete
 
 log = logging.getLogger(__name__)
 
 
 def download(file: RemoteFile, cached: Path | None) -> tuple[bytes, bytes]:
-    """(bytes, content) from the first mirror that has the right content; parts are kept beside ``cached``.
+    """Return (bytes, content) from the first mirror that has the right content; parts are kept next to ``cached``.
 
-    Raises DataError, which says what was tried and what to put where.
+    Raises DataError, which lists what was tried and says which file to put where.
     """
     mirror = os.environ.get("BENCH_DATA_MIRROR")
     urls = ((f"{mirror.rstrip('/')}/{file.place}",) if mirror else ()) + file.urls
@@ -38,7 +38,7 @@ def download(file: RemoteFile, cached: Path | None) -> tuple[bytes, bytes]:
 
 
 def keep(path: Path, raw: bytes) -> None:
-    """Store a file that has come whole, and remove its parts."""
+    """Store a complete file, and remove its parts."""
     _keep(path, raw)
     with suppress(OSError):
         for part in path.parent.glob(f".{path.name}.*{PART}"):
@@ -46,13 +46,13 @@ def keep(path: Path, raw: bytes) -> None:
 
 
 def _part(cached: Path | None, url: str) -> Path | None:
-    """Where what a server has sent of a file is kept, until it has sent the rest."""
+    """Return the path of the partial file from a server, which is kept until the rest has arrived."""
     name = hashlib.sha256(url.encode()).hexdigest()[:8]
     return None if cached is None else cached.with_name(f".{cached.name}.{name}{PART}")
 
 
 def _download_from(url: str, file: RemoteFile, part: Path | None) -> tuple[bytes, bytes]:
-    """(bytes, content) from one server, continuing the ``part`` that it has sent before."""
+    """Return (bytes, content) from one server, continuing the ``part`` that it has already sent."""
     earlier = b""
     if part is not None:
         with suppress(OSError):  # there is none, or it cannot be read
@@ -89,7 +89,7 @@ def _keep(path: Path, raw: bytes) -> None:
 
 
 def _unavailable(file: RemoteFile, failures: list[str], *, is_begun: bool) -> str:
-    """What was tried, and what to do; ``is_begun`` says whether a part of the file has come."""
+    """Return what was tried, and what to do; ``is_begun`` says whether a part of the file has arrived."""
     others = f" (also needed: {', '.join(file.companions)})" if file.companions else ""
     lines = [f"Cannot download {file.name}. Tried:", *failures]
     if is_begun:

@@ -11,7 +11,7 @@ from bench.values.places import here
 
 
 def locate(text: str) -> Path:
-    """The file or folder that a user names, ``~`` expanded; a relative path starts from the working directory.
+    """Return the file or folder that a user names, with ``~`` expanded; relative paths start at the working directory.
 
     Raises DataError if there is none, if it cannot be reached, and for pipes, devices and files of absurd size.
     """
@@ -41,6 +41,6 @@ def expanded(text: str) -> Path:
 
 
 def _shortened(path: Path) -> str:
-    """A path of which a message need not show thousands of characters."""
+    """Return a path for messages, shortened if it is very long."""
     text = str(path).replace("\0", "\\0")
     return text if len(text) <= 300 else f"{text[:100]}...{text[-40:]}"

@@ -87,7 +87,7 @@ def _format(path: Path) -> tuple[str, tuple[Reader, tuple[str, ...]]]:
 
 
 def _refuse_unused(options: ReadOptions, path: Path, used: tuple[str, ...]) -> None:
-    """Options that do nothing for this format are mistakes."""
+    """Refuse options that have no effect for this format."""
     for field in dataclasses.fields(ReadOptions):
         value = getattr(options, field.name)
         if field.name not in ("path", *used) and value != field.default:

@@ -16,9 +16,9 @@ class RemoteFile:
 
     ``unpack`` maps the file's bytes and the ``size`` of the content (in bytes) to the content; it must not unpack more
     than that, and may raise anything if the bytes are damaged.  ``sha256`` is the hash of the content, because mirrors
-    pack the same content differently; where only the hash of the file itself is published, ``packed_sha256`` is that.
-    An empty one is not checked, so that without both it is ``unpack`` that must notice another file.
-    ``folder`` is the one that it lies in, within the user's, the cache and BENCH_DATA_MIRROR, if data sets share names.
+    pack the same content differently; if only the hash of the file itself is published, it is given as
+    ``packed_sha256``.  An empty hash is not checked, so if both are empty, ``unpack`` must detect a wrong file.
+    ``folder`` is its subfolder in the user's folder, the cache and BENCH_DATA_MIRROR, if data sets share file names.
     ``companions`` are files needed with it.
     """
 
@@ -33,7 +33,7 @@ class RemoteFile:
 
     @property
     def place(self) -> str:
-        """Where it lies in the user's folder, in the cache and at BENCH_DATA_MIRROR."""
+        """Its relative path in the user's folder, in the cache and at BENCH_DATA_MIRROR."""
         return f"{self.folder}/{self.name}" if self.folder else self.name
 
     @property

@@ -13,7 +13,7 @@ DARK = 31  # images of 8 bits that are darker everywhere may be no images
 
 
 def divisor(read: Read, divide_by: float | Literal["auto"], where: str) -> float:
-    """``divide_by`` or, for ``auto``, the value of white; 1 for numbers that are no pixels.
+    """Return ``divide_by`` or, for ``auto``, the value of white; 1 for numbers that are not pixels.
 
     8-bit integers are pixels if some of them need all 8 bits, that is, if one is above 127.  The format of images says
     what is white, so that one above 31 is enough: an image of numbers, such as classes, has lower ones.  Raises

@@ -9,7 +9,7 @@ from bench.errors import DataError
 
 
 def split(num_rows: int, num_test: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """The indices of the training rows [num_rows - num_test] and of the test rows [num_test], in random order.
+    """Return the indices of the training rows [num_rows - num_test] and test rows [num_test], in random order.
 
     Raises DataError if one of the two would be empty.
 

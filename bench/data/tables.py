@@ -15,10 +15,10 @@ Array = npt.NDArray[Any]
 
 
 def read_table(path: Path, header: str = "auto", drop: str = "auto") -> tuple[Array, list[str]]:
-    """[N, D] from lines of D numbers, separated by commas, semicolons, tabs or spaces; see `ReadOptions`.
+    """Read [N, D] from lines of D numbers separated by commas, semicolons, tabs or spaces; see `ReadOptions`.
 
-    Raises DataError with the line and the column (both from 1) of what is wrong or ambiguous, and the options that
-    decide.
+    Raises DataError with the line and column (both from 1) of wrong or ambiguous content, and the options that resolve
+    it.
     """
     table = table_text.parse(path)
     heading, body, notes = find_heading(table, header)

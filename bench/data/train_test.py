@@ -21,8 +21,8 @@ class Data:
     ``x_train`` is [N, D] and ``x_test`` [N_test, D], float32; in [0, 1] unless ``bounded`` is False.  If ``resample``
     is set, x are probabilities and every minibatch is drawn anew from Bernoulli(x) (dynamic binarisation).
     ``observation_model`` names the p(x|z) that suits the data; ``pixels`` describes the preprocessing of the values and
-    is reported beside every number made from them; ``understood`` says what a user's file was read as, or what is known
-    of generated data, when a run begins.
+    is reported with every result obtained from them; ``understood``, shown when a run begins, says how a user's file
+    was interpreted, or what is known about generated data.
 
     >>> Data(torch.zeros(8, 6), torch.ones(2, 6), (2, 3), "bernoulli", pixels="binary").bounded
     True
@@ -90,7 +90,7 @@ class Data:
         )
 
     def sample(self, num_points: int) -> Data:
-        """The first training points, which are its test points too: enough to set up a model, and quick to send."""
+        """Return the first training points, also used as test points: enough to set up a model, and quick to send."""
         x = self.x_train[:num_points].detach().clone()  # not a view of all
         return Data(x, x, self.image_shape, self.observation_model, self.pixels, bounded=self.bounded)
 

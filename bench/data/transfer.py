@@ -21,11 +21,11 @@ HEADERS = {"User-Agent": "aevb-bench", "Accept-Encoding": "identity"}
 
 
 class _CutOffError(Exception):
-    """The connection has ended before the file; in words."""
+    """The connection ended before the end of the file; the message says how."""
 
 
 class Transfer:
-    """A file that comes from ``url``: at most ``limit`` bytes, of which ``received`` are here already.
+    """A file to be received from ``url``: at most ``limit`` bytes, of which ``received`` are already here.
 
     ``was_resumed`` says whether the bytes of an earlier transfer are part of the file.
     """
@@ -40,7 +40,7 @@ class Transfer:
         self._size: int | None = None  # of the whole file, if the server says it
 
     def run(self) -> bytes:
-        """The file's bytes; raises DataError with a bare reason if they do not come, and keeps what has come."""
+        """Return the file's bytes; raises DataError with only the reason on failure, and keeps the received bytes."""
         reason = ""
         for _ in range(ATTEMPTS):
             held = len(self.received)
@@ -78,7 +78,7 @@ class Transfer:
         return f"{len(self.received):,}{f' of {self._size:,}' if self._size else ''} bytes"
 
     def _begin(self, response: Response) -> None:
-        """Learn the size of the whole file; what is here is dropped if the answer does not go on from it."""
+        """Determine the size of the whole file; received bytes are dropped if the response does not continue them."""
         held, begins = len(self.received), RANGE.fullmatch(response.headers.get("Content-Range", ""))
         if held and response.status_code == 416:  # there is nothing from there on: it was another file
             self.received.clear()
@@ -96,7 +96,7 @@ class Transfer:
         self._check_size(self._size or 0)
 
     def _read(self, response: Response) -> None:
-        """Add what comes until the end; raises DataError if that is too much, or too slow."""
+        """Receive the rest; raises DataError if it is too large or too slow."""
         since, held = time.monotonic(), len(self.received)
         while piece := response.raw.read1(PIECE, decode_content=False):
             self.received += piece

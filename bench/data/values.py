@@ -12,10 +12,10 @@ from bench.models.observation import ObservationModel
 
 
 def as_values(x: ArrayLike | Tensor, observation_model: ObservationModel, dtype: torch.dtype = torch.float32) -> Tensor:
-    """x, [N, D] or [N, rows, columns], as a tensor [N, D] of finite values on the CPU, in ``dtype``.
+    """Convert x, [N, D] or [N, rows, columns], to a tensor [N, D] of finite values on the CPU, in ``dtype``.
 
     x may be a tensor, an array of any layout and byte order, a data frame, or lists of lists.  Raises OptionError for
-    another shape, for what holds no real numbers, for missing, NaN or infinite values, and for values that the
+    other shapes, for anything but real numbers, for missing, NaN or infinite values, and for values that the
     observation model refuses.
 
     >>> from bench.models.observation import observation_model

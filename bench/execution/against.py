@@ -30,8 +30,8 @@ SETTINGS: dict[str, Callable[[TrialSpec], object]] = {
 def check(reference: Reference, study: Study, specs: Sequence[TrialSpec], version: str) -> None:
     """Check that these trials of a study are comparable with those of the reference.
 
-    Raises OptionError if they differ in more than their algorithms, DataError if the data here, whose ``version`` is
-    given, are not those of the reference.
+    Raises OptionError if they differ in more than their algorithms, and DataError if the present data, whose
+    ``version`` is given, are not those of the reference.
     """
     _check_evaluation(reference, study)
     if not reference.trials:
@@ -58,13 +58,13 @@ def check(reference: Reference, study: Study, specs: Sequence[TrialSpec], versio
 
 
 def counterparts(reference: Reference, specs: Sequence[TrialSpec]) -> list[StoredTrial]:
-    """The trials of the reference that differ from one of ``specs`` in nothing but their algorithms."""
+    """Return the trials of the reference that differ from one of ``specs`` only in their algorithms."""
     tasks = {_task(spec) for spec in specs}
     return [each for each in reference.trials if each.contents.spec and _task(each.contents.spec) in tasks]
 
 
 def changes(trials: Sequence[StoredTrial]) -> dict[TrialSpec, list[str]]:
-    """Plugins and estimators that were edited since trials of a reference ran; the harness is not compared."""
+    """Return plugins and estimators that were edited since trials of a reference ran; the harness is not compared."""
     changed = {
         trial.contents.spec: code_changes(
             trial.contents.spec, trial.contents.record.provenance, trial.contents.estimates
@@ -77,7 +77,7 @@ def changes(trials: Sequence[StoredTrial]) -> dict[TrialSpec, list[str]]:
 
 
 def _check_evaluation(reference: Reference, study: Study) -> None:
-    """Raise OptionError if models would not be evaluated as those of the reference were."""
+    """Raise OptionError if models would be evaluated differently from those of the reference."""
     for name in EVALUATION:
         here, there = getattr(study, name), getattr(reference.study, name)
         if here != there:
@@ -92,7 +92,7 @@ def _task(spec: TrialSpec) -> str:
 
 
 def _mismatch(reference: Reference, spec: TrialSpec, others: Sequence[TrialSpec]) -> str:
-    """Which setting keeps a trial from having a counterpart; the first in which it differs from all that fit so far."""
+    """Return the first setting in which a trial differs from all counterparts that match it up to that setting."""
     for name, value in SETTINGS.items():
         fitting = [other for other in others if value(other) == value(spec)]
         if not fitting:

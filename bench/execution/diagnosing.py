@@ -16,7 +16,7 @@ from bench.store.records import DiagnosisRecord, EstimateRecord, LatentRecord
 
 
 def diagnosed(model: LatentVariableModel, x: Tensor, estimate: Evaluated, noise: int) -> DiagnosisRecord:
-    """Where the model loses log-likelihood, by an ``estimate`` of log p(x) of x [N, D], or of its first rows.
+    """Diagnose where the model loses log-likelihood, given an ``estimate`` of log p(x) for x [N, D] or its first rows.
 
     ``noise`` seeds all draws.
     """
@@ -55,7 +55,7 @@ def _record(diagnosis: Diagnosis, estimate: EstimateRecord) -> DiagnosisRecord:
 
 
 def _with_calibration(record: DiagnosisRecord, calibration: Calibration | None) -> DiagnosisRecord:
-    """The record, completed by how well calibrated the encoder is, if there is one."""
+    """Return the record with the calibration of the encoder added, if there is an encoder."""
     if calibration is None:
         return record
     return replace(
@@ -71,5 +71,5 @@ def _with_calibration(record: DiagnosisRecord, calibration: Calibration | None) 
 
 
 def _columns(latents: Latents) -> tuple[list[float], list[float], list[bool]]:
-    """For each latent dimension: its KL divergence, the variance of its mean, and whether it is active."""
+    """Return, per latent dimension, its KL divergence, the variance of its mean, and whether it is active."""
     return latents.kl.tolist(), latents.variance.tolist(), latents.active.tolist()

@@ -18,10 +18,10 @@ from bench.training.session import Session
 
 
 class Estimates:
-    """The estimates of a model that has been trained on ``samples`` samples; those of other states are passed over."""
+    """The estimates of a model trained on ``samples`` samples; estimates of other training states are ignored."""
 
     def __init__(self, folder: TrialFolder, samples: int) -> None:
-        """Reads what the folder holds."""
+        """Read the estimates in the folder."""
         self.folder = folder
         self.samples = samples
         self.records = {_key(record): record for record in folder.read_estimates() if record.samples == samples}
@@ -33,9 +33,9 @@ class Estimates:
     def make(
         self, choice: Choice, model: LatentVariableModel, x: Tensor, split: str, task: Mapping[str, object]
     ) -> EstimateRecord:
-        """Estimate log p(x) of x [N, D] from ``split`` and write it at once, in place of an earlier one of that name.
+        """Estimate log p(x) of x [N, D] from ``split`` and write it at once, replacing an earlier one of that name.
 
-        The noise depends on the estimator and the ``task`` alone.
+        The noise depends only on the estimator and the ``task``.
         """
         noise = seeds.derive("likelihood", choice.identity, task)
         evaluated = estimate(choice, model, x, split, self.samples, noise)
@@ -44,7 +44,7 @@ class Estimates:
         return evaluated.record
 
     def first(self, split: str, names: Sequence[str]) -> Evaluated | None:
-        """The first estimate on a split, by these estimators, that has a number; None if there is none."""
+        """Return the first estimate on a split, in the order of these estimators, that has a value; else None."""
         for name in names:
             record = self.records.get((name, split))
             if record is not None and record.num_failed < record.num_points:

@@ -44,9 +44,9 @@ CHANGED = (
 class EstimationPlan:
     """The estimates to make in a run folder.
 
-    ``todo`` are the trained trials, each with the estimators that still have to be applied; ``untrained`` the trials
-    without weights; ``left_out`` those that are damaged or whose data have changed, with the reason; ``notes`` say
-    which estimators cannot be used where, and what else is left out.
+    ``todo`` are the trained trials, each with the estimators that still have to be applied; ``untrained`` are the
+    trials without weights; ``left_out`` are those that are damaged or whose data have changed, with the reason;
+    ``notes`` say which estimators cannot be used on which trials, and what else is left out.
     """
 
     store: Store
@@ -56,12 +56,12 @@ class EstimationPlan:
     untrained: list[TrialSpec]
     notes: list[str]
     left_out: list[Estimated]
-    downloads: tuple[Path, ...] = ()  # that loading the data has read
+    downloads: tuple[Path, ...] = ()  # read while loading the data
 
 
 @dataclass(frozen=True)
 class Estimated:
-    """The outcome for one model: its new estimates, or why there are none."""
+    """The outcome for one model: its new estimates, or the reason why there are none."""
 
     spec: TrialSpec | Labels
     estimates: Sequence[EstimateRecord]
@@ -69,13 +69,13 @@ class Estimated:
 
     @property
     def ended_well(self) -> bool:
-        """Whether each estimator gave a number for at least one datapoint."""
+        """Whether each estimator returned a finite value for at least one datapoint."""
         return not self.failure and all(each.num_failed < each.num_points for each in self.estimates)
 
 
 @dataclass(frozen=True)
 class Task:
-    """A model to be evaluated, as it travels to a worker."""
+    """A model to be evaluated, as it is sent to a worker."""
 
     run_folder: Path
     spec: TrialSpec
@@ -83,7 +83,7 @@ class Task:
     points: int
     split: Split
     execution: Execution
-    downloads: tuple[Path, ...] = ()  # that its data set reads
+    downloads: tuple[Path, ...] = ()  # read by its data set
 
     @property
     def files(self) -> TaskFiles:
@@ -109,10 +109,10 @@ def plan(
 ) -> EstimationPlan:
     """Check the request against the run folder; nothing is written.
 
-    ``likelihood`` names the estimators, and ``points`` is the number of datapoints, 0 for all; both are the study's by
-    default.  Users' plugin files that the folder names are run only if the user wants to ``trust`` them.
-    Raises UsageError if there is no such run, no trained model, an estimator that cannot be used on any of them, or if
-    the data of all of them have changed, or if another back end has trials of it under way.
+    ``likelihood`` names the estimators, and ``points`` is the number of datapoints, 0 for all; both default to those of
+    the study.  Users' plugin files that the folder names are run only if ``trust`` is True.
+    Raises UsageError if there is no such run, if it has no trained model, if an estimator cannot be used on any model,
+    if the data of all models have changed, or if another back end is running trials of it.
     """
     store = Store.open(path)
     elsewhere.refuse(path, path, backend)
@@ -164,7 +164,7 @@ def plan(
 
 
 def _names(likelihood: Sequence[str], study: Study, *, trust: bool) -> tuple[list[str], list[str]]:
-    """The estimators, and a note if those of the study are left out because they are untrusted files."""
+    """Return the estimators, and a note if those of the study are left out because they are untrusted files."""
     names = likelihood or [name for name in study.likelihood if trust or not plugins.is_file(name)]
     left = [] if likelihood else [name for name in study.likelihood if name not in names]
     note = f"The estimators {', '.join(left)} of the study are left out: --trust runs these files."
@@ -222,9 +222,9 @@ def _estimates(task: Task, device: torch.device) -> list[EstimateRecord]:
 def _existing(
     estimates: Sequence[EstimateRecord], samples: int, choice: Choice, split: Split, points: int
 ) -> EstimateRecord | None:
-    """The estimate of the trained model on this many points, or on simulated data, if the current estimator made it."""
+    """Return the existing estimate of the trained model on this many points or on simulated data, if it is current."""
     for each in estimates:
-        on_these = each.points and (each.split, each.num_points) == (split, points)  # older versions took others
+        on_these = each.points and (each.split, each.num_points) == (split, points)  # older versions used other points
         fits = each.split == SIMULATED or on_these
         if fits and (each.estimator, each.samples) == (choice.name, samples) and not is_edited(each):
             return each

@@ -25,9 +25,9 @@ SIMULATED = "simulated"  # the split of estimators that draw their data from the
 
 @dataclass(frozen=True)
 class Evaluation:
-    """By which estimators a model is evaluated, at which marks and on which datapoints [N, D] of each split.
+    """The estimators by which a model is evaluated, the marks, and the datapoints [N, D] of each split.
 
-    ``task`` names the random streams: what all algorithms that are compared have in common.
+    ``task`` names the random streams, which all compared algorithms share.
     """
 
     task: Mapping[str, object]
@@ -38,17 +38,17 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """An estimate as it is kept: its record, and the values per datapoint, each [N], by quantity."""
+    """An estimate as it is stored: its record, and the values per datapoint, each [N], by quantity."""
 
     record: EstimateRecord
     values: Mapping[str, Tensor]
 
 
 def estimate(choice: Choice, model: LatentVariableModel, x: Tensor, split: str, samples: int, noise: int) -> Evaluated:
-    """log p(x) of x [N, D] from ``split``, for a model trained on ``samples`` training samples.
+    """Estimate log p(x) of x [N, D] from ``split``, for a model trained on ``samples`` training samples.
 
-    ``noise`` seeds all draws.  If the estimator fails, the record says why and holds no number: a failure does not cost
-    the training.
+    ``noise`` seeds all draws.  If the estimator fails, the record gives the reason and has no value, so that the
+    trained model is not lost.
     """
     estimator: Estimator = choice.create()
     model, x = on_float64_device(model, x)
@@ -78,12 +78,12 @@ def estimate(choice: Choice, model: LatentVariableModel, x: Tensor, split: str, 
 
 
 def on_float64_device(model: LatentVariableModel, x: Tensor) -> tuple[LatentVariableModel, Tensor]:
-    """Both on a device that has float64: unchanged, or copied from Apple's MPS, which lacks it, to the CPU."""
+    """Return both on a device that has float64: unchanged, or copied from Apple's MPS, which lacks it, to the CPU."""
     return (copy.deepcopy(model).cpu(), x.cpu()) if x.device.type == "mps" else (model, x)
 
 
 def _estimate(estimator: Estimator, model: LatentVariableModel, x: Tensor, stream: torch.Generator) -> Estimate:
-    """An estimate; if the estimator fails, one of NaN whose warning is the reason."""
+    """Return an estimate; if the estimator fails, the values are NaN and the warning gives the reason."""
     try:
         estimate = estimator.estimate(model, x, stream)
     except BaseException as error:  # estimators are plugins too

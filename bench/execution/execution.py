@@ -15,7 +15,7 @@ from bench.execution.warm_up import warm_up
 from bench.values.numerals import is_number, whole_number
 from bench.values.texts import quoted
 
-MOST_WORKERS = 1024  # and threads of each; no machine has use for more, and most fail to start them
+MOST_WORKERS = 1024  # and threads of each; no machine benefits from more, and most fail to start them
 NVIDIA_DRIVER = Path("/proc/driver/nvidia")
 GRACE = 10.0  # seconds beyond the time limit, after which a worker is killed: it may be in the middle of an update
 
@@ -25,12 +25,12 @@ class Execution:
     """Where and how trials run; none of it changes a result.
 
     ``jobs`` is the number of trials at once; 0 means one per core, divided by ``threads``, or ``per_device`` per CUDA
-    device, or as many as a cluster has room for.  ``device`` is ``auto`` or names with commas between them
-    (``cuda:0,cuda:1``): a trial holds one of these, which no more than ``per_device`` trials share.
-    ``backend`` is a back end's name, with its options in brackets, or the path of a file that holds one.  ``timeout``
-    is in seconds: a trial that takes longer stops after its update, or GRACE seconds later wherever it is; so is
-    ``checkpoint``, the time between two checkpoints of a trial, which is the most that a crash can cost.  Raises
-    OptionError for a value out of range, UnknownName or PluginError if there is no such back end.
+    device, or as many as a cluster has room for.  ``device`` is ``auto`` or a comma-separated list of names
+    (``cuda:0,cuda:1``): each trial holds one of these, and at most ``per_device`` trials share a device.  ``backend``
+    is the name of a back end, with its options in brackets, or the path of a file that defines one.  ``timeout`` is in
+    seconds: a trial that takes longer stops after its current update, or is stopped GRACE seconds later.
+    ``checkpoint`` is the time in seconds between two checkpoints of a trial, which is the most that a crash can cost.
+    Raises OptionError if a value is out of range, and UnknownName or PluginError if there is no such back end.
 
     >>> Execution(jobs=2, threads=4).workers.count
     2
@@ -66,7 +66,7 @@ class Execution:
 
     @cached_property
     def jobs_at_once(self) -> int | None:
-        """How many trials run at once on a machine; None if that is for a cluster to decide."""
+        """The number of trials that run at once on a machine; None if a cluster decides."""
         return None if self.is_remote else self.workers.count
 
     @cached_property
@@ -77,9 +77,9 @@ class Execution:
         return self.is_remote or len(devices.device_names(self.device)) > 1
 
     def start(self, num_tasks: int) -> Backend:
-        """The back end, with workers already starting for this many tasks; use it in a ``with`` statement.
+        """Return the back end, with workers already starting for this many tasks; use it in a ``with`` statement.
 
-        Call it before anything that takes time: the workers import PyTorch meanwhile.
+        Call it before anything that takes time, since the workers import PyTorch in the meantime.
         """
         reference, settings = plugins.resolve("backend", self.backend)
         backend: Backend = reference.load()(**settings)
@@ -90,13 +90,13 @@ class Execution:
 
     @cached_property
     def workers(self) -> Workers:
-        """The workers: ``jobs`` of them, or as many as there are cores or places on devices for.
+        """The workers: ``jobs`` of them, or as many as the cores or devices allow.
 
-        Raises OptionError for a device that this machine lacks, and for more ``jobs`` than devices have places.
+        Raises OptionError for a device that this machine lacks, and if there are more ``jobs`` than the devices allow.
         """
         from bench import devices
 
-        if self.is_remote:  # which devices there are is for its machines to say
+        if self.is_remote:  # only its machines know which devices there are
             devices.check(self.device)
             return self._workers(self.jobs or MOST_WORKERS)
         names = devices.device_names(self.device)
@@ -125,7 +125,7 @@ class Execution:
         )
 
     def _likely_jobs(self) -> int:
-        """How many there will be, as far as it can be known without importing PyTorch."""
+        """Return the likely number of jobs, as far as it can be known without importing PyTorch."""
         return 1 if self.device != "cpu" and NVIDIA_DRIVER.exists() else self._jobs_by_cores()
 
     def _jobs_by_cores(self) -> int:

@@ -17,20 +17,20 @@ from bench.store.run_folder import Store
 from bench.studies.spec import TrialSpec
 from bench.studies.study import Study
 
-FILE = ".finished.json"  # in a run folder; without it, all trials are read as if none was known
+FILE = ".finished.json"  # in a run folder; without it, all trials are read
 
 
 class Finished:
     """The finished trials of a run folder, each with a hash of everything that makes it finished.
 
-    That is every byte of its files, the study, the version of the data and all code.  So no change goes unnoticed, not
-    even a bit that the disk has flipped; what is saved is to parse the files and to make records of them.
+    The hash covers every byte of its files, the study, the version of the data and all code.  No change goes unnoticed,
+    not even a flipped bit on disk; what is saved is the time for parsing the files into records.
     """
 
     def __init__(
         self, store: Store, study: Study, specs: Sequence[TrialSpec], estimators: Suitability, version: str
     ) -> None:
-        """Read what earlier plans have kept; ``version`` is that of the data."""
+        """Read what earlier plans have stored; ``version`` is the version of the data."""
         self._store = store
         self._estimators = estimators
         self._sources = _sources(specs, estimators)
@@ -42,19 +42,19 @@ class Finished:
             self._known = read_json(store.path / FILE)
 
     def holds(self, spec: TrialSpec) -> bool:
-        """Whether a trial is finished for sure: nothing has changed since a plan found that it was."""
+        """Whether a trial is certainly finished: nothing has changed since a plan found it finished."""
         names = ",".join(each.name for each in self._estimators.of(spec))
         content = self._store.trial(spec.id).fingerprint()
         self._hashes[spec.id] = seeds.digest([self._context, names, content]) if content else ""
         return bool(content) and self._known.get(spec.id) == self._hashes[spec.id]
 
     def covers(self, estimates: Iterable[EstimateRecord]) -> bool:
-        """Whether the code of these estimates is among that which is hashed; others may have been made on their own."""
+        """Whether the hash covers the code of these estimates; others may have been made by a separate command."""
         sources = [each.source.plugin for each in estimates if each.source is not None]
         return all(plugin.source == "shipped" or repr(plugin) in self._sources for plugin in sources)
 
     def keep(self, specs: Iterable[TrialSpec]) -> None:
-        """Keep which trials are finished, as far as the folder can be written: those that it `holds`, and these."""
+        """Store which trials are finished, if the folder is writable: those for which `holds` is true, and these."""
         held = {key: each for key, each in self._hashes.items() if self._known.get(key) == each}
         finished = held | {spec.id: self._hashes[spec.id] for spec in specs if self._hashes[spec.id]}
         if finished != self._known:

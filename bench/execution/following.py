@@ -13,7 +13,7 @@ from bench.training.session import Look, Session
 
 
 def follow(look: Look, session: Session, evaluation: Evaluation) -> TraceRow | None:
-    """The row of an evaluation mark, with estimates of log p(x) if it is a likelihood mark; their seconds are counted.
+    """Return the row of an evaluation mark, with estimates of log p(x) at likelihood marks; their seconds are counted.
 
     None before the first update of an algorithm without an encoder: there is nothing to record yet.
     """
@@ -39,7 +39,7 @@ def follow(look: Look, session: Session, evaluation: Evaluation) -> TraceRow | N
 
 
 def _estimates(session: Session, evaluation: Evaluation) -> Iterator[EstimateRecord]:
-    """Estimate by each estimator on each split; those that draw their data from the model are left out.
+    """Apply each estimator to each split; estimators that draw their data from the model are left out.
 
     The noise is the same at every mark and for every algorithm.
     """

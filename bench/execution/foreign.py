@@ -32,7 +32,7 @@ class Code:
 
     @classmethod
     def parse(cls, kind: str, text: str) -> Code:
-        """Without importing anything; raises what `plugins.resolve` does."""
+        """Parse it without importing anything; raises what `plugins.resolve` raises."""
         plugin, settings = plugins.resolve(kind, text)
         return cls._with(plugin, settings.values())
 
@@ -55,13 +55,13 @@ def call(
     *,
     doing: str,
 ) -> ResultT:
-    """``function(task)``, by a worker of the back end if the ``code`` that it runs is foreign; ``doing`` says what.
+    """Return ``function(task)``, computed by a worker if the ``code`` is foreign; ``doing`` describes the call.
 
-    What is shipped is run here, which is quicker while workers are starting.  ``function``, ``task`` and the result
-    are picklable.  The time limit is that of the ``workers``, or PATIENCE seconds.
+    Shipped code runs in this process, which is faster while workers are starting.  ``function``, ``task`` and the
+    result must be picklable.  The time limit is that of the ``workers``, or PATIENCE seconds.
 
-    Raises UsageError: the function's own, one that names the plugin whose file cannot be imported, and one for whatever
-    else happens there: another exception, the death of the worker, or more time than the limit.
+    Raises UsageError: the function's own, one that names a plugin whose file cannot be imported, or one for any other
+    failure: another exception, the death of the worker, or exceeding the time limit.
     """
     foreign = list(dict.fromkeys(each.plugin for each in code if each.is_foreign))
     if not foreign:

@@ -10,7 +10,7 @@ _is_worker = threading.Event()
 
 
 def listen() -> None:
-    """Runs in a worker process: SIGTERM becomes such a request, and Ctrl-C is left to the caller."""
+    """Treat SIGTERM as a request to stop, and leave Ctrl-C to the caller; runs in a worker process."""
     for name in ("SIGINT", "SIGHUP"):  # a terminal sends them to all processes
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
@@ -24,12 +24,12 @@ def is_requested() -> bool:
 
 
 def forget() -> None:
-    """Forget a request to stop an earlier task, and what that has done to the signals of a worker."""
+    """Forget a request to stop an earlier task, and undo that task's changes to the signals of a worker."""
     _requested.clear()
     if _is_worker.is_set():
         listen()
 
 
 def is_by_user(error: BaseException) -> bool:
-    """Whether this is a Ctrl-C, which ends the whole run; in a worker process only a plugin can have raised it."""
+    """Whether this is a Ctrl-C, which ends the whole run; in a worker process it can only come from a plugin."""
     return isinstance(error, KeyboardInterrupt) and not _is_worker.is_set()

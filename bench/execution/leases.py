@@ -18,24 +18,24 @@ from bench.execution import interruption
 from bench.execution.waiting import waiting
 
 SECONDS_BETWEEN_LOOKS = 0.1
-SHARED = 0o1777  # as /tmp: all users lock files in it, and remove none of another's
+SHARED = 0o1777  # as for /tmp: all users can lock files in it, but not remove those of others
 
-_last: list[str] = []  # devices that this process has held, the last one first
+_last: list[str] = []  # devices that this process has held, the most recent first
 
 
 class Withdrawn(BenchError):
-    """There was a request to stop before a device was free."""
+    """Stopping was requested before a device became free."""
 
 
 @contextmanager
 def leased(names: Sequence[str], per_device: int = 1, waits: Callable[[], object] | None = None) -> Iterator[str]:
-    """One of the devices, held until the block is left or the process ends; its memory is given back first.
+    """Hold one of the devices until the block is left or the process ends; its memory is released first.
 
-    A device has at most as many holders on this machine as the strictest of them allows by its ``per_device``.  The
-    least used one is taken; of these, the one that this process had before, since each device that a process has ever
-    used costs it memory there.  If there is none, ``waits`` is called once, and the wait ends with the first that is
-    free, or with `Withdrawn` if this process is asked to stop.  Processors are shared by the system, so that ``cpu`` is
-    never waited for.
+    A device has at most as many holders on this machine as the strictest ``per_device`` among them allows.  The least
+    used device is taken; among these, one that this process has held before, since each device that a process has ever
+    used costs memory there.  If no device is free, ``waits`` is called once, and the wait ends as soon as one is free,
+    or with `Withdrawn` if this process receives a request to stop.  Processors are shared by the system, so there is no
+    waiting for ``cpu``.
 
     >>> with leased(["cpu"]) as device:
     ...     device
@@ -73,12 +73,12 @@ def _take_any(names: Sequence[str], per_device: int, stack: ExitStack) -> str | 
 
 
 def _take(name: str, per_device: int, others: int, stack: ExitStack) -> bool:
-    """Hold the device beside at most so many ``others``, all of whom allow it; it is given back with the ``stack``.
+    """Hold the device along with at most ``others`` holders that all allow it; it is released with the ``stack``.
 
-    Each holder has a locked file, whose name ends in how many it allows.
+    Each holder has a locked file whose name ends in the number of holders that it allows.
     """
     place = folder() / devices.identity(name)
-    with FileLock(place.parent / f"{place.name}.lock", mode=0o666):  # one looks at a time
+    with FileLock(place.parent / f"{place.name}.lock", mode=0o666):  # one process checks at a time
         place.mkdir(exist_ok=True)
         with suppress(PermissionError):  # another user's
             place.chmod(SHARED)
@@ -99,12 +99,12 @@ def _is_held(path: Path) -> bool:
 
 
 def _lock(path: Path) -> FileLock:
-    """The system frees it if its process has ended, however it has."""
+    """Return a lock that the operating system releases when its process ends for any reason."""
     return FileLock(path, thread_local=False, mode=0o666)
 
 
 def folder() -> Path:
-    """Where the locks are: one place for all users and jobs of the machine, whose TMPDIR may differ."""
+    """Return the folder of the locks, shared by all users and jobs of the machine, whose TMPDIR may differ."""
     shared = Path("/tmp" if os.name == "posix" else tempfile.gettempdir(), "aevb-bench-devices")  # noqa: S108  # meant
     with suppress(OSError):
         shared.mkdir(exist_ok=True)

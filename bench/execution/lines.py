@@ -17,7 +17,7 @@ PLACE_WIDTH = 20  # characters at most for the name of a machine
 
 
 def place(record: TrialRecord, execution: Execution) -> str:
-    """The place of a trial, as far as trials of this run may differ: its machine, its device, both or nothing."""
+    """Return the place of a trial if trials of this run may differ in it: its machine, its device, both or nothing."""
     words = []
     if execution.is_remote and record.host:
         name = record.host.partition(".")[0]
@@ -28,7 +28,7 @@ def place(record: TrialRecord, execution: Execution) -> str:
 
 
 def outcome(task: Task, execution: Execution) -> str:
-    """How a trial ended, and where, on one line."""
+    """Return how and where a trial ended, on one line."""
     stored = contents.read(task.folder)
     record = stored.record
     where = place(record, execution)
@@ -53,7 +53,7 @@ def _numbers(stored: Contents) -> list[str]:
 
 
 def left(seconds: float, before: str) -> str:
-    """How long it will take, in words that follow others; nothing if it is hardly any time."""
+    """Return the remaining time as a phrase to append; empty if it is negligible."""
     return f"{before}~{duration(seconds)} left" if seconds >= 0.1 else ""
 
 

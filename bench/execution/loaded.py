@@ -14,10 +14,10 @@ _kept: dict[tuple[Choice, str], Data] = {}  # at most one data set, by its name 
 def load(
     spec: TrialSpec, estimators: Sequence[Choice], version: str, *, has_neighbours: bool = False
 ) -> tuple[Data, str]:
-    """The whole data set of a trial, and its fingerprint; ``version`` is that of the data which the trial should have.
+    """Load the whole data set of a trial and its fingerprint; ``version`` is the version that the trial should have.
 
-    With ``has_neighbours``, other processes of the machine that have the same data, they share the memory.
-    Foreign code might change values in place: it gets data of its own, which no other trial sees.
+    With ``has_neighbours`` (other processes of the machine that use the same data), the memory is shared.  Foreign code
+    might change values in place, so it gets its own copy of the data, which no other trial sees.
     Raises whatever loading the data raises.
     """
     key = spec.dataset, version
@@ -36,7 +36,7 @@ def load(
 
 
 def forget(versions: Iterable[str] = ()) -> None:
-    """Give the memory back, that of the other processes too as soon as they end."""
+    """Release the memory; shared memory is released as soon as the other processes end as well."""
     _kept.clear()
     for version in versions:
         mapped.remove(version)

@@ -20,15 +20,15 @@ from torch import Tensor
 
 from bench.dataset import Data
 
-LARGE = 2**24  # bytes: what is smaller is not worth a file
+LARGE = 2**24  # bytes: smaller data are not worth a file
 PARTS = ("train", "test")
 DAY = 86_400.0  # seconds
 
 
 def shared(data: Data, version: str) -> Data:
-    """The same data, its values in shared memory if they are large and that is possible; ``version`` names them.
+    """Return the same data, in shared memory if they are large and that is possible; ``version`` names them.
 
-    Whoever changes a value in place has a page of its own from then on.
+    A process that changes a value in place gets its own copy of that memory page.
     """
     if data.x_train.nbytes + data.x_test.nbytes < LARGE or os.name != "posix":
         return data
@@ -41,7 +41,7 @@ def shared(data: Data, version: str) -> Data:
 
 
 def remove(version: str) -> None:
-    """Remove the files; whoever maps them keeps what is mapped."""
+    """Remove the files; processes that have mapped them keep their mapping."""
     for part in PARTS:
         with contextlib.suppress(OSError):
             (_folder() / _name(version, part)).unlink(missing_ok=True)
@@ -56,7 +56,7 @@ def _name(version: str, part: str) -> str:
 
 
 def _folder() -> Path:
-    """A folder that nobody else can write to; raises OSError if there is none."""
+    """Return a folder that nobody else can write to; raises OSError if there is none."""
     folder = Path(tempfile.gettempdir(), f"aevb-bench-{os.getuid()}")
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.stat(follow_symlinks=False)
@@ -66,14 +66,14 @@ def _folder() -> Path:
 
 
 def _mapped(path: Path, x: Tensor) -> Tensor:
-    """The values of a file, written first if there is none; those of ``x`` itself if the file has others."""
+    """Return the values of a file, which is written if missing; if they differ from ``x``, return ``x`` itself."""
     if not path.exists():
         _sweep(path.parent)
         handle, name = tempfile.mkstemp(dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(x.contiguous().numpy().data)
-            with contextlib.suppress(FileExistsError):  # another process was faster, whose file all will map
+            with contextlib.suppress(FileExistsError):  # another process was faster, and all will map its file
                 os.link(name, path)
         finally:
             Path(name).unlink()
@@ -84,7 +84,7 @@ def _mapped(path: Path, x: Tensor) -> Tensor:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what nobody has removed."""
+    """Remove files that were left behind."""
     for path in folder.iterdir():
         with contextlib.suppress(OSError):
             if path.stat().st_mtime < time.time() - DAY:

@@ -28,9 +28,9 @@ from bench.studies.study import Study
 class Plan:
     """The work to do in a run folder: ``todo``, out of all ``specs``.  ``root`` is the folder of the whole study.
 
-    ``stale`` says of trials that other code or data have made what has changed; those of them in ``todo`` are run
-    again.  ``estimators`` are those that can be used on each trial's model; ``understood`` is what a user's file was
-    read as.  ``reference`` is the run to be compared with, ``counterparts`` are its trials.
+    ``stale`` lists trials that were made by other code or data, with what has changed; those also in ``todo`` are run
+    again.  ``estimators`` are those that can be used on each trial's model; ``understood`` says how a user's file was
+    interpreted.  ``reference`` is the run to compare with, ``counterparts`` are its trials.
     """
 
     root: Path
@@ -57,13 +57,13 @@ def plan(
     on_stale: OnStale = "keep",
     reference: Reference | None = None,
 ) -> Plan:
-    """Check everything that can be checked before training, create the run folder, and find out what it lacks.
+    """Check everything that can be checked before training, create the run folder, and determine what it lacks.
 
-    The run folder is that of a ``part`` within ``root``, or this itself if the part has no name.
-    What a ``reference`` has reached is copied into it.
+    The run folder is that of a ``part`` within ``root``, or ``root`` itself if the part has no name.
+    The results of a ``reference`` are copied into it.
 
-    Raises UsageError if the request is wrong, or cannot be compared with the reference, or if another back end has
-    trials of the folder under way, or if there are stale trials and ``on_stale`` is "error"; nothing is written then.
+    Raises UsageError, without writing anything, if the request is wrong or cannot be compared with the reference, if
+    another back end is running trials of the folder, or if there are stale trials and ``on_stale`` is "error".
     """
     out = root / part
     study = study.settled(Store(out).protocol())
@@ -116,10 +116,10 @@ def plan(
 
 
 def _read(store: Store, spec: TrialSpec, damage: dict[TrialSpec, list[str]]) -> Contents:
-    """The content of a trial; what is damaged of it is removed, and added to ``damage`` in words.
+    """Read the content of a trial; damaged files are removed and described in ``damage``.
 
-    It is made anew from the last checkpoint.  A checkpoint alone is not made anew: without it a larger budget begins at
-    the beginning, and ends at the same.
+    They are recreated from the last checkpoint.  A lost checkpoint alone is not recreated: without it, training with a
+    larger budget starts from the beginning and reaches the same result.
     """
     folder = store.trial(spec.id)
     content = contents.read(folder, tensors=True)

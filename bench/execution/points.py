@@ -15,7 +15,7 @@ ALL = 0  # as a number of points
 
 
 def number(count: int, available: int) -> int:
-    """How many of the ``available`` datapoints are taken if ``count`` are asked for.
+    """Return how many of the ``available`` datapoints are used if ``count`` are requested.
 
     >>> number(300, 10_000), number(300, 297), number(ALL, 10_000)
     (300, 297, 10000)
@@ -24,11 +24,11 @@ def number(count: int, available: int) -> int:
 
 
 def evaluated(spec: TrialSpec, data: Data, device: torch.device, count: int) -> dict[str, Tensor]:
-    """``count`` datapoints of each split, by its name; all of them if there are no more or ``count`` is `ALL`.
+    """Return ``count`` datapoints of each split, by name; all of them if there are no more or if ``count`` is `ALL`.
 
-    They are the beginning of a random order of the split that depends on the data set and its size alone: all seeds,
-    algorithms and latent sizes have the same, and a larger ``count`` keeps those of a smaller one.  Pixels that are
-    drawn anew for every minibatch are drawn once here.
+    They are the beginning of a random order of the split that depends only on the data set and its size: all seeds,
+    algorithms and latent sizes use the same datapoints, and a larger ``count`` includes those of a smaller one.  Pixels
+    that are redrawn for every minibatch in training are drawn once here.
     """
     points = {
         split: x[_order(spec, split, len(x))[: number(count, len(x))]]
@@ -41,7 +41,7 @@ def evaluated(spec: TrialSpec, data: Data, device: torch.device, count: int) -> 
 
 
 def fingerprint(x: Tensor) -> str:
-    """A checksum of datapoints [N, D] in their order: equal if two estimates are of the same ones, value by value."""
+    """Return a checksum of datapoints [N, D] in order: equal if two estimates use exactly the same datapoints."""
     return hashlib.sha256(x.cpu().numpy().tobytes()).hexdigest()[:16]
 
 

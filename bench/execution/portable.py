@@ -14,9 +14,9 @@ from bench.studies.spec import Choice
 class TaskFiles:
     """The files of a task.
 
-    It reads and writes those in ``root / folder``, and nothing else in ``root``; the one called ``last`` says how the
-    task stands, and is written after those that it speaks of.  ``inputs`` are only read: files and folders that a user
-    has named, by the path as it is written in the task.  ``downloads`` are read from the folder for downloads.
+    It reads and writes those in ``root / folder``, and nothing else in ``root``; the file called ``last`` contains the
+    state of the task, and is written after the files that it refers to.  ``inputs`` are only read: files and folders
+    named by a user, by their path as written in the task.  ``downloads`` are read from the folder for downloads.
     """
 
     root: Path
@@ -28,18 +28,18 @@ class TaskFiles:
 
 @runtime_checkable
 class Portable(Protocol):
-    """A task that may run where the disk of its caller is not."""
+    """A task that may run on a machine without access to its caller's disk."""
 
     @property
     def files(self) -> TaskFiles:
         """Its files."""
 
     def moved(self, root: Path) -> Self:
-        """The same task, whose folder is in another root."""
+        """Return the same task with its folder in another root."""
 
 
 def user_files(choices: Sequence[Choice]) -> tuple[str, ...]:
-    """The users' files that plugins with these options are in, or read."""
+    """Return the users' files that define these plugins or that their options name."""
     plugins = [choice.plugin.file for choice in choices if choice.plugin.file]
     values = [str(dict(choice.settings)[name]) for choice in choices for name, _ in choice.located]
     return tuple(dict.fromkeys(each for each in [*plugins, *values] if each))

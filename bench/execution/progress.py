@@ -42,7 +42,7 @@ class StatusReader:
         self._known: dict[Key, tuple[int, TrialRecord]] = {}  # with the time of the file's last change
 
     def record(self, key: Key) -> TrialRecord | None:
-        """The record of a trial; None if there is none, or none that can be read."""
+        """Return the record of a trial; None if there is none or it cannot be read."""
         try:
             changed = os.stat(self._paths[key]).st_mtime_ns  # noqa: PTH116  # many are looked at, again and again
             if self._known.get(key, (0,))[0] != changed:
@@ -53,12 +53,12 @@ class StatusReader:
 
 
 class PlainProgress:
-    """Prints one line for each trial that has ended, and one if trials wait for a device."""
+    """Prints one line for each trial that has ended, and one if trials are waiting for a device."""
 
     seconds_between_looks = 2.0
 
     def __init__(self, tasks: Sequence[Task], console: Console, execution: Execution) -> None:
-        """``tasks`` are the trials to do; ``execution`` says whether it matters where they run."""
+        """``tasks`` are the trials to run; ``execution`` determines whether to show where they run."""
         self.tasks = tasks
         self.console = console
         self.execution = execution
@@ -71,14 +71,14 @@ class PlainProgress:
         self._thread = threading.Thread(target=self._look_until_stopped, daemon=True)
 
     def __enter__(self) -> Self:
-        """Start looking."""
+        """Start monitoring."""
         self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop looking."""
+        """Stop monitoring."""
         self._stop.set()
         self._thread.join()
 
@@ -100,21 +100,21 @@ class PlainProgress:
             self.look()
 
     def look(self) -> None:
-        """Read how the trials stand."""
+        """Read the state of the trials."""
         for task in list(self.under_way.values()):
             record = self._statuses.record(task.key)
             if record is not None:
                 self.show(task, record)
 
     def show(self, task: Task, record: TrialRecord) -> None:
-        """Say once if a trial waits for a device."""
+        """Print once if a trial is waiting for a device."""
         if record.status is Status.WAITING and record.reason and record.reason not in self._told:
             self._told.add(record.reason)
             self._print(f"{task}: {record.reason}")
 
 
 class LiveProgress(PlainProgress):
-    """Draws a bar for all trials and one for each trial under way, with its current bound, below the plain lines."""
+    """Draws a bar for all trials and one for each running trial, with its current bound, below the plain lines."""
 
     seconds_between_looks = 0.5
 
@@ -152,7 +152,7 @@ class LiveProgress(PlainProgress):
             self.bars.remove_task(self.running.pop(task.key))
 
     def look(self) -> None:
-        """Read how the trials stand, and move the bars."""
+        """Read the state of the trials, and update the bars."""
         self.done = float(self.count)
         super().look()
         elapsed = time.monotonic() - self.started
@@ -162,7 +162,7 @@ class LiveProgress(PlainProgress):
         self.bars.update(self.total, completed=self.done, note=note)
 
     def show(self, task: Task, record: TrialRecord) -> None:
-        """Move the bar of a trial that is under way."""
+        """Update the bar of a running trial."""
         super().show(task, record)
         if record.status is not Status.RUNNING or record.clocks is None or not record.budget:
             return
@@ -178,5 +178,5 @@ class LiveProgress(PlainProgress):
 
 
 def progress(tasks: Sequence[Task], console: Console, execution: Execution) -> PlainProgress:
-    """Bars if ``console`` is a terminal, otherwise lines."""
+    """Return a display with bars if ``console`` is a terminal, otherwise with lines."""
     return (LiveProgress if console.is_terminal else PlainProgress)(tasks, console, execution)

@@ -18,7 +18,7 @@ from bench.studies.spec import TrialSpec
 
 
 def provenance(spec: TrialSpec, fingerprint: str, version: str) -> Provenance:
-    """The provenance of a trial that runs here and now, by the fingerprints of its own data and of its data set."""
+    """Return the provenance of a trial run by this process, given the fingerprints of its own data and its data set."""
     return replace(
         _of_this_process(),
         code=code_hashes(spec),
@@ -30,7 +30,7 @@ def provenance(spec: TrialSpec, fingerprint: str, version: str) -> Provenance:
 
 @cache
 def _of_this_process() -> Provenance:
-    """What is the same for all trials of a process: reading the versions of packages takes longer than an update."""
+    """Return the part common to all trials of a process, since reading package versions takes longer than an update."""
     return Provenance(
         code={},
         data="",

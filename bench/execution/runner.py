@@ -31,7 +31,7 @@ HUNG = "Its worker was killed after {:.0f} s: an update, an estimator or the loa
 
 @dataclass(frozen=True)
 class Unchosen:
-    """How the trials of a cell end whose hyperparameters could not be chosen, and why."""
+    """The status of the trials of a cell whose hyperparameters could not be chosen, and the reason."""
 
     status: Status
     reason: str
@@ -42,18 +42,18 @@ Choices = Mapping[tuple[Path, str], Tuning | Unchosen]  # of cells, by their run
 
 @dataclass(frozen=True)
 class Task:
-    """A trial as it travels to a worker; ``root`` is the folder of the whole study, ``run_folder`` is within it."""
+    """A trial as it is sent to a worker; ``root`` is the folder of the whole study, and ``run_folder`` is within it."""
 
     root: Path
     spec: TrialSpec
     settings: Settings
-    downloads: tuple[Path, ...] = ()  # that its data set reads
-    run_folder: Path = Path()  # of a part of the study, or of what its hyperparameters are chosen by
+    downloads: tuple[Path, ...] = ()  # read by its data set
+    run_folder: Path = Path()  # of a part of the study, or of the trials that choose its hyperparameters
     unchosen: Unchosen | None = None  # why it cannot be run
 
     @property
     def key(self) -> tuple[Path, str]:
-        """What distinguishes it from the other trials of the study."""
+        """A key that distinguishes it from the other trials of the study."""
         return self.run_folder, self.spec.id
 
     @property
@@ -84,7 +84,7 @@ class Task:
 
 
 def tasks_of(plans: Sequence[Plan], execution: Execution, choices: Choices) -> list[Task]:
-    """What there is to do in all ``plans``, from the longest to the shortest trial of each seed.
+    """Return the tasks of all ``plans``, from the longest to the shortest trial of each seed.
 
     ``choices`` are those of the cells that leave hyperparameters open.
     """
@@ -100,11 +100,11 @@ def tasks_of(plans: Sequence[Plan], execution: Execution, choices: Choices) -> l
 
 
 def _longest_first(tasks: Sequence[Task]) -> list[Task]:
-    """The tasks of each seed from the longest to the shortest, so that all workers are busy until the end.
+    """Sort the tasks of each seed from the longest to the shortest, so that all workers are busy until the end.
 
-    The order of the seeds stays, since early ones are to finish early; those of a seed with the same data follow each
-    other, since a worker keeps one data set.  How long a training sample takes is known from the choice of
-    hyperparameters; tasks without one come first.
+    The order of the seeds is kept, so that early seeds finish early; tasks of a seed with the same data are adjacent,
+    since a worker keeps one data set.  The time per training sample is known from the choice of hyperparameters; tasks
+    without one come first.
     """
     seeds, datasets = ({key: i for i, key in enumerate(dict.fromkeys(map(of, tasks)))} for of in (_seed, _dataset))
 
@@ -131,12 +131,12 @@ def run(
     backend: Backend,
     ended: Callable[[Task], object],
 ) -> None:
-    """Run trials in the run folders of ``plans``, or folders within these; ``ended`` is called here after each.
+    """Run trials in the run folders of ``plans`` or folders within these; ``ended`` is called after each trial.
 
     A trial that raises, diverges or runs out of time gets a row like any other, and so does one whose worker dies, or
-    whose hyperparameters could not be chosen.  On KeyboardInterrupt the workers are stopped, the trials under way are
-    marked as interrupted, and the exception is raised again.  Raises StoreError as soon as a trial ends and a run
-    folder is not there any more.
+    whose hyperparameters could not be chosen.  On KeyboardInterrupt the workers are stopped, the running trials are
+    marked as interrupted, and the exception is raised again.  Raises StoreError when a trial ends and its run folder no
+    longer exists.
     """
 
     def check_presence() -> None:
@@ -173,7 +173,7 @@ def run(
 
 
 def task_of(plan: Plan, spec: TrialSpec, execution: Execution) -> Task:
-    """A trial of a plan, and how it is run."""
+    """Return the task of running a trial of a plan."""
     settings = Settings(
         budget=plan.study.budget,
         estimators=tuple(plan.estimators.of(spec)),
@@ -192,7 +192,7 @@ def task_of(plan: Plan, spec: TrialSpec, execution: Execution) -> Task:
 
 
 def _reset(task: Task) -> None:
-    """Make the trial wait.  A failed one starts afresh: its code may have been fixed since."""
+    """Set the trial to waiting.  A failed trial starts afresh, since its code may have been fixed."""
     if task.folder.read_status().status is Status.FAILED:
         task.folder.clear()
     task.folder.write_spec(task.spec)
@@ -201,13 +201,13 @@ def _reset(task: Task) -> None:
 
 
 def _execute(task: Task) -> None:
-    """Runs in a worker: the trial, on a device that it holds."""
+    """Run the trial in a worker, on a device that it holds."""
     settings = task.settings
     waits = partial(trial_state.mark, task.folder, Status.WAITING, WAITS.format(settings.device, platform.node()))
     try:
         with leased(devices.device_names(settings.device), settings.per_device, waits) as device:
             execute(task.folder, task.spec, replace(settings, device=device))
-    except OptionError as error:  # of a node without this device: on another one the trial may go on
+    except OptionError as error:  # of a node without this device: the trial may continue on another node
         trial_state.mark(task.folder, Status.CRASHED, f"{platform.node()}: {error}")
     except Withdrawn:
         trial_state.mark(task.folder, Status.INTERRUPTED, INTERRUPTED)

@@ -24,7 +24,7 @@ from bench.training.session import Followed, Session
 
 
 def prepare(spec: TrialSpec, data: Data, settings: Settings) -> tuple[Session, Evaluation]:
-    """The training of a trial, not yet begun, and how its model is evaluated; all its random streams are named here."""
+    """Return the training session of a trial, not yet begun, and its evaluation; all random streams are named here."""
     device = torch.device(settings.device)
     chosen = settings.tuning.chosen if settings.tuning else None
     algorithm, problem = _algorithm(spec, device, chosen), problem_of(spec, data, device)
@@ -42,7 +42,7 @@ def prepare(spec: TrialSpec, data: Data, settings: Settings) -> tuple[Session, E
 def untrained_model(
     spec: TrialSpec, data: Data, device: torch.device, chosen: Mapping[str, object] | None
 ) -> LatentVariableModel:
-    """The model that a trial starts from, with its open hyperparameters as ``chosen``.
+    """Return the model that a trial starts from, with its open hyperparameters as ``chosen``.
 
     Raises whatever the algorithm's `setup` raises.
     """
@@ -52,7 +52,7 @@ def untrained_model(
 
 
 def trained_model(spec: TrialSpec, folder: TrialFolder, data: Data, device: torch.device) -> LatentVariableModel:
-    """The model of a trial that has ended; raises StoreError if its weights are missing or do not fit."""
+    """Return the model of a trial that has ended; raises StoreError if its weights are missing or do not fit."""
     weights, tuning = folder.read_model(), folder.read_status().tuning
     model = untrained_model(spec, data, device, tuning.chosen if tuning else None)
     try:
@@ -69,7 +69,7 @@ def _algorithm(spec: TrialSpec, device: torch.device, chosen: Mapping[str, objec
 
 
 def problem_of(spec: TrialSpec, data: Data, device: torch.device) -> Problem:
-    """The problem that a trial's algorithm is given: data, prior, networks and their initial weights."""
+    """Return the problem for a trial's algorithm: data, prior, networks and their initial weights."""
     x_train = data.x_train[: spec.n_train].to(device)
     start_gradients(device)
     weights = seeds.derive("weights", spec.task)

@@ -10,7 +10,7 @@ SIGNS = ("out of memory", "can't allocate memory", "ALLOC_FAILED")  # in message
 
 
 def failure_in_words(error: BaseException, device: str, per_device: int = 1) -> str:
-    """Why a trial or an estimate failed; what to change if it is too large for its ``device``.
+    """Return why a trial or an estimate failed, and what to change if it is too large for its ``device``.
 
     >>> failure_in_words(ZeroDivisionError("division by zero"), "cpu")
     'ZeroDivisionError: division by zero'

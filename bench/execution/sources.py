@@ -22,10 +22,10 @@ _FOR_TYPES_ALONE = re.compile(r"^if TYPE_CHECKING:\n(?: +.*\n|\n)+", re.MULTILIN
 
 @cache
 def harness_hash(package: Path = BENCH) -> str:
-    """SHA-256 over the source of `ROOT` and of every `bench` module that it imports, directly or not.
+    """Return the SHA-256 of the source of `ROOT` and of every `bench` module that it imports, directly or indirectly.
 
-    Plugins are loaded by name, not imported, and have hashes of their own.  Code that only reads results is imported by
-    no trial, so editing it makes no trial stale.
+    Plugins are loaded by name, not imported, and have separate hashes.  Code that only reads results is not imported by
+    trials, so editing it makes no trial stale.
     """
     content = hashlib.sha256()
     for name, path in sorted(_imported_sources(ROOT, package).items()):
@@ -34,7 +34,7 @@ def harness_hash(package: Path = BENCH) -> str:
 
 
 def _imported_sources(name: str, package: Path = BENCH) -> dict[str, Path]:
-    """The source files of a `bench` module and of all `bench` modules that its imports lead to, by name."""
+    """Return the source files of a `bench` module and of all `bench` modules that it imports transitively, by name."""
     sources: dict[str, Path] = {}
     waiting = [name]
     while waiting:
@@ -52,21 +52,21 @@ def _imported_sources(name: str, package: Path = BENCH) -> dict[str, Path]:
 
 
 def _source(module: str, package: Path) -> Path | None:
-    """The file of a module of the package `bench`; None for a name that is no module, such as a class."""
+    """Return the file of a module of the package `bench`; None for a name that is not a module, such as a class."""
     stem = package.joinpath(*module.split(".")[1:])
     return next((path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file()), None)
 
 
 def code_hashes(spec: TrialSpec) -> dict[str, str]:
-    """Hashes of the code that a trial would use today: of each of its plugins, by kind, and of the harness."""
+    """Return hashes of the code that a trial would use now: of each of its plugins, by kind, and of the harness."""
     choices = {name: getattr(spec, name) for name in ("algorithm", "dataset", "model", "decoder")}
     return {**{name: choice.plugin.source_hash() for name, choice in choices.items()}, HARNESS: harness_hash()}
 
 
 def code_changes(spec: TrialSpec, made_by: Provenance | None, estimates: Sequence[EstimateRecord] = ()) -> list[str]:
-    """Edits since a trial ran, in words: of its plugins, of the harness, of the estimators of its ``estimates``.
+    """Describe the edits since a trial ran: to its plugins, the harness, and the estimators of its ``estimates``.
 
-    Empty for a trial that has not begun.  Results that other code has made are stale.
+    Empty for a trial that has not begun.  Results made by other code are stale.
     """
     if made_by is None:
         return []
@@ -78,7 +78,7 @@ def code_changes(spec: TrialSpec, made_by: Provenance | None, estimates: Sequenc
 
 
 def is_edited(record: EstimateRecord) -> bool:
-    """Whether the estimator's file has been edited since, or is gone."""
+    """Whether the estimator's file has been edited since then, or no longer exists."""
     if record.source is None:
         return False
     try:

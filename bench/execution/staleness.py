@@ -20,9 +20,9 @@ DATA = "data"
 
 
 def changes(contents_of: Mapping[TrialSpec, Contents], version: str) -> dict[TrialSpec, list[str]]:
-    """The changes since each trial ran or began: of the data, whose present ``version`` is given, or of code.
+    """Return the changes since each trial ran or began: to the data, whose present ``version`` is given, or to code.
 
-    Trials that have not begun, and those that would be made by the same today, are left out.
+    Trials that have not begun, and trials whose code and data are unchanged, are left out.
     """
     of_code: dict[Hashable, list[str]] = {}  # the same for most trials
     changed = {spec: _changes(spec, each, version, of_code) for spec, each in contents_of.items()}
@@ -30,7 +30,7 @@ def changes(contents_of: Mapping[TrialSpec, Contents], version: str) -> dict[Tri
 
 
 def _changes(spec: TrialSpec, contents: Contents, version: str, of_code: dict[Hashable, list[str]]) -> list[str]:
-    """The changes since a trial ran; plugins' files are read once for all trials with the same plugins and hashes."""
+    """Return the changes since a trial ran; files are read once for all trials with the same plugins and hashes."""
     made_by, estimates = contents.record.provenance, contents.estimates
     if made_by is None:
         return []
@@ -49,7 +49,7 @@ def has_other_data(contents: Contents, version: str) -> bool:
 
 
 def edits(contents_of: Mapping[TrialSpec, Contents]) -> list[str]:
-    """A note if the code that builds the models of these trials has been edited since they were trained."""
+    """Return a note if the code that builds the models of these trials has been edited since they were trained."""
     changed = {spec: code_changes(spec, each.record.provenance) for spec, each in contents_of.items()}
     stale = {spec: own for spec, each in changed.items() if (own := [name for name in each if name != "harness"])}
     return [f"{in_words(stale)}: estimates are of the model that the present code builds."] if stale else []
@@ -64,7 +64,7 @@ def refuse(store: Store, specs: Iterable[TrialSpec], version: str) -> None:
         if stored is not None and (kind := kinds.get(replace(stored, seed=0).id)) is not None:
             contents_of[replace(kind, seed=stored.seed)] = (
                 trial.contents
-            )  # its plugins may have been somewhere else then
+            )  # its plugins may have been elsewhere at that time
     stale = changes(contents_of, version)
     if stale:
         raise StoreError(
@@ -76,9 +76,9 @@ def refuse(store: Store, specs: Iterable[TrialSpec], version: str) -> None:
 def settle(
     store: Store, contents_of: Mapping[TrialSpec, Contents], stale: Changes, on_stale: OnStale
 ) -> set[TrialSpec]:
-    """Clear the stale trials that are to be run again, and return those that are kept, as they are.
+    """Clear the stale trials that are to be run again, and return those that are kept unchanged.
 
-    One that is not finished is begun again in any case: no trial goes on with other code or data than it began with.
+    An unfinished trial is restarted in any case: no trial continues with other code or data than it began with.
     """
     kept = {spec for spec in stale if on_stale == "keep" and contents_of[spec].record.status.is_finished}
     for spec, each in contents_of.items():
@@ -97,7 +97,7 @@ def in_words(stale: Changes) -> str:
 
 
 def _named(spec: TrialSpec, change: str) -> str:
-    """A change with the name of what has changed."""
+    """Return a change together with the name of what has changed."""
     if change == DATA:
         return f"data of {spec.dataset.name}"
     choice = getattr(spec, change, None)

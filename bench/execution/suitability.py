@@ -28,19 +28,19 @@ class Suitability:
     notes: list[str]
 
     def of(self, spec: TrialSpec) -> list[Choice]:
-        """The estimators for the model of a trial, whatever its seed and number of training points."""
+        """Return the estimators for the model of a trial, regardless of its seed and number of training points."""
         return self.by_kind[_kind(spec)]
 
 
 def check_suitability(
     estimators: Sequence[Choice], specs: Sequence[TrialSpec], sample: Data, backend: Backend, workers: Workers
 ) -> Suitability:
-    """Offer each estimator the model that each algorithm builds at each latent size, for a ``sample`` of the data.
+    """Check each estimator on the model that each algorithm builds at each latent size, for a ``sample`` of the data.
 
     A trial's estimators begin with those that can be used on all algorithms of its latent size, because algorithms are
-    compared by the first one's numbers.  An algorithm that cannot be set up, or takes longer than PATIENCE seconds,
-    keeps all estimators: its own trial will report what is wrong.  Models are built only if an estimator may refuse
-    one, and by the workers of the back end, so that a plugin that crashes there harms nobody.
+    compared by the values of the first estimator.  An algorithm that cannot be set up, or takes longer than PATIENCE
+    seconds, keeps all estimators: its own trial will report the error.  Models are built only if an estimator may
+    refuse one, and in the workers of the back end, so that a crashing plugin does no harm.
     Raises OptionError if an estimator cannot be used on any algorithm.
     """
     kinds = list(dict.fromkeys(map(_kind, specs)))
@@ -64,18 +64,18 @@ def check_suitability(
 
 
 def _choosy(estimators: Sequence[Choice]) -> list[Choice]:
-    """The estimators that may refuse a model."""
+    """Return the estimators that may refuse a model."""
     return [choice for choice in estimators if choice.create().may_refuse]
 
 
 def _kind(spec: TrialSpec) -> TrialSpec:
-    """A specification that is the same for all trials with the same model."""
+    """Return a specification that is the same for all trials with the same model."""
     return replace(spec, n_train=SAMPLE, seed=0)
 
 
 @dataclass(frozen=True)
 class _Offer:
-    """The model of a kind of trial, offered to estimators, as it travels to a worker."""
+    """The model of a kind of trial to be checked by estimators, as it is sent to a worker."""
 
     kind: TrialSpec
     sample: Data
@@ -83,7 +83,7 @@ class _Offer:
 
 
 def _answer(offer: _Offer) -> list[str] | None:
-    """For each estimator the reason why it refuses the model, empty if it does not; None if there is no model."""
+    """Return, per estimator, the reason why it refuses the model, empty if it does not; None if there is no model."""
     try:
         with process_state.preserved():
             search = offer.kind.search
@@ -97,7 +97,7 @@ def _answer(offer: _Offer) -> list[str] | None:
 
 
 def _notes(choice: Choice, refused: dict[TrialSpec, str], kinds: list[TrialSpec]) -> list[str]:
-    """A sentence for each reason why the estimator cannot be used somewhere."""
+    """Return a sentence for each reason why the estimator cannot be used on some models."""
     return [
         f"{choice.name} is not used {_where([k for k, r in refused.items() if r == reason], kinds)}: {reason}"
         for reason in dict.fromkeys(refused.values())

@@ -16,7 +16,7 @@ from bench.studies.spec import Choice, TrialSpec, load_data
 from bench.studies.study import Study
 from bench.values.texts import quoted
 
-SAMPLE = 2  # points, for which models are built to see which estimators can be used
+SAMPLE = 2  # points for which models are built to determine which estimators can be used
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Survey:
     downloads: tuple[Path, ...] = ()  # that loading the data has read
 
     def specs(self, seeds: Sequence[int]) -> list[TrialSpec]:
-        """The trials of all these seeds, in the order of `Study.expand`."""
+        """Return the trials of all these seeds, in the order of `Study.expand`."""
         return [replace(spec, seed=seed) for seed in seeds for spec in self.grid]
 
 
@@ -53,7 +53,7 @@ def _survey(study: Study) -> Survey:
 
 
 def estimators(names: Sequence[str], backend: Backend, workers: Workers) -> list[Choice]:
-    """The estimators of these names with their options; raises UsageError for what is none."""
+    """Return the estimators of these names with their options; raises UsageError for names of none."""
     code = [Code.parse("estimator", name) for name in names]
     return foreign.call(_estimators, names, code, backend, workers, doing="read the options of estimators")
 
@@ -64,7 +64,7 @@ def _estimators(names: Sequence[str]) -> list[Choice]:
 
 @dataclass(frozen=True)
 class DataFacts:
-    """Facts about the data that estimation needs: the number of test points, a few points, and the version."""
+    """The facts about the data that estimation needs: the number of test points, a few points, and the version."""
 
     num_test: int
     sample: Data
@@ -73,7 +73,7 @@ class DataFacts:
 
 
 def data_facts(dataset: Choice, backend: Backend, workers: Workers) -> DataFacts:
-    """The facts of a data set; raises UsageError if it cannot be loaded."""
+    """Return the facts about a data set; raises UsageError if it cannot be loaded."""
     doing = f"load the data set {quoted(dataset.name)}"
     return foreign.call(_data_facts, dataset, [Code.of(dataset)], backend, workers, doing=doing)
 

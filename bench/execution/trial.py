@@ -43,10 +43,10 @@ class Interrupted(BenchError):
 
 
 def execute(folder: TrialFolder, spec: TrialSpec, settings: Settings) -> Status:
-    """Run a trial in this process and return its status; whatever goes wrong becomes its row, never an exception.
+    """Run a trial in this process and return its status; any failure is recorded in its row and never raised.
 
-    A trial that has ended is left as it is: it may be handed out again after the death of a worker.  Only a Ctrl-C
-    passes through, if the process obeys it (it belongs to the whole run).
+    A trial that has ended is left unchanged, since it may be assigned again after the death of a worker.  Only Ctrl-C
+    is passed on, if the process handles it, because it applies to the whole run.
     """
     interruption.forget()
     trial = Trial(folder, settings)
@@ -59,9 +59,9 @@ def execute(folder: TrialFolder, spec: TrialSpec, settings: Settings) -> Status:
         return trial.end(Status.TIMEOUT, str(error))
     except Interrupted:
         return trial.end(Status.INTERRUPTED, INTERRUPTED)
-    except WriteFailed as error:  # the machine's fault: the same command goes on from the last checkpoint
+    except WriteFailed as error:  # a fault of the machine: the same command continues from the last checkpoint
         return trial.end(Status.CRASHED, str(error))
-    except BaseException as error:  # whatever a plugin raises is its trial's row
+    except BaseException as error:  # any exception of a plugin is recorded in its trial's row
         if interruption.is_by_user(error):
             raise
         reason = failure_in_words(error, settings.device, settings.per_device)
@@ -69,7 +69,7 @@ def execute(folder: TrialFolder, spec: TrialSpec, settings: Settings) -> Status:
 
 
 class Trial:
-    """A trial under way: its record so far, and the folder that it writes to."""
+    """A running trial: its record so far, and the folder that it writes to."""
 
     def __init__(self, folder: TrialFolder, settings: Settings) -> None:
         """Nothing is read yet."""
@@ -77,7 +77,7 @@ class Trial:
         self.settings = settings
         self.session: Session | None = None
         self.updates_before = 0
-        self.rows: list[TraceRow] = []  # of the trace; a larger budget begins with the same
+        self.rows: list[TraceRow] = []  # of the trace; a larger budget begins with the same rows
         self.record = TrialRecord(
             budget=settings.budget,
             clocks=Clocks(),
@@ -94,7 +94,7 @@ class Trial:
         self.cpu_started = time.process_time()
 
     def run(self, spec: TrialSpec) -> Status:
-        """Run from the data to the estimates; goes on from a checkpoint if there is one."""
+        """Run from loading the data to the estimates; continues from a checkpoint if there is one."""
         earlier, checkpoint = self.folder.read_status(), self.folder.read_checkpoint()
         if earlier.status.has_ended and all(getattr(earlier, each) == getattr(self.record, each) for each in ASKED_FOR):
             return earlier.status
@@ -120,7 +120,7 @@ class Trial:
         return self.report(Status.DONE)
 
     def train(self, session: Session, evaluation: Evaluation, checkpoint: Mapping[str, Any] | None) -> None:
-        """Run from the first update, or from the checkpoint, to the estimates."""
+        """Run from the first update or from the checkpoint to the estimates."""
         self.session = session
         session.begin(
             checkpoint["session"] if checkpoint is not None else None,
@@ -147,15 +147,15 @@ class Trial:
         complete(self.folder, session, evaluation, diagnose=self.settings.diagnose)
 
     def learning_rate(self, spec: TrialSpec) -> float | None:
-        """The step size, given or chosen; None for an algorithm without one."""
+        """Return the step size, given or chosen; None for an algorithm without one."""
         chosen = self.settings.tuning.chosen if self.settings.tuning else {}
         rate = chosen.get("learning_rate", dict(spec.algorithm.settings).get("learning_rate"))
         return None if rate is None or rate == AUTO else float(rate)
 
     def keep(self, session: Session) -> None:
-        """Between two updates: obey the time limit, save a checkpoint now and then, and report progress.
+        """Between two updates, enforce the time limit, save a checkpoint if one is due, and report progress.
 
-        At least one update is made before the time is up, so that a trial comes to its end if it is repeated.
+        At least one update is made before the time limit applies, so that a trial eventually ends if it is repeated.
         """
         now = time.monotonic()
         has_begun = session.clocks.updates > self.updates_before
@@ -173,19 +173,19 @@ class Trial:
         self.report(Status.RUNNING)
 
     def write_checkpoint(self, session: Session) -> None:
-        """All that going on needs: the state of the session, the trace that led to it, and what made them."""
+        """Write everything needed to continue: the state of the session, the trace so far, and their provenance."""
         trace = [to_plain(row) for row in self.rows]
         made_by = to_plain(self.record.provenance)
         self.folder.write_checkpoint({"session": session.state_dict(), "trace": trace, "made_by": made_by})
 
     def end(self, status: Status, reason: str, traceback: str = "") -> Status:
-        """Write why the trial has ended early, if anything can be written still; returns ``status``."""
+        """Write why the trial has ended early, if writing is still possible; returns ``status``."""
         with contextlib.suppress(WriteFailed):
             self.report(status, reason, traceback)
         return status
 
     def report(self, status: Status, reason: str = "", traceback: str = "") -> Status:
-        """Write how the trial stands; returns ``status``."""
+        """Write the current state of the trial; returns ``status``."""
         now = replace(self.record, status=status, reason=reason, traceback=traceback, cpu_share=self.cpu_share())
         if self.session is not None:
             now = replace(now, clocks=self.session.clocks, tuning=self.session.tuning or now.tuning)
@@ -195,6 +195,6 @@ class Trial:
         return status
 
     def cpu_share(self) -> float:
-        """Processor seconds per second and thread: below 1 if others want the same cores."""
+        """Return processor seconds per second and thread: below 1 if others use the same cores."""
         elapsed = (time.monotonic() - self.started) * self.settings.threads
         return round((time.process_time() - self.cpu_started) / elapsed, 3) if elapsed > 0 else 1.0

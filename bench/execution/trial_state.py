@@ -11,7 +11,7 @@ from bench.store.trial_folder import TrialFolder
 
 
 def reached(record: TrialRecord) -> int:
-    """How many training samples the trial has seen."""
+    """Return the number of training samples that the trial has seen."""
     return record.clocks.samples if record.clocks else 0
 
 
@@ -28,12 +28,12 @@ def is_finished(contents: Contents, budget: int, estimators: Sequence[str]) -> b
 
 
 def note_data(folder: TrialFolder, *, changed: bool) -> None:
-    """Keep with the trial whether its data have changed since it ran: a reader does not load them."""
+    """Record with the trial whether its data have changed since it ran, since readers do not load them."""
     folder.write_status(replace(folder.read_status(), data_changed=changed))
 
 
 def note_score(folder: TrialFolder, budget: int, score: float, cost: ScoreCost) -> TrialRecord:
-    """Keep how the trial was scored at the end of a round of a choice: trained on, it would be scored otherwise."""
+    """Record the trial's score at the end of a round of a choice, since further training would change it."""
     record = folder.read_status()
     scores, costs = {**record.scores, str(budget): score}, {**record.score_costs, str(budget): cost}
     record = replace(record, scores=scores, score_costs=costs)
@@ -42,5 +42,5 @@ def note_score(folder: TrialFolder, budget: int, score: float, cost: ScoreCost) 
 
 
 def mark(folder: TrialFolder, status: Status, reason: str = "") -> None:
-    """Give the trial another status with its reason; the rest of its record stays."""
+    """Give the trial another status with its reason; the rest of its record is unchanged."""
     folder.write_status(replace(folder.read_status(), status=status, reason=reason))

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-VARIABLE = "BENCH_WAITING_FILE"  # names a file that is there while the task of this process waits
+VARIABLE = "BENCH_WAITING_FILE"  # names a file that exists while the task of this process waits
 
 
 @contextmanager
 def waiting() -> Iterator[None]:
-    """Within this block the task waits for what others have."""
+    """Mark the task as waiting for others within this block."""
     name = os.environ.get(VARIABLE)
     if name:
         Path(name).touch()

@@ -11,7 +11,7 @@ from importlib import import_module
 
 def warm_up() -> None:
     """Import the code of trials, and make PyTorch load its optimisers: seconds that no trial has to wait for."""
-    gc.disable()  # what modules hold stays, and looking through it again and again takes a fifth of the time
+    gc.disable()  # the modules' objects remain, and scanning them repeatedly takes a fifth of the time
     try:
         import torch
 

@@ -59,12 +59,12 @@ class WorkerProcess:
                 waiting.VARIABLE: str(self._waiting),
             },
         )
-        self._calls: set[Future[Any]] = set()  # that may not have returned
+        self._calls: set[Future[Any]] = set()  # calls that may not have returned
         self.ready = self.submit(os.getpid)
-        self._began: float | None = None  # when the task did
+        self._began: float | None = None  # when the task began
 
     def fits(self, workers: Workers) -> bool:
-        """Whether a process that is started now would begin as this one did."""
+        """Whether a process started now would be set up in the same way as this one."""
         return self.beginning == _beginning(workers)
 
     @property
@@ -73,7 +73,7 @@ class WorkerProcess:
         return all(call.done() and call.exception() is None for call in self._calls)
 
     def submit(self, function: Callable[..., ResultT], *task: object) -> Future[ResultT]:
-        """Have the process call the function.  Nothing else may be under way, its start excepted."""
+        """Let the process call the function.  No other call may be running, except for its start."""
         with signals_blocked():
             call: Future[ResultT] = self._executor.submit(function, *task)
         self._calls = {call, *(call for call in self._calls if not call.done())}
@@ -81,7 +81,7 @@ class WorkerProcess:
         return call
 
     def seconds_left(self, limit: float) -> float:
-        """Seconds until the task has taken ``limit``; a process that is still starting, or waits, has not begun it."""
+        """Return the seconds until the task reaches ``limit``; time spent starting or waiting does not count."""
         if not self.ready.done() or self._waiting.exists():
             self._began = None
             return limit
@@ -90,9 +90,9 @@ class WorkerProcess:
         return self._began + limit - now
 
     def ask_to_stop(self) -> set[Future[Any]]:
-        """Send SIGTERM if a task is under way; returns the calls that may end because of it.
+        """Send SIGTERM if a task is running; returns the calls that may end because of it.
 
-        A process that is still starting has begun none, and there is nothing to wait for.
+        A process that is still starting has not begun a task, so there is nothing to wait for.
         """
         under_way = {call for call in self._calls if not call.done()}
         if not under_way or not self.ready.done() or self.ready.exception() is not None:
@@ -103,7 +103,7 @@ class WorkerProcess:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it has not died, as far as the operating system says so: a process without a task dies unnoticed."""
+        """Whether it is alive according to the operating system, since a process without a task may die unnoticed."""
         if not hasattr(os, "waitid") or not self.ready.done() or self.ready.exception() is not None:
             return True
         try:
@@ -112,34 +112,34 @@ class WorkerProcess:
             return False
 
     def notice_death(self) -> None:
-        """Let the call under way fail if the process has died: those that it has forked keep its pipes open."""
+        """Let the running call fail if the process has died, since processes that it has forked keep its pipes open."""
         if not self.is_alive:
             child_processes.kill_marked(self._mark)
 
     def kill(self) -> None:
-        """End the process now, with those that it has started."""
+        """End the process immediately, along with those that it has started."""
         deadline = time.monotonic() + 1
         while any(not call.running() and not call.done() for call in self._calls) and time.monotonic() < deadline:
-            time.sleep(0.001)  # at a call that has only just been submitted loky's thread would fail, loudly
+            time.sleep(0.001)  # just after a call was submitted, loky's thread would fail with a traceback
         self._executor.shutdown(wait=True, kill_workers=True)
         child_processes.kill_marked(self._mark)
         self._waiting.unlink(missing_ok=True)
 
 
 def kill_all(processes: list[WorkerProcess], patience: float) -> None:
-    """Have the tasks stop at their next opportunity, and kill all processes once they have, or after ``patience``."""
+    """Ask the tasks to stop, and kill all processes once they have stopped or after ``patience`` seconds."""
     wait({call for process in processes for call in process.ask_to_stop()}, timeout=patience)
     for process in processes:
         process.kill()
 
 
 def _beginning(workers: Workers) -> tuple[object, ...]:
-    """Engines change which devices a process sees from one task to the next."""
+    """Return what the start of a process depends on; engines change the visible devices from task to task."""
     return Path.cwd(), workers.threads, workers.setup, os.environ.get("CUDA_VISIBLE_DEVICES")
 
 
 def _begin(folder: Path, parent: int, setup: Callable[[], object] | None) -> None:
-    """Runs in a new process: use the caller's folder, leave signals to the caller, end with it, get ready."""
+    """Prepare a new process: use the caller's folder, leave signals to the caller, end with it, and run the setup."""
     interruption.listen()
     _end_with(parent)
     process_executor._MAX_MEMORY_LEAK_SIZE = math.inf  # noqa: SLF001  # a model may be large: loky would end the process
@@ -150,7 +150,7 @@ def _begin(folder: Path, parent: int, setup: Callable[[], object] | None) -> Non
 
 
 def _end_with(parent: int) -> None:
-    """End this process soon after the ``parent`` has ended, however it has; on Linux even in native code."""
+    """End this process soon after the ``parent`` has ended for any reason; on Linux even in native code."""
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -160,20 +160,20 @@ def _end_with(parent: int) -> None:
             time.sleep(1)
         os._exit(1)
 
-    if sys.platform != "win32":  # there os.getppid() is the same for ever
+    if sys.platform != "win32":  # there os.getppid() never changes
         threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager
 def signals_blocked() -> Iterator[None]:
-    """Delay Ctrl-C, so that a process started meanwhile inherits the block: a terminal sends it to them as well.
+    """Delay Ctrl-C, so that processes started in this block inherit the mask: a terminal sends it to them as well.
 
-    Without it they would print a traceback if they are interrupted before `_begin`.
+    Otherwise they would print a traceback if they are interrupted before `_begin`.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    resource_tracker.ensure_running()  # which the first process needs, and whose start would lift the block
+    resource_tracker.ensure_running()  # needed by the first process; starting it later would unblock the signals
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
     try:
         yield

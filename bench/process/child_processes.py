@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 MARK = "BENCH_WORKER"  # the environment variable; children inherit it
-MOST_ROUNDS = 10  # in which new ones may appear while others are killed
+MOST_ROUNDS = 10  # new processes may appear while others are killed
 
 
 def kill_marked(value: str) -> None:
-    """Kill all processes that began with MARK=value in their environment.  Does nothing where there is no /proc."""
+    """Kill all processes that were started with MARK=value in their environment.  Does nothing without /proc."""
     if sys.platform != "linux":
         return
     for _ in range(MOST_ROUNDS):
@@ -22,7 +22,7 @@ def kill_marked(value: str) -> None:
         for process in marked:
             try:
                 os.kill(process, signal.SIGKILL)
-            except OSError:  # it has ended meanwhile
+            except OSError:  # it has ended in the meantime
                 continue
 
 

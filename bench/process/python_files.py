@@ -22,14 +22,14 @@ def edition(path: Path) -> str:
 
 
 class _SourceLoader(SourceFileLoader):
-    """Compiles the current source: cached bytecode is matched by size and whole seconds only, and may be outdated."""
+    """Compiles the current source: cached bytecode, matched by size and whole seconds only, may be outdated."""
 
     def get_code(self, fullname: str) -> CodeType:
         return self.source_to_code(self.get_data(self.path), self.path)
 
 
 def load(path: Path, kind: str, edition: str) -> ModuleType:
-    """The module of the current ``edition`` of a plugin's file; raises PluginError if it is missing or fails."""
+    """Return the module of the current ``edition`` of a plugin's file; raises PluginError if it is missing or fails."""
     name = f"bench_{kind}_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}_{edition[:8]}"
     spec = importlib.util.spec_from_file_location(name, path, loader=_SourceLoader(name, str(path)))
     if spec is None or spec.loader is None or not path.is_file():

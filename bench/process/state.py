@@ -1,6 +1,6 @@
 """Process-wide state that plugins can change, and its restoration for all other code.
 
-Random streams of the project are generators of their own; only foreign code draws from the global ones.
+The project's random streams use their own generators; only foreign code draws from the global ones.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Setting:
-    """Something global: how it is read, how it is changed, and the ``standard`` that a trial begins with, if any."""
+    """A global setting: how to read it, how to change it, and the ``standard`` value that trials start with, if any."""
 
     get: Callable[[], Any]
     set: Callable[[Any], object]
@@ -30,7 +30,8 @@ class Setting:
 def preserved() -> Iterator[None]:
     """Restore process-wide state when the block ends.
 
-    PyTorch and NumPy are looked at only if they are imported; if the block imports them, they get the standard.
+    PyTorch and NumPy are considered only if they are imported; if the block imports them, they get the standard
+    settings.
     """
     before = {name: (setting, setting.get()) for name, setting in _settings().items()}
     try:
@@ -40,15 +41,15 @@ def preserved() -> Iterator[None]:
         for name, setting in _settings().items():
             value = before[name][1] if name in before else setting.standard
             if value is not None:
-                with suppress(Exception):  # a folder that is gone, for instance
+                with suppress(Exception):  # a folder that no longer exists, for instance
                     setting.set(value)
 
 
 @contextmanager
 def standard(threads: int) -> Iterator[None]:
-    """A block that begins with the standard settings and computes with ``threads`` threads; see `preserved`.
+    """Context manager that applies the standard settings and computes with ``threads`` threads; see `preserved`.
 
-    Convolutions on CUDA repeat bit for bit in it.
+    Within the block, convolutions on CUDA are reproducible bit for bit.
     """
     import torch
 
@@ -72,7 +73,7 @@ def _set_environment(variables: dict[str, str]) -> None:
 
 
 def _complete_path(places: list[str]) -> None:
-    """Put back what is missing; a plugin that is kept for later trials may need the places that it has added."""
+    """Restore missing entries; a plugin that is kept for later trials may need the entries that it has added."""
     sys.path.extend(place for place in places if place not in sys.path)
 
 
@@ -108,7 +109,7 @@ def _of_numpy() -> dict[str, Setting]:
 
 
 def _has_torch() -> bool:
-    return hasattr(sys.modules.get("torch"), "get_default_device")  # and not only in the middle of its import
+    return hasattr(sys.modules.get("torch"), "get_default_device")  # False while it is still being imported
 
 
 def _of_torch() -> dict[str, Setting]:

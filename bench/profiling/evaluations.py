@@ -13,7 +13,7 @@ from bench.models.latent import LatentVariableModel
 
 @dataclass
 class Evaluations:
-    """Datapoints through the decoder's network so far: ``forward``, and ``backward`` those that a gradient reached."""
+    """Datapoints passed through the decoder's network so far: ``forward``, and ``backward`` those with a gradient."""
 
     forward: int = 0
     backward: int = 0

@@ -27,7 +27,7 @@ FEWEST = 4 * BLOCKS  # repetitions, however long they take
 class Gradients:
     """The gradients of ``repeats`` repetitions, by the part of the model that they are for.
 
-    They are directions of ascent, as optimisers are given them: the weight decay that stands for a prior is left out.
+    They are ascent directions, as passed to the optimisers: the weight decay that represents a prior is left out.
     None for a part that has no parameters, or that no optimiser of torch updates.
     """
 
@@ -43,11 +43,11 @@ def prepared(
     state: Mapping[str, object] | None = None,
     **settings: Any,
 ) -> Algorithm:
-    """An algorithm at given ``weights``, the `state_dict` of its model, ready for `measure`.
+    """Return an algorithm at the given ``weights``, the `state_dict` of its model, ready for `measure`.
 
-    ``settings`` are its hyperparameters, such as num_samples=16.  Whatever else it keeps (a step size of chains, a
-    count of updates) is as at the beginning of a training, or as in ``state``, its own `state_dict`, except for tensors
-    whose shape depends on the settings.
+    ``settings`` are its hyperparameters, such as num_samples=16.  All other state (a step size of chains, a count of
+    updates) is as at the start of training, or as in ``state``, its own `state_dict`, except for tensors whose shape
+    depends on the settings.
     Raises RuntimeError if its model has other weights.
     """
     algorithm = cls(problem.latent_size, device=str(problem.x.device), **settings)
@@ -59,12 +59,12 @@ def prepared(
 
 
 def measure(algorithm: Algorithm, batch: Batch, *, repeats: int = 0, seconds: float = 2.0, noise: int = 0) -> Gradients:
-    """The gradients of `step` on a minibatch, from the weights and the state that the algorithm has now.
+    """Measure the gradients of `step` on a minibatch, at the algorithm's current weights and state.
 
     ``repeats`` is rounded up to a multiple of `BLOCKS`; if 0, there are as many as take ``seconds``, at least `FEWEST`.
     Repetition r begins with the same random stream for every algorithm; ``noise`` names these streams.  Optimisers are
-    kept from changing anything, so that all gradients of a step are those at the same weights, and weights and state
-    are afterwards as they were.
+    prevented from changing anything, so that all gradients of a step are computed at the same weights, and weights and
+    state are unchanged afterwards.
     Raises PluginError if the state cannot be saved, UsageError if a gradient is not finite.
 
     >>> import torch

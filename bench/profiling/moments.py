@@ -71,9 +71,9 @@ class Moments:
     def signal_to_noise(self) -> Measured:
         """The signal-to-noise ratio: the root, over entries, of the mean of ``(E g)^2 / Var g``.
 
-        Entries that do not vary, or in a single block only, are left out: they have none.  The square of the mean of R
-        gradients is too large by Var g / R, on average, which is subtracted: otherwise pure noise would have the ratio
-        1 / sqrt(R).  Infinite if nothing varies, NaN if the gradient is 0 or varies too seldom.
+        Entries that do not vary, or vary in only one block, are left out, since their ratio is undefined.  The square
+        of the mean of R gradients is too large by Var g / R, on average, which is subtracted: otherwise pure noise
+        would have the ratio 1 / sqrt(R).  Infinite if nothing varies, NaN if the gradient is 0 or varies too seldom.
         Source: Rainforth et al. 2018, equation 6, for one entry.
         """
         mean, variance = self._moments(torch.ones(BLOCKS, dtype=torch.bool))

@@ -32,7 +32,7 @@ def optimisers_of(owner: object, depth: int = 3) -> list[Optimizer]:
 
 
 class Recorder:
-    """The gradients that optimisers are given, for some parameters; the optimisers change nothing meanwhile.
+    """Records the gradients passed to optimisers for some parameters; meanwhile the optimisers change nothing.
 
     If an optimiser updates a parameter several times in a step, as Monte Carlo EM does, its gradient is their mean;
     gradients of several optimisers add up.
@@ -44,7 +44,7 @@ class Recorder:
         self._given: dict[tuple[int, int], tuple[Tensor, int]] = {}  # by optimiser and parameter: sum and number
 
     def step(self, optimiser: Optimizer, closure: Callable[[], float] | None = None) -> float | None:
-        """Stands for the `step` of an optimiser."""
+        """Replace the `step` of an optimiser."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -72,7 +72,7 @@ class Recorder:
 
 @contextmanager
 def recorded(algorithm: object, parameters: Sequence[nn.Parameter]) -> Iterator[Recorder]:
-    """A block in which the algorithm's optimisers hand their gradients to a `Recorder` instead of updating weights."""
+    """Pass the gradients of the algorithm's optimisers to a `Recorder` in this block instead of updating weights."""
     recorder = Recorder(parameters)
     replaced = [(optimiser, vars(optimiser).get("step")) for optimiser in optimisers_of(algorithm)]
     for optimiser, _ in replaced:

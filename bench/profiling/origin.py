@@ -36,7 +36,7 @@ class Origin:
             }
 
     def restore(self) -> None:
-        """Go back; what has been put on the algorithm since then is removed.  Raises PluginError if it cannot be."""
+        """Restore the state; attributes added since then are removed.  Raises PluginError if that is not possible."""
         with torch.no_grad():
             for value, before in self._modules:
                 value.copy_(before)

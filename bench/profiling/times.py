@@ -48,7 +48,7 @@ class StepTimes:
     undisturbed: list[float]
 
     def typical(self) -> list[dict[str, float]]:
-        """The middle half of the steps by their whole time: what else the machine did has lengthened others."""
+        """Return the middle half of the steps by total time, since other load on the machine has lengthened some."""
         ordered = sorted(self.parts, key=lambda step: sum(step.values()))
         return ordered[len(ordered) // 4 : len(ordered) - len(ordered) // 4]
 
@@ -105,7 +105,7 @@ class Stopwatches:
 
 
 def measure(algorithm: Algorithm, minibatches: Minibatches, *, repeats: int = 0, seconds: float = 3.0) -> StepTimes:
-    """The time of each part of a step, over further updates of an algorithm that has been set up.
+    """Measure the time of each part of a step, over further updates of an algorithm that has been set up.
 
     ``repeats`` is the number of steps with stopwatches, as many are made without them; if 0, there are as many as take
     ``seconds``, and at least `FEWEST`.  The parts:

@@ -34,7 +34,7 @@ class Trained:
 
 
 def trained(spec: TrialSpec, data: Data, samples: int, device: str) -> Trained:
-    """The algorithm of a trial after at least so many training samples, its open hyperparameters chosen as `fit` does.
+    """Return a trial's algorithm after at least ``samples`` samples, with open hyperparameters chosen as by `fit`.
 
     Raises PluginError if it raises something, UsageError if its objective or its weights are no longer finite.
     """

@@ -39,7 +39,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Variation:
-    """An option of algorithms, with the values that it is given in turn; ``is_asked`` unless it is the usual one."""
+    """An option of algorithms and the values to use in turn; ``is_asked`` unless it is the default variation."""
 
     name: str = USUAL
     values: tuple[object, ...] = USUAL_VALUES
@@ -83,7 +83,7 @@ class Variation:
     def settings(self, subject: Subject) -> tuple[dict[str, dict[str, object]], list[str]]:
         """The settings of an algorithm, by the value of the option as a text, and why other values are refused.
 
-        One that was given in brackets stays as it is unless the variation is asked for; the text is empty for an
+        An option given in brackets is kept unless the variation was requested explicitly; the text is empty for an
         algorithm without the option.
         """
         if not subject.has(self.name):

@@ -39,7 +39,7 @@ class Overall:
     left_out: Sequence[str]  # in words
 
     def fates(self, algorithm: str) -> Counter[str]:
-        """How many of its seeds did not end well, by what became of them."""
+        """How many of its seeds did not end well, by status."""
         trials = self.trials[(self.trials["algorithm"] == algorithm) & ~np.isfinite(self.trials["score"])]
         return Counter("not estimated" if status == Status.DONE else status for status in trials["status"])
 
@@ -101,7 +101,7 @@ def _at(trials: pd.DataFrame, place: Place) -> pd.DataFrame:
 
 
 def _block(results: Results, trials: pd.DataFrame, places: Sequence[Place], names: Sequence[str]) -> Block:
-    """The scores of one data set, by test point too if all its values are there and on the same points."""
+    """The scores of one data set, also by test point if all values are available for the same points."""
     scored = trials[trials["score"].notna() & (trials["dataset"] == places[0].dataset)]
     seeds = sorted(scored["seed"].unique())
     positions = [
@@ -134,7 +134,7 @@ def _listed(scopes: Mapping[str, str]) -> str:
 
 
 def _values_by_point(results: Results, trials: pd.DataFrame) -> Array | None:
-    """The log-likelihoods of these trials by test point; None if they are not there, or of different points."""
+    """The log-likelihoods of these trials by test point; None if they are unavailable or for different points."""
     points, estimators = trials["fingerprint"], trials["estimator"].unique()
     if len(estimators) != 1 or points.nunique() != 1 or points.isna().any():
         return None

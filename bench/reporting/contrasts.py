@@ -1,8 +1,8 @@
 """Every comparison of two algorithms of a run: at each place, and over all of them, with one correction for all.
 
 They are one family: the adjusted p-values are Holm's, so that the probability of any false verdict among them is at
-most RATE, and the simultaneous intervals hold all true differences together with 95 %.  The algorithms of a reference
-run, which were compared with each other before, are another family.
+most RATE, and the simultaneous intervals contain all true differences with a joint probability of 95 %.  The algorithms
+of a reference run, which were compared with each other before, are another family.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Contrast:
 
     @property
     def significant(self) -> bool:
-        """Whether one is better than the other, the number of comparisons allowed for."""
+        """Whether one is better than the other, corrected for the number of comparisons."""
         return self.adjusted_p <= RATE
 
     @property
@@ -65,7 +65,7 @@ class Contrast:
         return paired.means_over_places(_differences(self.pairs))
 
     def seen_from(self, name: str) -> Contrast:
-        """The same, or with both sides exchanged so that ``name`` is the one."""
+        """The same contrast, with both sides exchanged if necessary so that ``name`` comes first."""
         if name == self.one:
             return self
         together = None if self.together is None else _reversed(self.together)

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def drawn(selected: Selected, results: Results, form: str) -> Path | None:
-    """The file of a figure in a run's own folder, if it is later than the last change of any of its trials.
+    """The file of a figure in a run's own folder, if it is newer than the last change of any of its trials.
 
-    None for results in several folders, or with references, damage or stale trials, about which a figure may speak.
+    None for results in several folders, or with references, damage or stale trials, which a figure may mention.
     """
     if not isinstance(selected.report, Figure) or len(results.requested) > 1 or results.others or results.damage:
         return None

@@ -31,12 +31,12 @@ COLUMNS = [*LINE, "num_samples", "signal_to_noise", "signal_to_noise_se", "repea
 def signal_to_noise(results: Results, *, repeats: int, datapoints: int) -> pd.DataFrame:
     """One row per algorithm, part of the model (encoder, decoder) and number of draws of z per datapoint.
 
-    Measured are the algorithms that a place has with at least `FEWEST` values of num_samples, with their options and
-    chosen hyperparameters, all ``at`` the weights of one model: that of the place's first algorithm with an encoder,
-    in its first seed; what an algorithm keeps besides (a count of updates, the step size of chains) is as at the
-    beginning of a training.  The gradient is that of one step on the first ``datapoints`` of the training data,
-    repeated with new noise ``repeats`` times, or less often if these would be more than `MOST_EVALUATIONS`.  Algorithms
-    with other networks, whose state cannot be saved, or whose gradient is not finite, have no rows.
+    Algorithms that a place has with at least `FEWEST` values of num_samples are measured, with their options and chosen
+    hyperparameters, all ``at`` the weights of one model: that of the place's first algorithm with an encoder, in its
+    first seed.  Other state of an algorithm (a count of updates, the step size of chains) is as at the beginning of
+    training.  The gradient is that of one step on the first ``datapoints`` of the training data, repeated with new
+    noise ``repeats`` times, or fewer if this would exceed `MOST_EVALUATIONS`.  Algorithms that have other networks, a
+    state that cannot be saved or a gradient that is not finite have no rows.
     Cost: 2 K M model evaluations for each repetition with K draws and M datapoints.
     """
     rows = [
@@ -57,7 +57,7 @@ def by_place(rows: pd.DataFrame) -> dict[Place, pd.DataFrame]:
 def rates(rows: pd.DataFrame) -> pd.DataFrame:
     """The exponent p of the power K^p that each curve follows: the slope of its logarithm, with its standard error.
 
-    Points count by their Monte Carlo errors; those that cannot be told from 0, at two errors, are left out.
+    Points are weighted by their Monte Carlo errors; those within two errors of 0 are left out.
     """
     fits = []
     for line, points in rows.groupby(LINE, sort=False):

@@ -28,7 +28,7 @@ class Pairs:
 
     @property
     def reversed(self) -> Pairs:
-        """The other way round."""
+        """The pairs with both sides exchanged."""
         return replace(self, mine=self.theirs, theirs=self.mine, differences=-self.differences)
 
 
@@ -36,7 +36,7 @@ class Side:
     """One algorithm at one place: ``trials`` are its rows of `bench.reporting.captions.caveats.with_values`."""
 
     def __init__(self, results: Results, trials: pd.DataFrame) -> None:
-        """Take what pairs need out of the frame once, since an algorithm is compared with many others."""
+        """Extract what pairs need from the frame once, since an algorithm is compared with many others."""
         self.seeds = trials["seed"].to_numpy()
         self.values = trials["value"].to_numpy(float)
         self.data = trials["data"]
@@ -63,7 +63,7 @@ class Side:
 
 
 def paired(one: Side, other: Side) -> Pairs:
-    """``one`` minus the ``other``."""
+    """The pairs of ``one`` minus the ``other``."""
     _, mine, theirs = np.intersect1d(one.seeds, other.seeds, return_indices=True)
     valued = ~np.isnan(one.values[mine]) & ~np.isnan(other.values[theirs])
     mine, theirs = mine[valued], theirs[valued]
@@ -74,7 +74,7 @@ def paired(one: Side, other: Side) -> Pairs:
 
 
 def _differences_by_point(one: Side, mine: Rows, other: Side, theirs: Rows) -> Array | None:
-    """[S, N]; None if the points are not the same in each pair, or their values are not there."""
+    """The differences [S, N]; None if the points differ within a pair, or if their values are unavailable."""
     estimators = one.estimators(mine) | other.estimators(theirs)
     if len(estimators) != 1 or one.fingerprints(mine) != other.fingerprints(theirs):
         return None

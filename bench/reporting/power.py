@@ -1,7 +1,7 @@
 """How many seeds or test points are needed to detect a difference of a given size between two algorithms.
 
-Planned from the differences by seed and test point of the run itself, at the level of a single comparison of its family
-(`contrasts`): a larger number of comparisons takes more seeds.
+The numbers are planned from the run's own differences by seed and test point, at the level of a single comparison of
+its family (`contrasts`): more comparisons require more seeds.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Aim:
 
     difference: float  # nats per datapoint
     level: float = RATE  # the probability of any false verdict among all comparisons
-    power: float = POWER  # the probability of finding the difference where it exists
+    power: float = POWER  # the probability of detecting the difference if it exists
 
     def __post_init__(self) -> None:
         """Check types and ranges."""
@@ -53,10 +53,10 @@ class Aim:
 class Plan:
     """The numbers needed to detect a difference; None if no reasonable number suffices."""
 
-    now: float  # the probability of finding it with the seeds and points that there are
-    seeds: int | None  # with the test points that there are
+    now: float  # the probability of detecting it with the available seeds and points
+    seeds: int | None  # with the available test points
     cautious_seeds: int | None  # if the spread over seeds is at its upper limit: see `power.CAUTION`
-    points: int | None  # with the seeds that there are; None too if the values per point are not there
+    points: int | None  # with the available seeds; also None if the values per point are not available
 
 
 def plan(contrast: Contrast, difference: float, level: float, power: float) -> Plan | None:
@@ -75,9 +75,9 @@ def plan(contrast: Contrast, difference: float, level: float, power: float) -> P
 
 
 def table(results: Results, aim: Aim) -> pd.DataFrame:
-    """A row for each two algorithms at each place.
+    """One row for each pair of algorithms at each place.
 
-    Infinite is what no reasonable number achieves; what cannot be known is NaN, and ``why`` says why.
+    Infinite means that no reasonable number suffices, NaN that the number is unknown; ``why`` gives the reason.
     """
     rows = []
     for contrast in contrasts(results):

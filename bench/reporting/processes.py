@@ -17,8 +17,8 @@ _inherited: Sequence[Callable[[], object]] = ()  # in a process that was forked
 def safe_number() -> int:
     """How many processes may be forked: one per core on Linux if no other thread runs, else 1.
 
-    Elsewhere a forked process may not use the system's libraries, and a new one would spend longer on importing torch
-    and matplotlib than on its figures.
+    On other systems, a forked process may not use the system's libraries, and a new process would spend more time on
+    importing torch and matplotlib than on its figures.
     """
     alone = sys.platform == "linux" and threading.active_count() == 1
     return len(os.sched_getaffinity(0)) if alone else 1
@@ -27,7 +27,7 @@ def safe_number() -> int:
 def run_in_processes(work: Sequence[Callable[[], T]], processes: int) -> Iterator[tuple[int, T]]:
     """``(i, work[i]())`` for each i, in the order in which they end.
 
-    What a process that dies should have done is left out.
+    The work of a process that dies is left out.
     """
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor, as_completed

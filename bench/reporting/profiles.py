@@ -33,7 +33,7 @@ def tables(profile: Profile) -> dict[str, pd.DataFrame]:
 
 
 def times(profile: Profile) -> pd.DataFrame:
-    """A row for each part of a step, and a column for each algorithm; of many, a row for each algorithm."""
+    """A row for each part of a step and a column for each algorithm; a row for each algorithm if there are many."""
     milliseconds, shares, low, high = (
         profile.times.pivot_table(column, "part", "algorithm", sort=False)
         for column in ("milliseconds", "share", "low", "high")
@@ -68,7 +68,7 @@ def gradients(profile: Profile, part: str) -> pd.DataFrame:
 
 
 def footnotes(profile: Profile) -> list[str]:
-    """What the columns are, and what is to be known about these."""
+    """The meaning of the columns, and caveats about them."""
     reference, overhead = profile.reference, max(0.0, float(profile.times["overhead"].max()))
     fewer = profile.evaluations[profile.evaluations["declared"] < profile.evaluations["counted"] - 1e-9]
     notes = [
@@ -145,7 +145,7 @@ def with_error(value: float, error: float) -> str:
 
 
 def _digits(value: float) -> str:
-    """Three digits, and no power of ten unless it is far from 1."""
+    """Three digits, without a power of ten unless the value is far from 1."""
     if value == 0 or not 1e-3 <= abs(value) < 1e6:
         return f"{value:.2g}"
     return f"{value:.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"

@@ -45,14 +45,14 @@ def make_reports(
     processes: int = 1,
     progress: Progress | None = None,
 ) -> list[Made]:
-    """Make the reports of these names (all that are installed by default) and write their files below ``folder``.
+    """Make the named reports (by default all installed ones) and write their files below ``folder``.
 
-    ``formats`` are file endings, by default all that a report has; a report that has none of them is not rendered.  A
-    report that fails leaves the others: see `Made.error`.  Figures are shared out over ``processes``, which are forked:
-    see `processes.safe_number`.
+    ``formats`` are file extensions, by default all that a report supports; a report that supports none of them is not
+    rendered.  A report that fails does not affect the others: see `Made.error`.  Figures are distributed over forked
+    ``processes``: see `processes.safe_number`.
 
-    Raises what `select` raises, UsageError if a report of these ``names`` refuses its options, and StoreError if the
-    folder cannot be written, or none is named for several runs.
+    Raises the errors of `select`, UsageError if a report of these ``names`` rejects its options, and StoreError if the
+    folder cannot be written, or if none is given for several runs.
     """
     if folder is None and len(results.requested) > 1:
         raise StoreError("`out` must name a folder for the report of several runs.")
@@ -76,7 +76,7 @@ def make_reports(
 
 
 def _all_entries() -> tuple[list[Selected], list[str]]:
-    """All reports that a page holds, those that answer most first, and which of them cannot be loaded."""
+    """All reports on a page, the most informative first, and which of them cannot be loaded."""
     installed, unloaded = select()
     entries = [
         replace(each, formats=(ON_PAGE,) if isinstance(each.report, Figure) else ())
@@ -98,7 +98,7 @@ def _merged(selected: Iterable[Selected]) -> dict[Hashable, Selected]:
 def _render(
     results: Results, selected: Mapping[Hashable, Selected], processes: int, progress: Progress | None
 ) -> dict[Hashable, Made]:
-    """Figures in other processes, if there are several of both; all else here."""
+    """Render figures in other processes if there are several of both, and everything else in this process."""
     figures = [key for key, each in selected.items() if isinstance(each.report, Figure)]
     made: dict[Hashable, Made] = {}
 
@@ -123,7 +123,7 @@ def _render(
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Let torch work in one thread: tensors this small only wait for each other in several.
+    """Run torch in one thread, since tensors this small gain nothing from several.
 
     Importing torch takes longer than most reports that do without it.
     """
@@ -155,7 +155,7 @@ def _shows_models(report: Report) -> bool:
 
 
 def _contents(results: Results, selected: Selected) -> dict[str, bytes] | None:
-    """The files of a figure; None if it fails: then it is made again here, so that the error is the original one."""
+    """The files of a figure; None if it fails, so that it is made again in this process to get the original error."""
     made = _make(results, selected)
     return None if made.error is not None else dict(made.contents)
 

@@ -23,15 +23,15 @@ class Selected:
 
     @property
     def key(self) -> Hashable:
-        """Equal for what renders the same: the same report with the same options."""
+        """A key that is equal for reports with the same content: the same report with the same options."""
         return type(self.report), self.report.options
 
 
 def select(names: Sequence[str] = (), formats: Sequence[str] = ()) -> tuple[list[Selected], dict[str, PluginError]]:
-    """The reports of these names (all that are installed by default), and why others cannot be loaded.
+    """The named reports (by default all installed ones), and why others cannot be loaded.
 
-    ``formats`` are file endings, by default all that a report has.  Raises UnknownName for an unknown report,
-    PluginError if one that was named cannot be loaded, StoreError if no report knows a format.
+    ``formats`` are file extensions, by default all that a report supports.  Raises UnknownName for an unknown report,
+    PluginError if a named report cannot be loaded, StoreError if no report supports a format.
     """
     reports, unloaded = _load(names)
     known = {each for report in reports.values() for each in report.formats}

@@ -36,7 +36,7 @@ def texts(*kinds: type) -> set[str]:
 
 
 def values(record: object) -> dict[str, object]:
-    """The texts and numbers of a record, by column; nothing for None, which stands for a missing record."""
+    """The texts and numbers of a record, by column; empty for None, which represents a missing record."""
     kind: Any = type(record)
     return {} if record is None else {name: getattr(record, name) for name in _types(kind)}
 

@@ -46,10 +46,10 @@ def bound_curves(results: Results, clock: str = "samples") -> dict[str, Points]:
 
 
 def targets(results: Results) -> dict[Place, float]:
-    """The target of each place, common to its algorithms, in nats of test bound; places without a bound have none.
+    """The common target of the algorithms at each place, in nats of test bound; places without a bound have none.
 
-    SHARE of the way from the untrained model to where the weakest algorithm ends (means over the seeds that are done):
-    every algorithm reaches it, and not by the luck of a last update.
+    The target is SHARE of the way from the bound of the untrained model to the final bound of the weakest algorithm
+    (means over the completed seeds): every algorithm reaches it, and not because of a lucky last update.
     """
     trace = results.trace
     first = trace[np.isfinite(trace[BOUND])].drop_duplicates("trial").set_index("trial")[BOUND]
@@ -65,10 +65,10 @@ def targets(results: Results) -> dict[Place, float]:
 def times(results: Results, clock: str, aims: Mapping[Place, float] | None = None) -> pd.DataFrame:
     """The time on ``clock`` at which each trial's test bound first reaches the target of its place.
 
-    ``aims`` are other targets than `targets`.
+    ``aims`` are targets to use instead of `targets`.
 
     One row per trial: the columns of `Cell`, ``seed``, ``trial``, ``target`` (nats) and ``time``, which is infinite for
-    a seed that never gets there or did not end well, and NaN for an algorithm without encoder, which has no bound.
+    a seed that never reaches it or did not end well, and NaN for an algorithm without encoder, which has no bound.
     """
     aims = targets(results) if aims is None else aims
     bounds = bound_curves(results, clock)
@@ -90,9 +90,10 @@ def check_reference(name: str, known: Iterable[str]) -> None:
 
 
 def stretches(*runs: Results) -> dict[Place, tuple[float, float]]:
-    """The samples from and to which each place is averaged over: the last DECADES that all its curves have in common.
+    """The range of samples to average over at each place: the last DECADES that all its curves have in common.
 
-    Of all trials of these runs that are done; before those decades the first updates throw a bound far down.
+    The curves are those of all completed trials of these runs.  Before this range, the first updates may lower a
+    bound drastically.
     """
     common: dict[Place, tuple[float, float]] = {}
     for results in runs:
@@ -107,7 +108,8 @@ def stretches(*runs: Results) -> dict[Place, tuple[float, float]]:
 def heights(results: Results, along: Mapping[Place, tuple[float, float]] | None = None) -> pd.Series:
     """The mean of each trial's test bound over log samples, in nats: the area under its curve.  Indexed by trial.
 
-    ``along`` are other `stretches` than the run's own; NaN if a curve does not cover them, or there is none.
+    ``along`` are ranges to use instead of the run's own `stretches`.  NaN if a curve does not cover its range, or if
+    the place has none.
     """
     along = stretches(results) if along is None else along
     bounds = bound_curves(results)

@@ -19,9 +19,9 @@ from bench.studies.spec import Labels, TrialSpec
 
 
 class Entry(NamedTuple):
-    """A trial in its folder, what is in there, the columns that its rows begin with, and what of it is older.
+    """A trial with its folder, its contents, the leading columns of its rows, and which of its components are older.
 
-    ``reference`` is the name of the reference run that it is of; ``is_cut`` says that what it reached later is left
+    ``reference`` is the name of the reference run that it belongs to; ``is_cut`` means that its later results are left
     out.
     """
 
@@ -34,13 +34,13 @@ class Entry(NamedTuple):
 
     @property
     def cell(self) -> Cell:
-        """Which cell of the grid it is of, by its labels."""
+        """The cell of the grid that it belongs to, by its labels."""
         return Cell(self.labels.dataset, self.labels.n_train, self.labels.z, self.labels.algorithm)
 
     def changes(self, of_code: dict[Hashable, list[str]]) -> list[str]:
-        """The changes since it ran; ``of_code`` holds what was found out about other trials, and is added to.
+        """The changes since it ran; ``of_code`` caches the results for other trials, and is updated.
 
-        Of a reference the harness does not count: every edit of its code changes its hash, and few change numbers.
+        For a reference, the harness does not count: every edit of its code changes its hash, but few change numbers.
         """
         record, spec = self.contents.record, self.contents.spec
         data = [DATA] if record.data_changed else []
@@ -50,7 +50,7 @@ class Entry(NamedTuple):
         return list(dict.fromkeys([*data, *self.older, *code]))
 
     def _code_changes(self, spec: TrialSpec, known: dict[Hashable, list[str]]) -> list[str]:
-        """See `code_changes`, which reads the plugins' files: once for all trials with the same plugins and hashes."""
+        """Call `code_changes`, which reads the plugins' files, once for all trials with the same plugins and hashes."""
         made_by, estimates = self.contents.record.provenance, self.contents.estimates
         plugins = (spec.algorithm.plugin, spec.dataset.plugin, spec.model.plugin, spec.decoder.plugin)
         hashes = frozenset(made_by.code.items()) if made_by is not None else None
@@ -63,9 +63,9 @@ class Entry(NamedTuple):
 def entries(
     paths: Sequence[Path], sources: Sequence[Source], versions: Sequence[Version], *, mix_stale: bool
 ) -> list[Entry]:
-    """The trials of the folders ``paths``: an algorithm whose cell is in several has its folder's name behind its own.
+    """The trials of the folders ``paths``; an algorithm whose cell is in several has the folder's name after its own.
 
-    Trials of a reference have the reference's name there; older ones are set apart unless ``mix_stale``.
+    Trials of a reference have the reference's name there; older ones are listed separately unless ``mix_stale``.
     """
     pairs = [*zip(sources, versions, strict=True)]
     labels = [source.trial.labels if mix_stale else version.labels for source, version in pairs]

@@ -47,21 +47,22 @@ class Results:
 
     ``trials`` has one row per trial, ``trace`` one per evaluation, ``diagnostics`` one per quantity that an algorithm
     reports at an evaluation, ``likelihoods`` one per estimate of log p(x), ``likelihood_trace`` one per estimate made
-    during training, ``diagnosis`` one per diagnosed model, ``latents`` one per latent dimension of those, ``tuning``
-    one per trial, candidate for its hyperparameters and round of the choice, ``rate_distortion`` one per point of a
+    during training, ``diagnosis`` one per diagnosed model, ``latents`` one per latent dimension of these models,
+    ``tuning`` one per trial, candidate for its hyperparameters and tuning round, ``rate_distortion`` one per point of a
     rate-distortion curve.  All log-quantities are in nats per datapoint.
 
-    If two runs hold the same cell, the run's name follows that algorithm's everywhere.  Trials that older data or code
-    have made than others of their cell are set apart by the name of their data set or algorithm, unless ``mix_stale``.
+    If two runs hold the same cell, the run's name is appended to the name of its algorithm everywhere.  Trials that
+    were made with older data or code than others of their cell have a different name of the data set or algorithm,
+    unless ``mix_stale`` is true.
 
-    Trials of reference runs that the folders are compared with follow: the reference's name is in the column
-    ``reference`` and follows their algorithms' names, their seconds are NaN, and if budgets differ all numbers of the
-    run and of its references are those after ``compared_at`` training samples.
+    Trials of the reference runs that the folders are compared with come last.  The reference's name is in the column
+    ``reference`` and is appended to the names of their algorithms, and their seconds are NaN.  If budgets differ, all
+    numbers of the run and of its references are those after ``compared_at`` training samples.
     """
 
     path: Path
     others: tuple[Path, ...] = ()
-    requested: tuple[Path, ...] = ()  # what the user named: these folders, or those that they are parts of
+    requested: tuple[Path, ...] = ()  # the folders that the user named: these folders, or their parents
     trust: bool = False  # whether `models` may run the users' plugin files that the folders name
     mix_stale: bool = False  # whether trials of older data or code belong to the same cells as the others
     alone: bool = False  # whether reference runs are left out
@@ -73,7 +74,7 @@ class Results:
 
     @cached_property
     def damage(self) -> list[str]:
-        """Damaged and missing files in these folders, in words: the numbers of those trials are left out."""
+        """Messages about damaged and missing files in these folders; the numbers of those trials are left out."""
         several = len(self._runs) > 1 or any(run.references for run in self._runs)
         return [f"{path}: {text}" if several else text for run in self._runs for path, text in run.damage()]
 
@@ -84,7 +85,7 @@ class Results:
 
     @cached_property
     def compared_at(self) -> tuple[int, ...]:
-        """After how many training samples runs are compared with references whose budgets differ from theirs."""
+        """The numbers of training samples after which runs are compared with references that have other budgets."""
         return tuple(dict.fromkeys(run.mark for run in self._runs if run.mark is not None))
 
     @cached_property
@@ -97,9 +98,9 @@ class Results:
 
     @cached_property
     def older_datasets(self) -> frozenset[str]:
-        """The names under which data sets are set apart that other trials had in a newer version, or with newer code.
+        """The names of data sets listed separately because other trials used a newer version of them, or newer code.
 
-        No mean over several places may be over these and others.
+        No mean over several places may combine these with others.
         """
         return frozenset(
             each.labels.dataset for each in self._versions if each.is_of_older_place and not self.mix_stale
@@ -115,7 +116,7 @@ class Results:
 
     @cached_property
     def trials(self) -> pd.DataFrame:
-        """One row per trial, regardless of its status; ``stale`` says what has changed since it ran."""
+        """One row per trial, regardless of its status; ``stale`` describes what has changed since it ran."""
         rows = (
             {
                 **trial_row(entry.labels, entry.contents),
@@ -135,7 +136,7 @@ class Results:
     def tuning(self) -> pd.DataFrame:
         """One row per trial, candidate for its open hyperparameters and round; the same for all seeds of a cell.
 
-        ``last_round`` says whether it is the candidate's last one.
+        ``last_round`` tells whether it is the candidate's last round.
         """
         rows = (row for entry in self._entries for row in tuning_rows(entry.labels, entry.contents))
         return frame_of(rows, TUNING_COLUMNS)
@@ -144,7 +145,7 @@ class Results:
     def hyperparameters(self) -> pd.DataFrame:
         """One row per trial and hyperparameter: its ``setting``, as written on the command line.
 
-        ``family`` is the algorithm's name without this hyperparameter; ``chosen`` says whether tuning has set it.
+        ``family`` is the algorithm's name without this hyperparameter; ``chosen`` tells whether tuning has set it.
         """
         rows = (row for entry in self._entries for row in hyperparameter_rows(entry.labels, entry.contents))
         return frame_of(rows, HYPERPARAMETER_COLUMNS)
@@ -156,7 +157,7 @@ class Results:
 
     @cached_property
     def diagnostics(self) -> pd.DataFrame:
-        """One row per evaluation and quantity that an algorithm reports of its updates: the mean since the last one."""
+        """One row per evaluation and reported quantity of the updates: its mean since the previous evaluation."""
         rows = (
             {**vars(labels), "samples": row.samples, "updates": row.updates, "name": name, "value": value}
             for labels, row in self._trace_rows
@@ -186,7 +187,7 @@ class Results:
 
     @cached_property
     def rate_distortion(self) -> pd.DataFrame:
-        """One row per point of a rate-distortion curve, which `ais[start=prior]` passes."""
+        """One row per point of a rate-distortion curve, as computed by `ais[start=prior]`."""
         rows = (
             {**vars(entry.labels), "estimator": estimate.estimator, "split": estimate.split, **values(point)}
             for entry in self._entries
@@ -198,7 +199,7 @@ class Results:
     def by_point(self, trials: Iterable[str], estimator: str) -> NDArray[np.float64] | None:
         """log p(x) of the test points by an estimator in each of these trials: [S, N], in nats.
 
-        None if one has no such estimate of all its points, or if their numbers differ.
+        None if a trial has no such estimate for all its points, or if the numbers of points differ.
         """
         rows = [self._log_likelihoods.get((trial, estimator)) for trial in trials]
         read = [None if row is None else row() for row in rows]
@@ -218,7 +219,7 @@ class Results:
 
     @cached_property
     def diagnosis(self) -> pd.DataFrame:
-        """One row per diagnosed model: where it loses, and how many of its latent dimensions are active."""
+        """One row per diagnosed model: the sources of its losses, and how many of its latent dimensions are active."""
         rows = ({**vars(labels), **values(diagnosis)} for labels, diagnosis in self._diagnoses)
         return frame_of(rows, DIAGNOSIS_COLUMNS)
 
@@ -234,7 +235,7 @@ class Results:
 
     @cached_property
     def models(self) -> tuple[list[TrainedModel], dict[Cell, str]]:
-        """A trained model for each cell, of its first seed that is done; and why the other cells have none."""
+        """A trained model for each cell, from its first completed seed; and why the other cells have none."""
         from bench.results.models import load_models
 
         entries = [(vars(each.labels), each.contents, each.folder) for each in self._entries if not each.reference]
@@ -246,7 +247,7 @@ class Results:
     def changed_since(self) -> dict[str, str]:
         """The changes since each trial ran, in words, by trial: ``data, algorithm``; unchanged trials are left out.
 
-        Data are not loaded: they have changed if other trials had newer ones, or if the last `bench run` saw that.
+        Data are not loaded: they have changed if other trials used newer ones, or if the last `bench run` detected it.
         """
         of_code: dict[Hashable, list[str]] = {}  # the same for most trials
         changes = {entry.labels.trial: entry.changes(of_code) for entry in self._entries}
@@ -254,7 +255,7 @@ class Results:
 
     @cached_property
     def derived(self) -> dict[Hashable, object]:
-        """What one report has derived from these results and others need too, by what it is."""
+        """A cache of values derived from these results that several reports need, keyed by what they are."""
         return {}
 
     @cached_property

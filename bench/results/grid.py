@@ -23,12 +23,12 @@ class Cell(NamedTuple):
 
     @property
     def place(self) -> Place:
-        """Where the algorithm meets others."""
+        """The place at which the algorithm is compared with others."""
         return Place(self.dataset, self.n_train, self.z)
 
 
 class Place(NamedTuple):
-    """Where algorithms meet: one data set, number of training points and latent size."""
+    """A setting in which algorithms are compared: one data set, number of training points and latent size."""
 
     dataset: str
     n_train: int
@@ -58,10 +58,10 @@ def done(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def of_references(trials: pd.DataFrame) -> pd.Series:
-    """Whether each trial is of a reference run, whose seconds are not known here."""
+    """Whether each trial belongs to a reference run, whose seconds are unknown on this machine."""
     return trials["reference"].notna() & (trials["reference"] != "")
 
 
 def finite(values: FrameOrSeries) -> FrameOrSeries:
-    """The values with infinite ones as missing: one infinite log-likelihood would make a mean over seeds useless."""
+    """The values with infinite ones set to missing, since one infinite value would make a mean over seeds useless."""
     return values.replace([math.inf, -math.inf], math.nan)

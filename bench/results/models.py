@@ -31,7 +31,7 @@ NUM_WARMUP, NUM_DRAWS, NUM_LEAPFROG = 30, 30, 5
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """The model of a cell's first seed that is done, with the data that it was trained on."""
+    """The model of a cell's first completed seed, with the data that it was trained on."""
 
     cell: Cell
     seed: int
@@ -48,7 +48,7 @@ class TrainedModel:
         return self.images(x)
 
     def images(self, x: Tensor) -> Tensor:
-        """Values [..., D] as images in [0, 1]: [..., rows, columns]; unbounded data by the range of the test data."""
+        """Values [..., D] as images in [0, 1], [..., rows, columns]; unbounded data are scaled by the test range."""
         if not self.data.bounded:
             low, high = torch.aminmax(self.data.x_test)
             x = (x - low) / (high - low).clamp(min=1e-12)
@@ -77,9 +77,9 @@ def load_models(
 ) -> tuple[list[TrainedModel], dict[Cell, str]]:
     """One model per cell, in the order of `cells`, on the CPU; and why the other cells have none.
 
-    Each trial comes with its labels, which name its cell.  Users' plugin files, which may do anything, are run only if
-    the user wants to ``trust`` those that the trials name.  Whatever a plugin raises while its model is rebuilt is such
-    a reason: its file may have changed since.
+    Each trial is given with its labels, which name its cell.  Users' plugin files, which may contain arbitrary code,
+    are executed only if ``trust`` is true.  An exception that a plugin raises while its model is rebuilt becomes the
+    reason, since its file may have changed.
     """
     order = {name: i for i, name in enumerate(dict.fromkeys(labels["algorithm"] for labels, *_ in trials))}
     data: dict[tuple[Choice, tuple[int, int] | None], Data] = {}
@@ -171,7 +171,7 @@ def _discrete(models: Sequence[TrainedModel]) -> str:
 def continuous_planes(
     models: Sequence[TrainedModel], missing: Mapping[Cell, str]
 ) -> tuple[list[TrainedModel], dict[Cell, str]]:
-    """The models whose z is a plane, and why the other cells are not shown."""
+    """The models with continuous two-dimensional z, and why the other cells are not shown."""
     discrete = {
         each.cell: f"its z is one of {each.model.discrete.latents_in_words}, no plane"
         for each in models
@@ -182,6 +182,6 @@ def continuous_planes(
 
 
 def about_values(models: Sequence[TrainedModel]) -> str:
-    """How values that are not grey levels are shown; empty if all are."""
+    """Caption text on how values that are not grey levels are shown; empty if all are."""
     unbounded = any(not each.data.bounded for each in models)
     return "Black and white: the lowest and the highest value of the test data." if unbounded else ""

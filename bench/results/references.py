@@ -16,9 +16,9 @@ from bench.studies.study import Study
 
 
 class Source(NamedTuple):
-    """A trial as it is compared, with the path of its run, and the name of that if it is a reference.
+    """A trial as it is compared, with the path of its run, and the name of the run if it is a reference.
 
-    ``is_cut`` says that what it reached later is left out.
+    ``is_cut`` means that its later results are left out.
     """
 
     path: Path
@@ -76,10 +76,10 @@ def sources(runs: Iterable[Compared]) -> list[Source]:
 
 
 def compared_at(own: Study, references: Sequence[Study]) -> int | None:
-    """After how many training samples a run and its references can be compared; None if their budgets are the same.
+    """The number of training samples at which a run and its references can be compared; None for equal budgets.
 
-    At the last evaluation mark within all budgets at which log p(x) was estimated or, if there is none, at the last one
-    of all.  The marks are the same in all these studies.
+    This is the last evaluation mark within all budgets at which log p(x) was estimated or, if there is none, the last
+    evaluation mark within all budgets.  The marks are the same in all these studies.
     """
     least = min(study.budget for study in (own, *references))
     if all(study.budget == least for study in (own, *references)):
@@ -94,7 +94,7 @@ def compared_at(own: Study, references: Sequence[Study]) -> int | None:
 
 
 def as_of(contents: Contents, samples: int) -> Contents:
-    """The state of a trial after this many training samples; its present state if it has never had as many.
+    """The state of a trial after this many training samples, or its current state if it never reached them.
 
     Estimates are those of its trace, without values per datapoint; there is no diagnosis.
     """
@@ -113,12 +113,12 @@ def as_of(contents: Contents, samples: int) -> Contents:
 
 
 def row_at(trace: Iterable[TraceRow], samples: int) -> TraceRow | None:
-    """The first evaluation at which a trial had seen so many training samples; None if it never had."""
+    """The first evaluation at which a trial had seen at least this many training samples; None if there is none."""
     return next((row for row in trace if row.samples >= samples), None)
 
 
 def without_seconds(contents: Contents) -> Contents:
-    """The frame with NaN for all times, which come from another machine or another load of this one."""
+    """The contents with NaN for all times, which were measured on another machine or under another load."""
     record = contents.record
     clocks, tuning = record.clocks, record.tuning
     if clocks is not None:

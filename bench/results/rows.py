@@ -53,7 +53,7 @@ def tuning_rows(labels: Labels, contents: Contents) -> Iterator[dict[str, object
 
 
 def hyperparameter_rows(labels: Labels, contents: Contents) -> Iterator[dict[str, object]]:
-    """The hyperparameters that a trial was trained with, and what its algorithm is called without each of them."""
+    """The hyperparameters that a trial was trained with, and the name of its algorithm without each of them."""
     spec, tuning = contents.spec, contents.record.tuning
     if spec is None:
         return
@@ -72,7 +72,7 @@ def hyperparameter_rows(labels: Labels, contents: Contents) -> Iterator[dict[str
 
 
 def _scores(tuning: Tuning) -> Iterator[tuple[str, int | None, float]]:
-    """Each candidate with the samples and the score of each of its rounds; of its last one if others are not known."""
+    """Each candidate with the samples and score of each of its rounds, or of the last one if others are unknown."""
     for candidate, score in tuning.objectives.items():
         seen = tuning.seen.get(candidate)
         rounds = {int(at): scores[candidate] for at, scores in tuning.rounds.items() if candidate in scores}
@@ -105,7 +105,7 @@ def trial_row(labels: Labels, contents: Contents) -> dict[str, object]:
 
 
 def _first_estimate(estimates: Sequence[EstimateRecord]) -> dict[str, object]:
-    """The columns of the first estimate on test data; its mean is left out if it is over some of the points only."""
+    """The columns of the first estimate on test data; its mean is left out if it covers only some of the points."""
     first = next((estimate for estimate in estimates if estimate.split == "test"), None)
     if first is None:
         return {}

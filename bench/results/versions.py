@@ -16,11 +16,11 @@ from bench.studies.spec import Labels
 DATA = "data"
 ALGORITHM = "algorithm"  # its code makes another competitor; other code and data make another place
 
-Age = int  # of what has made a trial: 0 is the newest, 1 the one before
+Age = int  # age of a component of a trial: 0 is the newest, 1 the previous one
 
 
 class Version(NamedTuple):
-    """The labels of a trial, set apart from newer ones; and which components of what made it are older: data, ..."""
+    """The labels of a trial, distinct from those of newer ones; and which of its components are older: data, ..."""
 
     labels: Labels
     older: tuple[str, ...]
@@ -34,9 +34,9 @@ class Version(NamedTuple):
 def versions(trials: Sequence[tuple[Path, StoredTrial]]) -> list[Version]:
     """The version of each trial, which comes with the path of its run.
 
-    Data are older if other trials here, of any run, had newer ones by the same name: the name of the data set says so.
-    Code is older if other trials of the same run were made by newer code (that of another run is there to be compared):
-    the name of the algorithm says so if it is its own code, else that of the data set.
+    Data are older if other trials here, of any run, used newer data of the same name; the name of the data set then
+    shows this.  Code is older if other trials of the same run were made with newer code (code of another run is there
+    to be compared); the name of the algorithm shows this if it is the algorithm's own code, else that of the data set.
     """
     ages = _ages(trials)
     labels = [trial.labels for _, trial in trials]
@@ -51,7 +51,7 @@ def versions(trials: Sequence[tuple[Path, StoredTrial]]) -> list[Version]:
 
 
 def _ages(trials: Sequence[tuple[Path, StoredTrial]]) -> list[dict[str, Age]]:
-    """For each trial the components of what made it that are not the newest, with their ages."""
+    """For each trial, the components that are not the newest, with their ages."""
     comparable: dict[tuple[str, Hashable], dict[int, _Made]] = defaultdict(dict)
     for i, (path, trial) in enumerate(trials):
         labels = trial.labels
@@ -91,7 +91,7 @@ def _components(trial: StoredTrial) -> Iterator[tuple[str, _Made]]:
 
 
 def _names(names: Sequence[str], ages: Sequence[dict[str, Age]]) -> list[str]:
-    """The names, those of trials with anything older with that in words: ``digits (older code)``."""
+    """The names, with a note for trials that have older components: ``digits (older code)``."""
     keys = [tuple(sorted(each.items())) for each in ages]
     known: dict[str, list[Hashable]] = defaultdict(list)  # what is called the same
     called = []

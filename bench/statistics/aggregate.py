@@ -1,9 +1,10 @@
 """Algorithms over all places together: interquartile mean, probability of improvement and rank, with intervals.
 
-Scores of one data set share their seeds and test points: a block.  The error of a statistic is taken apart by source,
-as in `crossed`: its variance if only the seeds of a block were others (the jackknife for means, `improvement.variances`
-for the probability of improvement), or only its test points (the bootstrap, since no single point changes the order of
-seeds).  Percentiles of a bootstrap over seeds, as usual for few runs, cover less than they say (`make statistics`).
+Scores of one data set share their seeds and test points and form a block.  The error of a statistic is decomposed by
+source, as in `crossed`: its variance if only the seeds of a block were drawn anew (the jackknife for means,
+`improvement.variances` for the probability of improvement), or only its test points (the bootstrap, since no single
+point changes the order of seeds).  Percentiles of a bootstrap over seeds, as usual for few runs, cover less than their
+nominal level (`make statistics`).
 Source: Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical precipice"; Efron & Tibshirani
 1993, chapter 11; Satterthwaite 1946; Banerjee 1961; Wilson 1927.
 """
@@ -35,7 +36,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A statistic of each algorithm with its interval, [A] each; ends are NaN if there is none."""
+    """A statistic of each algorithm with its interval, [A] each; the ends are NaN if there is no interval."""
 
     values: Array
     low: Array
@@ -44,11 +45,11 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Aggregate:
-    """Scores of each algorithm over all places, which have equal weight."""
+    """Statistics of each algorithm over all places, which have equal weight."""
 
     mean: Estimate  # interquartile mean of the scores above the average of their place
-    improvement: Estimate  # probability that a seed is above a seed of another algorithm, averaged over the others
-    rank: Estimate  # of a seed among one seed of each algorithm, the mean; 1 is best
+    improvement: Estimate  # probability that a seed exceeds a seed of another algorithm, averaged over the others
+    rank: Estimate  # mean rank of a seed among one seed of each algorithm; 1 is best
 
 
 def aggregate(
@@ -57,11 +58,11 @@ def aggregate(
     confidence: float = 0.95,
     num_resamples: int = NUM_RESAMPLES,
 ) -> Aggregate:
-    """The statistics of A algorithms over the places of all blocks, with their intervals.
+    """Compute the statistics of A algorithms over the places of all blocks, with their intervals.
 
-    Scores are taken above the average of the algorithms at their place, or above the mean of the ``reference``.  A
-    failed seed is the worst: it loses against all that did not fail, and the interquartile mean leaves it out only as
-    part of the lowest quarter.  Raises ValueError unless ``confidence`` lies between 0 and 1.
+    Scores are taken relative to the average of the algorithms at their place, or to the mean of the ``reference``.  A
+    failed seed counts as the worst: it loses against all seeds that did not fail, and the interquartile mean excludes
+    it only as part of the lowest quarter.  Raises ValueError unless ``confidence`` lies between 0 and 1.
 
     >>> scores = np.array([[[3.0, 4.0, 5.0, 6.0], [1.0, 2.0, 2.0, -np.inf]]])  # a place, two algorithms, four seeds
     >>> result = aggregate([Block(scores)])
@@ -110,7 +111,7 @@ def interquartile_means(scores: Sequence[Array]) -> Array:
 
 
 def _centred(scores: Array, reference: int | None) -> Array:
-    """Scores [B, P, A, S] above the average of their place, or the mean of the reference, without failed seeds."""
+    """Return scores [B, P, A, S] relative to the average of their place or to the reference, without failed seeds."""
     finite = np.isfinite(scores)
     counts = finite.sum(-1)  # [B, P, A]
     means = np.where(finite, scores, 0).sum(-1) / np.maximum(counts, 1)
@@ -127,7 +128,7 @@ def _pooled(blocks: Sequence[Array]) -> Array:
 
 
 def _jackknife(scores: Sequence[Array], means: Statistics) -> Array:
-    """The variances of the means if only the seeds of one block were others, of the scores [P, A, S]: [blocks, A]."""
+    """Return the variances of the means due to the seeds of each block alone, from scores [P, A, S]: [blocks, A]."""
     full = [each[None] for each in scores]
     variances_of_blocks = []
     for i, each in enumerate(scores):
@@ -139,7 +140,7 @@ def _jackknife(scores: Sequence[Array], means: Statistics) -> Array:
 
 
 def _variances_of_points(blocks: Sequence[Block], statistics: Statistics, num_resamples: int) -> Array:
-    """The variances of the statistics if only the test points were others, of all blocks together: [2, A]."""
+    """Return the variances of the statistics due to the test points alone, of all blocks together: [2, A]."""
     full, rng = [block.scores[None] for block in blocks], np.random.default_rng(SEED)
     total: Array = np.zeros((2, full[0].shape[2]))
     for i, block in enumerate(blocks):
@@ -165,7 +166,7 @@ def _half_widths(blocks: Sequence[Block], of_seeds: Array, of_points: Array, con
 
 
 def _without_each(scores: Array) -> Array:
-    """The scores [S, P, A, S - 1] without each of the seeds in turn; NaN if there is only one."""
+    """Return the scores [S, P, A, S - 1] with each seed left out in turn; NaN if there is only one."""
     num_seeds = scores.shape[-1]
     if num_seeds < 2:
         return np.full((2, *scores.shape), np.nan)
@@ -173,26 +174,26 @@ def _without_each(scores: Array) -> Array:
 
 
 def _other_points(scores: Array, by_point: Array, num_resamples: int, rng: np.random.Generator) -> Array:
-    """The scores [B, P, A, S] on points that are drawn from those that there are; failed seeds stay."""
+    """Return the scores [B, P, A, S] on resampled points; failed seeds stay failed."""
     num_points = by_point.shape[-1]
     weights = rng.multinomial(num_points, np.full(num_points, 1 / num_points), num_resamples) / num_points
     finite = np.isfinite(scores)[..., None]
-    rows = np.where(finite, by_point, 0).reshape(-1, num_points)  # one product of matrices: many small ones take longer
+    rows = np.where(finite, by_point, 0).reshape(-1, num_points)  # one matrix product: many small ones take longer
     means = (rows @ weights.T).reshape(*scores.shape, num_resamples)  # [P, A, S, B]
     return np.moveaxis(np.where(finite, means, scores[..., None]), -1, 0)
 
 
 def _num_runs(block: Block) -> int:
-    """The number of seeds at each place, over places."""
+    """Return the number of seeds at each place, summed over places."""
     return int(block.scores.shape[0] * block.scores.shape[-1])
 
 
 def _wilson(shares: Array, half: Array, most: int, confidence: float) -> Estimate:
-    """Wilson's interval of a share whose symmetric one has this half-width.
+    """Return Wilson's interval of a proportion whose symmetric interval has this half-width.
 
-    It stays within 0 and 1.  Seeds that all agree do not make it certain: after ``most`` independent runs, what all of
-    them show still fails once in ``most + 2`` (Laplace's rule of succession), and the half-width is not below that of
-    such a share.
+    It stays within 0 and 1.  Unanimous seeds do not imply certainty: an outcome that all of ``most`` independent runs
+    share still fails once in ``most + 2`` (Laplace's rule of succession), and the half-width is at least that of such a
+    proportion.
     """
     from scipy.special import ndtri
 

@@ -49,16 +49,16 @@ def interval(
 
 
 def interval_by_counts(sizes: Sequence[int], statistic: Callable[[Sequence[Array]], Array]) -> tuple[float, float]:
-    """Return the 95 % interval of a statistic that needs no more than how often each seed was drawn.
+    """Return the 95 % interval of a statistic that depends only on how often each seed was drawn.
 
-    ``statistic`` maps these numbers, [B, S] for each stratum of S seeds, to B values.  The draws are those of
+    ``statistic`` maps these counts, [B, S] for each stratum of S seeds, to B values.  The draws are those of
     `interval`.
     """
     return _interval(lambda: statistic(_counts(tuple(sizes), NUM_RESAMPLES)), min(sizes, default=0), 0.95)
 
 
 def _interval(values: Callable[[], Array], fewest: int, confidence: float) -> tuple[float, float]:
-    """Return the interval of the ``values`` of all resamples, which are computed if there are enough seeds."""
+    """Return the interval of the ``values`` of all resamples, which are computed only if there are enough seeds."""
     if not 0 < confidence < 1:
         raise ValueError(f"`confidence` must lie between 0 and 1 (got {confidence}).")
     if fewest < FEWEST:
@@ -71,14 +71,14 @@ def _interval(values: Callable[[], Array], fewest: int, confidence: float) -> tu
 
 @lru_cache(maxsize=4)
 def _draws(sizes: tuple[int, ...], num_resamples: int) -> list[NDArray[np.int64]]:
-    """Which elements are drawn of strata of these ``sizes``: [B, S] each, the same whenever they are asked for."""
+    """Return the indices drawn from strata of these ``sizes``: [B, S] each, the same at every call."""
     rng = np.random.default_rng(SEED)
     return [rng.integers(0, size, (num_resamples, size)) for size in sizes]
 
 
 @lru_cache(maxsize=4)
 def _counts(sizes: tuple[int, ...], num_resamples: int) -> list[Array]:
-    """How often each element is among the `_draws`: [B, S] each."""
+    """Return how often each element occurs in the `_draws`: [B, S] each."""
     first = np.arange(num_resamples)[:, None]
     return [
         np.bincount((drawn + size * first).ravel(), minlength=drawn.size).reshape(drawn.shape).astype(np.float64)

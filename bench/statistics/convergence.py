@@ -15,7 +15,7 @@ Array = NDArray[np.float64]
 def time_to(target: float, curve: Points) -> float:
     """Return the first x at which y reaches ``target``, interpolated linearly in log x.
 
-    A curve that never reaches the target has time infinity, so that it remains in the statistics.
+    The time of a curve that never reaches the target is infinite, so that it remains in the statistics.
     Source: Dahl et al. 2023, "Benchmarking neural network training algorithms", section 4.
 
     Example:

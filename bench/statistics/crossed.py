@@ -2,7 +2,7 @@
 
 Values are [S, N], one per seed and test point, taken as x[s, n] = mean + a[s] + b[n] + c[s, n] with random effects of
 the seed, of the point and of both.  All seeds are evaluated on the same points, so the effects are crossed, and an
-interval over seeds alone lacks the error of b.  If b is zero, the same formulas lead back to Student's t over seeds.
+interval over seeds alone ignores the error of b.  If b is zero, the same formulas reduce to Student's t over seeds.
 Source: Searle, Casella & McCulloch 1992, "Variance components", section 4.3; Owen 2007, "The pigeonhole bootstrap".
 """
 
@@ -48,16 +48,17 @@ class MeanSquares:
 
 @dataclass(frozen=True)
 class Variances:
-    """The variance of a mean over seeds and points, by source; their sum is that of the mean."""
+    """The variance of a mean over seeds and points, by source; the sum of both is the variance of the mean."""
 
-    seeds: float  # with the error of each single value: what the spread over seeds shows
+    seeds: float  # includes the error of each single value, as the spread over seeds does
     points: float  # of the test points, which all seeds share
 
     @classmethod
     def of(cls, values: ArrayLike) -> Variances:
         """Compute them from the mean squares of values [S, N], with S of at least 2.
 
-        MS_seeds / (S N) and (MS_points - MS_both) / (S N); the latter is unbiased except that it is never negative.
+        They are MS_seeds / (S N) and (MS_points - MS_both) / (S N); the latter is unbiased except that it is never
+        negative.
         """
         squares = MeanSquares.of(values)
         size = np.asarray(values).size
@@ -80,7 +81,7 @@ def half_width(parts: Parts, level: float) -> float:
 
 
 def p_of(distance: float, parts: Parts) -> float:
-    """The level at which the interval of `half_width` begins to exclude a value at this ``distance`` from the mean."""
+    """Return the level at which the interval of `half_width` begins to exclude a value at this ``distance``."""
     from scipy.special import stdtr
 
     known = [(variance, degrees) for variance, degrees in parts if variance]
@@ -97,11 +98,11 @@ def p_of(distance: float, parts: Parts) -> float:
 
 
 def mean_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[float, float]:
-    """The interval of the mean of values [S, N] over seeds and points: where it would lie for others of both.
+    """Return the interval of the mean of values [S, N] over seeds and points, which are both regarded as samples.
 
-    Its half-width is `half_width` of both sources: unlike Satterthwaite's formula, which covers 92 % with 3 seeds and
-    87 % with 2, it does not cover less than it says.  Both ends are NaN for fewer than two seeds; for one point the
-    interval is over seeds alone.  Raises ValueError unless ``confidence`` lies between 0 and 1.
+    Its half-width is `half_width` of both sources.  Unlike Satterthwaite's formula, which covers 92 % with 3 seeds and
+    87 % with 2, it does not cover less than its nominal level.  Both ends are NaN for fewer than two seeds; for one
+    point the interval is over seeds alone.  Raises ValueError unless ``confidence`` lies between 0 and 1.
 
     >>> low, high = mean_interval([[1.0, 5.0, 3.0], [2.0, 6.0, 4.5], [0.0, 5.5, 4.0]])
     >>> print(f"{low:.2f} to {high:.2f}")
@@ -120,7 +121,7 @@ def mean_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[float, f
 def p_value(values: ArrayLike) -> float:
     """Two-sided p-value of a mean of 0: the level at which `mean_interval` of values [S, N] begins to exclude 0.
 
-    NaN for fewer than two seeds; values without any variance have 1 if they are 0, and 0 otherwise.
+    NaN for fewer than two seeds; the p-value of values without any variance is 1 if they are 0, and 0 otherwise.
 
     >>> round(p_value([[1.0], [2.0], [4.0]]), 3)  # of a single point: that of a t-test
     0.118
@@ -132,9 +133,9 @@ def p_value(values: ArrayLike) -> float:
 
 
 def points_of_difference(one: ArrayLike, other: ArrayLike) -> float:
-    """The variance, due to the points, of the difference of the means of values [S, N] and [T, N] on the same points.
+    """Return the variance due to the points of the difference of means of values [S, N] and [T, N] on the same points.
 
-    Of the variance of the points' differences, what single values add to it is taken away; never negative.
+    The contribution of single values is subtracted from the variance of the points' differences; never negative.
 
     >>> points_of_difference([[1.0, 3.0], [2.0, 4.0]], [[1.0, 3.0], [5.0, 7.0]])
     0.0

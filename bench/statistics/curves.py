@@ -72,9 +72,9 @@ def band(curves: Sequence[Points]) -> Band | None:
 def visible_range(curves: Sequence[Array], single: Sequence[float] = (), early: float = 0.5) -> tuple[float, float]:
     """Return a y range in which learning is visible, by ignoring the lowest fraction ``early`` of each curve.
 
-    An untrained model lies hundreds of nats below a trained one, and including it would flatten all curves. Curves that
-    lost more than the best one gained are considered diverged and are ignored. Values in ``single`` are always
-    included. Returns (0, 1) if there is nothing to show.
+    The bound of an untrained model is hundreds of nats below that of a trained one, and including it would flatten all
+    curves. Curves that lost more than the best one gained are considered diverged and are ignored. Values in ``single``
+    are always included. Returns (0, 1) if there is nothing to show.
     """
     kept = _without_diverged([curve for curve in curves if len(curve)])
     lows = [float(np.quantile(curve, early)) for curve in kept] + [float(value) for value in single]

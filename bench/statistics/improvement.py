@@ -1,8 +1,8 @@
 """The probability of improvement, P(a > b) for a seed of a and a seed of b, and its variance.
 
-All pairs of seeds are compared, so that pairs have a seed of a, or of b, in common.  The variance is taken apart as in
-`crossed`: effects of the seed of a, of the seed of b, and of the pair.  The jackknife, and the variance of DeLong et
-al. 1988, have the last part twice: with 3 seeds they are too large by a fifth or more (Efron & Stein 1981).
+All pairs of seeds are compared, so that pairs may share a seed of a or of b.  The variance is decomposed as in
+`crossed` into effects of the seed of a, of the seed of b, and of the pair.  The jackknife and the variance of DeLong et
+al. 1988 count the last part twice: with 3 seeds they are too large by a fifth or more (Efron & Stein 1981).
 Source: Mann & Whitney 1947; Bamber 1975, "The area above the ordinal dominance graph", for the variance.
 """
 
@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 
 
 def improvements(scores: Sequence[Array]) -> Array:
-    """P(a > b) at the same place, averaged over places and all other b, of the scores [B, P, A, S]: [B, A].
+    """Return P(a > b) at the same place, averaged over places and all other b, from scores [B, P, A, S]: [B, A].
 
     Ties count half.
 
@@ -31,10 +31,10 @@ def improvements(scores: Sequence[Array]) -> Array:
 
 
 def variances(scores: Sequence[Array]) -> Array:
-    """Variances of `improvements` due to the seeds of each block, from scores [P, A, S]: [blocks, A].
+    """Return the variances of `improvements` due to the seeds of each block, from scores [P, A, S]: [blocks, A].
 
-    The seed with the same number is one for all algorithms and places of a block.  Unbiased if algorithms learn
-    independently of each other, and otherwise too large, but less so than the jackknife.  NaN for a single seed.
+    Seeds with the same number are treated as one seed for all algorithms and places of a block.  Unbiased if algorithms
+    learn independently of each other; otherwise too large, but less so than the jackknife.  NaN for a single seed.
     """
     num_places = sum(map(len, scores))
     return np.array(
@@ -43,7 +43,7 @@ def variances(scores: Sequence[Array]) -> Array:
 
 
 def _won(scores: Array) -> Array:
-    """The share of pairs of seeds that an algorithm wins against the others, from scores [B, P, A, S]: [B, P, A]."""
+    """Return the fraction of pairs of seeds that each algorithm wins, from scores [B, P, A, S]: [B, P, A]."""
     num_algorithms = scores.shape[2]
     won = np.zeros(scores.shape[:3])
     for a in range(num_algorithms):
@@ -70,12 +70,12 @@ def _variance(scores: Array, a: int) -> float:
     of_seed, of_other = off.mean(1), off.mean(0)
     of_pair = off - of_seed[:, None] - of_other
     pair = (of_pair**2).sum() / ((num_seeds - 1) * num_seeds) ** 2
-    both = (of_seed + of_other).var(ddof=1) / num_seeds  # has the part of the pair twice
+    both = (of_seed + of_other).var(ddof=1) / num_seeds  # counts the part of the pair twice
     return float(np.maximum(both - 2 * pair, 0) + pair)
 
 
 def _compared(mine: Array, theirs: Array) -> tuple[Array, NDArray[np.bool_]]:
-    """Which pairs of seeds [..., S, S] of scores [..., S] are won, a tie by half, and which of them there are."""
+    """Return which pairs of seeds [..., S, S] of scores [..., S] are won, ties counting half, and which pairs exist."""
     mine, theirs = mine[..., :, None], theirs[..., None, :]
     with np.errstate(invalid="ignore"):
         wins = (mine > theirs) + 0.5 * (mine == theirs)

@@ -20,7 +20,7 @@ def mean(values: ArrayLike) -> Array:
 def spread(values: ArrayLike) -> Array:
     """Return the standard deviation over seeds (S - 1 in the denominator), or NaN for fewer than two seeds.
 
-    It says how much the result of another seed would differ, and does not shrink as seeds are added.
+    It indicates how much the result of another seed would differ, and does not shrink as seeds are added.
     """
     array = _by_seed(values)
     return _as_array(array.std(axis=0, ddof=1)) if len(array) > 1 else _nan(array)

@@ -14,7 +14,7 @@ Array = npt.NDArray[np.float64]
 def log_likelihood(x: npt.ArrayLike, weights: npt.ArrayLike, means: npt.ArrayLike, noise_variance: float) -> Array:
     """Return log sum_k w_k N(x; m_k, s^2 I) in nats: x [N, D], weights [K], means [K, D], noise_variance s^2 -> [N].
 
-    Raises ValueError if the shapes do not match, the weights are no probabilities or the variance is not positive.
+    Raises ValueError if the shapes do not match, the weights are not probabilities or the variance is not positive.
     Cost: O(N K D).
 
     Example:

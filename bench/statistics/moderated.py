@@ -33,7 +33,7 @@ class Sample:
     variance: float  # of a single observation: s^2
     scale: float  # the variance of the difference is ``variance * scale``
     degrees: int  # degrees of freedom of ``variance``
-    points: float = 0.0  # variance of the difference because the test points are few, if both sides share them
+    points: float = 0.0  # variance of the difference due to the finite number of test points, if both sides share them
     num_points: int = 0
 
 
@@ -59,7 +59,7 @@ class TTest:
     error: float  # moderated standard error of the difference over seeds
     degrees: float  # degrees of freedom of the error
     p: float  # two-sided
-    points: float = 0.0  # variance of the difference because the test points are few
+    points: float = 0.0  # variance of the difference due to the finite number of test points
     num_points: int = 0
 
     @property
@@ -68,7 +68,7 @@ class TTest:
         return _parts(self.error, self.degrees, self.points, self.num_points)
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
-        """Interval of this difference alone, without correction for multiple tests: Student's t, or with the points."""
+        """Interval of this difference alone, not corrected for multiple tests: Student's t, or including the points."""
         half = self.least(1 - confidence)
         return self.difference - half, self.difference + half
 
@@ -84,9 +84,10 @@ def _parts(error: float, degrees: float, points: float, num_points: int) -> cros
 def t_tests(samples: Sequence[Sample]) -> list[TTest]:
     """Test each difference against 0, with a standard error that is moderated by the variances of the others.
 
-    The error of test points that both sides share is added as in `crossed`, so that a change is one for other points.
+    The error due to test points that both sides share is added as in `crossed`, so that a change also holds for other
+    points.
 
-    A difference without any variance has the p-value 1 if it is 0, and the p-value 0 otherwise.
+    The p-value of a difference without any variance is 1 if the difference is 0, and 0 otherwise.
 
     Example:
         >>> cells = [paired([1.0, 2.0, 3.0], [3.0, 4.1, 4.9]), paired([1.0, 2.0, 3.0], [1.1, 1.9, 3.0])]

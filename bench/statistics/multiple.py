@@ -31,7 +31,7 @@ def holm(p: ArrayLike, rate: float) -> NDArray[np.bool_]:
 def adjusted(p: ArrayLike) -> Array:
     """Return Holm's adjusted p-values [C]: the smallest rate at which `holm` rejects each hypothesis.
 
-    NaN stands for a hypothesis that was not tested: it stays, and does not count as one of the tests.
+    NaN stands for a hypothesis that was not tested: it remains NaN and does not count as one of the tests.
 
     Example:
         >>> adjusted([0.03, 0.01, float("nan"), 0.04, 0.012]).round(3).tolist()
@@ -46,9 +46,9 @@ def adjusted(p: ArrayLike) -> Array:
 
 
 def each_confidence(together: float, num_tests: int) -> float:
-    """The confidence of each of several intervals that hold their true values *together* with that probability.
+    """Return the confidence of each interval such that *all* cover their true values with probability ``together``.
 
-    Bonferroni's inequality, which holds however the intervals depend on each other.
+    This is Bonferroni's inequality, which holds regardless of how the intervals depend on each other.
 
     Example:
         >>> round(each_confidence(0.95, 10), 3)

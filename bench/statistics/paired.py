@@ -22,16 +22,16 @@ class Difference:
     high: float
     method: str  # of the interval: "Student t", or "" if there is no interval
     num_seeds: int  # the smallest number of seeds at any place
-    num_points: int = 0  # test points that the interval is over as well; 0 if it is over seeds alone
+    num_points: int = 0  # test points that the interval accounts for; 0 if it is over seeds alone
     p: float = np.nan  # two-sided, of no difference: the level at which the interval begins to exclude 0
 
 
 def difference(places: Sequence[ArrayLike], confidence: float = 0.95) -> Difference:
     """Return the mean of paired differences, given as [S] or [S, N] per place, with its interval.
 
-    Differences [S, N] by seed and test point, of the same shape at all places, have an interval over both (`crossed`).
-    Others are averaged over points, and the interval is over seeds alone.  Both are computed on the means over places,
-    and assume approximately normal effects.
+    For differences [S, N] by seed and test point, with the same shape at all places, the interval is over both
+    (`crossed`).  Others are averaged over points, and the interval is over seeds alone.  Both are computed on the means
+    over places, and assume approximately normal effects.
 
     Example:
         >>> result = difference([[1.0, 2.0, 4.0]])
@@ -42,7 +42,7 @@ def difference(places: Sequence[ArrayLike], confidence: float = 0.95) -> Differe
     if not values.size:
         return Difference(np.nan, np.nan, np.nan, "", 0)
     means = [np.asarray(place, dtype=np.float64).mean() for place in places]
-    mean = float(np.mean(means))  # over all seeds, if some places have more than others
+    mean = float(np.mean(means))  # over all seeds, even if some places have more than others
     values = values + (mean - values.mean())
     num_seeds, num_points = values.shape
     method = "Student t" if num_seeds > 1 else ""
@@ -51,7 +51,7 @@ def difference(places: Sequence[ArrayLike], confidence: float = 0.95) -> Differe
 
 
 def with_confidence(gap: Difference, places: Sequence[ArrayLike], confidence: float) -> Difference:
-    """The result of `difference` of these ``places``, with an interval of another ``confidence``."""
+    """Return the result of `difference` for these ``places``, with an interval of another ``confidence``."""
     values = means_over_places(places)
     if not values.size:
         return gap
@@ -60,7 +60,7 @@ def with_confidence(gap: Difference, places: Sequence[ArrayLike], confidence: fl
 
 
 def means_over_places(places: Sequence[ArrayLike]) -> Array:
-    """The mean over places of differences [S] or [S, N]: [S, N] if all have one shape, else [S, 1] without points.
+    """Return the mean over places of differences [S] or [S, N]: [S, N] if all have one shape, else [S, 1].
 
     If there are more seeds at some places than at others, S is the smallest number; [0, 1] if a place has no seed.
     """
@@ -97,13 +97,13 @@ def improvement_interval(places: Sequence[tuple[ArrayLike, ArrayLike]]) -> tuple
 
 
 def _outcomes(a: Array, b: Array) -> Array:
-    """1 where a is above b, 0.5 where they are equal: [S] and [T] -> [S, T]."""
+    """Return 1 where a is above b and 0.5 where they are equal: [S] and [T] -> [S, T]."""
     outcomes: Array = (a[:, None] > b) + 0.5 * (a[:, None] == b)
     return outcomes
 
 
 def _shares(outcomes: Array, counts: Array) -> Array:
-    """The mean outcome of all pairs of the seeds that were drawn, by how often each was, ``counts`` [B, S]: [B].
+    """Return the mean outcome over all pairs of drawn seeds, given how often each was drawn, ``counts`` [B, S]: [B].
 
     Sums of halves are exact in any order.  All pairs of all resamples at once would need gigabytes for 200 seeds.
     """

@@ -1,8 +1,8 @@
 """How many seeds, or test points, it takes to find a difference of a given size between two algorithms.
 
-The differences by seed and test point are taken as in `crossed`, with normal effects; found means that the interval of
-`crossed.mean_interval` excludes 0 on the right side.  Then the mean squares are independent chi-square variables, and
-the power is an average over them; `make statistics` compares it with simulations.
+The differences by seed and test point are modelled as in `crossed`, with normal effects; a difference counts as found
+if the interval of `crossed.mean_interval` excludes 0 on the correct side.  The mean squares are then independent
+chi-square variables, and the power is an average over them; `make statistics` compares it with simulations.
 Source: Searle, Casella & McCulloch 1992, "Variance components", section 4.3; Browne 1995, "On the use of a pilot sample
 for sample size determination".
 """
@@ -20,9 +20,9 @@ from bench.statistics.crossed import MeanSquares
 
 Array = NDArray[np.float64]
 
-MOST_SEEDS = 1000  # more is no reasonable number
+MOST_SEEDS = 1000  # more would not be reasonable
 MOST_POINTS = 1_000_000
-CAUTION = 0.8  # probability that the spread over seeds is below the limit that cautious planning goes by
+CAUTION = 0.8  # probability that the spread over seeds is below the limit that cautious planning uses
 NUM_DRAWS = 1000
 SEED = 20131220  # fixed, so that the same results always give the same numbers
 
@@ -37,10 +37,10 @@ class Spread:
 
     @classmethod
     def of(cls, differences: ArrayLike, *, cautious: bool = False) -> Spread:
-        """From differences [S, N] by seed and point, or [S, 1] if they are known by seed alone; S is at least 2.
+        """Estimate them from differences [S, N] by seed and point, or [S, 1] if they are known only by seed; S >= 2.
 
-        ``cautious`` takes the upper limit of the mean square of seeds that holds with the probability CAUTION instead
-        of its estimate, which from few seeds is often too small.
+        ``cautious`` uses the upper confidence limit (with probability CAUTION) of the mean square of seeds instead of
+        its estimate, which is often too small for few seeds.
         """
         from scipy.special import chdtri  # scipy.stats takes a second to import
 
@@ -74,17 +74,17 @@ def power(spread: Spread, difference: float, num_seeds: int, num_points: int, le
 
 
 def seeds_needed(spread: Spread, difference: float, num_points: int, level: float, target: float) -> int | None:
-    """The smallest number of seeds that finds the difference with the probability ``target``; None above MOST_SEEDS."""
+    """Return the smallest number of seeds that reaches the power ``target``; None above MOST_SEEDS."""
     return _smallest(lambda count: power(spread, difference, count, num_points, level) >= target, MOST_SEEDS)
 
 
 def points_needed(spread: Spread, difference: float, num_seeds: int, level: float, target: float) -> int | None:
-    """The smallest number of test points that does, with this number of seeds; None above MOST_POINTS."""
+    """Return the smallest number of test points that reaches it with this number of seeds; None above MOST_POINTS."""
     return _smallest(lambda count: power(spread, difference, num_seeds, count, level) >= target, MOST_POINTS)
 
 
 def _smallest(enough: Callable[[int], bool], most: int) -> int | None:
-    """The smallest count of 2 to ``most`` that is enough, if all larger ones are as well."""
+    """Return the smallest count from 2 to ``most`` that is enough, assuming that all larger ones are as well."""
     if not enough(most):
         return None
     low, high = 1, 2
@@ -107,7 +107,7 @@ def _mean_squares(num_seeds: int, num_points: int) -> Array:
 
 @cache
 def _uniform() -> Array:
-    """Stratified draws [3, NUM_DRAWS] from (0, 1), the same ones always."""
+    """Return stratified draws [3, NUM_DRAWS] from (0, 1), the same at every call."""
     rng = np.random.default_rng(SEED)
     strata = np.stack([rng.permutation(NUM_DRAWS) for _ in range(3)])
     uniform: Array = (strata + rng.random((3, NUM_DRAWS))) / NUM_DRAWS

@@ -9,7 +9,7 @@ Array = NDArray[np.float64]
 
 
 def histogram(ranks: ArrayLike, num_bins: int) -> Array:
-    """The share of ranks in [0, 1] in each bin, times the number of bins: around 1 if they are uniform.  [N] -> [B].
+    """Return the fraction of ranks in [0, 1] per bin, times the number of bins: about 1 if uniform.  [N] -> [B].
 
     >>> histogram([0.1, 0.2, 0.6, 1.0], 2).tolist()
     [1.0, 1.0]
@@ -20,10 +20,10 @@ def histogram(ranks: ArrayLike, num_bins: int) -> Array:
 
 
 def uniform_band(num_ranks: int, num_bins: int, confidence: float) -> tuple[float, float]:
-    """The heights ``(low, high)`` between which all bars of `histogram` lie together for uniform ranks.
+    """Return heights ``(low, high)`` between which all bars of `histogram` are expected for uniform ranks.
 
-    They do so with a probability of at least ``confidence``: the counts are binomial, each exceeds its limits with a
-    probability of ``(1 - confidence) / num_bins`` at most (Bonferroni).
+    The probability of this is at least ``confidence``: the counts are binomial, and each exceeds its limits with a
+    probability of at most ``(1 - confidence) / num_bins`` (Bonferroni).
     Source: Talts et al. 2018, "Validating Bayesian inference algorithms with simulation-based calibration".
 
     >>> uniform_band(500, 10, 0.99)

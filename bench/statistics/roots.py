@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 
 def root(function: Callable[[float], float], low: float, high: float) -> float:
-    """Where a monotonic ``function`` changes sign between ``low`` and ``high``, to the last bit; some 60 evaluations.
+    """Find where a monotonic ``function`` changes sign between ``low`` and ``high``, to the last bit; some 60 calls.
 
-    Raises ValueError if it does not.
+    Raises ValueError if there is no sign change.
 
     >>> root(lambda x: x**2 - 2, 0.0, 2.0) ** 2  # doctest: +ELLIPSIS
     2.00000000000000...

@@ -17,8 +17,9 @@ Array = npt.NDArray[np.float64]
 class Sandwich:
     """log p(x) from below, ``log (1/K) sum_k p(x|z_k)`` with z_k from the prior, and from above.
 
-    From above, the last draw is replaced by the z that x was made of, which is a draw from p(z|x): bounds in
-    expectation, of each datapoint.  Draws are added in parts, so that memory does not grow with their number.
+    For the upper bound, the last draw is replaced by the z that x was generated from, which is a draw from p(z|x).
+    Both are bounds in expectation, per datapoint.  Draws are added in parts, so that memory does not grow with their
+    number.
 
     Example:
         >>> both = Sandwich(np.log([0.25]))
@@ -29,14 +30,14 @@ class Sandwich:
     """
 
     def __init__(self, log_p_of_truth: npt.ArrayLike) -> None:
-        """``log_p_of_truth`` [N] is log p(x_n|z_n) at the z that each x was made of."""
+        """``log_p_of_truth`` [N] is log p(x_n|z_n) at the z that each x was generated from."""
         self._truth = np.asarray(log_p_of_truth, dtype=np.float64)
         self._earlier = np.full_like(self._truth, -math.inf)  # log of the sum over all draws but the last
         self._last = np.full_like(self._truth, -math.inf)
         self._num_draws = 0
 
     def add(self, log_p: npt.ArrayLike) -> None:
-        """Add log p(x_n|z_k) [N, K] at K more draws of the prior, the same for all datapoints or not."""
+        """Add log p(x_n|z_k) [N, K] at K more draws from the prior, whether or not all datapoints share them."""
         values = np.asarray(log_p, dtype=np.float64)
         self._earlier = np.logaddexp(self._earlier, self._last)
         self._last = values[:, -1]

@@ -6,8 +6,8 @@ moderated standard error, so that a benchmark whose few rounds agree by chance i
 procedure controls the probability of any false alarm over all benchmarks, and a change must also be large to count.
 
 The t-test uses the degrees of freedom of a single benchmark, R - 1. Benchmarks timed by one process share the
-disturbances of that process, so they cannot lend each other the degrees of freedom that independent cells would; with
-those, the false-alarm rate is exceeded.
+disturbances of that process, so they cannot lend each other the degrees of freedom that independent cells would; if
+they did, the false-alarm rate would be exceeded.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Checksums: every stored file carries one of itself, so that a damaged file is noticed before it is believed.
 
-The checksum is SHA-256 of the file with zeros in place of the checksum, and of the file's place: a file of another
-trial, or of another name, does not fit.
+The checksum is the SHA-256 of the file's content, with zeros in place of the checksum, and of the file's place: a file
+that belongs to another trial, or has another name, does not match.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _CHECKSUM = re.compile(rb"sha256\W{1,6}([0-9a-f]{64})")  # in JSON, TOML and the
 
 
 def add(content: bytes, place: str) -> bytes:
-    """The content with its checksum in place of the first `BLANK`, which has to follow the first `KEY`.
+    """Return the content with its checksum in place of the first `BLANK`, which must follow the first `KEY`.
 
     >>> check(add(b'{"sha256": "%s", "z": 3}' % BLANK.encode(), "trial/spec.json"), "trial/spec.json")[:8]
     '3f0f22fe'
@@ -25,13 +25,13 @@ def add(content: bytes, place: str) -> bytes:
 
 
 def stored(content: bytes) -> str:
-    """The checksum that a file carries, which `check` has found to fit; empty if there is none."""
+    """Return the checksum that a file contains and `check` has verified; empty if there is none."""
     match = _CHECKSUM.search(content)
     return "" if match is None else match[1].decode()
 
 
 def check(content: bytes, place: str) -> str:
-    """The checksum that a file carries; raises ValueError if there is none, or it does not fit.
+    """Return the checksum that a file contains; raises ValueError if there is none or it does not match.
 
     >>> check(b'{"z": 3}', "trial/spec.json")
     Traceback (most recent call last):

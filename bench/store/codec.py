@@ -17,10 +17,10 @@ RecordT = TypeVar("RecordT")
 
 
 def to_plain(value: object) -> object:
-    """A record as dicts, lists, texts and numbers; fields that are None are left out.
+    """Convert a record to dicts, lists, texts and numbers; fields that are None are omitted.
 
-    This is where texts enter the store, some of which plugins have written: they become `printable`.  `from_plain` does
-    the same for what others have stored.
+    Texts that enter the store here, some of which come from plugins, are made `printable`.  `from_plain` does the same
+    for records that others have stored.
 
     >>> from bench.store.records import TraceRow
     >>> to_plain(TraceRow(100, 1, 200, 0.5, 0.25, objective=-28.0, elbo_test=-27.5))  # doctest: +NORMALIZE_WHITESPACE
@@ -40,7 +40,7 @@ def to_plain(value: object) -> object:
 
 
 def from_plain(kind: type[RecordT], data: object) -> RecordT:
-    """The inverse of `to_plain` for a record of this ``kind``; raises ValueError or TypeError for data that do not fit.
+    """Invert `to_plain` for a record of this ``kind``; raises ValueError or TypeError for data that do not match.
 
     >>> from bench.store.records import TrialRecord
     >>> from_plain(TrialRecord, {"status": "failed", "reason": "no memory"}).status.has_ended
@@ -51,7 +51,7 @@ def from_plain(kind: type[RecordT], data: object) -> RecordT:
 
 @cache
 def _reader(kind: Any) -> Callable[[object], object]:
-    """What makes a value of this ``kind`` of plain data.  It is made once: finding out about types takes long."""
+    """Return a converter of plain data to this ``kind``; it is made once, since inspecting types is slow."""
     origin = get_origin(kind)
     if origin in (Union, types.UnionType):
         return _one_of(get_args(kind))
@@ -136,7 +136,7 @@ def _plain_value(kind: Any) -> Callable[[object], object]:
 
 
 def _number(kind: Any) -> type | None:
-    """The type of number that this ``kind`` is, perhaps besides None; values of it are read as they are."""
+    """Return the number type of this ``kind``, which may also allow None; its values are read unchanged."""
     kinds = get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
     return next((each for each in (float, int, bool) if each in kinds), None)
 

@@ -19,10 +19,10 @@ NUM_LOOKS = 5  # at most, until damage looks the same twice
 
 @dataclass(frozen=True)
 class Contents:
-    """The records of a trial.  If one is damaged, the trial's status is `Status.DAMAGED` and there is no number.
+    """The records of a trial.  If one is damaged, the trial's status is `Status.DAMAGED` and it has no numbers.
 
-    ``damage`` says what is wrong with each damaged file, by its name.  ``labels`` are None if both files that hold
-    them are lost; ``spec`` is None if its file is.
+    ``damage`` says what is wrong with each damaged file, by its name.  ``labels`` is None if both files that contain
+    them are lost; ``spec`` is None if its file is lost.
     """
 
     labels: Labels | None
@@ -35,9 +35,9 @@ class Contents:
 
 
 def read(folder: TrialFolder, *, tensors: bool = False) -> Contents:
-    """Read all records of a trial; with ``tensors`` its weights and checkpoint are verified too.
+    """Read all records of a trial; with ``tensors``, its weights and checkpoint are also verified.
 
-    Never raises StoreError.  A file that another process writes meanwhile is not taken for a damaged one.
+    Never raises StoreError.  A file that another process is writing at the same time is not considered damaged.
     """
     contents = _read(_EachOnce(folder.path), tensors)
     for _ in range(NUM_LOOKS):
@@ -102,7 +102,7 @@ def _read(folder: TrialFolder, tensors: bool) -> Contents:
 
 
 def _not_as_left(folder: TrialFolder, record: TrialRecord, known: set[str], tensors: bool) -> dict[str, str]:
-    """Files that are missing or were replaced since the trial ended; weights are checked only if ``tensors``."""
+    """Return files that are missing or were replaced after the trial ended; weights are checked only if ``tensors``."""
     damage = {}
     for name in (TRACE, DIAGNOSIS, *((MODEL,) if tensors else ())):
         if name in record.files and name not in known:
@@ -115,6 +115,6 @@ def _not_as_left(folder: TrialFolder, record: TrialRecord, known: set[str], tens
 
 
 def remove_damaged(folder: TrialFolder, damage: Mapping[str, str]) -> None:
-    """Remove what is damaged, so that running the trial makes it anew: from the last checkpoint, if that is whole."""
+    """Remove damaged files, so that the next run recreates them, from the last checkpoint if that is intact."""
     for name in damage:
         folder.remove(name)

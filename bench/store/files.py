@@ -1,8 +1,8 @@
 """Files that are written whole or not at all, and that carry a checksum: bytes, and JSON.
 
-A reader never sees half of a file.  After a power cut a file is the new one or the one before, if it is ``synced``;
-else it may be damaged, which is noticed: for what is made again easily.  NaN and infinities, which JSON does not know,
-survive.
+A reader never sees a partially written file.  After a power failure, a ``synced`` file has either its new or its
+previous content; other files may be damaged, which is detected, so ``synced=False`` is for files that are easily
+recreated.  NaN and infinities, which JSON lacks, are preserved.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def write_checked(path: Path, content: bytes, owner: str = "", *, synced: bool =
 
 
 def read_checked(path: Path, owner: str = "") -> bytes:
-    """The inverse of `write_checked`, with the checksum; raises Damaged for a file that is missing or was changed."""
+    """Read what `write_checked` wrote, with its checksum; raises Damaged if the file is missing or was changed."""
     try:
         content = path.read_bytes()
         checksums.check(content, f"{owner}/{path.name}")
@@ -42,7 +42,7 @@ def read_checked(path: Path, owner: str = "") -> bytes:
 
 
 def read_bytes(path: str) -> bytes:
-    """The content of a file, without the cost of a file object: planning reads tens of thousands.  Raises OSError."""
+    """Read a file without the cost of a file object, since planning reads tens of thousands.  Raises OSError."""
     file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     try:
         return b"".join(iter(lambda: os.read(file, CHUNK), b""))
@@ -63,7 +63,7 @@ def write_bytes(path: Path, content: bytes, *, synced: bool = True) -> None:
                 if synced:
                     file.flush()
                     os.fsync(file.fileno())
-            Path(name).chmod(_ordinary_mode())  # a temporary file is readable by its owner alone, this one is not one
+            Path(name).chmod(_ordinary_mode())  # temporary files are readable only by their owner
             Path(name).replace(path)
         except BaseException:
             with contextlib.suppress(OSError):
@@ -74,8 +74,8 @@ def write_bytes(path: Path, content: bytes, *, synced: bool = True) -> None:
 
 
 def sync(path: Path) -> None:
-    """Have a file, or the names in a folder, on disk when this returns; raises WriteFailed if that is not possible."""
-    if path.is_dir() and os.name != "posix":  # where folders cannot be opened
+    """Flush a file, or the names in a folder, to disk; raises WriteFailed if that is not possible."""
+    if path.is_dir() and os.name != "posix":  # folders cannot be opened there
         return
     try:
         handle = os.open(path, os.O_RDONLY)
@@ -99,18 +99,18 @@ def _ordinary_mode() -> int:
 
 
 def write_json(path: Path, data: Mapping[str, object], owner: str = "", *, synced: bool = True) -> None:
-    """Write JSON, whose first entry is the checksum; NaN and infinities survive."""
+    """Write JSON whose first entry is the checksum; NaN and infinities are preserved."""
     text = json.dumps({checksums.KEY: checksums.BLANK, **cast(dict[str, object], plain(data))}, indent=1)
     write_checked(path, f"{text}\n".encode(), owner, synced=synced)
 
 
 def read_json(path: Path, owner: str = "") -> dict[str, Any]:
-    """The inverse of `write_json`; raises Damaged for a file that is missing, was changed or is malformed."""
+    """Read data that `write_json` wrote; raises Damaged if the file is missing, was changed or is malformed."""
     return parse_checked(path.name, read_checked(path, owner))  # type: ignore[no-any-return]
 
 
 def parse_checked(name: str, content: bytes) -> Any:
-    """What `write_json` has written to the file ``name``, from its content; raises Damaged if it is malformed."""
+    """Parse what `write_json` wrote to the file ``name`` from its content; raises Damaged if it is malformed."""
     try:
         data: Any = parse(content)
         del data[checksums.KEY]
@@ -120,7 +120,7 @@ def parse_checked(name: str, content: bytes) -> Any:
 
 
 def plain(data: object) -> object:
-    """The data with NaN and infinities as ``{"$float": "nan"}``.
+    """Return the data with NaN and infinities as ``{"$float": "nan"}``.
 
     >>> plain({"bounds": (0.5, -math.inf)})
     {'bounds': [0.5, {'$float': '-inf'}]}
@@ -135,14 +135,14 @@ def plain(data: object) -> object:
 
 
 def unplain(data: object) -> object:
-    """The inverse of `plain`, but for tuples, which become lists."""
+    """Invert `plain`, except that tuples become lists."""
     if isinstance(data, dict):
         return _unplain_dict({key: unplain(value) for key, value in data.items()})
     return [unplain(value) for value in data] if isinstance(data, list) else data
 
 
 def parse(text: str | bytes) -> object:
-    """The data that JSON holds, as `unplain` gives them; raises ValueError or RecursionError for other texts."""
+    """Parse JSON and apply `unplain`; raises ValueError or RecursionError for other texts."""
     text = text.decode() if isinstance(text, bytes) else text
     return _WITH_FLOATS.decode(text) if '"$float"' in text else json.loads(text)  # which is three times as fast
 

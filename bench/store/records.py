@@ -16,7 +16,7 @@ from bench.training.clocks import Clocks, Tuning
 
 @dataclass(frozen=True)
 class ScoreCost:
-    """What the estimate has cost that a candidate was scored by."""
+    """The cost of the estimate by which a candidate was scored."""
 
     model_evaluations: int
     seconds: float
@@ -37,16 +37,16 @@ class Status(StrEnum):
     TIMEOUT = "timeout"
     CRASHED = "crashed"
     INTERRUPTED = "interrupted"
-    DAMAGED = "damaged"  # never written: one of its files is not as it was written, so none of its numbers is shown
+    DAMAGED = "damaged"  # never stored: one of its files was changed after writing, so none of its numbers is shown
 
     @property
     def has_ended(self) -> bool:
-        """Whether this run of it came to an end, good or bad; an interrupted one is still to be run."""
+        """Whether this run of the trial ended, successfully or not; an interrupted trial is still to be run."""
         return self in (Status.DONE, Status.FAILED, Status.DIVERGED, Status.TIMEOUT, Status.CRASHED)
 
     @property
     def is_finished(self) -> bool:
-        """Whether running it again would give the same."""
+        """Whether running the trial again would give the same result."""
         return self in (Status.DONE, Status.DIVERGED)
 
 
@@ -71,7 +71,7 @@ class Provenance:
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """The state of a trial; what is not known before it has begun, or because its process died at once, is None."""
+    """The state of a trial; fields that are unknown, since it has not begun or its process died at once, are None."""
 
     status: Status = Status.WAITING
     reason: str = ""  # why it is not done
@@ -79,29 +79,29 @@ class TrialRecord:
     clocks: Clocks | None = None
     learning_rate: float | None = None  # as given or chosen; None for an algorithm without one
     tuning: Tuning | None = None  # None if the step size was given
-    host: str | None = None  # the machine that it runs on, or ran on last; that of its first update is in `provenance`
+    host: str | None = None  # the machine that it runs on or last ran on; that of its first update is in `provenance`
     device: str | None = None
     threads: int | None = None  # of this trial
     jobs: int | None = None  # trials at once
-    cpu_share: float | None = None  # processor seconds per second and thread; below 1 if others want the same cores
+    cpu_share: float | None = None  # processor seconds per second and thread; below 1 if others use the same cores
     pixels: str | None = None  # what was done to the values of the data, in words
     labels: Labels | None = None  # of its spec, in case that file is lost
-    estimators: tuple[str, ...] = ()  # that were asked for, in this order
-    eval_points: int | None = None  # as its study asked for; 0 for all
+    estimators: tuple[str, ...] = ()  # as requested, in this order
+    eval_points: int | None = None  # as requested by its study; 0 for all
     likelihood_points: int | None = None
     likelihood_marks: tuple[int, ...] = ()
-    files: Mapping[str, str] = field(default_factory=dict)  # checksums of what was there when it ended, by name
+    files: Mapping[str, str] = field(default_factory=dict)  # checksums of the files present when it ended, by name
     shown: Mapping[str, float] = field(default_factory=dict)  # what progress shows: the bound or objective, by name
     scores: Mapping[str, float] = field(default_factory=dict)  # of a candidate after each round of a choice, by budget
     score_costs: Mapping[str, ScoreCost] = field(default_factory=dict)  # of these scores, by budget
     provenance: Provenance | None = None
-    data_changed: bool = False  # since it ran, as the last `bench run` has seen
+    data_changed: bool = False  # since it ran, as of the last `bench run`
     traceback: str = ""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where the code of an estimator is, and its hash when it was used."""
+    """Location of an estimator's code, and its hash at the time of use."""
 
     plugin: PluginRef
     code: str
@@ -120,7 +120,7 @@ class RateRecord:
 
 @dataclass(frozen=True)
 class EstimateRecord:
-    """An estimate of log p(x) of a model: its mean over datapoints, and what tells whether to believe it."""
+    """An estimate of log p(x) of a model: its mean over datapoints, and what indicates whether it can be trusted."""
 
     estimator: str  # with the options that differ from the defaults
     split: str  # test, train, or simulated: drawn from the model
@@ -134,17 +134,17 @@ class EstimateRecord:
     samples: int  # training samples that the model had seen
     warnings: str
     settings: str  # all options of the estimator, as JSON
-    estimator_seed: int  # of the generator that all draws came from
+    estimator_seed: int  # of the generator used for all draws
     summary: Mapping[str, float] = field(default_factory=dict)  # further numbers of this estimator, by name
     source: Source | None = None
-    log_likelihood_points_se: float | None = None  # standard error of the mean because the datapoints are few
+    log_likelihood_points_se: float | None = None  # standard error of the mean due to the finite number of datapoints
     points: str = ""  # checksum of the datapoints; empty if drawn from the model, or made by an older version
     curve: tuple[RateRecord, ...] | None = None  # of `ais[start=prior]`
 
 
 @dataclass(frozen=True)
 class TraceRow:
-    """An evaluation mark: the clocks, and what was evaluated there.
+    """An evaluation mark: the clocks, and the quantities evaluated there.
 
     The columns of log p(x) are those of the first estimator, at likelihood marks only.
     """
@@ -154,7 +154,7 @@ class TraceRow:
     model_evaluations: int
     train_seconds: float
     eval_seconds: float
-    objective: float  # mean over the updates since the mark before; NaN before the first update
+    objective: float  # mean over the updates since the previous mark; NaN before the first update
     elbo_train: float | None = None  # None without an encoder
     elbo_test: float | None = None
     log_likelihood_train: float | None = None
@@ -179,9 +179,9 @@ class LatentRecord:
 
 @dataclass(frozen=True)
 class DiagnosisRecord:
-    """Where a model loses log-likelihood, and how many of its latent dimensions are active."""
+    """Where a model loses log-likelihood, and which of its latent dimensions are active."""
 
-    estimator: str  # whose log p(x) the gaps are measured from
+    estimator: str  # the gaps are measured from its log p(x)
     num_gap_points: int
     log_likelihood: float
     best_bound: float
@@ -197,7 +197,7 @@ class DiagnosisRecord:
     local_kl: float
     local_mutual_information: float
     num_states: int | None  # values that z can take, if it is discrete
-    states_in_use: int | None  # how many of them the encoder chooses
+    states_in_use: int | None  # how many of them the encoder uses
     collapse: str  # in words; empty if all dimensions are active
     samples: int  # training samples that the model had seen
     latents: tuple[LatentRecord, ...] = ()

@@ -1,7 +1,7 @@
 """Reference runs: what an earlier run has reached, kept without its weights, for other algorithms to be compared with.
 
-A reference is a run folder.  Those that are shipped are archives of one, beside the studies that they are of; what a
-run is compared with is copied into the run's own folder, so that this can be moved and reported anywhere.
+A reference is a run folder.  Shipped references are archives of run folders, stored next to their studies.  The
+reference of a run is copied into the run's own folder, so that the folder can be moved and reported anywhere.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from bench.values.paths import user_path
 from bench.values.texts import quoted
 
 PREFIX = "bench-references-"  # of the temporary folder that shipped ones are unpacked into
-EPOCH = (1980, 1, 1, 0, 0, 0)  # of every file in an archive, so that the same run gives the same archive
+EPOCH = (1980, 1, 1, 0, 0, 0)  # of every file in an archive, so that the same run always gives the same archive
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A run to be compared with, by the ``name`` that its rows are marked with; a folder elsewhere, or unpacked."""
+    """A run to compare with; ``name`` marks its rows.  It is an existing folder, or an unpacked archive."""
 
     name: str
     path: Path
 
     @classmethod
     def find(cls, given: str | PathLike[str]) -> Reference:
-        """A shipped reference by its name, or a run folder by its path.
+        """Return a shipped reference given its name, or a run folder given its path.
 
-        Raises StoreError if there is neither, or the folder holds several runs.
+        Raises StoreError if there is neither, or if the folder contains several runs.
         """
         path = user_path("against", given)
         if Store.is_at(path):
@@ -73,7 +73,7 @@ class Reference:
         )
 
     def keep_in(self, store: Store, trials: Iterable[StoredTrial]) -> None:
-        """Copy these of its trials, without weights, into a run folder, in place of an earlier copy."""
+        """Copy these trials, without weights, into a run folder, replacing an earlier copy."""
         kept = list(trials)
         target = store.reference(self.name)
         try:
@@ -91,7 +91,7 @@ class Reference:
 
 
 def _narrowed(study: Study, trials: Iterable[StoredTrial]) -> Study:
-    """The study, if these were all of its trials."""
+    """Return the study restricted to these trials."""
     labels = [trial.labels for trial in trials]
     return replace(
         study,
@@ -102,13 +102,13 @@ def _narrowed(study: Study, trials: Iterable[StoredTrial]) -> Study:
 
 
 def shipped_names() -> list[str]:
-    """The references that come with bench."""
+    """Return the names of the references that are shipped with bench."""
     return sorted(path.stem for path in SHIPPED.glob("*.zip"))
 
 
 @cache
 def unpacked(name: str) -> Path:
-    """The run folder of a shipped reference, in a temporary folder that lasts as long as this process."""
+    """Return the run folder of a shipped reference, unpacked into a temporary folder for this process."""
     folder = Path(_temporary().name, name)
     with zipfile.ZipFile(SHIPPED / f"{name}.zip") as archive:
         archive.extractall(folder)
@@ -126,7 +126,7 @@ def is_reference(path: Path) -> bool:
 
 
 def pack(run: Path, archive: Path) -> None:
-    """Write the archive of a run folder whose trials have all ended well: what it holds, without weights.
+    """Write an archive of a run folder whose trials have all ended well: its content without weights.
 
     Raises StoreError if there is no such run.
     """

@@ -58,11 +58,11 @@ class Store:
 
     @classmethod
     def create(cls, path: Path, study: Study, specs: Sequence[TrialSpec] = ()) -> Store:
-        """The run folder of ``study``, new or continued; ``specs`` are its trials.  It is locked until `leave`.
+        """Create or continue the run folder of ``study``; ``specs`` are its trials.  It is locked until `leave`.
 
-        If the file of the study is damaged, ``study`` takes its place, provided that the trials there are its own.
-        Raises StoreError if ``path`` is a file, cannot be written, holds something else or another study, or is locked
-        by another process.
+        If the study file is damaged, ``study`` replaces it, provided that the trials in the folder belong to it.
+        Raises StoreError if ``path`` is a file, cannot be written, contains something else or another study, or is
+        locked by another process.
         """
         store = cls(path)
         if path.exists() and not path.is_dir():
@@ -84,7 +84,7 @@ class Store:
             if (self.path / FILE).is_dir():
                 (self.path / FILE).rmdir()
             for folder in (self.path / TRIALS, self.path / TUNING):
-                if folder.is_file():  # damage: what was in there is made anew
+                if folder.is_file():  # damage: its content will be recreated
                     folder.unlink()
             study_file.write(self.path / FILE, study)
         except (OSError, WriteFailed) as error:
@@ -92,7 +92,7 @@ class Store:
             raise StoreError(f"`out` {str(self.path)!r} cannot be written ({why}): choose another `out`.") from error
 
     def _enter(self) -> None:
-        """Make the folder and lock it.  The system unlocks it when this process ends, however it does."""
+        """Create the folder and lock it.  The operating system unlocks it when this process ends for any reason."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock.acquire()
@@ -108,7 +108,7 @@ class Store:
             ) from error
 
     def check_presence(self) -> None:
-        """Raise StoreError if the folder that this process has locked is not there any more: nothing can be kept."""
+        """Raise StoreError if the folder that this process has locked no longer exists: nothing can be stored."""
         if _identity(self.path) != self._identity:
             raise StoreError(
                 f"The run folder {quoted(str(self.path))} was moved, deleted or replaced while trials ran in it, which "
@@ -121,12 +121,12 @@ class Store:
 
     @staticmethod
     def is_at(path: Path) -> bool:
-        """Whether a folder is a run folder, or was one before its study was lost."""
+        """Whether a folder is a run folder, or was one before its study file was lost."""
         return (path / FILE).exists() or (path / TRIALS).is_dir()
 
     @classmethod
     def open(cls, path: Path) -> Store:
-        """An existing run folder; raises StoreError if there is none."""
+        """Open an existing run folder; raises StoreError if there is none."""
         if not cls.is_at(path):
             raise StoreError(
                 f"{str(path)!r} is not a run folder (it has no study.toml): give the folder of a `bench run`."
@@ -134,11 +134,11 @@ class Store:
         return cls(path)
 
     def read_study(self) -> Study:
-        """The study that this folder was made for; raises Damaged if its file is, StoreError for another format."""
+        """Read the study of this folder; raises Damaged if its file is damaged, StoreError for another format."""
         return study_file.read(self.path / FILE)
 
     def protocol(self) -> str | None:
-        """How hyperparameters are chosen in this folder, as far as it tells; raises StoreError for another format."""
+        """Return how hyperparameters are chosen in this folder, if known; raises StoreError for another format."""
         if not self.is_at(self.path):
             return None
         try:
@@ -154,15 +154,15 @@ class Store:
 
     @property
     def references(self) -> list[Store]:
-        """The reference runs that this one is compared with; their folders have their names."""
+        """The reference runs with which this run is compared; their folders are named after them."""
         return [Store(path) for path in sorted((self.path / AGAINST).glob("[!.]*")) if self.is_at(path)]
 
     def reference(self, name: str) -> Path:
-        """Where the reference run of this name is kept."""
+        """Return the folder of the reference run of this name."""
         return self.path / AGAINST / name
 
     def seems_done(self, num_trials: int, budget: int) -> bool:
-        """Whether so many trials seem to have seen ``budget`` training samples; a quick guess, which checks nothing."""
+        """Whether ``num_trials`` trials seem to have seen ``budget`` training samples; a quick guess without checks."""
         folders = self._folders()
         return len(folders) >= num_trials and all(folder.seems_done(budget) for folder in folders)
 
@@ -171,9 +171,10 @@ class Store:
         return TrialFolder(self.path / TRIALS / trial_id)
 
     def read(self) -> StoredRun:
-        """All records, each file once; what is damaged costs its trial alone.
+        """Read all records, each file once; damage to a file affects only its own trial.
 
-        Raises StoreError for another format, or if neither the file of the study nor any trial tells what was asked.
+        Raises StoreError for another format, or if the study can be determined neither from its file nor from any
+        trial.
         """
         read = [(folder, contents.read(folder)) for folder in self._folders()]
         trials = [StoredTrial(each.labels, folder, each) for folder, each in read if each.labels is not None]
@@ -204,7 +205,7 @@ class Store:
         return [TrialFolder(path) for path in paths if _TRIAL_ID.fullmatch(path.name)]
 
     def _earlier(self, study: Study, specs: Sequence[TrialSpec]) -> Study:
-        """The study that the folder holds, with which ``study`` may be merged."""
+        """Return the study that the folder contains, with which ``study`` may be merged."""
         try:
             earlier = self.read_study()
         except Damaged as error:
@@ -230,7 +231,7 @@ class Store:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """Device and inode, which distinguish a folder from a later one of the same name; None if there is no folder."""
+    """Return device and inode, which distinguish a folder from a later one of the same name; None if there is none."""
     try:
         stat = path.stat()
     except OSError:
@@ -244,7 +245,7 @@ def _kind(spec: TrialSpec) -> str:
 
 
 def _read_call(text: str) -> tuple[str, dict[str, object]]:
-    """The name of a plugin or of its file, and settings in which 1e5 is 100000."""
+    """Return the name of a plugin or of its file, and its settings, in which 1e5 becomes 100000."""
     name, settings = parse_call(text)
     return Path(name).stem if name.endswith(".py") else name, {key: _number(value) for key, value in settings.items()}
 
@@ -257,6 +258,6 @@ def _number(text: str) -> object:
 
 
 def _rank(call: tuple[str, dict[str, object]], algos: list[tuple[str, dict[str, object]]]) -> int:
-    """The place in the study's list, or that of the first of the same plugin: defaults may have been spelt out."""
+    """Return the position in the study's list, or that of the first with the same plugin: defaults may be spelt out."""
     same = [i for i, other in enumerate(algos) if other[0] == call[0]]
     return next((i for i in same if algos[i] == call), same[0] if same else 0)

@@ -20,7 +20,7 @@ def write(path: Path, study: Study) -> None:
 
 
 def read(path: Path) -> Study:
-    """The inverse of `write`; raises Damaged if the file is, StoreError if it is of another format."""
+    """Read a study that `write` wrote; raises Damaged if the file is damaged, StoreError if it has another format."""
     check_toml(path)
     try:
         return Study.from_toml(path)
@@ -36,7 +36,7 @@ def write_toml(path: Path, comment: str, text: str) -> None:
 
 
 def check_toml(path: Path) -> None:
-    """Raise Damaged if a file of `write_toml` is missing or was changed, StoreError if it is of another format."""
+    """Raise Damaged if a file of `write_toml` is missing or was changed, StoreError if it has another format."""
     try:
         read_checked(path)
         damage = None
@@ -53,7 +53,7 @@ def check_toml(path: Path) -> None:
 
 
 def _format(path: Path) -> tuple[object, bool]:
-    """The format that a file says it is of, and whether it has a checksum: those of earlier formats have none."""
+    """Return the format that a file declares, and whether it has a checksum; files of earlier formats have none."""
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -62,7 +62,7 @@ def _format(path: Path) -> tuple[object, bool]:
 
 
 def from_trials(trials: Sequence[tuple[TrialSpec | None, TrialRecord]]) -> Study | None:
-    """The study that these trials are of, as far as they tell; None without trials."""
+    """Reconstruct the study of these trials as far as possible; None without trials."""
     known = [(spec, record) for spec, record in trials if spec is not None]
     if not known:
         return None
@@ -87,5 +87,5 @@ def from_trials(trials: Sequence[tuple[TrialSpec | None, TrialRecord]]) -> Study
 
 
 def _call(choice: Choice) -> str:
-    """The plugin as one types it: a user's file by its path."""
+    """Return the plugin as written on the command line; a user's file is given by its path."""
     return choice.name.replace(choice.plugin.name, choice.plugin.file, 1) if choice.plugin.file else choice.name

@@ -21,9 +21,9 @@ REPORT = "report"  # of all parts
 
 
 def create(path: Path, title: str, parts: Mapping[str, Study]) -> None:
-    """Make ``path`` the folder of a study of these parts; nothing is made if the only part has no name.
+    """Make ``path`` the folder of a study with these parts; nothing is created if the only part has no name.
 
-    Raises StoreError if ``path`` holds something else.
+    Raises StoreError if ``path`` contains something else.
     """
     if list(parts) == [""]:
         return
@@ -52,7 +52,7 @@ def create(path: Path, title: str, parts: Mapping[str, Study]) -> None:
 
 
 def find(path: Path) -> list[Path]:
-    """The run folders at ``path``: itself, or those of its parts that have begun, in the order of the study.
+    """Return the run folders at ``path``: itself, or those of its parts that have begun, in the order of the study.
 
     The name of a shipped reference stands for its run.
 
@@ -74,7 +74,7 @@ def find(path: Path) -> list[Path]:
 
 
 def _names(path: Path) -> list[str]:
-    """The names of the parts; raises Damaged if the file is, StoreError for another format."""
+    """Return the names of the parts; raises Damaged if the file is damaged, StoreError for another format."""
     check_toml(path / FILE)
     names = tomllib.loads((path / FILE).read_text(encoding="utf-8")).get("parts", [])
     for name in names:

@@ -22,7 +22,7 @@ LENGTH = 8  # bytes that say how long the header is
 def write_tensors(
     path: Path, tensors: Mapping[str, Tensor], owner: str = "", metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write tensors with a checksum, and texts as ``metadata``; tensors that share memory are each written whole."""
+    """Write tensors with a checksum, and texts as ``metadata``; tensors that share memory are each written in full."""
     import torch
     from safetensors.torch import save
 
@@ -37,12 +37,12 @@ def write_tensors(
 
 
 def read_tensors(path: Path, owner: str = "") -> dict[str, Tensor]:
-    """Tensors on the CPU; raises Damaged for a file that is missing or was changed."""
+    """Read tensors to the CPU; raises Damaged if the file is missing or was changed."""
     return _tensors(path, read_checked(path, owner))
 
 
 def read_arrays(path: Path, owner: str = "") -> dict[str, NDArray[Any]]:
-    """Like `read_tensors`, but arrays, which need no PyTorch."""
+    """Like `read_tensors`, but returns NumPy arrays and does not need PyTorch."""
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
@@ -53,7 +53,7 @@ def read_arrays(path: Path, owner: str = "") -> dict[str, NDArray[Any]]:
 
 
 def metadata(name: str, content: bytes) -> dict[str, str]:
-    """The texts in the content of the file ``name``, which needs no PyTorch; raises Damaged if it is malformed."""
+    """Return the texts in the content of the file ``name``, without PyTorch; raises Damaged if it is malformed."""
     try:
         return dict(_split(content)[0][METADATA])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -68,7 +68,7 @@ def write_state(path: Path, state: Mapping[str, object], owner: str = "") -> Non
 
 
 def read_state(path: Path, owner: str = "") -> dict[str, Any]:
-    """The inverse of `write_state`; raises Damaged as `read_tensors` does."""
+    """Read the state that `write_state` wrote; raises Damaged as `read_tensors` does."""
     content = read_checked(path, owner)
     try:
         outline = json.loads(_split(content)[0][METADATA]["outline"])
@@ -95,7 +95,7 @@ def _tensors(path: Path, content: bytes) -> dict[str, Tensor]:
 
 
 def _outlined(state: object, tensors: dict[str, Tensor]) -> object:
-    """The nest with tensors moved to ``tensors`` and replaced by their keys; dict keys may be numbers."""
+    """Return the structure with tensors moved to ``tensors`` and replaced by their keys; dict keys may be numbers."""
     import torch
 
     if isinstance(state, torch.Tensor):

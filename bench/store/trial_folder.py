@@ -36,9 +36,9 @@ _DONE, _BUDGET = f'"status": "{Status.DONE}"'.encode(), re.compile(rb'"budget": 
 class TrialFolder:
     """The files of one trial, each written whole or not at all, and with a checksum: see `bench.store.checksums`.
 
-    All are on disk when the trial has ended; until then a power cut may cost what was made since the last checkpoint.
-
-    What reads a file raises Damaged if it is not as it was written.  `bench.store.contents` reads them all at once.
+    All files are on disk when the trial has ended; before that, a power failure may lose what was written since the
+    last checkpoint.  Methods that read a file raise Damaged if it differs from what was written.
+    `bench.store.contents` reads them all at once.
 
     >>> import tempfile
     >>> from bench.store.records import Status
@@ -58,12 +58,12 @@ class TrialFolder:
     # -- records ---------------------------------------------------------------------------------------------------
 
     def write_spec(self, spec: TrialSpec) -> None:
-        """The specification of the trial; not yet synced, since a plan has it too and may have thousands to write."""
+        """Write the specification; it is not synced yet, since the plan has it too and may have thousands to write."""
         self.path.mkdir(parents=True, exist_ok=True)
         write_json(self.path / SPEC, spec.to_dict(), self.path.name, synced=False)
 
     def read_spec(self) -> TrialSpec:
-        """The inverse of `write_spec`; a spec of another trial is damage."""
+        """Read the specification; raises Damaged if it is that of another trial."""
         content = parse_checked(SPEC, self.content(SPEC))
         try:
             spec = TrialSpec.from_dict(content)
@@ -76,17 +76,17 @@ class TrialFolder:
         return spec
 
     def write_status(self, record: TrialRecord) -> None:
-        """How the trial stands or ended."""
+        """Write the current or final state of the trial."""
         self._write(STATUS, record, synced=record.status.has_ended)
         if record.status.has_ended:
             sync(self.path)
 
     def read_status(self) -> TrialRecord:
-        """The inverse of `write_status`; a trial that has not begun is waiting."""
+        """Read the state of the trial; a trial that has not begun is waiting."""
         return self._read(STATUS, TrialRecord) or TrialRecord()
 
     def seems_done(self, budget: int) -> bool:
-        """Whether the trial seems to have ended well with such a budget, at a glance: nothing is checked."""
+        """Whether the trial seems to have ended well with this budget: a quick look without checks."""
         try:
             text = read_bytes(f"{self._path}{os.sep}{STATUS}")
         except OSError:
@@ -95,65 +95,65 @@ class TrialFolder:
         return _DONE in text and match is not None and int(match[1]) >= budget
 
     def write_trace(self, rows: Sequence[TraceRow]) -> None:
-        """All evaluations: one line each, after one with the checksum."""
+        """Write all evaluations, one per line, after a line with the checksum."""
         lines = [{checksums.KEY: checksums.BLANK}, *(plain(to_plain(row)) for row in rows)]
         text = "".join(f"{json.dumps(line)}\n" for line in lines)
         write_checked(self.path / TRACE, text.encode(), self.path.name, synced=False)  # a checkpoint holds it too
 
     def read_trace(self) -> list[TraceRow]:
-        """The inverse of `write_trace`; no rows if there is no trace yet."""
+        """Read the evaluations; there are no rows if there is no trace yet."""
         if not self.has(TRACE):
             return []
         _, *lines = self.content(TRACE).decode().splitlines()
         return [_fitted(TRACE, TraceRow, _parsed(TRACE, line)) for line in lines]
 
     def write_diagnosis(self, record: DiagnosisRecord) -> None:
-        """Where the model loses log-likelihood."""
+        """Write the diagnosis of where the model loses log-likelihood."""
         self._write(DIAGNOSIS, record)
 
     def read_diagnosis(self) -> DiagnosisRecord | None:
-        """The inverse of `write_diagnosis`; None if there is none."""
+        """Read the diagnosis; None if there is none."""
         return self._read(DIAGNOSIS, DiagnosisRecord)
 
     # -- estimates: a file for each estimator and split, so that several commands may estimate at once ----------------
 
     def write_estimate(self, record: EstimateRecord, values: Mapping[str, Tensor]) -> None:
-        """An estimate of log p(x), in place of an earlier one by the same estimator on the same split.
+        """Write an estimate of log p(x), replacing an earlier one by the same estimator on the same split.
 
-        ``values`` are those of each datapoint, [N], by quantity.
+        ``values`` are the values per datapoint, [N], by quantity.
         """
         path = self.path / _estimate_name(record.estimator, record.split)
         write_tensors(path, values, self.path.name, {"record": json.dumps(plain(to_plain(record)))})
 
     def read_estimates(self) -> tuple[EstimateRecord, ...]:
-        """The records of all estimates, in the order of the estimators' names."""
+        """Read the records of all estimates, in the order of the estimators' names."""
         records = map(self.read_estimate, self.estimate_names())
         return tuple(sorted(records, key=lambda record: (record.estimator, record.split)))
 
     def read_estimate(self, name: str) -> EstimateRecord:
-        """The record in one of the files of `estimate_names`."""
+        """Read the record in one of the files of `estimate_names`."""
         return _fitted(name, EstimateRecord, _parsed(name, metadata(name, self.content(name)).get("record", "")))
 
     def read_estimate_values(self, estimator: str, split: str) -> dict[str, Tensor]:
-        """The values of each datapoint, [N], by quantity; log-quantities in nats."""
+        """Read the values per datapoint, [N], by quantity; log-quantities are in nats."""
         return read_tensors(self.path / _estimate_name(estimator, split), self.path.name)
 
     def read_log_likelihoods(self, estimator: str, split: str) -> NDArray[np.float64]:
-        """log p(x) of each datapoint, [N] in nats; needs no PyTorch."""
+        """Read log p(x) per datapoint, [N] in nats; does not need PyTorch."""
         values = read_arrays(self.path / _estimate_name(estimator, split), self.path.name)["log_likelihood"]
         return values.astype(float)
 
     def estimate_names(self) -> list[str]:
-        """The names of the files of the estimates."""
+        """Return the names of the files of the estimates."""
         begin, end = ESTIMATES.split("*")
         try:
             names = [entry.name for entry in os.scandir(self.path)]
-        except OSError:  # nothing is there, or no folder
+        except OSError:  # it does not exist, or is not a folder
             return []
         return sorted(name for name in names if name.startswith(begin) and name.endswith(end))
 
     def forget_estimates(self, samples: int) -> None:
-        """Remove the estimates of models that were not trained on exactly so many samples."""
+        """Remove the estimates of models that were not trained on exactly this number of samples."""
         for name in self.estimate_names():
             if self.read_estimate(name).samples != samples:
                 (self.path / name).unlink()
@@ -161,7 +161,7 @@ class TrialFolder:
     # -- tensors -------------------------------------------------------------------------------------------------------
 
     def write_model(self, weights: Mapping[str, Tensor]) -> None:
-        """The weights at the end of training."""
+        """Write the weights at the end of training."""
         write_tensors(self.path / MODEL, weights, self.path.name)
 
     def has_model(self) -> bool:
@@ -169,51 +169,51 @@ class TrialFolder:
         return self.has(MODEL)
 
     def read_model(self) -> dict[str, Tensor]:
-        """The weights; raises StoreError if there are none."""
+        """Read the weights; raises StoreError if there are none."""
         if not self.has_model():
             raise StoreError(f"{MODEL} does not exist: the trial has not ended, or its weights were deleted.")
         return read_tensors(self.path / MODEL, self.path.name)
 
     def write_checkpoint(self, state: Mapping[str, object]) -> None:
-        """The state to resume from: nested dicts and lists of tensors and numbers."""
+        """Write the state to resume from: nested dicts and lists of tensors and numbers."""
         write_state(self.path / CHECKPOINT, state, self.path.name)
 
     def read_checkpoint(self) -> dict[str, Any] | None:
-        """The inverse of `write_checkpoint`; None if there is none."""
+        """Read the checkpoint; None if there is none."""
         return read_state(self.path / CHECKPOINT, self.path.name) if self.has(CHECKPOINT) else None
 
     # -- all files -----------------------------------------------------------------------------------------------------
 
     def exists(self) -> bool:
-        """Whether anything is kept of the trial."""
+        """Whether anything is stored for the trial."""
         return os.path.lexists(self.path)
 
     def has(self, name: str) -> bool:
-        """Whether there is a file of this name, or anything else that stands in its place."""
+        """Whether there is a file, or anything else, of this name."""
         return os.path.lexists(f"{self._path}{os.sep}{name}")  # this and `content` are called many thousand times
 
     def content(self, name: str) -> bytes:
-        """The content of a file, with its checksum; raises Damaged if that does not fit."""
+        """Read the content of a file, with its checksum; raises Damaged if the checksum does not match."""
         return read_checked(self.path / name, self._name)
 
     def checksum(self, name: str) -> str:
-        """The checksum of a file; raises Damaged if it does not fit."""
+        """Return the checksum of a file; raises Damaged if it does not match."""
         return checksums.stored(self.content(name))
 
     def checksums(self) -> dict[str, str]:
-        """The checksums of what a trial leaves when it ends, by name, without the estimates; all on disk by then."""
+        """Return the checksums of the files of an ended trial except estimates, by name; all are synced to disk."""
         for name in filter(self.has, (SPEC, TRACE)):
             sync(self.path / name)
         sums = {}
         for name in (TRACE, MODEL, DIAGNOSIS):
-            with contextlib.suppress(Damaged):  # none is expected of what is damaged already, or is not there
+            with contextlib.suppress(Damaged):  # files that are damaged or missing have none
                 sums[name] = self.checksum(name)
         return sums
 
     def fingerprint(self) -> str:
-        """SHA-256 of all files, by their names; empty if there is no folder, or anything in it that is no file.
+        """Return the SHA-256 of all files and their names; empty if there is no folder, or if it contains non-files.
 
-        It takes a fifth of the time of reading the records: nothing is parsed or checked.
+        It takes a fifth of the time needed to read the records, since nothing is parsed or checked.
         """
         content = hashlib.sha256()
         try:
@@ -226,14 +226,14 @@ class TrialFolder:
         return content.hexdigest()
 
     def copy_records(self, target: Path) -> None:
-        """Copy what is known of the trial to another folder of its name: all but weights and checkpoint."""
+        """Copy everything except weights and checkpoint to another folder of the same name."""
         target.mkdir(parents=True)
         names = [name for name in (SPEC, STATUS, TRACE, DIAGNOSIS) if self.has(name)]
         for name in (*names, *self.estimate_names()):
             shutil.copyfile(self.path / name, target / name)
 
     def remove(self, name: str) -> None:
-        """Remove a file, or a folder that stands in its place; or a file in place of the trial's own folder."""
+        """Remove a file, or a folder in its place; or a file in place of the trial's own folder."""
         if not self.path.is_dir():
             self.path.unlink(missing_ok=True)
         path = self.path / name
@@ -252,7 +252,7 @@ class TrialFolder:
         write_json(self.path / name, cast(dict[str, object], to_plain(record)), self.path.name, synced=synced)
 
     def _read(self, name: str, kind: type[RecordT]) -> RecordT | None:
-        """The record in a file, None if there is no file."""
+        """Read the record in a file; None if there is no file."""
         return _fitted(name, kind, parse_checked(name, self.content(name))) if self.has(name) else None
 
 

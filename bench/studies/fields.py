@@ -26,16 +26,17 @@ NUMBERS = {
     "eval_points": (0, LARGEST_INTEGER),
     "likelihood_points": (0, LARGEST_INTEGER),
 }
-ALL = "all"  # how users may write 0, of what is counted in datapoints
+ALL = "all"  # how users may write 0 in fields that count datapoints
 COUNTS_OF_POINTS = ("eval_points", "likelihood_points")
 
 
 def checked(given: Mapping[str, object]) -> dict[str, object]:
-    """The fields of a study, with lists as tuples and numbers as integers; ``seeds`` 3 stands for 0, 1 and 2.
+    """Return the fields of a study, with lists as tuples and numbers as integers; ``seeds`` 3 stands for 0, 1 and 2.
 
-    A number of datapoints may be ``all``, which is kept as 0.
+    A number of datapoints may be ``all``, which is stored as 0.
 
-    Numbers may be of Python or NumPy, or texts, and 1e6 is a million; lists may be arrays, or texts with commas.
+    Numbers may be Python or NumPy numbers or texts, and 1e6 means a million; lists may be arrays or comma-separated
+    texts.
     Raises OptionError for values that no trial could use.
 
     >>> checked({"seeds": 3}), checked({"z": "3,10"}), checked({"budget": 1e6})
@@ -64,7 +65,7 @@ def _is_all(name: str, value: object) -> bool:
 
 
 def _seeds(value: object) -> tuple[object, ...]:
-    """A number of seeds, from 0 on, or a list of them; a text is one or the other, and ``3,`` a list."""
+    """Parse a number of seeds, counted from 0, or a list of seeds; a text may be either, and ``3,`` is a list."""
     if isinstance(value, str) and "," in value:
         return _entries("seeds", value.rstrip(", "))
     number = read_whole_number(value) if isinstance(value, str) else whole_number(value)
@@ -74,7 +75,7 @@ def _seeds(value: object) -> tuple[object, ...]:
 
 
 def _entries(name: str, value: object) -> tuple[object, ...]:
-    """A list as a tuple of what it may hold; a single value is a list of one."""
+    """Return a list as a tuple of valid entries; a single value counts as a list with one entry."""
     listed = _listed(value)
     if len(listed) > MOST_TRIALS:
         raise OptionError(f"`{name}` may have at most {MOST_TRIALS:,} values (got {len(listed):,}).")
@@ -120,7 +121,7 @@ def _number(name: str, value: object, least: int, most: int) -> int:
 
 
 def in_words(name: str, value: object) -> str:
-    """The value of a field as users write it: ``all`` points, not 0 of them.
+    """Return the value of a field as users write it: ``all`` points rather than 0.
 
     >>> in_words("eval_points", 0), in_words("z", (3, 10)), in_words("likelihood_marks", ())
     ('all', '3,10', 'none')

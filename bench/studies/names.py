@@ -12,9 +12,9 @@ TAKEN = ("report", "trials", "parts.toml", "study.toml")  # what bench itself ke
 
 
 def check_folder_name(name: str, what: str) -> None:
-    """Refuse a name that is no folder on every system, inside the one that it is meant for.
+    """Refuse a name that cannot be used, on every system, for a subfolder of the intended folder.
 
-    Raises OptionError; ``what`` is what it names.
+    Raises OptionError; ``what`` describes the object that is named.
 
     >>> check_folder_name("mnist-z2", "a part")
     >>> check_folder_name("../outside", "A part")

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 class Choice:
     """A plugin with its options, as plain data that can be sent to a worker.
 
-    ``settings`` are those that identify it (see `options.identifying`); the others have their defaults.
+    ``settings`` are the options that identify it (see `options.identifying`); all others have their defaults.
 
-    ``name`` is the plugin's name with the options that differ from their defaults; of an option that is a path it holds
-    the last part only, and so does the identity, by ``located``.
+    ``name`` is the plugin's name with the options that differ from their defaults.  For an option that is a path, it
+    contains only the last part of the path, and so does the identity (see ``located``).
     """
 
     plugin: PluginRef
@@ -43,12 +43,12 @@ class Choice:
 
     @property
     def identity(self) -> dict[str, object]:
-        """Everything besides its code that determines what the plugin computes; of a path, only what it names."""
+        """Everything besides its code that determines what the plugin computes; only the last part of a path counts."""
         return {"name": self.plugin.name, "options": {**dict(self.settings), **dict(self.located)}}
 
     @property
     def default_identity(self) -> dict[str, object]:
-        """The identity that the plugin has with its default options, whatever is chosen here."""
+        """The identity of the plugin with its default options, regardless of the options chosen here."""
         return {"name": self.plugin.name, "options": options.defaults(self.plugin.load().Options)}
 
     def create(self, *arguments: object, **keywords: object) -> Any:
@@ -60,7 +60,7 @@ class Choice:
         return options.build(self.plugin.load().Options, dict(self.settings), self.plugin.name)
 
     def with_values(self, values: Mapping[str, object]) -> Choice:
-        """The plugin with other values of these options; it is not imported."""
+        """Return the plugin with new values for these options; it is not imported."""
         settings = {**dict(self.settings), **values}
         keyword, named = calls.parse_call(self.name)
         named = {key: text for key, text in named.items() if key not in values}
@@ -88,9 +88,10 @@ class Labels:
 class TrialSpec:
     """One training of one algorithm: everything that determines its result, and nothing else.
 
-    ``search`` says how the hyperparameters of the algorithm that are open are chosen, None if none is.  If ``held_out``
-    is not 0, that many of the ``n_train`` training points are the test data instead.  With ``resample_train`` the seed
-    draws its own training points from those of the data set; otherwise they are the first ones.
+    ``search`` says how the open hyperparameters of the algorithm are chosen; it is None if there are none.  If
+    ``held_out`` is not 0, that many of the ``n_train`` training points are used as test data instead.  With
+    ``resample_train`` each seed draws its own training points from those of the data set; otherwise the first
+    ``n_train`` points are used.
     """
 
     algorithm: Choice
@@ -112,7 +113,7 @@ class TrialSpec:
 
     @property
     def task(self) -> dict[str, object]:
-        """The identity without the algorithm: what trials that are compared in pairs have in common."""
+        """The identity without the algorithm, which is common to all trials of a paired comparison."""
         return {
             "model": self.model.identity,
             "decoder": self.decoder.identity if self.decoder.settings else self.decoder.plugin.name,
@@ -126,15 +127,15 @@ class TrialSpec:
 
     @cached_property
     def cell(self) -> str:
-        """The id of all trials that differ in their seed alone."""
+        """The common id of all trials that differ only in their seed."""
         return dataclasses.replace(self, seed=0).id
 
     def load_data(self) -> Data:
-        """The data that it is trained and evaluated on; raises DataError if they cannot be loaded."""
+        """Return the data that the trial is trained and evaluated on; raises DataError if they cannot be loaded."""
         return self.selected(load_data(self.dataset))
 
     def selected(self, data: Data) -> Data:
-        """The part of its data set that it uses: usually all, since ``n_train`` counts from the first."""
+        """Return the part of the data set that the trial uses: usually all, since ``n_train`` counts from the first."""
         if self.resample_train:
             data = data.drawn(
                 self.n_train, seeds.generator("training points", self.dataset.default_identity, self.seed)
@@ -152,7 +153,7 @@ class TrialSpec:
 
     @property
     def files(self) -> list[str]:
-        """The users' files that its plugins are in: running them runs whatever they hold."""
+        """The users' files that define its plugins; running the trial executes them."""
         choices = (self.algorithm, self.model, self.decoder, self.dataset)
         return [choice.plugin.file for choice in choices if choice.plugin.file]
 
@@ -183,9 +184,9 @@ class TrialSpec:
 
 
 def load_data(dataset: Choice) -> Data:
-    """Load a data set; split and static binarisation are the same for every trial, whatever its seed.
+    """Load a data set; split and static binarisation are the same for every trial, regardless of its seed.
 
-    They are also the same for all options of the data set: the stream is that of the default options.
+    They are also the same for all options of the data set, since the random stream is that of the default options.
     """
     data: Data = dataset.create().load(seeds.generator("data", dataset.default_identity))
     return data

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from bench.models.observation import ObservationModel
 
 FORMAT = 3  # of run folders and study files; incremented if an older reader could not understand them
-READABLE = (2, FORMAT)  # of study files: what a run folder of format 2 asked for can be asked for again
+READABLE = (2, FORMAT)  # of study files: a study in a run folder of format 2 can be run again
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,13 @@ class Study:
     the observation model that the data set suggests. The lower bound is evaluated on ``eval_points`` of each split, and
     log p(x) is estimated on ``likelihood_points`` of the test data, 0 or ``all`` for all of them: a random subset that
     depends on the data set alone. The defaults keep evaluation below a quarter of a trial's time; they do not grow with
-    the budget, so that all trials of a place, extended ones too, are evaluated on the same points.
+    the budget, so that all trials at one place of the grid, including extended ones, are evaluated on the same points.
     ``likelihood_marks`` are numbers of training samples after which log p(x) is also estimated during training, on both
-    splits (at the first evaluation mark that reaches each of them).
-    ``tune`` says how hyperparameters that are ``auto`` are chosen, once for all seeds of a cell: ``paper``, ``halving``
-    or ``fixed`` (not at all), with options in brackets (`bench.studies.tuning`); ``auto`` is `settled` before it runs.
-    With ``resample_train`` each seed draws its own ``n_train`` training points from those of the data set, instead of
-    the first ones, so that intervals are over training data too.
+    splits (at the first evaluation mark that reaches each of them). ``tune`` says how hyperparameters that are ``auto``
+    are chosen, once for all seeds of a cell: ``paper``, ``halving`` or ``fixed`` (not at all), with options in brackets
+    (`bench.studies.tuning`); ``auto`` is `settled` before it runs. With ``resample_train`` each seed draws its own
+    ``n_train`` training points from those of the data set instead of using the first ones, so that intervals also
+    account for the choice of training data.
 
     Numbers and lists may be written as on the command line ("3,10", "1e6"), and ``seeds`` 3 stands for 0, 1 and 2.
 
@@ -95,9 +95,10 @@ class Study:
         return [Choice.parse("estimator", text) for text in self.likelihood]
 
     def settled(self, earlier: str | None = None) -> Study:
-        """This study with a protocol in place of `tune` = ``auto``.
+        """Return this study with ``auto`` as the value of `tune` replaced by a protocol.
 
-        That is the ``earlier`` one of its run folder, which a larger budget must not change, or that of its budget.
+        The protocol is the ``earlier`` one of its run folder, which a larger budget must not change, or else the
+        default for its budget.
         """
         if self.tune != AUTO:
             return self
@@ -157,7 +158,7 @@ class Study:
 
     def _check_model(self, model: Choice, decoder: Choice, data: Data) -> None:
         """Raise OptionError if the architecture has no networks for the data and these latent dimensions."""
-        from bench.architecture import Shape  # torch, which the data have been loaded with
+        from bench.architecture import Shape  # imports torch, which loading the data has imported already
 
         architecture: Architecture = model.create()
         for z in self.z:
@@ -170,7 +171,7 @@ class Study:
                 )
 
     def _model(self) -> Choice:
-        """The architecture; if it has a width and none is given, the width that the data set suggests."""
+        """Return the architecture; if it has a width and none is given, the data set suggests one."""
         has_width = "hidden" in options.names(plugins.resolve("model", self.model)[0].load().Options)
         width = self.hidden or (int(self.dataset_choice.plugin.load().hidden) if has_width else 0)
         return Choice.parse("model", self.model, **({"hidden": width} if width else {}))
@@ -187,7 +188,7 @@ class Study:
     def from_toml(cls, path: Path) -> Study:
         """Read a study file; raises StoreError if it is missing or not TOML, OptionError if it has unknown keys."""
         content = read_toml(path)
-        content.pop("sha256", None)  # of a run folder's file, which may be edited and run
+        content.pop("sha256", None)  # present in a run folder's file, which may be edited and run
         version = content.pop("format", FORMAT)
         if version not in READABLE:
             raise StoreError(
@@ -220,7 +221,7 @@ class Study:
         try:
             plugin, others = (plugins.resolve("dataset", study.dataset)[0] for study in (self, other))
             same = plugin == others and self.dataset_choice.identity == other.dataset_choice.identity
-        except UsageError:  # the other's plugin may be gone
+        except UsageError:  # the other's plugin may no longer exist
             return False
         return same
 
@@ -234,7 +235,7 @@ class Study:
         """Return a name for the run folder, which does not depend on budget, seeds and estimators."""
         identity = {k: v for k, v in dataclasses.asdict(self).items() if k not in ("budget", "seeds", "likelihood")}
         if not self.resample_train:
-            del identity["resample_train"]  # so that studies have the names that they had before there was this field
+            del identity["resample_train"]  # so that studies keep the names that they had before this field existed
         readable = "-".join(text.partition("[")[0].replace("/", "_") for text in (self.dataset, *self.algos))
         return f"{readable[:60]}-{seeds.digest(identity)[:6]}"
 
@@ -251,7 +252,7 @@ def _refuse_open(choice: Choice) -> None:
 
 
 def _search(algorithm: Choice, protocol: str, n_train: int) -> Search | None:
-    """How the open hyperparameters of an algorithm are chosen; raises OptionError if they cannot be."""
+    """Return how the open hyperparameters of an algorithm are chosen; raises OptionError if they cannot be."""
     hyperparameters = algorithm.options()
     if not is_open(hyperparameters):
         return None

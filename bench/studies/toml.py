@@ -13,9 +13,9 @@ MOST_BYTES = 10_000_000
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The content of a study file; a byte-order mark, which some editors write, is skipped.
+    """Return the content of a study file; a byte-order mark, which some editors write, is skipped.
 
-    Raises StoreError if the file cannot be read, is no TOML, or is larger than ten megabytes.
+    Raises StoreError if the file cannot be read, is not valid TOML, or is larger than ten megabytes.
     """
     name = quoted(str(path))
     try:

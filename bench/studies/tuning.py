@@ -16,10 +16,10 @@ from bench.values.texts import quoted
 
 @dataclass(frozen=True)
 class Protocol:
-    """A way to choose; its fields are its options."""
+    """A method of choosing hyperparameters; its fields are its options."""
 
     keyword: ClassVar[str]
-    score: ClassVar[str] = ""  # the name of what candidates are compared by
+    score: ClassVar[str] = ""  # the name of the quantity by which candidates are compared
 
     @classmethod
     def parse(cls, text: str) -> Protocol:
@@ -39,12 +39,12 @@ class Protocol:
 
     @property
     def name(self) -> str:
-        """As it is written on the command line, with the options that differ from their defaults."""
+        """The protocol as written on the command line, with the options that differ from their defaults."""
         return options.call_name(self.keyword, self)
 
     @property
     def identity(self) -> dict[str, object]:
-        """All that determines what is chosen, besides the candidates."""
+        """Everything besides the candidates that determines the choice."""
         return {"name": self.keyword, "options": options.as_dict(self)}
 
 
@@ -62,11 +62,11 @@ class Paper(Protocol):
 
 @dataclass(frozen=True)
 class Halving(Protocol):
-    """Successive halving: train all candidates, keep the better half, train these on; on held-out training data.
+    """Successive halving: train all candidates, keep the better half on held-out training data, and repeat.
 
-    Candidates are compared by log p(x) of training points that they are not trained on, with seeds of their own.
-    Every algorithm has the same number of training samples for all its candidates together, but for what the last
-    update of a round goes beyond it.
+    Candidates are compared by log p(x) of training points that they are not trained on, with separate seeds.
+    Every algorithm has the same total number of training samples for all its candidates, except that the last update of
+    a round may exceed it.
     Source: Jamieson & Talwalkar 2016, algorithm 1.
     """
 
@@ -79,9 +79,9 @@ class Halving(Protocol):
     points: int = option(200, "held-out training points that candidates are scored on", unit="datapoints", minimum=2)
 
     def rounds(self, num_candidates: int) -> list[tuple[int, int]]:
-        """How many candidates are left in each round, and how many training samples each has seen at its end.
+        """Return, for each round, the number of candidates and the training samples that each has seen at its end.
 
-        A round doubles the samples of those that are left; all together use `samples` at most.
+        Each round doubles the samples of the remaining candidates; all rounds together use at most `samples`.
 
         >>> Halving(samples=200_000).rounds(3), Halving(samples=200_000).rounds(8)
         ([(3, 40000), (2, 80000)], [(8, 12500), (4, 25000), (2, 50000)])
@@ -101,7 +101,7 @@ class Halving(Protocol):
 
 
 def _left(num_candidates: int) -> list[int]:
-    """How many candidates are left in each round."""
+    """Return the number of candidates in each round."""
     left = [num_candidates]
     while left[-1] > 2:
         left.append((left[-1] + 1) // 2)
@@ -109,7 +109,7 @@ def _left(num_candidates: int) -> list[int]:
 
 
 def _cost(left: Sequence[int]) -> int:
-    """The samples of all rounds, in units of those that a candidate has in the first."""
+    """Return the samples of all rounds, in units of the samples of one candidate in the first round."""
     return left[0] + sum(count << i for i, count in enumerate(left[1:]))
 
 
@@ -121,10 +121,10 @@ class Fixed(Protocol):
 
 
 def default_protocol(budget: int) -> Protocol:
-    """The protocol if none is given, for trials of so many training samples.
+    """Return the protocol that is used if none is given, for trials of ``budget`` training samples.
 
-    `Halving` if it spends no more samples per tuning seed than a trial has, so that choosing costs no more than
-    training as many trials as there are tuning seeds; `Paper`, which is cheaper, if not.
+    This is `Halving` if it uses no more samples per tuning seed than a trial has, so that choosing costs no more than
+    training as many trials as there are tuning seeds; otherwise it is `Paper`, which is cheaper.
 
     >>> default_protocol(300_000).name, default_protocol(10_000).name
     ('halving', 'paper')
@@ -134,14 +134,14 @@ def default_protocol(budget: int) -> Protocol:
 
 @dataclass(frozen=True)
 class Search:
-    """What is still to be chosen for a trial: how, and among which ``candidates``, each as names and values."""
+    """The open choice of a trial: the protocol, and the ``candidates``, each as names and values."""
 
     protocol: str
     candidates: tuple[tuple[tuple[str, Any], ...], ...]
 
     @property
     def identity(self) -> dict[str, object]:
-        """Everything that determines what is chosen, besides the trial's own identity."""
+        """Everything besides the trial's own identity that determines the choice."""
         return {
             "protocol": Protocol.parse(self.protocol).identity,
             "candidates": [dict(each) for each in self.candidates],

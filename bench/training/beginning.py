@@ -31,11 +31,10 @@ def begin(
     keep: Callable[[], object] = lambda: None,
     num_samples: int = TUNING_SAMPLES,
 ) -> Tuning | None:
-    """Set up ``learner``, after choosing its hyperparameters that are open; returns the choice or None.
+    """Set up ``learner`` after choosing its open hyperparameters; returns the choice, or None.
 
     ``noise`` seeds the learner's random stream; ``chosen`` is an earlier choice, made when this training began.
-    ``tried`` are candidates that were tried earlier: see `try_candidates`, also for ``keep`` and
-    ``num_samples``.
+    ``tried`` contains candidates that were tried earlier; see `try_candidates`, also for ``keep`` and ``num_samples``.
     """
     if chosen is not None or not is_open(learner.hyperparameters):
         set_up(learner, problem, noise, chosen)
@@ -56,7 +55,7 @@ def begin(
 def set_up(learner: TrainableT, problem: Problem, noise: int, chosen: Values | None = None) -> TrainableT:
     """Call `setup` with a new random stream, which dropout in the networks also uses; returns ``learner``.
 
-    ``chosen`` replaces the hyperparameters that are open.
+    ``chosen`` replaces the open hyperparameters.
     """
     if chosen:
         learner.hyperparameters = options.changed(learner.hyperparameters, chosen)

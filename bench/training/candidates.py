@@ -17,7 +17,7 @@ Values = Mapping[str, object]  # hyperparameters by name
 
 
 def is_open(hyperparameters: object) -> bool:
-    """Whether there is a hyperparameter that is still to be chosen; there need not be any."""
+    """Whether any hyperparameter is still to be chosen; an algorithm may have no hyperparameters."""
     return any(True for _ in _open_fields(hyperparameters))
 
 
@@ -30,9 +30,9 @@ def _open_fields(hyperparameters: Any) -> Iterator[dataclasses.Field[Any]]:
 
 
 def candidates(hyperparameters: Any) -> list[dict[str, object]]:
-    """Every combination of values that the open hyperparameters may take, as their fields declare them.
+    """Return every combination of values that the open hyperparameters may take, as declared by their fields.
 
-    One empty combination if none is open.  Raises OptionError if an open one declares no candidates.
+    Returns one empty combination if none is open.  Raises OptionError if an open one declares no candidates.
 
     >>> from bench import Hyperparameters
     >>> candidates(Hyperparameters())
@@ -59,7 +59,7 @@ def _declared(hyperparameters: Any, field: dataclasses.Field[Any]) -> tuple[Any,
 
 
 def name(candidate: Values) -> str:
-    """A candidate as it is written on the command line.
+    """Return a candidate as it is written on the command line.
 
     >>> name({"learning_rate": 0.1, "num_samples": 5})
     'learning_rate=0.1,num_samples=5'
@@ -68,5 +68,5 @@ def name(candidate: Values) -> str:
 
 
 def as_text(candidate: Values) -> dict[str, str]:
-    """The values as written on the command line, which is how a choice is kept."""
+    """Return the values as written on the command line, which is how a choice is stored."""
     return {key: options.text(value) for key, value in candidate.items()}

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Clocks:
-    """How far a training has come, on every clock.
+    """The progress of a training run, on every clock.
 
-    ``model_evaluations`` counts datapoints through the decoder, forward and backward one each.  ``train_seconds`` are
-    wall-clock seconds of updates alone (a choice of hyperparameters by `fit` included); ``eval_seconds`` are those of
-    evaluation.
+    ``model_evaluations`` counts datapoints passed through the decoder, with forward and backward passes counted
+    separately.  ``train_seconds`` are the wall-clock seconds of updates alone (including a choice of hyperparameters by
+    `fit`); ``eval_seconds`` are those of evaluation.
     """
 
     samples: int = 0
@@ -24,7 +24,7 @@ class Clocks:
 
 @dataclass(frozen=True)
 class Tried:
-    """A candidate after its training samples: its objective in nats per datapoint, and what it cost."""
+    """A candidate after its training samples: its objective in nats per datapoint, and its cost."""
 
     objective: float
     model_evaluations: int
@@ -33,14 +33,14 @@ class Tried:
 
 @dataclass(frozen=True)
 class Tuning:
-    """The chosen hyperparameters, and what choosing them cost: not counted as training samples."""
+    """The chosen hyperparameters, and the cost of choosing them, which does not count as training samples."""
 
     chosen: Mapping[str, str]  # by name, as written on the command line
     objectives: Mapping[str, float] = field(default_factory=dict)  # nats per datapoint, by candidate; -inf if it failed
-    seen: Mapping[str, int] = field(default_factory=dict)  # training samples after which that was, by candidate
+    seen: Mapping[str, int] = field(default_factory=dict)  # training samples at which it was measured, by candidate
     rounds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # all scores by samples, then by candidate
     samples: int = 0  # of all candidates together
     model_evaluations: int = 0
     seconds: float = 0.0
-    scoring_model_evaluations: int | None = None  # of the estimates that candidates were scored by, not counted above
+    scoring_model_evaluations: int | None = None  # of the estimates used to score candidates, not counted above
     scoring_seconds: float | None = None

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 
 BLOWN_UP = 10.0  # how many times lower than its first value a bound must be
 PATIENCE = 10.0  # for how long: until the number of training samples has grown by this factor
-HALF_WAY = 0.5  # how much of its deepest fall may be left of a bound that recovers
+HALF_WAY = 0.5  # the fraction of its deepest fall that a recovering bound may still be below its start
 
 
 def divergence(samples: Sequence[int], bounds: Sequence[float], *, ended: bool = False) -> str:
-    """Why a training with these bounds (nats per datapoint) at evaluation marks has diverged; empty if it has not.
+    """Return why training with these bounds (nats per datapoint) at evaluation marks has diverged; empty if it has not.
 
-    It has diverged if its last bound is NaN or infinite, or if it has blown up: if the bound has stayed ``BLOWN_UP``
-    times lower than its first value while the number of samples grew by the factor ``PATIENCE``, and still falls or has
-    not come half of the way back in as long a time since its lowest value; or if it is that low when the training has
-    ``ended``.  The patience is needed because Adagrad's first steps often throw a bound far down, from where most
-    trainings recover.
+    Training has diverged if its last bound is NaN or infinite, or if it has blown up.  It has blown up if the bound has
+    stayed ``BLOWN_UP`` times lower than its first value while the number of samples grew by the factor ``PATIENCE``,
+    and is still falling or has not recovered half of the loss in an equally long time since its lowest value; or if it
+    is that low when the training has ``ended``.  The patience is needed because Adagrad's first steps often push a
+    bound far down, from where most training runs recover.
     """
     if not bounds:
         return ""
@@ -36,7 +36,7 @@ def divergence(samples: Sequence[int], bounds: Sequence[float], *, ended: bool =
 
 
 def _is_lost(samples: Sequence[int], bounds: Sequence[float], first: float) -> bool:
-    """Whether a bound that has been low since the first of these marks has had its time, and does not recover."""
+    """Whether a bound that has been low since the first of these marks has had enough time and does not recover."""
     lowest = bounds.index(min(bounds))
     if lowest == len(bounds) - 1:
         return samples[-1] >= PATIENCE * max(samples[0], 1)

@@ -22,7 +22,7 @@ from bench.training.session import Followed, Session
 from bench.values.numerals import LARGEST_INTEGER, whole_number
 from bench.values.texts import quoted
 
-NUM_FOLLOWED = 1000  # datapoints, at most, that `fit` follows the bound on
+NUM_FOLLOWED = 1000  # the largest number of datapoints on which `fit` tracks the bound
 
 
 class Fittable(Trainable, Protocol):
@@ -53,12 +53,14 @@ class FitMixin:
         *,
         progress: Callable[[Clocks], None] | None = None,
     ) -> FittableT:
-        """Learn from x [N, D], or images [N, rows, columns], until ``budget`` training samples are seen; returns self.
+        """Train on x [N, D] or images [N, rows, columns] for ``budget`` training samples; returns self.
 
-        ``history`` then has one entry per evaluation mark: samples and training seconds so far, the objective and, if
-        there is an encoder, the lower bound on (at most) the first 1000 datapoints.  ``progress`` is called at each.
-        A hyperparameter that is ``auto`` is chosen first, by the objective of each candidate on 5000 training samples.
-        Raises OptionError for a bad ``x`` or ``budget``, Diverged if the bound is no longer finite or has blown up.
+        Afterwards ``history`` has one entry per evaluation mark: samples and training seconds so far, the objective
+        and, if there is an encoder, the lower bound on (at most) the first 1000 datapoints.  ``progress`` is called at
+        each mark.  A hyperparameter that is ``auto`` is chosen first, by the objective of each candidate on 5000
+        training samples.
+        Raises OptionError if ``x`` or ``budget`` is invalid, and Diverged if the bound is no longer finite or has blown
+        up.
 
         >>> from bench.algorithms.aevb import AEVB
         >>> x = torch.eye(20)
@@ -85,10 +87,11 @@ class FitMixin:
     def estimate_log_likelihood(
         self: Fittable, x: ArrayLike | Tensor, estimator: str = "importance", *, seed: int = 0
     ) -> Estimate:
-        """log p(x) of the trained model for each row of x, in nats, with Monte Carlo errors and diagnostics.
+        """Estimate log p(x) of the trained model for each row of x, in nats, with Monte Carlo errors and diagnostics.
 
-        ``estimator`` names one with its options: ``importance[num_samples=5000]`` or ``ais``.
-        Raises UsageError before `fit`, for an unknown estimator or one that cannot evaluate such a model, or for bad x.
+        ``estimator`` is the name of an estimator with its options: ``importance[num_samples=5000]`` or ``ais``.
+        Raises UsageError if called before `fit`, if the estimator is unknown or cannot evaluate the model, or if x is
+        invalid.
 
         >>> from bench.algorithms.aevb import AEVB
         >>> x = torch.eye(20)
@@ -102,7 +105,7 @@ class FitMixin:
 
 
 def _session(algorithm: Fittable, data: Tensor, shape: tuple[int, int] | None) -> Session:
-    """A training on ``data`` [N, D], with random streams that only the algorithm and its ``seed`` name."""
+    """Return a session on ``data`` [N, D], whose random streams depend only on the algorithm and its ``seed``."""
     x, seed = data.to(algorithm.device), algorithm.seed
     bounded = bool(data.min() >= 0 and data.max() <= 1)
     return Session(

@@ -17,16 +17,16 @@ MARKS_PER_DECADE = 5
 
 @dataclass(frozen=True)
 class Pause:
-    """The clock stands still between two updates: at an evaluation mark, or because patience ran out."""
+    """A pause between two updates, with the clock stopped: at an evaluation mark, or because patience ran out."""
 
     at_mark: bool
     objective: float  # mean over the updates since the last mark, nats per datapoint; NaN before the first update
-    diagnostics: Mapping[str, float] = field(default_factory=dict)  # means likewise, over the updates that report them
+    diagnostics: Mapping[str, float] = field(default_factory=dict)  # likewise means, over the updates that report them
     is_provisional: bool = False  # a mark only because the budget ends here: a larger one has no mark at this place
 
 
 def next_mark(samples: int) -> int:
-    """The first evaluation mark beyond ``samples``, on a logarithmic grid that does not depend on the budget.
+    """Return the first evaluation mark after ``samples``, on a logarithmic grid that does not depend on the budget.
 
     100, 158, 251, 398, 631, 1000, ...: five per decade.
 
@@ -48,12 +48,12 @@ def train(
     means: RunningMeans | None = None,
     now: Callable[[], float] = time.perf_counter,
 ) -> Iterator[Pause]:
-    """Update until ``budget`` training samples are seen, advancing ``clocks`` and ``means`` (new ones if None).
+    """Update until ``budget`` training samples have been seen, advancing ``clocks`` and ``means`` (new ones if None).
 
     Yields at the start, at each mark, at the end, and every ``patience`` seconds in between, always between two updates
-    and with the clocks stopped.  A mark is met by the first update that reaches it.  At the end of the budget
-    ``means`` are kept for the next mark, so that a larger budget goes on as if it had been given at once.  ``now``
-    returns the time in seconds; a session passes a clock that waits for its device.
+    and with the clocks stopped.  A mark is evaluated after the first update that reaches it.  At the end of the budget
+    ``means`` are kept for the next mark, so that training with a larger budget continues as if it had been given from
+    the start.  ``now`` returns the time in seconds; a session passes a clock that waits for its device.
     """
     means = RunningMeans() if means is None else means
     if clocks.samples == 0:

@@ -18,7 +18,7 @@ class RunningMeans:
     sums: dict[str, tuple[float, int]] = field(default_factory=dict)  # sum and count, by name
 
     def add(self, updates: Sequence[StepInfo]) -> dict[str, float]:
-        """Add some updates; returns the means by name, that of the ``objective`` among them."""
+        """Add updates; returns the means by name, including that of the ``objective``."""
         columns: dict[str, list[Tensor | float]] = {}
         for info in updates:
             for name, value in {**info.diagnostics, "objective": info.objective}.items():
@@ -32,7 +32,7 @@ class RunningMeans:
 
 
 def as_numbers(values: Sequence[Tensor | float]) -> list[float]:
-    """Scalars as numbers, fetched from their device all at once."""
+    """Return scalars as numbers, fetched from their device all at once."""
     tensors = [value for value in values if isinstance(value, Tensor)]
     fetched = iter(
         torch.stack([value.detach().reshape(()) for value in tensors]).cpu().double().tolist() if tensors else []

@@ -11,10 +11,11 @@ from bench.training.problem import Batch
 
 
 class Minibatches:
-    """Minibatch number u as a pure function of u, so that resuming needs no position and no random state.
+    """Minibatches as a pure function of their number u, so that resuming needs no position and no random state.
 
-    Each epoch is a new permutation of the N datapoints, cut into batches of M; a remainder smaller than M is left out
-    of that epoch.  With ``resample``, x are probabilities and each batch is drawn anew from Bernoulli(x).
+    Each epoch is a new permutation of the N datapoints, divided into batches of M; a remainder smaller than M is
+    dropped from that epoch.  With ``resample``, x contains probabilities and each batch is drawn anew from
+    Bernoulli(x).
 
     >>> batches = Minibatches(torch.rand(10, 3), batch_size=4, seed=0)
     >>> batches.size, batches.per_epoch, batches[7].x.shape

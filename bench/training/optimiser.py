@@ -22,18 +22,18 @@ FUSED_ADAM = ("cpu", "cuda")
 class Adaptive(Optimizer):
     """An optimiser that divides each gradient by the size of past ones, with a weight decay per group of parameters.
 
-    In a small model the optimiser's calls take as long as the gradient, so this does what `torch.optim` does with as
-    few as possible: one count of updates per group, and one fused operation for all its parameters.  It also leaves out
-    what PyTorch wraps around its methods for `torch.compile`, which takes a second to import.
+    In a small model the optimiser's calls take as long as the gradient, so this class does the same as `torch.optim`
+    with as few calls as possible: one update count per group, and one fused operation for all its parameters.  It also
+    omits the wrappers that PyTorch puts around its methods for `torch.compile`, which takes a second to import.
     """
 
     add_param_group = inspect.unwrap(Optimizer.add_param_group)
     state_dict = inspect.unwrap(Optimizer.state_dict)
     load_state_dict = inspect.unwrap(Optimizer.load_state_dict)
-    moments: tuple[str, ...]  # the names of what is kept for each parameter
+    moments: tuple[str, ...]  # the names of the tensors kept for each parameter
 
     def __init__(self, groups: ParamsT, lr: float, annealing: float = 0.0) -> None:
-        """Groups as in `torch.optim`; update t = 0, 1, ... has the step ``lr / (1 + annealing t)``."""
+        """``groups`` are as in `torch.optim`; update t = 0, 1, ... has the step size ``lr / (1 + annealing t)``."""
         super().__init__(groups, {"lr": lr, "annealing": annealing, "weight_decay": 0.0, "updates": 0})
         for group in self.param_groups:
             for parameter in group["params"]:
@@ -140,7 +140,7 @@ class Adam(Adaptive):
         annealing: float = 0.0,
         betas: tuple[float, float] = (0.9, 0.999),
     ) -> None:
-        """As `Adaptive`; ``betas`` are the decay rates of the moments."""
+        """Like `Adaptive`; ``betas`` are the decay rates of the moments."""
         super().__init__(groups, lr, annealing)
         self.betas = betas
 
@@ -183,13 +183,13 @@ def make_optimiser(
     phi: Iterable[nn.Parameter] = (),
     annealing: float = 0.0,
 ) -> Optimizer:
-    """``adagrad`` or ``adam`` for a loss in nats per datapoint; ``theta`` have the prior N(0, I), ``phi`` have none.
+    """Return ``adagrad`` or ``adam`` for a loss in nats per datapoint; ``theta`` has the prior N(0, I), ``phi`` none.
 
-    Maximising ``N mean L(x) + log p(theta)`` is minimising ``-mean L(x) + |theta|^2 / 2N``: a weight decay of 1/N.
-    That term is part of the objective, so both optimisers scale its gradient like the rest (a decay that is decoupled
-    from the gradient, as in AdamW, would have another optimum, which is not a MAP estimate).  Both divide by the size
-    of past gradients: a parameter that does not affect the likelihood moves to its prior mode 0 as fast as any other.
-    ``annealing`` a makes the step of update t = 0, 1, ... ``learning_rate / (1 + a t)``.
+    Maximising ``N mean L(x) + log p(theta)`` is equivalent to minimising ``-mean L(x) + |theta|^2 / 2N``: a weight
+    decay of 1/N.  That term is part of the objective, so both optimisers scale its gradient like the rest (a decay that
+    is decoupled from the gradient, as in AdamW, would have a different optimum, which is not a MAP estimate).  Both
+    divide by the size of past gradients, so a parameter that does not affect the likelihood moves to its prior mode 0
+    as fast as any other.  With ``annealing`` a, update t = 0, 1, ... has the step size ``learning_rate / (1 + a t)``.
     Sources: AEVB, appendices C and E; Kingma & Ba 2015, algorithm 1.  Raises ValueError for another ``name``.
 
     >>> theta = nn.Parameter(torch.ones(2))
@@ -207,9 +207,10 @@ def make_optimiser(
 
 
 def warm_up(device: torch.device, *, is_foreign: bool = False) -> None:
-    """Make PyTorch load what it loads at the first update: seconds that would be charged to the algorithm.
+    """Make PyTorch load what it needs for the first update; that takes seconds which would count as training time.
 
-    One that is not shipped (``is_foreign``) may use an optimiser of PyTorch itself, which imports all of its compiler.
+    An algorithm that is not shipped (``is_foreign``) may use one of PyTorch's own optimisers, which import its
+    compiler.
     """
     parameter = nn.Parameter(torch.zeros(1, device=device))
     optimisers = [make_optimiser("adagrad", [parameter], 0.1, num_data=1)]
@@ -225,7 +226,7 @@ def _one(device: torch.device) -> Tensor:
 
 @functools.cache
 def _has_fused_adagrad(device: torch.device) -> bool:
-    """Whether this PyTorch has one operation for all of Adagrad there: on CPUs always, on CUDA in newer versions."""
+    """Whether PyTorch has a fused Adagrad operation on this device: always on CPUs, on CUDA in newer versions."""
     if device.type == "cpu":
         return True
     if device.type != "cuda":

@@ -24,8 +24,8 @@ from bench.values.texts import quoted
 class Problem:
     """The learning problem of an algorithm: a model of the N training datapoints ``x`` [N, D].
 
-    Initial weights are drawn from streams that belong to the problem, not to the algorithm: the same ``seed`` gives
-    the same initial decoder and encoder to every algorithm, whatever else it draws (paired comparison).
+    Initial weights are drawn from streams that belong to the problem, not to the algorithm: with the same ``seed``,
+    every algorithm starts from the same decoder and encoder, whatever else it draws (paired comparison).
 
     >>> from bench.architectures.mlp import MLP
     >>> problem = Problem(torch.rand(10, 4), latent_size=2, architecture=MLP(hidden=5), observation_model="bernoulli")
@@ -53,18 +53,17 @@ class Problem:
         return Shape(self.latent_size, self.x.shape[1], observed, self.bounded, self.image_shape)
 
     def model(self, *, encoder: bool | Callable[[torch.Generator], Encoder]) -> LatentVariableModel:
-        """A model on the device and in the precision of ``x``, with or without an encoder.
+        """Return a model on the device and in the precision of ``x``, with or without an encoder.
 
-        An ``encoder`` of another kind than the architecture's is given as a function that builds it, with initial
-        weights drawn from the generator that it is called with.
-        Initial weights are drawn on the CPU, so that they are the same on every device.  Raises OptionError if the
-        architecture has no networks for such data.
+        To use an encoder other than the architecture's, pass a function as ``encoder`` that builds it, drawing initial
+        weights from the generator that is its argument.  Initial weights are drawn on the CPU, so that they are the
+        same on every device.  Raises OptionError if the architecture does not support such data.
         """
         refusal = self.architecture.refusal(self.shape)
         if refusal:
             name = self.architecture.plugin_name()
             raise OptionError(f"The model {name} does not suit the data, since it {refusal}: choose another `model`.")
-        # torch's layers draw initial weights from the global generator, which is put back.
+        # torch's layers draw initial weights from the global generator, whose state is restored.
         with torch.device("cpu"), torch.random.fork_rng(devices=[]):
             decoder = self.architecture.decoder(self.shape, seeds.generator("decoder", self.seed))
             build = partial(self.architecture.encoder, self.shape) if encoder is True else encoder
@@ -75,7 +74,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Batch:
-    """A minibatch: values ``x`` [M, D], and ``index`` [M], their places among the training datapoints."""
+    """A minibatch: values ``x`` [M, D], and ``index`` [M], their positions among the training datapoints."""
 
     x: Tensor
     index: Tensor
@@ -85,10 +84,11 @@ class Batch:
 class StepInfo:
     """The report of one update.
 
-    ``objective`` is a detached scalar in nats per datapoint, higher is better: the algorithm's estimate of what it
-    ascends, by which divergence is noticed and `fit`, or ``--tune paper``, chooses a step size.  ``model_evaluations``
-    counts datapoints through the decoder, forward and backward one each.  ``diagnostics`` are further detached scalars
-    (an acceptance rate); their means between evaluation marks are kept.  Raises PluginError for anything else.
+    ``objective`` is a detached scalar in nats per datapoint, where higher is better: the algorithm's estimate of the
+    objective that it maximises.  It is used to detect divergence, and by `fit` and ``--tune paper`` to choose a step
+    size.  ``model_evaluations`` counts datapoints passed through the decoder, with forward and backward passes counted
+    separately.  ``diagnostics`` are further detached scalars (an acceptance rate, for instance); their means between
+    evaluation marks are kept.  Raises PluginError for anything else.
 
     >>> StepInfo(torch.tensor(-95.2), model_evaluations=200, diagnostics={"acceptance": 0.9}).model_evaluations
     200
@@ -99,7 +99,7 @@ class StepInfo:
     diagnostics: Mapping[str, Tensor | float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse what breaks the contract; values stay on their device, and are looked at when they are fetched."""
+        """Refuse values that break the contract; tensors stay on their device and are checked when fetched."""
         evaluations = self.model_evaluations
         if type(evaluations) is not int or evaluations < 0:
             number = whole_number(evaluations)
@@ -132,7 +132,7 @@ class Learner(Protocol):
 
 
 def update(learner: Learner, batch: Batch) -> StepInfo:
-    """One update; raises PluginError if the algorithm reports something else than a `StepInfo`."""
+    """Perform one update; raises PluginError if the algorithm returns anything other than a `StepInfo`."""
     info: object = learner.step(batch)
     if not isinstance(info, StepInfo):
         raise PluginError(
@@ -152,7 +152,7 @@ class Trainable(Learner, Protocol):
         """Build the model and everything else that `step` needs."""
 
     def state_dict(self) -> dict[str, object]:
-        """All that the next update depends on, as a copy."""
+        """Return a copy of everything that the next update depends on."""
 
     def load_state_dict(self, state: Mapping[str, object]) -> None:
         """Restore what `state_dict` returned."""

@@ -27,7 +27,7 @@ from bench.training.problem import Problem, Trainable
 
 @dataclass(frozen=True)
 class Followed:
-    """Datapoints ``x`` [N, D] that the bound is followed on; ``noise`` seeds its draws, the same at every mark."""
+    """Datapoints ``x`` [N, D] on which the bound is tracked; ``noise`` seeds its draws, the same at every mark."""
 
     x: Tensor
     noise: int
@@ -35,17 +35,16 @@ class Followed:
 
 @dataclass(frozen=True)
 class Look(Pause):
-    """A pause, and at an evaluation mark the lower bound on the datapoints followed: nats per datapoint, by name."""
+    """A pause; at an evaluation mark also the lower bound on the tracked datapoints, in nats per datapoint, by name."""
 
     bounds: Mapping[str, float] = field(default_factory=dict)  # empty between marks, and without an encoder
-    previous: int = 0  # samples at the mark before, 0 if there is none
+    previous: int = 0  # samples at the previous mark, 0 if there is none
 
 
 class Session:
     """A training run in progress: its learner, problem and minibatches, its clocks, its step size and its bounds.
 
-    The bound on the datapoints called ``train`` tells whether the training has diverged; without an encoder the
-    objective does.
+    Divergence is detected from the bound on the datapoints called ``train`` or, without an encoder, from the objective.
     """
 
     def __init__(
@@ -66,7 +65,7 @@ class Session:
         self.tuning: Tuning | None = None
         self._now = synchronised_clock(problem.x.device)
         self._means = RunningMeans()
-        self._levels: dict[int, float] = {}  # by samples: what divergence is noticed by
+        self._levels: dict[int, float] = {}  # by samples: the values from which divergence is detected
         self._tried: dict[str, Tried] = {}  # candidates, until one is chosen
         self._has_begun = False
 
@@ -76,9 +75,9 @@ class Session:
         keep: Callable[[], object] = lambda: None,
         try_samples: int = TUNING_SAMPLES,
     ) -> None:
-        """Set the learner up, with its open hyperparameters chosen; or as it was when ``saved`` was the `state_dict`.
+        """Set up the learner and choose its open hyperparameters, or restore it from ``saved``, a `state_dict`.
 
-        ``keep`` is called whenever a part of the choice has been made, and may save the `state_dict`.  Each candidate
+        ``keep`` is called whenever part of the choice has been made, and may save the `state_dict`.  Each candidate
         is tried on ``try_samples`` training samples.
         """
         warm_up(self.problem.x.device, is_foreign=not type(self.learner).__module__.startswith("bench."))
@@ -108,7 +107,7 @@ class Session:
         self.learner.load_state_dict(saved["learner"])
 
     def state_dict(self) -> dict[str, object]:
-        """All that going on needs, as a copy: nested dicts of tensors, numbers and texts."""
+        """Return a copy of everything needed to continue: nested dicts of tensors, numbers and texts."""
         return {
             "learner": self.learner.state_dict() if self._has_begun else None,
             "tried": {} if self._has_begun else {name: dataclasses.asdict(each) for name, each in self._tried.items()},
@@ -119,7 +118,7 @@ class Session:
         }
 
     def run(self, budget: int, patience: float = math.inf) -> Iterator[Look]:
-        """Train until ``budget`` samples are seen; pauses as `train` does, with the bounds at each mark.
+        """Train until ``budget`` samples have been seen; pauses as `train` does, with the bounds at each mark.
 
         Raises Diverged after a mark at which the training has diverged, or at the end.
         """
@@ -139,7 +138,7 @@ class Session:
         _check_divergence(levels, ended=True)
 
     def _bounds(self) -> dict[str, float]:
-        """The lower bound on the datapoints followed, if there is an encoder; its seconds are counted."""
+        """Return the lower bound on the tracked datapoints, if there is an encoder; its seconds are counted."""
         model = self.learner.model
         if model.encoder is None:
             return {}

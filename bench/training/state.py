@@ -13,13 +13,13 @@ from bench.training.problem import Problem
 
 
 class StateMixin:
-    """Saves and restores all that `setup` and `step` put on an algorithm."""
+    """Saves and restores all attributes that `setup` and `step` set on an algorithm."""
 
     device: torch.device
-    _configuration: frozenset[str]  # names of what the constructor set: no state
+    _configuration: frozenset[str]  # names of attributes set by the constructor, which are not state
 
     def state_dict(self) -> dict[str, object]:
-        """A copy of all that the next update depends on, random state included.
+        """Return a copy of everything that the next update depends on, including random state.
 
         Raises TypeError for an attribute that cannot be saved.
         """
@@ -36,7 +36,7 @@ class StateMixin:
 
 
 def _saved(name: str, value: object) -> object:
-    """The state of one attribute, as a copy."""
+    """Return a copy of the state of one attribute."""
     if isinstance(value, torch.Generator):
         return value.get_state()
     if isinstance(value, (nn.Module, torch.optim.Optimizer)) or hasattr(value, "state_dict"):
@@ -56,7 +56,7 @@ def _saved(name: str, value: object) -> object:
 
 
 def _restored(value: Any, saved: Any, device: torch.device) -> object:
-    """What an attribute becomes: the object that `setup` has made of it in its saved state, or what was saved."""
+    """Return the restored attribute: the object that `setup` created, in its saved state, or the saved value itself."""
     if isinstance(value, torch.Generator) and isinstance(saved, Tensor):
         value.set_state(saved.cpu())
         return value

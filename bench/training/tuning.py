@@ -24,12 +24,13 @@ def try_candidates(
     tried: MutableMapping[str, Tried] | None = None,
     keep: Callable[[], object] = lambda: None,
 ) -> Tuning:
-    """Try each candidate from the same start on the same first minibatches, and take the best.
+    """Try each candidate from the same start on the same first minibatches, and return the best.
 
     ``start`` returns a learner that has been set up with these values.  The best candidate has the highest mean
-    objective over the second half of its updates; one whose objective is not finite has lost (Adagrad's first update
-    moves every parameter by the whole step, so a large one may blow up at once).  The chosen training then starts
-    afresh.  Candidates in ``tried`` are not tried again; the others are added to it, and ``keep`` is called after each.
+    objective over the second half of its updates; a candidate whose objective is not finite is excluded (Adagrad's
+    first update moves every parameter by the full step size, so a large one may diverge at once).  Training then starts
+    afresh with the best candidate.  Candidates in ``tried`` are not tried again; the others are added to it, and
+    ``keep`` is called after each.
     Source: AEVB, section 5.  Cost: ``num_samples`` training samples per candidate.
     """
     tried = {} if tried is None else tried

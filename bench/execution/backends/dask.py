@@ -25,24 +25,24 @@ from bench.options import option
 from bench.store.files import read_json, write_json
 
 SIGNAL_SECONDS = 30
-NOTE = "dask.json"  # in the run folder: where its trials are, while there are any
-PATIENCE = 180.0  # seconds after which a scheduler that does not answer is taken for lost; it may be busy
-INTERRUPTED_PATIENCE = 5.0  # after Ctrl-C: the command has ten to end in
-QUEUE_SECONDS = 30.0  # in which a message that the scheduler has arrives here
+NOTE = "dask.json"  # in the run folder: where its trials run, while there are any
+PATIENCE = 180.0  # seconds after which a scheduler that does not answer is considered lost; it may be busy
+INTERRUPTED_PATIENCE = 5.0  # after Ctrl-C: the command has ten seconds to end
+QUEUE_SECONDS = 30.0  # within which a message arrives here from the scheduler
 NOTE_SECONDS = 5
 END_SECONDS = 2
 
 
 class Future(Protocol):
-    """A future of ``distributed``, as far as it is used here; the library need not be installed."""
+    """The part of a future of ``distributed`` that is used here; the library need not be installed."""
 
     status: str
 
     def done(self) -> bool:
-        """Whether the task has ended, well or not."""
+        """Whether the task has ended, successfully or not."""
 
     def exception(self) -> BaseException | None:
-        """The exception of the task, if its status is ``error``."""
+        """Return the exception of the task, if its status is ``error``."""
 
 
 @dataclass(frozen=True)
@@ -72,12 +72,12 @@ class Dask(MessagingBackend):
         if not address:
             raise OptionError("`backend` dask needs the address of a scheduler: --scheduler tcp://HOST:8786.")
         self.client: Any = client_of(address)
-        # Ctrl-C may come between two lines of distributed's, whose callback then fails with a traceback of its own.
+        # Ctrl-C may interrupt code of distributed, whose callback then fails with its own traceback.
         logging.getLogger("tornado.application").setLevel(logging.CRITICAL)
 
     @classmethod
     def left_under_way(cls, root: Path, used: Backend | None) -> str:
-        """See `Backend.left_under_way`; a scheduler that does not answer any more has nothing."""
+        """See `Backend.left_under_way`; a scheduler that no longer answers has no tasks."""
         if not (root / NOTE).exists():
             return ""
         try:
@@ -93,7 +93,7 @@ class Dask(MessagingBackend):
         return in_use(f"on the Dask cluster at {note['scheduler']}", number, f"dask --scheduler {note['scheduler']}")
 
     def open(self, root: Path, workers: Workers) -> None:
-        """See `MessagingBackend.open`: workers may join that have what tasks need."""
+        """See `MessagingBackend.open`: workers that have what tasks need may still join."""
         self.name = name = run_name(root)
         self.note = root / NOTE
         self.goes_on = self.note.exists()
@@ -106,13 +106,13 @@ class Dask(MessagingBackend):
     def submit(self, name: str, payload: Payload) -> None:
         """See `MessagingBackend.submit`."""
         future = self.client.submit(node.work, payload, DaskChannel(self.name), key=f"{self.name}-{name}", pure=False)
-        distributed().fire_and_forget(future)  # it goes on if this process is killed
+        distributed().fire_and_forget(future)  # it continues if this process is killed
         self.futures[name] = future
 
     def receive(self, timeout: float) -> Sequence[Message]:
         """See `MessagingBackend.receive`."""
         with self._connected():
-            if not timeout:  # what is there is never missed, however slow the scheduler is
+            if not timeout:  # waiting messages are never missed, however slow the scheduler is
                 if not self.inbox.qsize(callback_timeout=self.patience):
                     return []
                 timeout = QUEUE_SECONDS
@@ -132,20 +132,20 @@ class Dask(MessagingBackend):
 
     @contextmanager
     def _connected(self) -> Iterator[None]:
-        """Raise OptionError within this block if the connection is lost; then the trials under way are left alone."""
+        """Raise OptionError within this block if the connection is lost; running trials are then left alone."""
         try:
             yield
         except OSError as error:
             self.abandon()
             for name in ("distributed", "distributed.client"):
-                logging.getLogger(name).setLevel(logging.CRITICAL)  # they would say the same, with tracebacks
+                logging.getLogger(name).setLevel(logging.CRITICAL)  # they would report the same, with tracebacks
             raise OptionError(
                 f"The Dask scheduler does not answer any more ({in_words(error)}). If it is still there, trials under "
                 "way go on; the same command finds them, or goes on from their checkpoints."
             ) from error
 
     async def _put(self, name: str, content: bytes) -> None:
-        """Put it into the queue of the one who waits, if that is there still.
+        """Put it into the queue of the waiting task, if that still exists.
 
         A `Queue` of this process would stay on the scheduler: it is created twice if it is awaited, and released once.
         """
@@ -230,13 +230,13 @@ class DaskChannel(Channel):
 
 
 def _id(client: Any) -> str:
-    """The id of its scheduler, which may have several addresses."""
+    """Return the id of its scheduler, which may have several addresses."""
     return str(client.scheduler_info()["id"])
 
 
 @cache
 def _inbox(name: str) -> Any:
-    """One queue for all tasks of a worker: the scheduler counts those that are not closed."""
+    """Return one queue for all tasks of a worker, since the scheduler counts queues that are not closed."""
     return distributed().Queue(name, client=distributed().get_client())
 
 

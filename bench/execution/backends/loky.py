@@ -14,9 +14,9 @@ from bench.execution.backend import Backend, Outcome, ResultT, TaskT, Workers
 from bench.execution.worker_process import WorkerProcess, kill_all
 
 DIED = "The worker process died (killed, out of memory, or a crash in native code)."
-ATTEMPTS = 2  # at a task whose worker dies: it may not have been the cause
+ATTEMPTS = 2  # at a task whose worker dies: the task may not be the cause
 SECONDS_BETWEEN_LOOKS = 1.0  # for workers whose death loky does not see
-STOP_SECONDS = 3.0  # that tasks have for stopping by themselves
+STOP_SECONDS = 3.0  # given to tasks to stop by themselves
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Loky(Backend):
     def run(
         self, function: Callable[[TaskT], ResultT], tasks: Sequence[TaskT], workers: Workers
     ) -> Iterator[Outcome[TaskT, ResultT]]:
-        """See `Backend.run`.  A task whose worker dies is given to another worker once more."""
+        """See `Backend.run`.  A task whose worker dies is retried once on another worker."""
         waiting = deque(_Attempt(task) for task in tasks)
         idle = self._start(min(workers.count, len(waiting)), workers)
         under_way: dict[Future[ResultT], tuple[WorkerProcess, _Attempt[TaskT]]] = {}
@@ -96,7 +96,7 @@ class Loky(Backend):
 def _next_ended(
     calls: Iterable[Future[ResultT]], processes: Sequence[WorkerProcess], limit: float | None
 ) -> list[Future[ResultT]]:
-    """Wait until calls have ended, or have taken ``limit`` seconds; returns these, in the order in which they began."""
+    """Wait until calls have ended or have taken ``limit`` seconds; returns these in the order in which they began."""
     while True:
         left = [process.seconds_left(limit) for process in processes] if limit is not None else []
         ended = [call for i, call in enumerate(calls) if call.done() or (left and left[i] <= 0)]

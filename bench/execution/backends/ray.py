@@ -18,7 +18,7 @@ from bench.execution.remote.ray_broker import MessageBroker, RayChannel, work
 from bench.execution.remote.ray_cluster import join, leave, ray, shortage
 from bench.options import option
 
-END_SECONDS = 0.5  # for what a call does after its last message: to be cancelled costs its process
+END_SECONDS = 0.5  # for a call to finish after its last message, since cancelling it would end its process
 NOT_INSTALLED = "No module named 'bench'"
 LOST_NODES = 3  # at most for one task
 
@@ -50,10 +50,10 @@ class Ray(MessagingBackend):
 
     def connect(self) -> None:
         """See `RemoteBackend.connect`."""
-        self._has_joined = join(self.options.address)  # else the caller has, and leaves it when it likes
+        self._has_joined = join(self.options.address)  # otherwise the caller has joined, and decides when to leave
 
     def open(self, root: Path, workers: Workers) -> None:
-        """See `MessagingBackend.open`: a Ray of its own on this machine is not joined by others."""
+        """See `MessagingBackend.open`: no other nodes join a Ray instance started on this machine."""
         self.needs = {"CPU": workers.threads, "GPU": self.options.gpus}
         if not self.options.address and (lack := shortage(self.needs)):
             raise OptionError(f"{lack[0].upper()}{lack[1:]}.")
@@ -123,7 +123,7 @@ class Ray(MessagingBackend):
 
 
 def _reason(error: Exception) -> str:
-    r"""The first line of Ray's message; that of an exception in a task is a traceback, whose last line says more.
+    r"""Return the first line of Ray's message, or the last line of a traceback, which says more, if a task raised.
 
     >>> _reason(RuntimeError("The actor died.\nMore."))
     'The actor died.'

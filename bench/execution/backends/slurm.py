@@ -30,8 +30,8 @@ from bench.execution.remote.versions import versions
 LOCKS = "locks"  # in the folder of the jobs: one for each trial
 SECONDS_BETWEEN_LOOKS = 0.5
 LATE_SECONDS = 15.0
-END_SECONDS = 3.0  # for what a process does after it has written its result
-STOP_SECONDS = 8.0  # until jobs have kept what they have; the command has ten to end in
+END_SECONDS = 3.0  # for a process to finish after it has written its result
+STOP_SECONDS = 8.0  # for jobs to save their state; the command has ten seconds to end
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class Slurm(RemoteBackend):
 
     @classmethod
     def left_under_way(cls, root: Path, used: Backend | None) -> str:
-        """See `Backend.left_under_way`; where there is no SLURM, its jobs are not known of."""
+        """See `Backend.left_under_way`; on a machine without SLURM, its jobs are unknown."""
         folder = folder_of(root)
         try:
             note = slurm_note.read(folder)
@@ -81,10 +81,10 @@ class Slurm(RemoteBackend):
         return in_use("in SLURM jobs", len(note.under_way(folder)), backend)
 
     def adopt(self, function: Callable[[TaskT], ResultT], tasks: Sequence[TaskT], workers: Workers) -> Sequence[TaskT]:
-        """See `Backend.adopt`: jobs of other settings are cancelled.
+        """See `Backend.adopt`: jobs with other settings are cancelled.
 
-        On this machine without SLURM all are: they keep what they have.  A job that is told to end holds the lock of
-        its trial until it has.
+        On a machine without SLURM, all jobs are cancelled and save their state.  A cancelled job holds the lock of its
+        trial until it has ended.
         """
         if not tasks or not all(isinstance(task, Portable) for task in tasks):
             return ()
@@ -162,7 +162,7 @@ class Slurm(RemoteBackend):
         self._note()
 
     def _is_over(self, key: str, job: SubmittedJob) -> bool:
-        """Whether its result is there, or will not come: another machine's disk may show it late."""
+        """Whether its result is available or will never be: it may appear late on another machine's disk."""
         if job.paths.result_pickle.exists():
             return True
         if not job.done():
@@ -176,7 +176,7 @@ class Slurm(RemoteBackend):
         return bool(self.options.cluster == "slurm")
 
     def _tasks(self, function: Callable[..., Any], tasks: Sequence[Portable]) -> dict[str, Portable]:
-        """The tasks by keys that another process of the same command computes too, given the same code and files."""
+        """Return the tasks by keys that any process of the same command computes, given the same code and files."""
         index = FileIndex()
         by_key = {}
         for task in tasks:
@@ -185,7 +185,7 @@ class Slurm(RemoteBackend):
         return by_key
 
     def _batches(self, waiting: deque[str], workers: Workers) -> Iterator[tuple[list[str], int]]:
-        """Batches to submit now, taken out of ``waiting``: keys, and how many of these may run at once."""
+        """Yield batches to submit now, removed from ``waiting``: keys, and how many of these may run at once."""
         if not self._is_slurm:
             room = min(workers.count, os.cpu_count() or 1) - len(self._under_way)
             if waiting and room > 0:
@@ -212,7 +212,7 @@ class Slurm(RemoteBackend):
         self._note()
 
     def _note(self) -> None:
-        """Write which jobs are under way, for a later process of this command."""
+        """Record which jobs are running, for a later process of this command."""
         if self._folder is not None:
             jobs = {key: job.job_id for key, job in self._under_way.items()}
             Note(self.options.cluster, jobs, self._throttles.of(self._job_ids())).write(self._folder)

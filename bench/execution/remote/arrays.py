@@ -9,9 +9,9 @@ LARGEST_ARRAY = 1000  # SLURM's own default limit
 
 
 def split(number: int, room: int) -> tuple[int, int]:
-    """How many of so many jobs to submit as one array, and how many of these run at once, of ``room`` in all.
+    """Return how many of ``number`` jobs to submit as one array, and how many of these run at once, of ``room`` in all.
 
-    The rest of both is for further arrays: all of them end at about the same time.
+    The rest of both is left for further arrays, so that all of them end at about the same time.
 
     >>> split(200, 10), split(2500, 10), split(1666, 6), split(2500, 1)
     ((200, 10), (834, 4), (833, 3), (1000, 1))
@@ -21,7 +21,7 @@ def split(number: int, room: int) -> tuple[int, int]:
 
 
 class Throttles:
-    """How many jobs of each array run at once at most, by the array's id."""
+    """The maximum number of jobs of each array that run at once, by the array's id."""
 
     def __init__(self, limits: dict[str, int] | None = None) -> None:
         """Start with the limits that are already known."""
@@ -32,11 +32,11 @@ class Throttles:
         self.limits[_array(job_id)] = limit
 
     def of(self, job_ids: Sequence[str]) -> dict[str, int]:
-        """The limits of the arrays of these jobs."""
+        """Return the limits of the arrays of these jobs."""
         return {array: self.limits[array] for array in dict.fromkeys(map(_array, job_ids)) if array in self.limits}
 
     def room(self, most: int, job_ids: Sequence[str]) -> int:
-        """How many jobs may run besides these, of ``most`` in all.
+        """Return how many jobs may run in addition to these, of ``most`` in all.
 
         >>> throttles = Throttles({"7": 3})
         >>> throttles.room(4, ["7_0", "7_1", "7_2", "7_3"]), throttles.room(4, ["7_3", "8"])

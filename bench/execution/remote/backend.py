@@ -15,13 +15,13 @@ from bench.execution.backend import Backend, Outcome, ResultT, TaskT, Workers
 from bench.execution.portable import Portable
 from bench.options import option
 
-ATTEMPTS = 2  # at a task whose process dies: it may not have been the cause
-SILENT_SECONDS = 10.0  # after which a user wants to know why nothing happens
+ATTEMPTS = 2  # at a task whose process dies: the task may not be the cause
+SILENT_SECONDS = 10.0  # after which the user is informed why nothing happens
 
 
 @dataclass(frozen=True)
 class RemoteOptions:
-    """Options that all of them have."""
+    """Options that all remote back ends have."""
 
     versions: Literal["same", "any"] = option(
         "same", "machines with other versions of Python, torch, numpy or bench: same refuses them, any allows them"
@@ -29,7 +29,7 @@ class RemoteOptions:
 
 
 class RemoteBackend(Backend):
-    """Runs tasks that are `Portable` on other machines, and all others, such as those of planning, on this one."""
+    """Runs `Portable` tasks on other machines, and all others, such as those of planning, on this one."""
 
     Options = RemoteOptions
     is_remote = True
@@ -42,20 +42,20 @@ class RemoteBackend(Backend):
 
     @abstractmethod
     def connect(self) -> None:
-        """Reach the engine; raises OptionError if it is not installed or cannot be reached."""
+        """Connect to the engine; raises OptionError if it is not installed or cannot be reached."""
 
     @abstractmethod
     def run_remotely(
         self, function: Callable[[Any], Any], tasks: Sequence[Portable], workers: Workers
     ) -> Iterator[Outcome[Any, Any]]:
-        """Like `run`, for at least one task, all of them portable and of the same root; the engine is connected."""
+        """Like `run`, for one or more portable tasks with the same root, after the engine has been connected."""
 
     @abstractmethod
     def withdraw(self) -> None:
-        """Have the tasks stop that are under way, if any are, and withdraw those that have not begun."""
+        """Stop the running tasks, if any, and withdraw those that have not begun."""
 
     def disconnect(self) -> None:
-        """Leave the engine to others."""
+        """Disconnect from the engine."""
 
     def run(
         self, function: Callable[[TaskT], ResultT], tasks: Sequence[TaskT], workers: Workers
@@ -68,7 +68,7 @@ class RemoteBackend(Backend):
             yield from self.run_remotely(function, cast(Sequence[Portable], tasks), workers)
 
     def prepare(self, workers: Workers) -> None:
-        """See `Backend.prepare`: reaches the engine, and starts no process."""
+        """See `Backend.prepare`: connects to the engine, and starts no process."""
         if not self.is_connected:
             self.connect()
             self.is_connected = True
@@ -83,7 +83,7 @@ class RemoteBackend(Backend):
 
 
 def digest(*parts: str) -> str:
-    """A name for what the parts say, 20 hexadecimal digits.
+    """Return a hash of the parts, as 20 hexadecimal digits.
 
     >>> digest("a", "b") == digest("a", "b"), len(digest("a")), digest("ab") == digest("a", "b")
     (True, 20, False)
@@ -92,7 +92,7 @@ def digest(*parts: str) -> str:
 
 
 def extra(module: str, backend: str) -> Any:
-    """The module that a back end needs, which an extra of the package installs; raises OptionError without it."""
+    """Import a module that a back end needs and an extra of the package installs; raises OptionError without it."""
     try:
         return import_module(module)
     except ImportError as error:
@@ -102,7 +102,7 @@ def extra(module: str, backend: str) -> Any:
 
 
 def in_use(place: str, number: int, backend: str) -> str:
-    """The sentence that `Backend.left_under_way` returns.
+    """Return the sentence for `Backend.left_under_way`.
 
     >>> in_use("in SLURM jobs", 2, "slurm")
     '2 trials are under way in SLURM jobs; --backend slurm continues them, where Ctrl-C stops them'

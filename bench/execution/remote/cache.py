@@ -18,14 +18,14 @@ from bench.store.files import write_bytes
 
 
 def folder() -> Path:
-    """The folder, in that for downloads; raises DataError if there is none."""
+    """Return the folder, within the folder for downloads; raises DataError if there is none."""
     return (cache_dir() or Path(tempfile.gettempdir(), "aevb-bench")) / "user-files"
 
 
 def provide(refs: tuple[FileRef, ...], fetch: Callable[[str], bytes]) -> dict[str, Path]:
-    """A copy of each file that a user has named, by the path in which they named it; ``fetch`` gets what is missing.
+    """Provide a copy of each file that a user has named, by the path as given; ``fetch`` gets missing files.
 
-    A copy that is damaged is fetched again.  Raises DataError if what is fetched is not what was asked for.
+    A damaged copy is fetched again.  Raises DataError if the fetched content is not the requested one.
     """
     places: dict[str, Path] = {}
     for named in dict.fromkeys(ref.named for ref in refs):
@@ -40,9 +40,9 @@ def provide(refs: tuple[FileRef, ...], fetch: Callable[[str], bytes]) -> dict[st
 
 
 def provide_downloads(refs: tuple[FileRef, ...], fetch: Callable[[str], bytes]) -> None:
-    """Put files into the folder for downloads, unless they lie there or in the user's folder for data.
+    """Put files into the folder for downloads, unless they are already there or in the user's data folder.
 
-    A file of that name there is left alone: whoever reads it checks its content.
+    An existing file of the same name is left alone, since its content is checked when it is read.
     """
     data, downloads = os.environ.get("BENCH_DATA_DIR"), cache_dir()
     for ref in refs:
@@ -51,7 +51,7 @@ def provide_downloads(refs: tuple[FileRef, ...], fetch: Callable[[str], bytes]) 
 
 
 def _store(path: Path, sha256: str, fetch: Callable[[str], bytes], is_there: Callable[[], bool]) -> None:
-    """One copy; other processes of this node wait for it."""
+    """Store one copy; other processes of this node wait for it."""
     if is_there():
         return
     path.parent.mkdir(parents=True, exist_ok=True)

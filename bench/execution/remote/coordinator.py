@@ -28,9 +28,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Coordinator:
-    """The tasks that have not ended, by their keys; ``answer`` sends an answer to a question.
+    """Tracks the tasks that have not ended, by their keys; ``answer`` sends an answer to a question.
 
-    If ``refuse_versions``, a machine with other versions than this one gets no task: its trials could differ.
+    If ``refuse_versions`` is set, a machine with other versions than this one gets no task, since its results could
+    differ.
     """
 
     answer: Callable[[str, Answer], None]
@@ -38,15 +39,15 @@ class Coordinator:
     refuse_versions: bool = True
     pending: dict[str, Portable] = field(default_factory=dict)
     attempts: dict[str, str] = field(default_factory=dict)
-    refused: set[str] = field(default_factory=set)  # attempts that are not to go on
-    declined: set[str] = field(default_factory=set)  # tasks that a machine of other versions was given
+    refused: set[str] = field(default_factory=set)  # attempts that must not continue
+    declined: set[str] = field(default_factory=set)  # tasks that were given to a machine with other versions
     differing: set[str] = field(default_factory=set)  # machines of other versions, which the user was told of
     ended: set[str] = field(default_factory=set)  # attempts whose end has been read
     is_stopping: bool = False
     last_signal: Signal = field(default_factory=lambda: Signal(uuid.uuid4().hex))
 
     def signal(self) -> Signal:
-        """The next one for all tasks, to be given when all messages have been read."""
+        """Return the next signal for all tasks, to be given when all messages have been read."""
         count, refused = self.last_signal.count + 1, frozenset(self.refused)
         self.last_signal = Signal(self.last_signal.session, count, self.is_stopping, refused)
         return self.last_signal
@@ -56,10 +57,10 @@ class Coordinator:
         return not self.attempts.keys().isdisjoint(self.pending)
 
     def receive(self, message: Message) -> Outcome[Any, Any] | None:
-        """Act on a message; returns the outcome of its task if that has ended.
+        """Process a message; returns the outcome of its task if the task has ended.
 
-        Only the last attempt at a task counts: an earlier one, whose node was thought lost, is told to end.  A question
-        that comes twice is answered twice, and only the first of two ends counts.
+        Only the last attempt at a task counts: an earlier one, whose node was considered lost, is refused.  A question
+        that arrives twice is answered twice, and only the first of two ends counts.
         """
         task = self.pending.get(message.key)
         if message.attempt in self.refused:
@@ -85,7 +86,7 @@ class Coordinator:
         return None
 
     def lost(self, key: str, why: str) -> Outcome[Any, Any] | None:
-        """The engine has given a task up."""
+        """Handle a task that the engine has given up."""
         task = self.pending.pop(key, None)
         return Outcome(task, died=why) if task is not None else None
 
@@ -108,7 +109,7 @@ class Coordinator:
         return None
 
     def _ended(self, message: Ended, task: Portable) -> Outcome[Any, Any] | None:
-        if message.stopped and not self.is_stopping:  # at the wish of an earlier process of this command
+        if message.stopped and not self.is_stopping:  # as requested by an earlier process of this command
             self.answer(message.question, Answer())
             self.refused.add(message.attempt)
             self.attempts.pop(message.key, None)
@@ -128,7 +129,7 @@ class Coordinator:
         return Outcome(task, result, died=message.died, timed_out=message.timed_out)
 
     def _refuse(self, message: Message, why: str) -> None:
-        """Refuse by an answer if the attempt waits for one, else by the next signal."""
+        """Refuse an attempt in an answer if it is waiting for one, otherwise in the next signal."""
         if isinstance(message, (Begun, FileRequested, Ended)):
             self.answer(message.question, Answer(refusal=why))
         else:
@@ -145,9 +146,9 @@ def _contents(folder: Path) -> Mapping[str, bytes]:
 
 
 def _keep(message: Written, task: Portable) -> None:
-    """Write what has come, in its order; names with folders in them are none of a task's.
+    """Write the received files in order; names that contain folders are ignored, since tasks have none.
 
-    Raises StoreError if the root is gone: it would be made anew, with nothing but this in it.
+    Raises StoreError if the root no longer exists: it would be recreated with only these files.
     """
     if not task.files.root.is_dir():
         raise StoreError(
@@ -164,7 +165,7 @@ def _keep(message: Written, task: Portable) -> None:
 
 
 def _missing(manifest: Mapping[str, str], task: Portable) -> tuple[str, ...]:
-    """Names of files that have not arrived because an earlier process received them; removes files that are gone."""
+    """Return names of files that did not arrive because an earlier process received them; removes deleted files."""
     folder = _folder(task)
     here = {name: hashlib.sha256(content).hexdigest() for name, content in _contents(folder).items()}
     for name in here.keys() - manifest.keys():

@@ -15,20 +15,20 @@ from bench.execution.remote.backend import extra
 from bench.values.texts import quoted
 
 CONNECT_SECONDS = 15
-SCHEDULER = "Scheduler"  # as it calls itself
+SCHEDULER = "Scheduler"  # the name by which it identifies itself
 
 
 def client_of(given: str, seconds: float = CONNECT_SECONDS) -> Any:
-    """A client of the scheduler at an address, or of one that has written a file.
+    """Return a client of the scheduler at an address, or of the scheduler that wrote the given file.
 
-    Raises OptionError if none answers within so many seconds.
+    Raises OptionError if none answers within ``seconds``.
     """
     address = _address(given)
     try:
-        with ThreadPoolExecutor(1) as thread:  # the caller's may have an event loop of its own, as in a notebook
+        with ThreadPoolExecutor(1) as thread:  # the caller's thread may already run an event loop, as in a notebook
             kind = thread.submit(asyncio.run, _kind(address, seconds)).result()
         client = distributed().Client(address, timeout=seconds, set_as_default=False) if kind == SCHEDULER else None
-    except Exception as error:  # what Dask raises depends on what is there in place of a scheduler
+    except Exception as error:  # the type depends on what is at the address instead of a scheduler
         why = str(error) or f"{type(error).__name__} after {seconds} s"
         raise OptionError(
             f"No Dask scheduler answers at {quoted(given)} ({why}): start one, or correct --scheduler, an address such "
@@ -40,8 +40,8 @@ def client_of(given: str, seconds: float = CONNECT_SECONDS) -> Any:
 
 
 def _address(given: str) -> str:
-    """The address that is given, or that is in the file which is given."""
-    if not os.path.isfile(given):  # noqa: PTH113  # which no text is too long for
+    """Return the given address, or the address in the given file."""
+    if not os.path.isfile(given):  # noqa: PTH113  # unlike Path.is_file, it accepts texts of any length
         return given
     try:
         return str(json.loads(Path(given).read_bytes())["address"])
@@ -53,7 +53,7 @@ def _address(given: str) -> str:
 
 
 async def _kind(address: str, seconds: float) -> str:
-    """What answers at an address, in Dask's words: a client would wait for ever if nothing does."""
+    """Return the type of server at an address, in Dask's terms; without a server, a client would wait forever."""
     arguments = distributed().security.Security().get_connection_args("client")
     async with distributed().rpc(address, timeout=seconds, connection_args=arguments) as remote:
         identity = await asyncio.wait_for(remote.identity(), seconds)
@@ -62,5 +62,5 @@ async def _kind(address: str, seconds: float) -> str:
 
 @cache
 def distributed() -> Any:
-    """The library; raises OptionError if it is not installed."""
+    """Import the library; raises OptionError if it is not installed."""
     return extra("distributed", "dask")

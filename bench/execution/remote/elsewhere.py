@@ -12,10 +12,10 @@ from bench.values.texts import quoted
 
 
 def refuse(run_folder: Path, root: Path, used: Backend) -> None:
-    """Raise StoreError if there are any, left by a command that has ended: they would be trained twice.
+    """Raise StoreError if there are any that an ended command has left running: they would be trained twice.
 
-    ``root`` is the folder of the study that is run now.  Trials that the back end that is ``used`` goes on with there
-    are no reason; those of a command for this run folder alone, or for a study that it is a part of, are.
+    ``root`` is the folder of the study that is run now.  Trials there that the back end now ``used`` continues are
+    allowed; those of a command for this run folder alone, or for a study that contains it, are not.
     """
     kinds = [reference.load() for reference in plugins.find("backend").values()]
     for kind, folder in product(kinds, dict.fromkeys((root, run_folder, run_folder.parent))):

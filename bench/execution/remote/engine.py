@@ -21,15 +21,15 @@ from bench.execution.remote.payload import FileIndex, Payload, pack
 from bench.execution.remote.submissions import Submissions
 from bench.execution.remote.versions import versions
 
-SECONDS_BETWEEN_LOOKS = 1.0  # for tasks that the engine has given up; messages are not waited for
-STOP_SECONDS = 8.0  # until all tasks have stopped and sent what they have
-MEETING_SECONDS = 4.0  # in which all tasks that an earlier command has left have sent something
+SECONDS_BETWEEN_LOOKS = 1.0  # for tasks that the engine has given up; messages are handled without delay
+STOP_SECONDS = 8.0  # until all tasks have stopped and sent their files
+MEETING_SECONDS = 4.0  # within which all tasks left by an earlier command have sent something
 
 logger = logging.getLogger(__name__)
 
 
 class MessagingBackend(RemoteBackend):
-    """Its machines need no common disk: files travel there, and what tasks write comes back, in messages.
+    """A back end whose machines need no common disk: files are sent there, and task outputs come back, in messages.
 
     A derived class carries messages and submits work; it decides nothing about tasks.
     """
@@ -38,28 +38,28 @@ class MessagingBackend(RemoteBackend):
         """Nothing is connected yet."""
         super().__init__(**settings)
         self._coordinator: Coordinator | None = None
-        self.goes_on = False  # with tasks that an earlier command has left under way, if there are any
+        self.goes_on = False  # whether to continue tasks that an earlier command has left running, if there are any
         self._opened = -math.inf
 
     # -- what an engine does ---------------------------------------------------------------------------------------
 
     @abstractmethod
     def open(self, root: Path, workers: Workers) -> None:
-        """Begin to send and receive; messages of these tasks are told from others by their `run_name`.
+        """Begin to send and receive; messages of these tasks are distinguished from others by their `run_name`.
 
-        Raises OptionError if no machine can ever give a task what it needs.
+        Raises OptionError if no machine can ever provide the resources that a task needs.
         """
 
     @abstractmethod
     def submit(self, name: str, payload: Payload) -> None:
-        """Have a worker call `node.work` on the payload; a second time if the worker is lost.
+        """Let a worker call `node.work` on the payload, and repeat this if the worker is lost.
 
         The ``name`` begins with the task's key, and is the same for a later process of this command.
         """
 
     @abstractmethod
     def receive(self, timeout: float) -> Sequence[Message]:
-        """The next messages, one or several, as soon as there are any; none if none comes for ``timeout`` seconds."""
+        """Return one or more messages as soon as there are any; none if none arrives within ``timeout`` seconds."""
 
     @abstractmethod
     def answer(self, question: str, answer: Answer) -> None:
@@ -67,19 +67,19 @@ class MessagingBackend(RemoteBackend):
 
     @abstractmethod
     def give(self, signal: Signal) -> None:
-        """Let `Channel.signal` return this from now on."""
+        """Make `Channel.signal` return this signal from now on."""
 
     @abstractmethod
     def lost(self) -> Sequence[tuple[str, str]]:
-        """The keys that the engine has given up since the last time, and why."""
+        """Return the keys of tasks that the engine has given up since the last call, and why."""
 
     @abstractmethod
     def shortage(self) -> str:
-        """Why no worker begins a task, as far as the engine knows, and what to do; empty if it does not know."""
+        """Return why no worker begins a task, if the engine knows, and what to do; empty if it does not."""
 
     @abstractmethod
     def close(self) -> None:
-        """Withdraw what is still submitted; the opposite of `open`."""
+        """Withdraw tasks that are still submitted; the opposite of `open`."""
 
     # -- what a back end does --------------------------------------------------------------------------------------
 
@@ -98,7 +98,7 @@ class MessagingBackend(RemoteBackend):
         self._opened = monotonic()
         self.give(coordinator.signal())
         submissions = Submissions(payloads, workers.count, self.submit)
-        while messages := self.receive(0):  # of tasks that went on while nobody read them
+        while messages := self.receive(0):  # of tasks that continued while nobody read them
             yield from _settled([(each.key, coordinator.receive(each)) for each in messages], coordinator, submissions)
         heard = looked = monotonic()
         is_heard = False  # since the last signal
@@ -107,11 +107,11 @@ class MessagingBackend(RemoteBackend):
             messages = self.receive(SECONDS_BETWEEN_LOOKS)
             outcomes = [(each.key, coordinator.receive(each)) for each in messages]
             is_heard |= bool(messages)
-            if messages and coordinator.attempts:  # not after those of a machine that gets no trial
+            if messages and coordinator.attempts:  # not for a machine that gets no trial
                 heard = monotonic()
             elif monotonic() - heard > SILENT_SECONDS:
                 heard = math.inf if self._explain_silence(coordinator) else monotonic()
-            if monotonic() - looked >= SECONDS_BETWEEN_LOOKS:  # not after each message: it takes all tasks in view
+            if monotonic() - looked >= SECONDS_BETWEEN_LOOKS:  # not after each message, since it checks all tasks
                 looked = monotonic()
                 late = self.receive(0) if messages else []
                 outcomes += [(each.key, coordinator.receive(each)) for each in late]
@@ -124,7 +124,7 @@ class MessagingBackend(RemoteBackend):
         self._close()
 
     def _explain_silence(self, coordinator: Coordinator) -> bool:
-        """Say why no trial goes on, if that is known; whether it is."""
+        """Report why no trial makes progress, if that is known; returns whether it is."""
         why = self.shortage()
         if not why and not coordinator.is_any_under_way():
             why = "the workers are busy with other work, or still starting"
@@ -143,7 +143,7 @@ class MessagingBackend(RemoteBackend):
             self.close()
 
     def abandon(self) -> None:
-        """Leave the tasks that are under way to a later process of this command: the engine does not answer."""
+        """Leave the running tasks to a later process of this command, since the engine does not answer."""
         self._coordinator = None
 
     def withdraw(self) -> None:
@@ -165,14 +165,14 @@ class MessagingBackend(RemoteBackend):
 
 
 def run_name(root: Path) -> str:
-    """A name that is the same for every process of this machine whose tasks have this root."""
+    """Return a name that is the same for every process of this machine whose tasks have this root."""
     return f"bench-{digest(platform.node(), str(root.resolve()))}"
 
 
 def _payloads(
     function: Callable[[Any], Any], tasks: Sequence[Portable], workers: Workers, index: FileIndex
 ) -> dict[str, Payload]:
-    """The tasks by keys that another process of the same command computes too, given the same code and files."""
+    """Return the tasks by keys that any process of the same command computes, given the same code and files."""
     payloads = {}
     for task in tasks:
         payload = pack("", function, task, workers, index)
@@ -184,7 +184,7 @@ def _payloads(
 def _settled(
     outcomes: Sequence[tuple[str, Outcome[Any, Any] | None]], coordinator: Coordinator, submissions: Submissions
 ) -> Iterator[Outcome[Any, Any]]:
-    """The outcomes of tasks that have ended and are not repeated; those that are repeated are pending again."""
+    """Yield the outcomes of tasks that have ended and are not repeated; repeated tasks become pending again."""
     for key, outcome in outcomes:
         if outcome is None:
             continue

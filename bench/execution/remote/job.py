@@ -18,16 +18,16 @@ from bench.execution.remote.versions import Versions, versions
 
 
 class ToldToEnd(BenchError):
-    """The job has got SIGTERM."""
+    """The job has received SIGTERM."""
 
 
 @dataclass
 class Job:
-    """A ``call`` of a function with a task, both pickled, on a node: in a process of its own, which the job outlives.
+    """A ``call`` of a function on a task, both pickled, on a node, in a separate process that ends before the job.
 
     Only that process imports what they need.  Versions that differ from ``versions``, if given, are refused.  Two jobs
-    of the same task take turns by their ``lock``: one may have been thought lost.  A job that is told to end keeps what
-    it has and waits for ``patience`` seconds: SLURM may want it to be queued again, or kill it.
+    of the same task take turns by means of their ``lock``, since one may have been considered lost.  A job that
+    receives SIGTERM saves its state and waits for ``patience`` seconds, in which SLURM may requeue or kill it.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Job:
     patience: float
 
     def __call__(self) -> Outcome[str, Any] | Exception:
-        """Called by submitit; returns what the function raises."""
+        """Called by submitit; an exception of the function is returned."""
         differences = self.versions.differences(versions()) if self.versions is not None else []
         if differences:
             why = f"A node has other versions than this machine: {', '.join(differences)}"

@@ -12,9 +12,9 @@ from bench.execution.remote.versions import Versions
 
 @dataclass(frozen=True)
 class Message:
-    """A message from an ``attempt`` at the task with this ``key``; a task begins anew elsewhere if its node is lost.
+    """A message from an ``attempt`` at the task with this ``key``; a task is restarted elsewhere if its node is lost.
 
-    One that has an answer is a question: it has a ``number`` among those of its attempt, the same whenever it is
+    A message that has an answer is a question: it has a ``number`` within its attempt, which stays the same if it is
     sent again.
     """
 
@@ -24,13 +24,13 @@ class Message:
 
     @property
     def question(self) -> str:
-        """A name for it that no other question has."""
+        """A unique name for the question."""
         return f"{self.attempt}-{self.number}"
 
 
 @dataclass(frozen=True)
 class Begun(Message):
-    """The task begins on a machine; the answer holds the contents of its folder, by name."""
+    """The task begins on a machine; the answer contains the contents of its folder, by name."""
 
     machine: str
     versions: Versions
@@ -53,10 +53,10 @@ class Written(Message):
 
 @dataclass(frozen=True)
 class Ended(Written):
-    """The task's ``result``, pickled; or why there is none.
+    """The task's ``result``, pickled, or the reason why there is none.
 
-    ``manifest`` are the hashes of all that is in its folder, by name, None if nothing was written.  The answer names
-    what has not arrived.
+    ``manifest`` contains the hashes of all files in its folder, by name, or is None if nothing was written.  The answer
+    names the files that have not arrived.
     """
 
     manifest: Mapping[str, str] | None = None
@@ -69,9 +69,9 @@ class Ended(Written):
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to `Begun`, `FileRequested` or `Ended`; ``refusal`` says why the task is not to go on.
+    """The answer to `Begun`, `FileRequested` or `Ended`; ``refusal`` says why the task must not continue.
 
-    An ``unfit`` node keeps the place of its worker taken for a while: it would be given one task after the other.
+    An ``unfit`` node keeps its worker occupied for a while, since otherwise it would be given one task after the other.
     """
 
     contents: Mapping[str, bytes] = field(default_factory=dict)
@@ -84,9 +84,10 @@ class Answer:
 class Signal:
     """The coordinator's message to all tasks at once, about once per second.
 
-    Its ``count`` grows when everything that was sent has been read: a task sends nothing unasked before that, nor a
-    question again, so that messages do not pile up while nobody reads them.  A new ``session`` may lack what was sent
-    to the one before.  ``refused`` are attempts that are not to go on, and if ``stop``, none is.
+    Its ``count`` is incremented when everything that was sent has been read.  Until then a task sends no further
+    reports and repeats no question, so that messages do not pile up while nobody reads them.  A new ``session`` may
+    lack what was sent to the previous one.  ``refused`` are attempts that must not continue; if ``stop`` is set, none
+    may.
     """
 
     session: str
@@ -98,17 +99,18 @@ class Signal:
 class Channel(ABC):
     """Carries messages from a node; picklable, since it travels with the task.
 
-    A message is lost if the coordinator ends, or is interrupted, while it reads: the engine has delivered it then.
+    A message is lost if the coordinator ends or is interrupted while reading it, since the engine has then delivered
+    it.
     """
 
     @abstractmethod
     def send(self, message: Message) -> None:
-        """Send a message to the coordinator; raises anything if the engine does not work any more."""
+        """Send a message to the coordinator; may raise any exception if the engine no longer works."""
 
     @abstractmethod
     def answers(self, question: str) -> AbstractContextManager[Callable[[float], Answer | None]]:
-        """A function, within this block, that waits so many seconds for the answer; None if there is none then."""
+        """Provide, within this block, a function that waits a number of seconds for the answer, or returns None."""
 
     @abstractmethod
     def signal(self) -> Signal:
-        """The last one that was given."""
+        """Return the last signal that was given."""

@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 Seen = tuple[int, int, int]  # inode, time of the last change in nanoseconds, and bytes
-Changes = tuple[Mapping[str, bytes], tuple[str, ...]]  # contents by name, and the names of what is gone
+Changes = tuple[Mapping[str, bytes], tuple[str, ...]]  # contents by name, and the names of deleted files
 
 
 class Mirror:
     """Keeps track of which files of a folder were sent, and which have changed since."""
 
     def __init__(self, folder: Path, last: str) -> None:
-        """Begin with the present content, which came from the other machine.
+        """Start from the present content, which came from the other machine.
 
         The file called ``last`` is read before the others and sent after them, so that it never refers
         to files that have not been sent.
@@ -26,7 +26,7 @@ class Mirror:
         self._last_sent: bytes | None = None
 
     def changes(self) -> Changes:
-        """The changes since the last call."""
+        """Return the changes since the last call."""
         contents: dict[str, bytes] = {}
         last = self._read(self.last)
         now = self._look()
@@ -43,16 +43,16 @@ class Mirror:
         return contents, removed
 
     def forget(self) -> None:
-        """Take all files for changed: what was sent may be lost."""
+        """Treat all files as changed, since what was sent may be lost."""
         self._seen = dict.fromkeys(self._seen, (0, 0, 0))
         self._last_sent = None
 
     def manifest(self) -> dict[str, str]:
-        """The hashes of all files, by name."""
+        """Return the hashes of all files, by name."""
         return {name: hashlib.sha256(each).hexdigest() for name, each in self.read(list(self._look())).items()}
 
     def read(self, names: Sequence[str]) -> dict[str, bytes]:
-        """The contents of these files, the ``last`` one at the end."""
+        """Return the contents of these files, with the ``last`` one at the end."""
         contents = {name: self._read(name) for name in sorted(names, key=lambda name: name == self.last)}
         return {name: each for name, each in contents.items() if each is not None}
 
@@ -68,5 +68,5 @@ class Mirror:
     def _read(self, name: str) -> bytes | None:
         try:
             return (self.folder / name).read_bytes()
-        except OSError:  # removed meanwhile
+        except OSError:  # removed in the meantime
             return None

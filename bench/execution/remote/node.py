@@ -28,15 +28,15 @@ from bench.execution.worker_process import WorkerProcess
 from bench.values import places
 
 SECONDS_BETWEEN_LOOKS = 1.0
-SECONDS_BETWEEN_REPORTS = 2.0  # the coordinator may have hundreds of trials to hear of
-PATIENCE = 120.0  # seconds for an answer: the coordinator may be busy, or just be started again
+SECONDS_BETWEEN_REPORTS = 2.0  # the coordinator may receive reports of hundreds of trials
+PATIENCE = 120.0  # seconds for an answer: the coordinator may be busy, or restarting
 UNFIT_SECONDS = 600.0
-STOP_SECONDS = 5.0  # that a task has for stopping by itself
+STOP_SECONDS = 5.0  # given to a task to stop by itself
 DIED = "The worker process died (killed, out of memory, or a crash in native code)."
 
 
 class Refused(BenchError):
-    """The coordinator does not want this attempt to go on, or does not answer."""
+    """The coordinator refuses to let this attempt continue, or does not answer."""
 
     def __init__(self, why: str, *, unfit: bool = False) -> None:
         """``unfit`` as in `Answer`."""
@@ -47,17 +47,18 @@ class Refused(BenchError):
 def work(payload: Payload, channel: Channel) -> None:
     """Run the task of a payload; called by a worker of the engine, in any thread.
 
-    A second attempt at the same task, after the loss of its node, begins with what the coordinator has of the first.
+    A second attempt at the same task, after the loss of its node, starts from the files that the coordinator has
+    received.
     """
     attempt = _Attempt(payload, channel)
     try:
         with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as scratch:
             attempt.run(Path(scratch))
-    except Refused as refusal:  # which the coordinator ignores if this attempt does not count any more
+    except Refused as refusal:  # the coordinator ignores it if this attempt no longer counts
         attempt.send(Ended, contents={}, died=str(refusal))
         if refusal.unfit:
             _occupy_worker(channel)
-    except Exception as error:  # noqa: BLE001  # the node's fault: no disk, for instance
+    except Exception as error:  # noqa: BLE001  # a fault of the node: no disk, for instance
         attempt.send(Ended, contents={}, died=f"{type(error).__name__} on {platform.node()}: {error}")
 
 
@@ -96,7 +97,7 @@ class _Attempt:
     def ask(self, kind: type[Message], **content: Any) -> Answer:
         """Send a question and wait for its answer; raises Refused if it is a refusal, or if none comes.
 
-        It is sent again with each new signal: that says that everything has been read, or that there is another
+        It is sent again with each new signal, which means that everything has been read, or that there is another
         coordinator, so that the question may be lost.
         """
         question = kind(self.payload.key, self.id, number=next(self.numbers), **content)
@@ -136,7 +137,7 @@ class _Attempt:
             contents, removed = mirror.read(missing), ()
 
     def _follow(self, call: Future[bytes], process: WorkerProcess, mirror: Mirror) -> _Ending:
-        """Send what the task writes until it has ended; returns how."""
+        """Send what the task writes until it has ended; returns how it ended."""
         limit, stop_at, reports = self.payload.workers.time_limit, None, _Reports()
         while True:
             wait([call], timeout=SECONDS_BETWEEN_LOOKS)
@@ -168,15 +169,15 @@ class _Attempt:
 
 
 class _Reports:
-    """When to send what a task has written: every two seconds, as long as the coordinator has read what was sent."""
+    """Decides when to send what a task has written: every two seconds, if the coordinator has read what was sent."""
 
     def __init__(self) -> None:
         self.session = ""
-        self.last: Signal | None = None  # that was given when something was sent
+        self.last: Signal | None = None  # the signal that was current when something was last sent
         self.time = time.monotonic()
 
     def is_due(self, signal: Signal, mirror: Mirror) -> bool:
-        if self.session and signal.session != self.session:  # started again, and may lack what the former was sent
+        if self.session and signal.session != self.session:  # restarted, and may lack what was sent to the previous one
             mirror.forget()
         self.session = signal.session
         is_read = self.last is None or (signal.session, signal.count) != (self.last.session, self.last.count)

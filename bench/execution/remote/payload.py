@@ -15,9 +15,9 @@ from bench.execution.portable import Portable
 
 @dataclass(frozen=True)
 class FileRef:
-    """A file that a task needs: ``name`` is its place within what the user has ``named``, empty if it is that file.
+    """A file that a task needs: ``name`` is its path within what the user has ``named``, empty for that file itself.
 
-    Of a download it is the place within the folder for downloads.
+    For a download it is the path within the folder for downloads.
     """
 
     named: str
@@ -43,11 +43,11 @@ class FileIndex:
     def __init__(self) -> None:
         """Nothing is in it yet."""
         self.paths: dict[str, Path] = {}
-        self.contents: dict[str, bytes] = {}  # of plugins, which may be edited meanwhile
+        self.contents: dict[str, bytes] = {}  # of plugins, which may be edited in the meantime
         self._refs: dict[str, tuple[FileRef, ...]] = {}
 
     def refs(self, named: str) -> tuple[FileRef, ...]:
-        """The files that a user's path names: itself, or all in a folder; none if nothing is there."""
+        """Return the files that a user's path names: itself, or all files in a folder; none if it does not exist."""
         if named not in self._refs:
             self._refs[named] = tuple(self._found(named))
         return self._refs[named]
@@ -65,18 +65,18 @@ class FileIndex:
                 yield FileRef(named, str(file.relative_to(path)) if path.is_dir() else "", digest)
 
     def content(self, sha256: str) -> bytes | None:
-        """The content of a file that a task requests; None if it was never in the index, or has changed on disk."""
+        """Return the content of a file that a task requests; None if it is not in the index or has changed on disk."""
         if sha256 in self.contents:
             return self.contents[sha256]
         try:
             content = self.paths[sha256].read_bytes()
-        except (KeyError, OSError):  # it is gone, or cannot be read any more
+        except (KeyError, OSError):  # it no longer exists, or cannot be read
             return None
         return content if hashlib.sha256(content).hexdigest() == sha256 else None
 
 
 def pack(key: str, function: Callable[[Any], Any], task: Portable, workers: Workers, index: FileIndex) -> Payload:
-    """The task with the list of its files; their contents stay here until a node asks for them."""
+    """Return the task with the list of its files; their contents stay here until a node requests them."""
     inputs = tuple(ref for named in task.files.inputs for ref in index.refs(named))
     downloads = tuple(
         replace(ref, name=str(within_folder(path))) for path in task.files.downloads for ref in index.refs(str(path))

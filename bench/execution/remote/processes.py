@@ -11,16 +11,16 @@ from contextlib import contextmanager
 from bench.execution.backend import Workers
 from bench.execution.worker_process import WorkerProcess
 
-IDLE_SECONDS = 60.0  # after which a process that nobody needs is ended: the node has other users
+IDLE_SECONDS = 60.0  # after which an unused process is ended, since the node has other users
 
 idle: list[WorkerProcess] = []
 _lock = threading.Lock()
-_starter = ThreadPoolExecutor(1)  # Linux ends a process with the thread that has started it, and this one remains
+_starter = ThreadPoolExecutor(1)  # Linux ends a process with the thread that started it, and this thread remains
 
 
 @contextmanager
 def process_for(workers: Workers) -> Iterator[WorkerProcess]:
-    """A process of this node; it is kept for the next task, since a new one costs seconds of imports."""
+    """Provide a process of this node; it is kept for the next task, since a new one takes seconds for imports."""
     with _lock:
         fitting = [each for each in idle if each.fits(workers) and each.is_alive]
         outdated = [each for each in idle if each not in fitting]
@@ -45,7 +45,7 @@ def process_for(workers: Workers) -> Iterator[WorkerProcess]:
 
 
 def end_if_idle(process: WorkerProcess) -> None:
-    """A process that is idle again, or still, after some time; one that worked meanwhile may end a little early."""
+    """End a process if it is idle, called after some time; one that has worked in between may end a little early."""
     with _lock:
         is_idle = process in idle
         if is_idle:
@@ -56,9 +56,9 @@ def end_if_idle(process: WorkerProcess) -> None:
 
 @contextmanager
 def _children_allowed() -> Iterator[None]:
-    """Engines start their workers as daemons, which multiprocessing forbids to have children.
+    """Allow children within this block: engines start workers as daemons, for which multiprocessing forbids them.
 
-    That is a precaution against children that outlive them, and ours end with their parent in any case.
+    The restriction guards against children that outlive their parent, but ours end with their parent in any case.
     """
     config: dict[str, object] = getattr(multiprocessing.current_process(), "_config", {})
     with _lock:

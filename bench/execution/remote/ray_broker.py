@@ -22,16 +22,16 @@ class MessageBroker:
         """No message yet."""
         self.messages: list[Message] = []
         self.has_come = asyncio.Event()
-        self.answers: dict[str, asyncio.Queue[Answer]] = {}  # to questions for which somebody waits
+        self.answers: dict[str, asyncio.Queue[Answer]] = {}  # to questions that somebody is waiting for
         self.last_signal: Signal | None = None
 
     async def send(self, message: Message) -> None:
-        """A message from a task."""
+        """Accept a message from a task."""
         self.messages.append(message)
         self.has_come.set()
 
     async def receive(self, timeout: float) -> list[Message]:
-        """All messages since the last time; waits for the first."""
+        """Return all messages since the last call; waits for the first."""
         if timeout:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.has_come.wait(), timeout)
@@ -40,7 +40,7 @@ class MessageBroker:
         return messages
 
     async def answer(self, question: str, answer: Answer) -> None:
-        """An answer to a question; nobody waits for a second one."""
+        """Accept an answer to a question; a second answer is ignored."""
         if question in self.answers:
             await self.answers[question].put(answer)
 
@@ -49,14 +49,14 @@ class MessageBroker:
         self.answers[question] = asyncio.Queue()
 
     async def answered(self, question: str, timeout: float) -> Answer | None:
-        """The answer to this question; None if there is none in time."""
+        """Return the answer to this question; None if there is none in time."""
         try:
             return await asyncio.wait_for(self.answers[question].get(), timeout)
         except TimeoutError:
             return None
 
     async def close(self, question: str) -> None:
-        """Keep no answers to this question any more."""
+        """Stop keeping answers to this question."""
         del self.answers[question]
 
     async def give(self, signal: Signal) -> None:
@@ -64,13 +64,13 @@ class MessageBroker:
         self.last_signal = signal
 
     async def signal(self) -> Signal | None:
-        """The last one that was given."""
+        """Return the last signal that was given."""
         return self.last_signal
 
 
 @dataclass(frozen=True)
 class RayChannel(Channel):
-    """Calls of the actor."""
+    """A channel that calls the actor."""
 
     broker: Any
 
@@ -99,6 +99,6 @@ class RayChannel(Channel):
 
 
 def work(payload: Payload, channel: RayChannel) -> None:
-    """Call `node.work` in a second thread: while the main one of a task waits for Ray, another task gets its CPUs."""
+    """Call `node.work` in a second thread: while a task's main thread waits for Ray, another task gets its CPUs."""
     with ThreadPoolExecutor(1) as thread:
         thread.submit(node.work, payload, channel).result()

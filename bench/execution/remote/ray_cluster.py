@@ -36,7 +36,7 @@ def join(address: str) -> bool:
         with _signals_kept():
             ray().init(address=address or "local", logging_level="error", log_to_driver=False)
         _print_by(_nothing)
-    except Exception as error:  # what Ray raises depends on what is there in place of a cluster
+    except Exception as error:  # the type depends on what is at the address instead of a cluster
         where = f"Cannot join a Ray cluster at {quoted(address)}" if address else "Ray does not start on this machine"
         cure = (
             "start one with `ray start --head`, correct --address, which is auto or HOST:6379, or set "
@@ -55,7 +55,7 @@ def leave() -> None:
 
 
 def shortage(needs: Mapping[str, float]) -> str:
-    """The resources that a trial needs and that no single node has; empty if a node has them, free or not."""
+    """Return the resources that a trial needs but no single node has; empty if a node has them, whether free or not."""
     nodes = [each["Resources"] for each in ray().nodes() if each["Alive"]]
     if any(all(node.get(name, 0) >= needed for name, needed in needs.items()) for node in nodes):
         return ""
@@ -74,7 +74,7 @@ def _in_words(resources: Mapping[str, float], *, zeros: bool = False) -> str:
 
 
 def _knock(address: str) -> None:
-    """Raise OSError if no server of Ray listens at an address of the form HOST:PORT: Ray itself would try for ever.
+    """Raise OSError if no Ray server listens at an address of the form HOST:PORT, since Ray itself would retry forever.
 
     Its servers, like all of gRPC, speak HTTP/2, unlike its dashboard.
     """
@@ -89,9 +89,10 @@ def _knock(address: str) -> None:
 
 
 def _print_by(function: Callable[..., None] | None) -> None:
-    """Have Ray print what its servers report by this function, or by its own again.
+    """Make Ray print reports of its servers with this function, or restore Ray's own.
 
-    It prints the last lines of a lost node's log in the midst of progress, and there is no option against it.
+    Ray prints the last lines of a lost node's log in the middle of the progress display, and has no option to disable
+    this.
     """
     worker = import_module("ray._private.worker")
     _printers.setdefault(PRINTER, getattr(worker, PRINTER, _nothing))
@@ -104,7 +105,7 @@ def _nothing(*_: object, **__: object) -> None:
 
 @contextmanager
 def _signals_kept() -> Iterator[None]:
-    """Ray would handle SIGTERM in place of the command."""
+    """Restore the signal handlers after this block, since Ray would handle SIGTERM instead of the command."""
     before = signal.getsignal(signal.SIGTERM)
     yield
     if threading.current_thread() is threading.main_thread():
@@ -113,5 +114,5 @@ def _signals_kept() -> Iterator[None]:
 
 @cache
 def ray() -> Any:
-    """The library; raises OptionError if it is not installed."""
+    """Import the library; raises OptionError if it is not installed."""
     return extra("ray", "ray")

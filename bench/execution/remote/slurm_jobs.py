@@ -31,27 +31,27 @@ class JobPaths(Protocol):
 
 
 class SubmittedJob(Protocol):
-    """A job of submitit, as far as it is used here; the library need not be installed."""
+    """The part of a submitit job that is used here; the library need not be installed."""
 
     job_id: str
     state: str
     paths: JobPaths
 
     def done(self, *, force_check: bool = False) -> bool:
-        """Whether it has ended; SLURM is asked now and then, or at once if ``force_check``."""
+        """Whether it has ended; SLURM is queried occasionally, or immediately if ``force_check`` is set."""
 
     def exception(self) -> Exception | None:
-        """Why there is no result; None if there is one."""
+        """Return why there is no result; None if there is one."""
 
     def result(self) -> Any:
-        """The result of the function; raises what it raised."""
+        """Return the result of the function, or raise its exception."""
 
     def stderr(self) -> str | None:
-        """Its error stream so far; None if it has not begun."""
+        """Return its error stream so far; None if it has not begun."""
 
 
 def under_way(folder: Path, job_ids: Sequence[str], *, is_slurm: bool) -> set[str]:
-    """The ids of these jobs, submitted from this folder, that have not ended, by a single query to SLURM."""
+    """Return the ids of those jobs from this folder that have not ended, with a single query to SLURM."""
     if not is_slurm:
         return set(filter(_is_local_job, job_ids))
     jobs = {job_id: submitit().SlurmJob(folder, job_id) for job_id in job_ids}
@@ -63,7 +63,7 @@ def under_way(folder: Path, job_ids: Sequence[str], *, is_slurm: bool) -> set[st
 
 
 def _is_local_job(job_id: str) -> bool:
-    """Whether this process is a job of submitit's executor for one machine: its number may have been given again."""
+    """Whether this process id belongs to a job of submitit's local executor: the id may have been reused."""
     try:
         return b"submitit" in Path("/proc", job_id, "cmdline").read_bytes()
     except OSError:
@@ -71,7 +71,7 @@ def _is_local_job(job_id: str) -> bool:
 
 
 def cancel(job_ids: Sequence[str], *, is_slurm: bool) -> None:
-    """Tell these jobs to end: they keep what they have."""
+    """Cancel these jobs; they save their state."""
     if is_slurm and job_ids:
         subprocess.run(["scancel", *job_ids], check=False)  # noqa: S603, S607
     elif job_ids:
@@ -80,12 +80,12 @@ def cancel(job_ids: Sequence[str], *, is_slurm: bool) -> None:
                 os.kill(int(job_id), signal.SIGTERM)
 
 
-_left: list[SubmittedJob] = []  # jobs whose processes go on: Python warns of processes that are forgotten
+_left: list[SubmittedJob] = []  # jobs whose processes continue: Python warns if their objects are deleted
 
 
 def let_go(job: SubmittedJob, patience: float) -> None:
     """Wait until the process of a job on this machine has ended, or for ``patience`` seconds."""
-    process = getattr(job, "_process", None)  # submitit has no other name for it; a job of SLURM has none
+    process = getattr(job, "_process", None)  # submitit has no public name for it; a SLURM job has none
     if process is not None:
         try:
             process.wait(patience)
@@ -94,7 +94,7 @@ def let_go(job: SubmittedJob, patience: float) -> None:
 
 
 def wait_for(locks: Sequence[Path], patience: float) -> None:
-    """Wait until no job holds any of them, or for ``patience`` seconds."""
+    """Wait until no job holds any of the locks, or for ``patience`` seconds."""
     deadline = time.monotonic() + patience
     for path in locks:
         with contextlib.suppress(Timeout), FileLock(path).acquire(timeout=max(0.0, deadline - time.monotonic())):
@@ -102,7 +102,7 @@ def wait_for(locks: Sequence[Path], patience: float) -> None:
 
 
 def outcome_of(job: SubmittedJob, task: Portable) -> Outcome[Any, Any] | None:
-    """The outcome of a job that is over; None if it has no result, and then its output files are kept."""
+    """Return the outcome of an ended job; None if it has no result, in which case its output files are kept."""
     if not job.paths.result_pickle.exists() or job.exception() is not None:
         return None
     result: Outcome[str, Any] | Exception = job.result()
@@ -114,19 +114,19 @@ def outcome_of(job: SubmittedJob, task: Portable) -> Outcome[Any, Any] | None:
 
 
 def loss(job: SubmittedJob) -> str:
-    """Why a job has no result, and where to read more."""
+    """Return why a job has no result, and where to read more."""
     said = last_line(job.stderr() or "")
     why = f"Its SLURM job {job.job_id} ended without a result ({job.state})"
     return f"{why}{said and f': {said}'}; see {job.paths.stderr}."
 
 
 def last_line(text: str) -> str:
-    """The last one that says something."""
+    """Return the last non-empty line."""
     lines = [line.strip() for line in text.splitlines() if line.strip(" -\t")]
     return lines[-1] if lines else ""
 
 
 @cache
 def submitit() -> Any:
-    """The library; raises OptionError if it is not installed."""
+    """Import the library; raises OptionError if it is not installed."""
     return extra("submitit", "slurm")

@@ -14,7 +14,7 @@ NAME = "jobs.json"  # in it
 
 @dataclass(frozen=True)
 class Note:
-    """The ``jobs`` by the keys of their tasks, and how many jobs of each array run at once at most."""
+    """The ``jobs`` by the keys of their tasks, and the maximum number of jobs of each array that run at once."""
 
     cluster: str  # as in `SlurmOptions`
     jobs: dict[str, str] = field(default_factory=dict)
@@ -22,26 +22,26 @@ class Note:
 
     @property
     def is_of_slurm(self) -> bool:
-        """Whether they are jobs of SLURM, not of this machine."""
+        """Whether they are SLURM jobs rather than processes of this machine."""
         return self.cluster == "slurm"
 
     def under_way(self, folder: Path) -> set[str]:
-        """The ids of those jobs that have not ended, by a query to SLURM."""
+        """Return the ids of those jobs that have not ended, with a query to SLURM."""
         return under_way(folder, list(self.jobs.values()), is_slurm=self.is_of_slurm)
 
     def write(self, folder: Path) -> None:
-        """Write it into the folder of the jobs, unless that is gone."""
+        """Write it into the folder of the jobs, if that still exists."""
         if folder.is_dir():
             write_json(folder / NAME, asdict(self), NAME)
 
 
 def folder_of(root: Path) -> Path:
-    """The folder of the jobs of a run."""
+    """Return the folder of the jobs of a run."""
     return (root / FOLDER).absolute()
 
 
 def read(folder: Path) -> Note | None:
-    """The note in the folder of the jobs, if there is one; raises Damaged."""
+    """Read the note in the folder of the jobs, if there is one; raises Damaged if it is damaged."""
     if not (folder / NAME).exists():
         return None
     content = read_json(folder / NAME, NAME)

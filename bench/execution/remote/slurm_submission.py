@@ -15,7 +15,7 @@ from bench.execution.remote.slurm_jobs import SubmittedJob, last_line, submitit
 from bench.execution.worker_process import signals_blocked
 from bench.options import option
 
-REQUEUES = 1000  # of a job at its time limit; each goes on where the last stopped
+REQUEUES = 1000  # of a job at its time limit; each continues where the last one stopped
 SIGNAL_SECONDS = 60  # between SLURM's warning and the end of a job
 
 
@@ -34,7 +34,7 @@ class SlurmOptions(RemoteOptions):
 
 
 def executor_for(folder: Path, options: SlurmOptions, workers: Workers) -> Any:
-    """Submits jobs with these options, which are named as submitit names them."""
+    """Return an executor that submits jobs with these options, which have submitit's names."""
     executor = submitit().AutoExecutor(folder, cluster=options.cluster, slurm_max_num_timeout=REQUEUES)
     executor.update_parameters(
         name="bench",
@@ -59,7 +59,7 @@ def submit(executor: Any, jobs: Sequence[Job], parallel: int) -> Sequence[Submit
     submitted = []
     executor.update_parameters(slurm_array_parallelism=parallel)
     try:
-        with signals_blocked(), executor.batch():  # a terminal's Ctrl-C is none of the jobs' business
+        with signals_blocked(), executor.batch():  # Ctrl-C in a terminal must not reach the jobs
             submitted += [executor.submit(job) for job in jobs]
     except submitit().core.utils.FailedJobError as error:
         raise OptionError(f"SLURM refuses the jobs; correct `backend`. It says: {last_line(str(error))}") from error

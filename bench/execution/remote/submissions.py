@@ -12,10 +12,10 @@ MOST_NAMES = 100  # of one task: an engine runs nothing twice under one name
 
 
 class Submissions:
-    """Tasks that wait to be submitted, and those that are; ``submit`` gives one to the engine, under a name."""
+    """Tasks that are waiting to be submitted, and submitted ones; ``submit`` gives one to the engine under a name."""
 
     def __init__(self, payloads: Mapping[str, Payload], most: int, submit: Callable[[str, Payload], None]) -> None:
-        """``payloads`` by the keys of their tasks; at most so many are submitted at once."""
+        """``payloads`` are given by the keys of their tasks; at most ``most`` are submitted at once."""
         self.payloads = payloads
         self.most = most
         self.submit = submit
@@ -24,7 +24,7 @@ class Submissions:
         self._names = dict.fromkeys(payloads, 1)
 
     def fill(self, pending: Container[str]) -> None:
-        """Submit those of the ``pending`` tasks that wait, as far as there is room."""
+        """Submit waiting tasks that are ``pending``, as far as there is room."""
         while self._waiting and len(self.attempts) < self.most:
             key = self._waiting.popleft()
             if key in pending and key not in self.attempts:
@@ -32,7 +32,7 @@ class Submissions:
                 self._submit(key)
 
     def repeat_declined(self, key: str) -> bool:
-        """Submit a task again that no machine has begun, which is no attempt; whether that is possible."""
+        """Resubmit a task that no machine has begun, which is not an attempt; returns whether that is possible."""
         if self._names[key] >= MOST_NAMES:
             return False
         self.attempts.setdefault(key, 1)
@@ -41,7 +41,7 @@ class Submissions:
         return True
 
     def repeat_died(self, key: str) -> bool:
-        """Submit a task again whose process has died, unless that has happened too often; whether it is repeated.
+        """Resubmit a task whose process has died, unless that has happened too often; returns whether it is repeated.
 
         One of an earlier command still waits; under its first name the engine may be ending that one's attempt.
         """
@@ -54,7 +54,7 @@ class Submissions:
         return True
 
     def end(self, key: str) -> None:
-        """The task has its outcome."""
+        """Record that the task has an outcome."""
         self.attempts.pop(key, None)
 
     def _submit(self, key: str) -> None:

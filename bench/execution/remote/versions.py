@@ -14,7 +14,7 @@ from bench import plugins
 
 @dataclass(frozen=True)
 class Versions:
-    """Versions of the software that computes; ``bench`` is a hash of its code, shipped plugins included."""
+    """Versions of the software that affects results; ``bench`` is a hash of its code, including shipped plugins."""
 
     python: str
     torch: str
@@ -22,7 +22,7 @@ class Versions:
     bench: str
 
     def differences(self, other: Versions) -> list[str]:
-        """The versions in which another machine differs from this one, in words.
+        """Return the versions in which another machine differs from this one, in words.
 
         >>> one = Versions("3.11", "2.13.0", "2.4.6", "a")
         >>> one.differences(Versions("3.11", "2.12.0", "2.4.6", "a"))
@@ -37,13 +37,13 @@ class Versions:
 
 @cache
 def versions() -> Versions:
-    """The versions in this process."""
+    """Return the versions in this process."""
     python = ".".join(platform.python_version_tuple()[:2])
     return Versions(python, version("torch"), version("numpy"), _code())
 
 
 def _code() -> str:
-    """A hash of all source files of the package and of the shipped plugins, 12 hexadecimal digits."""
+    """Return a hash of all source files of the package and of the shipped plugins, as 12 hexadecimal digits."""
     roots = {Path(__file__).parents[2]}
     roots |= {kind.shipped_file(name).parent for kind in plugins.KINDS.values() for name in kind.shipped_names()[:1]}
     files = {(path.parent.name, path.name): path for root in roots for path in root.rglob("*.py")}

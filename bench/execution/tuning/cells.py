@@ -24,7 +24,7 @@ Candidate = Mapping[str, object]  # values of the open hyperparameters, by name
 
 
 class Spent(NamedTuple):
-    """What a trial has cost, on the three clocks, and what its scores have cost beside that, None if not known."""
+    """The cost of a trial on the three clocks, and the additional cost of its scores, None if unknown."""
 
     samples: int
     model_evaluations: int
@@ -34,7 +34,7 @@ class Spent(NamedTuple):
 
 @dataclass(frozen=True)
 class Cell:
-    """All trials of a plan that differ in their seed alone, and among what there is to choose for them."""
+    """All trials of a plan that differ only in their seed, and the candidates to choose from for them."""
 
     plan: Plan
     trials: tuple[TrialSpec, ...]
@@ -59,9 +59,10 @@ class Cell:
         spent: Sequence[Spent],
         rounds: Mapping[int, Mapping[int, float]] | None = None,
     ) -> Tuning:
-        """The choice of a candidate, with the score of each after the training samples that it has ``seen``.
+        """Return the choice of a candidate, with the score of each after the training samples that it has ``seen``.
 
-        ``rounds`` are the scores of the candidates that took part in each round, by its samples; none if there is one.
+        ``rounds`` contains the scores of the candidates in each round, by its samples; empty if there is only one
+        round.
         """
         names = [candidates.name(candidate) for candidate in self.candidates]
         scoring = total([each.scoring for each in spent])
@@ -79,7 +80,7 @@ class Cell:
 
 
 def open_cells(plan: Plan) -> list[Cell]:
-    """The cells of a plan whose hyperparameters are open and that have trials to do."""
+    """Return the cells of a plan that have open hyperparameters and trials to run."""
     due = {spec.cell for spec in plan.todo if spec.search is not None}
     trials: dict[str, list[TrialSpec]] = {}
     for spec in plan.specs:
@@ -93,9 +94,9 @@ def open_cells(plan: Plan) -> list[Cell]:
 
 
 def why_not(records: Iterable[TrialRecord]) -> Unchosen | None:
-    """Why trials that have ended so cannot be compared; None if they can.
+    """Return why trials with these outcomes cannot be compared; None if they can.
 
-    A candidate that fails has lost, but nothing is known of one that was stopped, or whose worker was killed.
+    A candidate that fails has lost, but nothing is known about one that was stopped or whose worker was killed.
     """
     ended = list(records)
     for record in ended:
@@ -109,7 +110,7 @@ def why_not(records: Iterable[TrialRecord]) -> Unchosen | None:
 
 
 def total(costs: Sequence[ScoreCost | None]) -> ScoreCost | None:
-    """Their sum; None if one of them is not known."""
+    """Return their sum; None if one of them is unknown."""
     known = [each for each in costs if each is not None]
     if len(known) < len(costs):
         return None
@@ -117,5 +118,5 @@ def total(costs: Sequence[ScoreCost | None]) -> ScoreCost | None:
 
 
 def mean_score(scores: Sequence[float]) -> float:
-    """Their mean; -inf if there is none, or a candidate failed with one of the seeds."""
+    """Return their mean; -inf if there are none, or if a candidate failed with one of the seeds."""
     return math.fsum(scores) / len(scores) if scores else -math.inf

@@ -28,7 +28,7 @@ UNSCORED = ScoreCost(0, 0.0)  # candidates are compared by the objective of thei
 
 @dataclass(frozen=True)
 class Chosen:
-    """The choice for each cell that has trials to do and leaves hyperparameters open; ``new`` are those made now."""
+    """The choice for each cell with trials to run and open hyperparameters; ``new`` are those made now."""
 
     by_cell: dict[tuple[Path, str], Tuning | Unchosen] = field(default_factory=dict)  # see `runner.Choices`
     new: list[tuple[Cell, Tuning]] = field(default_factory=list)
@@ -37,9 +37,9 @@ class Chosen:
 def choose(
     plans: Sequence[Plan], execution: Execution, backend: Backend, tried: Callable[[int, int], object]
 ) -> Chosen:
-    """Make the choices that trials of their cell were not begun with yet; those stand, also for seeds added later.
+    """Make the missing choices; those with which trials of a cell have begun are kept, also for seeds added later.
 
-    ``tried`` is called as trials end, with how many of how many have; raises what `runner.run` does.
+    ``tried`` is called as trials end, with the number of ended trials and the total; raises what `runner.run` raises.
     """
     chosen, chooser = Chosen(), _Chooser(plans, execution, backend, tried)
     missing = []
@@ -69,12 +69,12 @@ class _Chooser:
         self.tried = tried
 
     def choices(self, cells: Sequence[Cell]) -> Iterator[tuple[Cell, Tuning | Unchosen]]:
-        """The choice of each cell, or why there is none."""
+        """Yield the choice of each cell, or why there is none."""
         yield from self.by_first_samples([(cell, cell.protocol) for cell in cells if isinstance(cell.protocol, Paper)])
         yield from self.by_halving([Race(cell, cell.protocol) for cell in cells if isinstance(cell.protocol, Halving)])
 
     def by_first_samples(self, cells: Sequence[tuple[Cell, Paper]]) -> Iterator[tuple[Cell, Tuning | Unchosen]]:
-        """By the mean objective over the seeds; one that fails has no say, since its trial will fail too."""
+        """Choose by the mean objective over the seeds; failed seeds are ignored, since their trials will fail too."""
         self.run(
             [
                 self.task(cell, spec, like=spec, try_samples=protocol.samples, estimators=())
@@ -96,7 +96,7 @@ class _Chooser:
             yield cell, cell.choice(best, scores, [protocol.samples] * len(scores), spent)
 
     def by_halving(self, races: Sequence[Race]) -> Iterator[tuple[Cell, Tuning | Unchosen]]:
-        """Round by round."""
+        """Choose by successive halving, round by round."""
         while any(race.is_on for race in races):
             running = [race for race in races if race.is_on]
             self.run([self.entry(race, spec) for race in running for spec in race.trials()])
@@ -106,7 +106,7 @@ class _Chooser:
             yield race.cell, race.obstacle or race.choice()
 
     def entry(self, race: Race, spec: TrialSpec) -> runner.Task:
-        """A trial of a race: only what its score needs is evaluated."""
+        """Return the task of a trial of a race: only what its score needs is evaluated."""
         plan, like = race.cell.plan, race.cell.trials[0]
         return self.task(
             race.cell,
@@ -121,13 +121,13 @@ class _Chooser:
         )
 
     def task(self, cell: Cell, spec: TrialSpec, like: TrialSpec, **changes: Any) -> runner.Task:
-        """A trial in the folder of the choices, run as the trial ``like`` of the cell but for these settings."""
+        """Return a task in the folder of the choices, run like the trial ``like`` of the cell with these changes."""
         task = runner.task_of(cell.plan, like, self.execution)
         run_folder = task.run_folder / cell.plan.store.tuning.path.name
         return replace(task, spec=spec, settings=replace(task.settings, **changes), run_folder=run_folder)
 
     def run(self, tasks: Sequence[runner.Task]) -> None:
-        """Run what is not finished yet, or was made by other code or other data."""
+        """Run the trials that are not finished, or were made by other code or data."""
         todo = []
         for task in tasks:
             stored = contents.read(task.folder, tensors=True)
@@ -149,7 +149,7 @@ class _Chooser:
 
 
 def _scored(race: Race, spec: TrialSpec) -> Contents:
-    """What a trial holds at the end of a round; its score is kept, for races that are resumed after a later one."""
+    """Read a trial at the end of a round; its score is stored, for races that are resumed after a later round."""
     folder = race.cell.plan.store.tuning.trial(spec.id)
     stored = contents.read(folder)
     if stored.record.status.is_finished and not is_scored(stored.record, race.budget):

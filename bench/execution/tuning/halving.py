@@ -19,7 +19,7 @@ HELD_OUT = 5  # at most one in so many training points
 
 
 class Race:
-    """The candidates of a cell: all of them train, the better half goes on from its checkpoints, until two are left."""
+    """The candidates of a cell: all are trained, and the better half continues from checkpoints, until two are left."""
 
     def __init__(self, cell: Cell, protocol: Halving) -> None:
         """Nothing is run yet."""
@@ -42,22 +42,22 @@ class Race:
 
     @property
     def budget(self) -> int:
-        """How many training samples a candidate has seen at the end of this round."""
+        """The number of training samples that a candidate has seen at the end of this round."""
         return self.rounds[self.round][1]
 
     def trials(self) -> list[TrialSpec]:
-        """Those of this round: each candidate that is left, with each tuning seed."""
+        """Return the trials of this round: each remaining candidate with each tuning seed."""
         return [self.trial(candidate, seed) for candidate in self.left for seed in self.seeds]
 
     def trial(self, candidate: int, seed: int) -> TrialSpec:
-        """An ordinary trial, but that a part of its training data is held out."""
+        """Return an ordinary trial, except that a part of its training data is held out."""
         spec = self.cell.trials[0]
         algorithm = spec.algorithm.with_values(self.cell.candidates[candidate])
         return replace(spec, algorithm=algorithm, seed=seed, search=None, held_out=self.held_out)
 
     def end_round(self, found: Mapping[TrialSpec, Contents]) -> None:
-        """Score the candidates by what the trials of this round hold, and keep the better half for the next."""
-        # One that was scored has come so far, whatever became of its later training.
+        """Score the candidates by the results of this round's trials, and keep the better half for the next round."""
+        # A scored trial has reached this round, regardless of its later training.
         ended_well = {spec for spec, each in found.items() if is_scored(each.record, self.budget)}
         self.obstacle = why_not(
             replace(each.record, status=Status.DONE) if spec in ended_well else each.record
@@ -75,7 +75,7 @@ class Race:
             self.left = sorted(best[: self.rounds[self.round][0]])
 
     def choice(self) -> Tuning:
-        """The best of the last round."""
+        """Return the best candidate of the last round."""
         best = max(self.left, key=lambda candidate: self.scores[candidate])
         return self.cell.choice(best, self.scores, self.seen, list(self.spent.values()), self.earlier)
 
@@ -98,13 +98,13 @@ def score(found: Contents, budget: int) -> float:
 
 
 def score_cost(found: Contents) -> ScoreCost:
-    """What the estimates have cost by which a trial is scored."""
+    """Return the cost of the estimates by which a trial is scored."""
     estimates = found.estimates
     return ScoreCost(sum(each.model_evaluations for each in estimates), sum(each.seconds for each in estimates))
 
 
 def _spent(found: Contents, budget: int) -> Spent:
-    """What a trial has cost until the end of the round with this ``budget``, the scores of all its rounds included."""
+    """Return the cost of a trial up to the end of the round with this ``budget``, including all of its scores."""
     record = found.record
     scoring = total([record.score_costs.get(at) for at in record.scores if int(at) <= budget])
     clocks = record.clocks or Clocks()

@@ -26,14 +26,14 @@ TOLERANCE = 1.1  # an algorithm that takes all the data at once overshoots its b
 def warnings(results: Results) -> list[str]:
     """The warnings of the estimators and of the diagnosis, each once for the seeds of a cell that have it.
 
-    If seeds have it with other numbers, that of one of them is shown, and which seed it is.
+    If the numbers differ between seeds, the warning of one of them is shown with its seed.
     """
     of_estimates = _warnings(results, results.likelihoods, "warnings", ("estimator", "split"))
     return [*of_estimates, *_warnings(results, results.diagnosis, "collapse")]
 
 
 def stale(results: Results) -> list[str]:
-    """A sentence about the trials that other code or data have made than the present or later ones; nothing if none."""
+    """A sentence about trials made with code or data other than the current or later ones; nothing if there is none."""
     kept = set(results.trials.loc[of_references(results.trials), "trial"])
     changed = [each for trial, each in results.changed_since.items() if trial not in kept]
     count = len(changed)
@@ -51,7 +51,7 @@ def stale(results: Results) -> list[str]:
 
 
 def _stale_references(results: Results, kept: set[str]) -> list[str]:
-    """The same of trials of reference runs, which are not run here."""
+    """Like `stale`, for trials of reference runs, which are not run here."""
     sentences = []
     for name, rows in results.trials[results.trials["trial"].isin(kept)].groupby("reference", sort=False):
         changed = [each for each in rows["stale"] if each]
@@ -94,9 +94,9 @@ def _seen(results: Results, mark: int) -> pd.Series:
 
 
 def machines(results: Results) -> list[str]:
-    """A sentence about each thing that the trials of this run do not have in common, and on which numbers depend.
+    """A sentence about each property that affects numbers and that the trials of this run do not have in common.
 
-    Of other code of `bench` `stale` speaks.
+    Differences in the code of `bench` are covered by `stale`.
     """
     trials = results.trials[~of_references(results.trials)]
     kinds = trials["device"].dropna().map(lambda name: str(name).partition(":")[0])
@@ -135,7 +135,7 @@ def ways_of_tuning(trials: pd.DataFrame) -> str:
     >>> ways_of_tuning(pd.DataFrame({"algorithm": ["aevb", "mcem", "mine"], "tune": ["paper", "paper", "given"]}))
     'aevb, mcem: paper; mine: given'
     """
-    tuned = trials.dropna(subset="tune")  # of a trial whose spec is lost nothing is known
+    tuned = trials.dropna(subset="tune")  # nothing is known of a trial whose spec is lost
     ways = tuned.groupby("algorithm", sort=False)["tune"].unique().map(lambda each: ", ".join(sorted(map(str, each))))
     if ways.nunique() <= 1:
         return ""

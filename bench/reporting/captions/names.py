@@ -10,7 +10,7 @@ from bench.reporting.tables import formatting
 
 
 def listed(algorithms: Iterable[str], trials: pd.DataFrame) -> str:
-    """These algorithms of the trials; the name of a reference stands once behind several that are of it.
+    """These algorithms of the trials; the name of a reference appears once after several algorithms that belong to it.
 
     >>> known = ["mine", "aevb (ref)", "mcem (ref)", "aae (ref)"]
     >>> trials = pd.DataFrame({"algorithm": known, "reference": ["", "ref", "ref", "ref"]})

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def interval_scope(data: pd.Series, num_points: int) -> str:
-    """What a repetition would draw anew, given the checksums of the seeds' ``data``; ``num_points`` is 0 if unknown.
+    """What a repetition would redraw, given the checksums of the seeds' ``data``; ``num_points`` is 0 if unknown.
 
     >>> import pandas as pd
     >>> interval_scope(pd.Series(["a", "a"]), 300)
@@ -26,7 +26,7 @@ def interval_scope(data: pd.Series, num_points: int) -> str:
 
 
 def at_mark(mark: int, seen: Iterable[float]) -> str:
-    """The training samples that trials had ``seen`` at an evaluation mark, which an update may pass.
+    """The training samples that trials had ``seen`` at an evaluation mark, which an update may overshoot.
 
     >>> at_mark(251, [300, 300])
     '300 training samples (the first update past the mark of 251)'

@@ -32,7 +32,7 @@ Pair = tuple[Cell, Side, Side]
 
 @dataclass(frozen=True)
 class CellTest:
-    """The test of one measure in one cell, without a verdict, and what its row's p-value rests on."""
+    """The test of one measure in one cell, without a verdict, and the basis of its row's p-value."""
 
     measure: Measure
     row: Row
@@ -111,7 +111,7 @@ def _with_change(row: Row, test: moderated.TTest) -> Row:
 
 
 def _ranked(measure: Measure, row: Row, one: Array, other: Array) -> CellTest:
-    """If seeds never reach the target only their order is left: the rank-sum test, and no size of the change."""
+    """Test by rank sums, without a size of the change: if seeds never reach the target, only their order is known."""
     from scipy.stats import PermutationMethod, mannwhitneyu
 
     never = [int(np.isinf(values).sum()) for values in (one, other)]

@@ -1,8 +1,8 @@
 """Compares two runs: every cell of either, by every measure.
 
 A cell is compared only if both runs measured the same thing, and in pairs of seeds if both have the same seeds.  The
-rate of false alarms holds for the comparison as a whole: four fifths of it are spent on the log-likelihoods, the rest
-on all else.
+rate of false alarms applies to the comparison as a whole: four fifths of it are allotted to the log-likelihoods, and
+the rest to everything else.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FAR = 700.0  # the logarithm of a ratio that is as good as infinite
 class Comparison:
     """All rows, in the order of cells and measures; the rules; the target of each place, set by BASE.
 
-    ``cautions`` are sentences on what else differs between the runs, and may be what a change is due to.
+    ``cautions`` are sentences on other differences between the runs, which may be the cause of a change.
     """
 
     rows: tuple[Row, ...]
@@ -46,7 +46,7 @@ class Comparison:
 
 
 def compare(base: Results, new: Results, rules: Rules | None = None) -> Comparison:
-    """Compare every cell; one that cannot be compared is a row that says why."""
+    """Compare every cell; a cell that cannot be compared has a row with the reason."""
     rules, common = rules or Rules(), Common.of(base, new)
     old, fresh = sides(base), sides(new)
     every = [*old, *(cell for cell in fresh if cell not in old)]
@@ -77,7 +77,7 @@ def _rows(tests: Sequence[CellTest], rate: float, rules: Rules) -> list[Row]:
 
 
 def _with_least(test: CellTest, level: float) -> Row:
-    """The row, saying what could not have been significant."""
+    """The row, with the smallest change that could have been significant."""
     if test.change is not None:
         least = test.change.least(level)
         return replace(test.row, least=least if test.row.unit == "nats" else math.exp(min(least, FAR)))

@@ -20,7 +20,7 @@ def rows(cell: Cell, old: Side, fresh: Side, rules: Rules) -> list[Row]:
     """Rows on the seeds of a cell that did not end well, or have not ended, in BASE (``old``) and NEW (``fresh``).
 
     More of them in NEW are worse if BASE had none, if they are among the seeds that both runs have, or if Fisher's
-    exact test is significant.  The first two are no tests: a seed that diverges is a fact, not an estimate.
+    exact test is significant.  The first two conditions are not tests: a diverged seed is a fact, not an estimate.
     """
     if all(len(side.done) == len(side.trials) and not side.any_point_missing for side in (old, fresh)):
         return []
@@ -46,7 +46,7 @@ def _with_verdict(row: Row, one: pd.Series, other: pd.Series, old: Side, fresh: 
     if not row.base and not row.new:
         return replace(row, verdict="not comparable", why=f"no seed ended well in either run: {why}")
     if verdict != "no evidence" and timing:
-        # How long a seed takes depends on the machine: does the verdict stand without those that took too long?
+        # How long a seed takes depends on the machine: does the verdict hold without those that took too long?
         patient, others = (fates.mask(fates == Status.TIMEOUT, "") for fates in (one, other))
         if _verdict(patient, others, rules.false_alarms) != verdict:
             return replace(row, verdict="not comparable", why=f"{why}; {timing}")

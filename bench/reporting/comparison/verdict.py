@@ -17,7 +17,7 @@ Verdict = Literal["better", "worse", "no evidence", "not comparable", "missing"]
 
 @dataclass(frozen=True)
 class Rules:
-    """The criteria of a change; raises OptionError if a value is out of its range."""
+    """The criteria of a change; raises OptionError if a value is out of range."""
 
     min_nats: float = 0.1  # a smaller difference in nats does not count
     min_ratio: float = 1.1  # nor does a smaller ratio of times or speeds
@@ -40,7 +40,7 @@ class Rules:
             raise OptionError(f"`timings` must be auto, always or never (got {quoted(self.timings)}).")
 
     def least(self, unit: str) -> str:
-        """The size that counts, in words."""
+        """The minimum size that counts, in words."""
         return f"{self.min_nats:g} nats" if unit == "nats" else f"a factor of {self.min_ratio:g}"
 
 
@@ -72,7 +72,7 @@ class Row:
 
 
 def with_verdict(row: Row, measure: Measure, rules: Rules, *, significant: bool) -> Row:
-    """Better or worse if the change is significant and large; else the reason why not."""
+    """The row with better or worse if the change is significant and large, else the reason why not."""
     if measure.unit == "nats":
         size, least = row.change, rules.min_nats
     else:

@@ -45,14 +45,14 @@ class Competitor:
     num_done: int
     fates: tuple[str, ...]  # the statuses of the other seeds
     bands: dict[str, Band]  # by split
-    apart: bool  # the seeds that are done have no stretch of the clock in common
+    apart: bool  # whether the completed seeds have no range of the clock in common
     excluded: tuple[Points, ...]  # the curve on test data of each seed that is not in the mean
     likelihood: Likelihood | None
     estimator: str = ""  # of the log-likelihoods that the curves show; empty if they show the lower bound
 
     @property
     def place(self) -> Place:
-        """Where it meets other algorithms."""
+        """The place at which it is compared with other algorithms."""
         return Place(self.dataset, self.n_train, self.z)
 
     @property
@@ -78,7 +78,7 @@ def read(results: Results, clock: str) -> list[Competitor]:
 
 
 def read_likelihoods(results: Results, clock: str) -> list[Competitor]:
-    """The same with the curves of the log-likelihood during training, estimator by estimator."""
+    """Like `read`, but with the curves of the log-likelihood during training, estimator by estimator."""
     competitors = []
     for estimator, rows in results.likelihood_trace.groupby("estimator", sort=False):
         traces = {split: trial_curves(rows[rows["split"] == split], clock, "log_likelihood") for split in SPLITS}

@@ -1,7 +1,7 @@
 """`LearningCurves`, the base of the figures of the lower bound against a clock.
 
-Solid lines are test data, dashed ones training data.  The final log-likelihood of test data stands beside them as a
-hollow mark, which is all that an algorithm without encoder has.
+Solid lines are test data, dashed lines training data.  The final log-likelihood of test data is shown beside them as a
+hollow mark; for an algorithm without encoder, this is the only mark.
 """
 
 from __future__ import annotations

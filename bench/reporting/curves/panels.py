@@ -107,14 +107,15 @@ def _draw_panel(ax: Axes, panel: Sequence[Competitor], looks: dict[str, Look], w
             ax.plot(x, y, color=look.colour, markevery=[len(x) - 1], label=name, **EXCLUDED)
         for split, band in competitor.bands.items():
             _draw_band(ax, band, split, look, f"{competitor.algorithm}, {split}")
-    for competitor, end, shift in _ends(panel):  # after all lines, so that they lie on top
+    for competitor, end, shift in _ends(panel):  # after all lines, so that they are on top
         _draw_likelihood(ax, end, looks[competitor.algorithm], shift, f"{competitor.algorithm}, likelihood")
 
 
 def _ends(panel: Sequence[Competitor]) -> Iterator[tuple[Competitor, Likelihood, float]]:
     """The final log-likelihoods, and by how many typographic points each is drawn to the right of its place.
 
-    So each stands behind the end of its line, and those of one budget side by side, closer if there are many.
+    Each mark is thus to the right of the end of its line, and marks of one budget are side by side, closer together if
+    there are many.
     """
     ends = [(competitor, competitor.likelihood) for competitor in panel if competitor.likelihood is not None]
     before = [sum(abs(math.log(end.x / other.x)) < 0.5 for _, other in ends[:i]) for i, (_, end) in enumerate(ends)]

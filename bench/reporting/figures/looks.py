@@ -36,9 +36,9 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
 
 
 def style() -> AbstractContextManager[None]:
-    """The settings to draw in: matplotlib's defaults, whatever the user's settings are, with few changes.
+    """The drawing settings: matplotlib's defaults with a few changes, regardless of the user's settings.
 
-    The font is the one that comes with matplotlib: figures are the same everywhere, and no other is searched for.
+    The font is the one that comes with matplotlib, so that figures are the same everywhere without a font search.
     """
     changes = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": GREY}
     return matplotlib.style.context(["default", {**changes, "font.family": ["DejaVu Sans"]}])

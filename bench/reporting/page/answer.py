@@ -33,7 +33,7 @@ class Answer:
 
     place: Place
     winner: str
-    sure: bool  # whether the winner is better than each other algorithm, not only better on average
+    sure: bool  # whether the winner is significantly better than each other algorithm, not only on average
     sentence: str
 
 
@@ -43,7 +43,7 @@ def answers(results: Results) -> list[Answer]:
 
 
 def answers_and_outlooks(results: Results) -> tuple[list[Answer], list[str]]:
-    """The answers, and what would decide the comparisons that they leave open and do not speak of."""
+    """The answers, and what would decide the open comparisons that they do not mention."""
     all_contrasts = contrasts(results)
     made = _answers(results, all_contrasts)
     return made, outlooks(all_contrasts, {(answer.place, answer.winner) for answer in made})
@@ -79,7 +79,7 @@ def _answer(place: Place, trials: pd.DataFrame, by_pair: Mapping[frozenset[str],
     gaps = {name: pair and pair.seen_from(winner) for name, pair in pairs.items()}
     if all(gap is None or math.isnan(gap.gap.low) for gap in gaps.values()):
         return Answer(place, winner, False, f"{level}, {TOO_FEW}.{notes}")
-    lost = winner in set(others["algorithm"])  # an algorithm that loses its worst seeds has a better mean
+    lost = winner in set(others["algorithm"])  # an algorithm whose worst seeds are lost has a better mean
     among = " among the seeds that ended well" if lost else ""
     sure = all(map(is_sure, gaps.values())) and not lost
     if len(rivals) == 1:

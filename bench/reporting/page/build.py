@@ -46,7 +46,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class TableOnPage(Heading):
-    """The texts of a table; what all rows have in common stands above them, so that the rest has room."""
+    """The texts of a table; values common to all rows are shown above it, to leave room for the rest."""
 
     common: Sequence[str]
     headings: Sequence[str]
@@ -62,7 +62,7 @@ class FigureOnPage(Heading):
 
 
 def build(results: Results, contents: PageContents) -> str:
-    """The page as HTML.  Everything that comes from users is escaped; nothing is loaded from anywhere."""
+    """The page as HTML.  All text from users is escaped, and no external resources are loaded."""
     from plotly.offline import get_plotlyjs
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -96,13 +96,13 @@ def _asset(name: str) -> str:
 
 
 def _script(data: object) -> str:
-    """Format as JSON that may stand inside a script element: no text ends the element or begins a comment."""
+    """Format as JSON that is safe inside a script element: no text ends the element or starts a comment."""
     text = json.dumps(data, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _when(results: Results) -> str:
-    """When the log-likelihoods are those of; earlier if runs with other budgets are compared."""
+    """The time of the log-likelihoods in training, which is earlier if runs with different budgets are compared."""
     marks = " and ".join(f"{mark:,}" for mark in results.compared_at)
     return f"after {marks} training samples" if marks else "at the end of training"
 
@@ -114,14 +114,14 @@ def _status(results: Results) -> str:
 
 
 def _command(runs: Sequence[Path], folder: Path | None) -> str:
-    """The command that makes this report again; it names the folder unless it is the run's own."""
+    """The command that reproduces this report; it names the folder unless it is the run's own."""
     elsewhere = folder is not None and (len(runs) > 1 or folder.resolve() != (runs[0] / "report").resolve())
     arguments = [*runs, *(["--out", folder] if elsewhere else [])]
     return f"bench report {' '.join(shlex.quote(str(argument)) for argument in arguments)}"
 
 
 def _clocks(contents: PageContents) -> dict[str, str]:
-    """The name of the figure of learning curves against each clock, the first if there are several."""
+    """The name of the figure of learning curves for each clock; the first one if there are several."""
     reports = [(entry.report, entry.name) for entry in contents.entries]
     named = [(report.clock, name) for report, name in reports if isinstance(report, LearningCurves)]
     return dict(reversed(named))

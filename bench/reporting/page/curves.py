@@ -43,12 +43,12 @@ class Line:
     y: list[float | None]
     low: list[float | None] | None = None  # of the band around a line
     high: list[float | None] | None = None
-    seeds: int | None = None  # that the line is a mean over
+    seeds: int | None = None  # number of seeds that the line is a mean over
     spread: float | None = None  # of a mark: standard deviation over seeds
 
 
 def curves(results: Results) -> dict[str, object]:
-    """``places`` in their order; ``algorithms`` with colour and marks; ``lines`` of each place, clock and algorithm."""
+    """``places`` in order; ``algorithms`` with colour and marks; ``lines`` of each place, clock and algorithm."""
     by_clock = {clock: read(results, clock) for clock in CLOCKS}
     places = dict.fromkeys(competitor.place for competitor in by_clock["samples"])
     lines = [line for clock in CLOCKS for competitor in by_clock[clock] for line in _lines(competitor, clock)]

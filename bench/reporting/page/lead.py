@@ -21,7 +21,7 @@ def is_sure(gap: Contrast | None) -> bool:
 def lead_over_one(rival: str, gap: Contrast | None, among: str) -> str:
     """``0.87 nats above mcem (95 % interval 0.52 to 1.20, 5 pairs of seeds, Student t). That is more than chance.``.
 
-    ``among`` says which seeds count, if some do not.
+    ``among`` states which seeds count, if some do not.
     """
     if gap is None or not gap.gap.num_seeds:
         return f"{rival} has no seed in common with it. The lead over {rival} may be due to chance."

@@ -12,14 +12,14 @@ from bench.statistics.power import MOST_SEEDS
 
 
 class MoreSeeds(NamedTuple):
-    """How many more seeds would decide a comparison, and if they spread more than it seems (None: too many)."""
+    """How many more seeds would decide a comparison, also if they spread more than estimated (None: too many)."""
 
     likely: int
     cautious: int | None
 
     @classmethod
     def of(cls, contrast: Contrast) -> MoreSeeds | None:
-        """None if it cannot be said, or no number would."""
+        """None if the number cannot be determined, or if no number would decide it."""
         made = _plan(contrast)
         if contrast.num_references or made is None or made.seeds is None:
             return None
@@ -90,7 +90,7 @@ def _plan(contrast: Contrast) -> Plan | None:
 
 
 def outlooks(all_contrasts: list[Contrast], leaders: set[tuple[object, str]]) -> list[str]:
-    """A sentence for each open comparison that the answers leave out: those without the leader of their place."""
+    """A sentence for each open comparison that the answers omit: those without the leader of their place."""
     return [
         f"{_place(each)}: {each.one} and {each.other} differ by {abs(each.gap.mean):.2f} nats; {outlook(each)}."
         for each in all_contrasts

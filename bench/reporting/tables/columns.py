@@ -17,5 +17,5 @@ def without_common(columns: dict[str, list[str]]) -> tuple[dict[str, list[str]],
 
 
 def is_numeric(cells: Iterable[str]) -> bool:
-    """Whether a column of texts holds numbers, so that it stands to the right."""
+    """Whether a column of texts contains numbers and is therefore right-aligned."""
     return any(_NUMBER.match(cell) for cell in cells)

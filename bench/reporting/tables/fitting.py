@@ -35,12 +35,12 @@ class Column:
 
     @property
     def constant(self) -> bool:
-        """Whether all rows say the same."""
+        """Whether all rows have the same text."""
         return len(set(self.cells)) == 1
 
     @property
     def measured(self) -> bool:
-        """Whether it holds results, not names or whole numbers that say which row it is."""
+        """Whether it contains results rather than names or whole numbers that identify the row."""
         return any(MEASURED.match(cell) for cell in self.cells)
 
     @property
@@ -58,7 +58,7 @@ class Column:
 def fit(
     columns: Sequence[Column], width: int, essential: Collection[str], captioned: Collection[str]
 ) -> tuple[list[Column], list[int], list[str]]:
-    """The columns that there is room for, the width of each, and the notes of the caption; see `render_table`."""
+    """The columns that fit, the width of each, and the notes of the caption; see `render_table`."""
     fitting = _Fitting([*columns], width)
     constant = sorted((c for c in reversed(columns) if c.constant), key=lambda c: c.numeric)
     while constant and len(fitting.kept) > 1 and _total(c.widest for c in fitting.kept) > width:
@@ -80,7 +80,7 @@ def fit(
 
 @dataclass
 class _Fitting:
-    """The columns that are ``kept``, of which ``keys`` name the rows, and what became of the others."""
+    """The columns that are ``kept``, of which ``keys`` name the rows, and the treatment of the others."""
 
     kept: list[Column]
     width: int
@@ -126,12 +126,12 @@ def _names(chosen: Sequence[Column]) -> list[str]:
 
 
 def _tell(names: Sequence[str], column: Column) -> bool:
-    """Whether rows with the same name say the same."""
+    """Whether rows with the same name have the same text in the column."""
     return len({*zip(names, column.cells, strict=True)}) == len({*names})
 
 
 def _rooms(columns: Sequence[Column], width: int) -> list[int]:
-    """The width of each column: texts give way, the widest first."""
+    """The width of each column; texts are narrowed, the widest first."""
     has_room = _total(c.narrowest(TEXT_WIDTH) for c in columns) <= width
     text_width = TEXT_WIDTH if has_room else LEAST_WIDTH
     rooms, least = [c.widest for c in columns], [c.narrowest(text_width) for c in columns]
@@ -141,5 +141,5 @@ def _rooms(columns: Sequence[Column], width: int) -> list[int]:
 
 
 def _total(widths: Iterable[int]) -> int:
-    """Of a table with two spaces between columns and one after the last."""
+    """The width of a table with two spaces between columns and one after the last."""
     return sum(width + 2 for width in widths) - 1

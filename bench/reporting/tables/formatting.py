@@ -39,9 +39,9 @@ def p_value(value: float) -> str:
 
 
 def count(value: float) -> str:
-    """``300000`` -> ``3e5``, ``120000`` -> ``120,000``: multiples of a power of ten are read faster as such.
+    """``300000`` -> ``3e5``, ``120000`` -> ``120,000``: multiples of a power of ten are easier to read in this form.
 
-    For numbers that stand alone; in a column of different ones, `whole` is easier to compare.
+    For isolated numbers; in a column of different numbers, the format of `whole` is easier to compare.
     """
     if not math.isfinite(value):
         return MISSING
@@ -90,7 +90,7 @@ def interval(low: float, high: float) -> str:
 
 
 def factor(value: float, sign: str = "x ") -> str:
-    """``x 2.50``; ``x inf`` and ``x 0`` if one side never gets there."""
+    """``x 2.50``; ``x inf`` and ``x 0`` if one side never reaches the target."""
     return MISSING if math.isnan(value) else f"{sign}{value:.3g}"
 
 
@@ -104,7 +104,7 @@ def seeds_in_words(done: int, others: Iterable[str]) -> str:
 
 
 def text(value: object) -> str:
-    """A cell as it is shown."""
+    """The displayed text of a cell."""
     if isinstance(value, float):
         return f"{value:.10g}" if math.isfinite(value) else MISSING
     return MISSING if value is None else str(value)

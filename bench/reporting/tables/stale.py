@@ -23,9 +23,9 @@ NEIGHBOURS = ("algorithm", "difference")  # the headings that the mark stands be
 
 
 def marked(table: RenderedTable, results: Results) -> RenderedTable:
-    """The table with a column ``stale`` if a row has stale trials; a table of single trials says it by itself.
+    """The table with a column ``stale`` if a row has stale trials; a table of single trials already shows this.
 
-    A row stands for the trials of its place and algorithms; one that names none of these stands for all.
+    A row represents the trials of its place and algorithms; a row that names none of these represents all trials.
     """
     numbers, shown = table.numbers, table.shown
     if not results.changed_since or "trial" in numbers or COLUMN in numbers or len(numbers) != len(shown):

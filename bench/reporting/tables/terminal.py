@@ -22,18 +22,19 @@ def render_table(
     essential: Collection[str] = (),
     captioned: Collection[str] = (),
 ) -> Table:
-    """A table for the terminal from a frame as it is displayed, made to fit ``width`` characters (the terminal's).
+    """A terminal table of a display frame, fitted to ``width`` characters (by default the terminal's width).
 
-    Numbers stand to the right and are never broken over lines.  If the table is too wide, columns with one value in
-    all rows move into the caption (texts first, and from the right), then texts wrap.  Then the caption lists by row
-    what the columns ``captioned`` say, then the last columns are left out and named in it.  Those that are
-    ``essential`` stay, and with them those to the left of all results, which name the rows: texts wrap closer, names
-    that follow from another move to the caption, and if there is no room even then, it lists the essential ones by row.
+    Numbers are right-aligned and never broken across lines.  If the table is too wide, columns with the same value in
+    all rows move to the caption (texts first, from the right), then texts wrap.  Next, the caption lists the contents
+    of the columns ``captioned`` by row, and finally the last columns are left out and named in the caption.
+    ``essential`` columns are kept, as are those to the left of all results, which name the rows: texts wrap more
+    narrowly, names that are implied by others move to the caption, and if there is still no room, the caption lists the
+    essential columns by row.
     """
     from rich import box
     from rich.console import Console
     from rich.table import Table
-    from rich.text import Text  # plain strings are read as markup: aevb[num_samples=5] would lose its brackets
+    from rich.text import Text  # plain strings are parsed as markup: aevb[num_samples=5] would lose its brackets
 
     width = width or Console().width
     columns, rooms, notes = fit(

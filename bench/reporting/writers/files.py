@@ -37,7 +37,7 @@ def contents(rendered: Rendered, name: str, formats: Sequence[str]) -> dict[str,
 
 
 def write(folder: Path, place: str, name: str, files: Mapping[str, bytes]) -> list[Path]:
-    """Write ``folder/place/name.FORMAT`` for each format, each to a temporary name that is then changed.
+    """Write ``folder/place/name.FORMAT`` for each format, each to a temporary file that is then renamed.
 
     Raises StoreError if this would be outside of ``folder``.
     """

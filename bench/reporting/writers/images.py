@@ -1,7 +1,7 @@
 """Figures as PNG, SVG and PDF files; the page holds the same PNG.
 
-The layout of a figure is fixed before the first file is written: matplotlib would find it again for each file, slightly
-different each time.  The same results give the same bytes.
+The layout of a figure is fixed before the first file is written, since matplotlib would recompute it for each file,
+with slightly different results.  The same results give the same bytes.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def image_files(figure: Figure, name: str, formats: Sequence[str]) -> dict[str, 
 
 
 def fix_layout(figure: Figure) -> Bbox:
-    """Lay the figure out once and for all; returns the rectangle that holds all of it, in inches, with a margin."""
+    """Fix the figure's layout; returns the rectangle that contains all of the figure, in inches, with a margin."""
     if figure.canvas.manager is None:
         FigureCanvasAgg(figure)  # measures all texts with one renderer; the plain canvas makes one for each
     engine = figure.get_layout_engine()
@@ -54,7 +54,7 @@ def fix_layout(figure: Figure) -> Bbox:
 
 
 def _fix_label(axes: Axes, axis: Axis) -> None:
-    """Keep the label of an axis where it is, which each drawing would find again from all of its ticks."""
+    """Fix the position of an axis label, which would be recomputed from all ticks for each drawing."""
     if axis.label.get_text():
         axis.get_tightbbox()  # finds its place beside the ticks, where the panel is now
         on_screen = axis.label.get_transform().transform(axis.label.get_position())
@@ -62,7 +62,7 @@ def _fix_label(axes: Axes, axis: Axis) -> None:
 
 
 def _extent(figure: Figure) -> Bbox:
-    """The rectangle in inches that holds the panels as they are laid out, and the texts that may be longer."""
+    """The rectangle in inches that contains the panels and any texts that extend beyond them."""
     children = [child for axes in figure.axes for child in axes.get_children()]
     texts = [child for child in children if isinstance(child, Text) and child.get_text()]
     boxes = [artist.get_window_extent() for artist in (*figure.texts, *figure.legends, *texts)]
@@ -70,7 +70,7 @@ def _extent(figure: Figure) -> Bbox:
 
 
 def _on_dots(box: Bbox) -> Bbox:
-    """The box with half a dot more than a whole number on each side, so that no rounding changes that number."""
+    """The box with half a dot more than a whole number on each side, so that rounding does not change that number."""
     width, height = (math.ceil(side * DOTS) + 0.5 for side in box.size)
     return Bbox.from_bounds(box.x0, box.y0, width / DOTS, height / DOTS)
 

@@ -26,17 +26,17 @@ _COMMANDS = {
     "\r": " ",
 }
 _SPECIAL = re.compile(r"--|(?<![\w.])-(?=\d)|[" + re.escape("".join(_COMMANDS)) + "]")
-_LONG = 40  # characters from which on a text is set in lines
+_LONG = 40  # minimum number of characters of a text that is broken into lines
 
 
 def latex_text(plain: str) -> str:
-    """Escaped: no character is a command, and a hyphen before a number becomes a minus sign."""
+    """Escape text so that no character is a command; a hyphen before a number becomes a minus sign."""
     escaped = _SPECIAL.sub(lambda match: _COMMANDS.get(match[0]) or ("-{}-" if match[0] == "--" else "$-$"), plain)
     return f"{{}}{escaped}" if escaped.startswith(("[", "*")) else escaped  # would belong to the \\ of the row above
 
 
 def latex_table(frame: pd.DataFrame) -> str:
-    """A tabular of the columns that differ between rows, numbers to the right, and a line below it for the others."""
+    """A tabular of the columns that differ between rows, with numbers right-aligned, and a line below for the rest."""
     columns = {str(name): [text(value) for value in frame[name]] for name in frame.columns}
     shown, notes = without_common(columns)
     rows = [[*shown], *zip(*shown.values(), strict=True)]

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def csv_text(table: pd.DataFrame) -> str:
-    """Format as CSV; a text that a spreadsheet would take for a formula begins with an apostrophe."""
+    """Format as CSV; text that a spreadsheet would interpret as a formula is prefixed with an apostrophe."""
 
     def plain(value: object) -> object:
         return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
@@ -36,5 +36,5 @@ def markdown_table(table: pd.DataFrame) -> str:
 
 
 def markdown_text(text: str) -> str:
-    """Escaped: no cell of a table ends early, and nothing becomes HTML, emphasis or a link."""
+    """Escape text so that no table cell ends early and nothing becomes HTML, emphasis or a link."""
     return re.sub(r"([\\`*_\[\]<>&#$~|])", r"\\\1", text)
