@@ -28,13 +28,14 @@ class BDMCOptions(BridgeOptions):
 class BDMC(Estimator):
     """Bidirectional Monte Carlo: on data drawn from the model, annealing bounds log p(x) from both sides.
 
-    Forward chains give a lower bound; chains run back from the z that each x was drawn with, an exact draw of its
-    posterior, give an upper bound.  Their gap bounds the error of both, and shows how far `ais` with the same options
-    can be trusted on this model; datapoints with a wide gap are counted in a warning.  It says nothing about x, since
-    the data are drawn from the model.  With ``num_steps=auto`` it is doubled from 50 until the mean gap is within
-    ``tolerance`` and no datapoint has a wide one.  With an encoder, the summary has ``eubo``, an upper bound on
-    log p(x) by exact posterior draws alone, and ``forward_kl``, KL(p(z|x) || q(z|x)), which is its distance from the
-    middle of both bounds.  Cost: twice that of `ais`; with auto, of all numbers of steps tried together.
+    Forward chains give a lower bound; chains run backward from the z that each x was generated from, which is an exact
+    posterior sample, give an upper bound.  Their gap bounds the error of both, and shows how far `ais` with the same
+    options can be trusted on this model; datapoints with a wide gap are counted in a warning.  The result does not
+    depend on x, since the data are drawn from the model.  With ``num_steps=auto`` it is doubled from 50 until the mean
+    gap is within ``tolerance`` and no datapoint has a wide one.  With an encoder, the summary includes ``eubo``, an
+    upper bound on log p(x) computed from exact posterior samples alone, and ``forward_kl``, KL(p(z|x) || q(z|x)), which
+    is its distance from the midpoint of the two bounds.  Cost: twice that of `ais`; with auto, the total over all
+    numbers of steps tried.
     Source: Grosse et al. 2015; Wu et al. 2017, section 3.2.
 
     >>> BDMC(num_points=20).options.num_points
@@ -72,7 +73,7 @@ class BDMC(Estimator):
 
 
 def _estimate(sandwiched: Sandwich) -> Estimate:
-    """The lower bounds, with the upper bounds and the gaps; ``gap_se`` is the error of a mean over datapoints."""
+    """Add upper bounds and gaps to the lower bounds; ``gap_se`` is the standard error of the mean over datapoints."""
     lower = estimate(sandwiched.lower, sandwiched.runs, sandwiched.model_evaluations)
     upper, gap = -sandwiched.upper.log_mean, sandwiched.gap
     both = torch.isfinite(gap)
@@ -96,7 +97,7 @@ def _estimate(sandwiched: Sandwich) -> Estimate:
 
 @torch.no_grad()
 def _with_divergence(result: Estimate, model: LatentVariableModel, drawn: tuple[Tensor, Tensor]) -> Estimate:
-    """With E[log p(x, z) - log q(z|x)] at the exact z, and its distance from log p(x); unchanged without an encoder."""
+    """Add E[log p(x, z) - log q(z|x)] at the exact z, and its distance from log p(x); unchanged without an encoder."""
     if model.encoder is None:
         return result
     z, x = drawn

@@ -18,8 +18,8 @@ class Exact(Estimator):
     """The exact log p(x) of models for which it can be computed: the truth to compare other estimators with.
 
     Linear-Gaussian models (probabilistic PCA): ``x ~ N(b, W W^T + s^2 I)``, as with ``--model linear`` and Gaussian
-    pixels, without any model evaluation.  Discrete z: ``log sum_k p(k) p(x|z_k)`` over all its values, up to 65,536,
-    with one model evaluation for each.  Source: Tipping & Bishop 1999.
+    pixels; no model evaluations are needed.  Discrete z: ``log sum_k p(k) p(x|z_k)`` over all values of z, up to
+    65,536, with one model evaluation per value.  Source: Tipping & Bishop 1999.
 
     >>> from bench.architectures.linear import Linear
     >>> from bench.training.problem import Problem

@@ -19,7 +19,7 @@ from bench.mcmc.posterior import Samples, sample_posterior
 from bench.models.latent import LatentVariableModel
 from bench.options import option
 
-# Chains of one datapoint that have a larger R-hat are in different places.
+# If R-hat is larger, the chains of a datapoint have not converged to the same distribution.
 LARGEST_R_HAT = 1.2
 
 # The paper's own limit (appendix D).
@@ -28,7 +28,7 @@ LARGEST_LATENT_SIZE = 5
 # The variance of the mean over autocorrelated, skewed draws is as uncertain as that of so many fewer independent ones.
 DRAWS_PER_DEGREE, LEAST_DEGREES = 20, 3.0
 
-# Fewer draws per latent dimension are too few to fit a covariance.
+# With fewer draws per latent dimension, a covariance cannot be fitted reliably.
 DRAWS_PER_DIMENSION = 10
 
 
@@ -50,10 +50,11 @@ class HMCOptions:
 class HMC(Estimator):
     """The paper's estimator: a density fitted to posterior draws, averaged in reciprocal over new ones.
 
-    ``p(x) ~ [ (1/L) sum_l q(z_l) / (p(z_l) p(x|z_l)) ]^-1`` with q a full-covariance Gaussian.  Biased upward; a chain
-    that stays in one of several modes gives only that mode's share of p(x).  Cost:
+    ``p(x) ~ [ (1/L) sum_l q(z_l) / (p(z_l) p(x|z_l)) ]^-1`` with q a full-covariance Gaussian.  The estimator is biased
+    upward; a chain that stays in one of several modes accounts only for that mode's share of p(x).  Cost:
     ``2 + 2 * num_leapfrog * (num_warmup + 2 * num_samples)`` model evaluations per datapoint, and 100 more without an
-    encoder.  Source: Kingma & Welling 2014, appendix D; the Gaussian replaces its kernel density, which is worse.
+    encoder.  Source: Kingma & Welling 2014, appendix D; the Gaussian replaces the kernel density estimate used there,
+    which is less accurate.
 
     >>> HMC(num_samples=100).options.num_leapfrog
     4
@@ -93,7 +94,7 @@ class HMC(Estimator):
         )
 
     def _run(self, model: LatentVariableModel, x: Tensor, generator: torch.Generator) -> Samples:
-        """Chains [S, C N, d]: the density will be fitted to their first halves, and averaged over their second ones."""
+        """Run chains [S, C N, d]: the density is fitted to their first halves and averaged over their second halves."""
         return sample_posterior(
             model,
             x.repeat(self.options.num_chains, 1),
@@ -117,7 +118,7 @@ def _reciprocal(run: Samples, options: HMCOptions) -> tuple[Tensor, Tensor, Tens
 
 
 def _apart(r_hat: Tensor) -> tuple[str, ...]:
-    """The warning about chains that stay in different places."""
+    """The warning about chains that have not converged to the same distribution."""
     apart = int((r_hat > LARGEST_R_HAT).sum())
     if not apart:
         return ()

@@ -18,7 +18,7 @@ from bench.options import option
 
 LARGEST_LATENT_SIZE = 3
 
-# At each refinement: nodes per dimension, and draws among which modes are searched.
+# At each refinement: nodes per dimension, and draws among which modes are searched for.
 LEVELS = {1: (16, 32, 64, 128, 256), 2: (12, 18, 27, 40, 60, 90), 3: (8, 12, 18, 27, 36)}
 STARTS = (100, 200, 400, 800, 1600, 3200)
 
@@ -40,11 +40,11 @@ class Quadrature(Estimator):
     """Numerical integration for up to 3 latent dimensions, refined until the result no longer changes.
 
     ``p(x) = sum_m w_m int q_m(z) [p(x, z) / sum_k w_k q_k(z)] dz``: a Gauss-Hermite rule for each mode of the
-    posterior, centred and scaled by its curvature, and one for the prior; where several overlap, the balance heuristic
-    divides the integrand among them.  Nodes and the search for modes are refined together until the value no longer
-    changes.  The standard error is the larger of the last two changes, a quadrature error rather than a Monte Carlo
-    one.  Cost: about 10^3 (d = 1) to 10^5 (d = 3) model evaluations per datapoint.  Source: Naylor & Smith 1982; Veach
-    & Guibas 1995, for the balance heuristic.
+    posterior, centred at the mode and scaled by its curvature, and one for the prior; where several overlap, the
+    balance heuristic divides the integrand among them.  Nodes and the search for modes are refined together until the
+    value no longer changes.  The standard error is the larger of the last two changes, a quadrature error rather than a
+    Monte Carlo one.  Cost: about 10^3 (d = 1) to 10^5 (d = 3) model evaluations per datapoint.  Source: Naylor & Smith
+    1982; Veach & Guibas 1995, for the balance heuristic.
 
     >>> Quadrature(tolerance=0.01).options.tolerance
     0.01
@@ -105,7 +105,7 @@ class Quadrature(Estimator):
 
 
 def integrate(model: LatentVariableModel, x: Tensor, modes: Modes, num_nodes: int) -> tuple[Tensor, int]:
-    """log p(x) for each row of x [N, D] with ``num_nodes`` nodes per dimension, and its model evaluations.
+    """log p(x) for each row of x [N, D] with ``num_nodes`` nodes per dimension, and the number of model evaluations.
 
     Cost: ``(1 + number of modes) * num_nodes^d`` model evaluations per datapoint.
     """

@@ -19,15 +19,16 @@ from bench.mcmc.annealing import Annealed
 from bench.mcmc.posterior import offered_prior
 from bench.models.latent import LatentVariableModel
 
-# All chains of a datapoint start from its one exact posterior draw.  To separate them, each is offered PRIOR_DRAWS
-# draws from the prior NUM_OFFERS times, by which it reaches other modes in few dimensions, and each time makes
-# NUM_SEPARATING Hamiltonian transitions.  Both leave the posterior invariant, so that it still begins at an exact draw.
+# All chains of a datapoint start from its single exact posterior draw.  To separate them, PRIOR_DRAWS draws from the
+# prior are proposed to each chain NUM_OFFERS times, which lets it reach other modes in few dimensions, each time
+# followed by NUM_SEPARATING Hamiltonian transitions.  Both steps leave the posterior invariant, so that each chain
+# still begins at an exact draw.
 PRIOR_DRAWS, NUM_OFFERS, NUM_SEPARATING = 1000, 4, 5
 
-# Level of the test whether gaps vary by more than the chains' own errors explain.
+# Significance level of the test of whether gaps vary by more than the errors of the chains explain.
 EXCESS_LEVEL = 0.05
 
-# A datapoint whose lower bound may be too low by more than both of these is named in a warning.
+# A datapoint whose lower bound may be too low by more than both of these is reported in a warning.
 WIDE_NATS, WIDE_ERRORS = 0.3, 3.0
 
 
@@ -81,10 +82,11 @@ class Sandwich:
 def error_of_upper(gap: Tensor, lower_errors: Tensor, upper_errors: Tensor) -> float:
     """The standard error of the mean upper bound, from the gaps and the errors of both bounds, each [N] and finite.
 
-    The chains of a datapoint begin at one exact draw, so that the spread of their weights may show only part of the
-    error.  All of it is in the spread of the gap over datapoints, together with the error of the lower bound.  But from
-    few datapoints that is itself uncertain, and always taking the larger of the two would be too much on average: the
-    gap's counts if it is larger than both errors explain (a chi-squared test).
+    The chains of a datapoint begin at the same exact draw, so that the spread of their weights may reflect only part of
+    the error.  The spread of the gap over datapoints contains all of it, together with the error of the lower bound.
+    With few datapoints, however, that spread is itself uncertain, and always taking the larger of the two would
+    overestimate the error on average: the spread of the gap is used only if it is larger than both errors explain (a
+    chi-squared test).
     """
     from scipy.special import chdtrc  # of the upper tail of chi-squared
 

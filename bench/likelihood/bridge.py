@@ -20,11 +20,11 @@ from bench.mcmc.posterior import LogPosterior
 from bench.models.latent import LatentVariableModel
 from bench.options import option
 
-# Chains with a lower acceptance have hardly moved.
+# Chains with a lower acceptance probability have hardly moved.
 LOW_ACCEPTANCE = 0.1
 
-# The thresholds of `fit_mixture`, with a lower one first: only two of 16 chains begin at prior draws and count for
-# little, so that, unlike for `importance`, a wide mode beside a narrow one needs a component too.
+# The thresholds of `fit_mixture`, preceded by a lower one: only two of 16 chains begin at prior draws and contribute
+# little, so that, unlike with `importance`, a wide mode next to a narrow one also needs its own component.
 START_WEIGHTS = (8.0, *LARGE_WEIGHTS)
 
 
@@ -50,7 +50,7 @@ class BridgeOptions:
 
 
 def start_refusal(estimator: str, options: BridgeOptions, model: LatentVariableModel) -> str:
-    """Why the chains of an ``estimator`` cannot start on this model as its options say; empty if they can."""
+    """Why the chains of an ``estimator`` cannot start as its options specify for this model; empty if they can."""
     if options.start == "encoder" and model.encoder is None:
         return (
             f"`start` of {estimator} cannot be 'encoder' for a model without an encoder: use fitted, the default, or "
@@ -138,7 +138,7 @@ def estimate(weighed: Weighed, runs: tuple[Annealed, ...], model_evaluations: in
 
 
 def stuck_warnings(acceptance: Tensor) -> tuple[str, ...]:
-    """The warning about chains that hardly moved, from the mean acceptance per datapoint [N]."""
+    """The warning about chains that hardly moved, from the mean acceptance probability per datapoint [N]."""
     stuck = int((acceptance < LOW_ACCEPTANCE).sum())
     if not stuck:
         return ()

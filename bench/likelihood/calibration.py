@@ -1,6 +1,6 @@
 """Whether the encoder's q(z|x) is as wide as the posterior: simulation-based calibration, and an upper bound.
 
-Data drawn from the model come with exact draws of their posterior, the z that they were drawn with.  If q is the
+For data drawn from the model, exact posterior draws are available: the z from which they were generated.  If q is the
 posterior, the rank of that z among draws of q is uniform, whatever the model.
 Source: Talts et al. 2018, "Validating Bayesian inference algorithms with simulation-based calibration"; Hermans et al.
 2022, "A trust crisis in simulation-based inference?", for expected coverage.
@@ -20,7 +20,7 @@ from bench.models.frozen import frozen
 from bench.models.latent import LatentVariableModel
 
 NUM_POINTS = 500  # drawn from the model
-FALSE_ALARM = 0.01  # probability that an exact posterior is not called calibrated
+FALSE_ALARM = 0.01  # probability that an exact posterior is not classified as calibrated
 LEVEL = 0.9  # of the central intervals whose coverage is reported
 
 
@@ -37,20 +37,20 @@ class Calibration:
 
     @property
     def divergences(self) -> float:
-        """KL(p(z|x) || q) + KL(q || p(z|x)) in nats per datapoint: the distance of the two bounds."""
+        """KL(p(z|x) || q) + KL(q || p(z|x)) in nats per datapoint: the distance between the two bounds."""
         return self.eubo - self.bound
 
     @property
     def coverage(self) -> float:
-        """How often q's central 90 % intervals hold the true z_j, over all datapoints and dimensions."""
+        """How often q's central 90 % intervals contain the true z_j, over all datapoints and dimensions."""
         return float(((self.ranks - 0.5).abs() <= LEVEL / 2).double().mean())
 
     @property
     def p(self) -> float:
-        """The probability of ranks as far from uniform if q were exact: Kolmogorov's test, Bonferroni's correction.
+        """The p-value of the ranks under the hypothesis that q is exact: Kolmogorov's test with Bonferroni correction.
 
-        Both the ranks of each dimension and their squared distances from the middle, which show a wrong width best, are
-        tested: 2 d tests.
+        Both the ranks of each dimension and their squared distances from the middle, which are most sensitive to a
+        wrong width, are tested: 2 d tests.
         """
         from scipy.stats import kstwo  # takes a second to import
 
@@ -69,7 +69,7 @@ class Calibration:
 
     @cached_property
     def _furthest(self) -> float:
-        """The largest distance of any test's empirical distribution function from the uniform one."""
+        """The largest distance between any test's empirical distribution function and the uniform one."""
         tests = torch.cat([self.ranks, 2 * (self.ranks - 0.5).abs()], 1)  # [N, 2 d]
         ordered, count = tests.sort(0).values, len(tests)
         steps = torch.arange(count, dtype=tests.dtype, device=tests.device)[:, None] / count
@@ -79,9 +79,9 @@ class Calibration:
 def calibrate(model: LatentVariableModel, generator: torch.Generator, num_points: int = NUM_POINTS) -> Calibration:
     """The calibration of a model with an encoder and continuous z.
 
-    The rank among infinitely many draws of the Gaussian q is its distribution function at z.  Of another q the ranks
-    are those of z in the coordinates in which q is standard normal.  Cost: 2 model evaluations
-    for each of ``num_points``.
+    The rank among infinitely many draws from a Gaussian q is its distribution function at z.  For any other q, ranks
+    are computed in the coordinates in which q is standard normal.  Cost: 2 model evaluations for each of
+    ``num_points``.
 
     >>> from bench import seeds
     >>> from bench.architectures.linear import Linear
@@ -111,9 +111,10 @@ def calibrate(model: LatentVariableModel, generator: torch.Generator, num_points
 
 
 def largest_distance(level: float, count: int) -> float:
-    """What Kolmogorov's distance of ``count`` uniform draws exceeds with the probability ``level``, 0.02 at most.
+    """The value that Kolmogorov's distance of ``count`` uniform draws exceeds with probability ``level``, at most 0.02.
 
-    Twice the one-sided probability: the two-sided one that `scipy.stats` gives, but for less than 1e-6 of it.
+    Computed from twice the one-sided probability, which differs from the two-sided one in `scipy.stats` by a relative
+    error of less than 1e-6.
 
     >>> round(largest_distance(0.01, 500), 4)
     0.0724

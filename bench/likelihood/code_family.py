@@ -20,7 +20,7 @@ class CodeFamily:
     model: DiscreteLatents
 
     def bounds(self, x: Tensor, num_gap_points: int, generator: torch.Generator) -> Bounds:
-        """See `Family`.  The best code by trying all, or by a climb from the encoder's if there are too many."""
+        """See `Family`.  The best code by trying all, or by a local search from the encoder's if there are too many."""
         model, x_gap = self.model, x[:num_gap_points]
         codes = model.encode_codes(x)
         chosen = codes[: len(x_gap)]
@@ -33,7 +33,7 @@ class CodeFamily:
 
 
 def _of_codes(model: DiscreteLatents, codes: Tensor) -> Latents:
-    """The information in codes [N, G]: with q a point mass, I(x; z) is the entropy of their use over datapoints."""
+    """The information in codes [N, G]: since q is a point mass, I(x; z) is the entropy of their use over datapoints."""
     use = codes.unique(dim=0, return_counts=True)[1].double() / len(codes)
     shares = functional.one_hot(codes, model.num_codes).double().mean(0)  # [G, K]
     return Latents(

@@ -1,10 +1,11 @@
 """Where a model's bound loses: how much is due to the decoder, to the family of q and to the encoder.
 
-``log p(x) = L[q] + amortisation gap + approximation gap``: the amortisation gap lies between the encoder's q and the
-best Gaussian for each datapoint, the approximation gap between that Gaussian and the exact posterior.  If z is
-discrete, q is a point mass instead, and the amortisation gap is relative to the best code for each datapoint; if the
-encoder draws its codes, q is a distribution over them, and the gap relative to the best one for each datapoint.  An
-encoder with another family of q can be better than the best Gaussian: its amortisation gap is then negative.
+``log p(x) = L[q] + amortisation gap + approximation gap``: the amortisation gap is the difference between the encoder's
+q and the best Gaussian for each datapoint, the approximation gap that between this Gaussian and the exact posterior.
+If z is discrete, q is a point mass instead, and the amortisation gap is relative to the best code for each datapoint;
+if the encoder draws its codes, q is a distribution over them, and the gap is relative to the best such distribution for
+each datapoint.  An encoder with another family of q can be better than the best Gaussian: its amortisation gap is then
+negative.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ from bench.models.latent import LatentVariableModel
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Where a model loses, in nats per datapoint; errors are Monte Carlo errors.
+    """Where a model loses log-likelihood, in nats per datapoint; errors are Monte Carlo errors.
 
     Without an encoder ``bound`` and ``amortisation_gap`` are NaN, and ``latents`` are those of the local posteriors.
-    ``latents`` are over all datapoints given, gaps and ``local_latents`` over the first ``num_gap_points``.
+    ``latents`` are computed over all datapoints given, gaps and ``local_latents`` over the first ``num_gap_points``.
     """
 
     log_likelihood: float
@@ -42,12 +43,12 @@ class Diagnosis:
     latents: Latents
     local_latents: Latents
     num_states: int | None = None  # how many values a discrete z can take
-    states_in_use: int | None = None  # how many of them the encoder chooses for some datapoint
+    states_in_use: int | None = None  # how many of them the encoder chooses for at least one datapoint
     calibration: Calibration | None = None  # of the encoder; None without one, and if z is discrete
 
     @property
     def collapse(self) -> str:
-        """The warning about latent dimensions that carry nothing; empty if all are active."""
+        """The warning about latent dimensions that carry no information; empty if all are active."""
         d, active = len(self.latents.kl), self.latents.num_active
         if active == d:
             return ""

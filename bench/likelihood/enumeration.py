@@ -11,7 +11,7 @@ from torch import Tensor
 from bench.models.discrete import DiscreteLatents
 
 LARGEST_NUM_STATES = 2**16
-CHUNK_STATES = 1024  # that pass through the decoder at once
+CHUNK_STATES = 1024  # passed through the decoder at once
 
 
 def is_enumerable(model: DiscreteLatents) -> bool:
@@ -23,7 +23,7 @@ def is_enumerable(model: DiscreteLatents) -> bool:
 def log_joints(model: DiscreteLatents, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     """All combinations of codes in chunks [S, G], each with its log p(x, k) [S, N] in nats (float64).
 
-    Cost: a model evaluation for each pair of x and k, though each k passes through the network once for all x.
+    Cost: one model evaluation per pair of x and k, although each k passes through the network only once for all x.
     """
     for codes in model.states(CHUNK_STATES):
         log_prior = model.log_prior_of(codes).unsqueeze(-1)

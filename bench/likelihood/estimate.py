@@ -14,7 +14,7 @@ from bench.likelihood.rate_distortion import RatePoint
 from bench.values.numerals import is_number, whole_number
 from bench.values.texts import printable, quoted
 
-FEWEST_DEGREES = 2.0  # of freedom: with these or fewer, Student's t has no variance
+FEWEST_DEGREES = 2.0  # of freedom: with this many or fewer, Student's t has no finite variance
 
 # Where the mean over many runs would lie relative to log p(x): below it, above it, approaching it as the work grows, or
 # above it by an unknown amount.
@@ -26,9 +26,10 @@ class Estimate:
     """log p(x) in nats, one value per datapoint, with the diagnostics that tell whether to trust it.
 
     ``standard_errors`` are Monte Carlo errors: how much another run of the estimator on the same model would differ.
-    They do not include the spread between training seeds.  One from few draws is itself uncertain: it is then to be
-    larger by the factor `inflation`, for the ``degrees`` of freedom that are stated with it.  A datapoint without an
-    estimate is NaN; ``mean`` and ``standard_error`` are over the others, and ``warnings`` say how many are missing.
+    They do not include the spread between training seeds.  A standard error computed from few draws is itself
+    uncertain: it must then already be inflated by the factor `inflation` for the ``degrees`` of freedom given with it.
+    A datapoint without an estimate is NaN; ``mean`` and ``standard_error`` are over the others, and ``warnings`` state
+    how many are missing.
 
     >>> Estimate(torch.tensor([-2.0, -4.0]), torch.zeros(2), "lower", model_evaluations=2).mean
     -3.0
@@ -46,7 +47,7 @@ class Estimate:
     # Added by `Estimator.estimate`:
     seconds: float = 0.0
     settings: Mapping[str, object] = field(default_factory=dict)
-    seed: int = 0  # of the generator that all draws came from
+    seed: int = 0  # of the generator that all draws come from
 
     @property
     def finite(self) -> Tensor:
@@ -67,9 +68,9 @@ class Estimate:
     def standard_error(self) -> float:
         """Monte Carlo standard error of the mean, nats per datapoint (datapoints have independent draws).
 
-        It includes the distance that the estimator expects between its mean and log p(x), ``summary["looseness"]``:
-        with many datapoints, that of a bound exceeds the noise.  The more datapoints, the more ``degrees`` of freedom
-        it has, and the less of the `inflation` of single ones remains.
+        It includes the expected distance between the mean of the estimator and log p(x), ``summary["looseness"]``: with
+        many datapoints, that of a bound exceeds the noise.  The more datapoints there are, the more ``degrees`` of
+        freedom the error of the mean has, and the less of the `inflation` of single errors remains.
         """
         errors = self.standard_errors[self.finite].double()
         count = len(errors)
@@ -80,7 +81,7 @@ class Estimate:
 
     @property
     def points_standard_error(self) -> float:
-        """Standard error of the mean because the datapoints are a sample: it shrinks as there are more of them, nats.
+        """Standard error of the mean due to the sampling of datapoints, in nats: it shrinks as their number grows.
 
         NaN for fewer than two datapoints with an estimate.
 
@@ -95,8 +96,8 @@ class Estimate:
 def inflation(degrees: float) -> float:
     """The root mean square of Student's t with more than 2 ``degrees`` of freedom.
 
-    The error of a single datapoint has to be larger by this factor, so that the root mean square of its standardised
-    error is 1 although it comes from few draws.
+    The standard error of a single datapoint has to be multiplied by this factor so that the root mean square of the
+    standardised error is 1 even though it is estimated from few draws.
 
     >>> inflation(10), inflation(math.inf)
     (1.118033988749895, 1.0)
@@ -107,7 +108,7 @@ def inflation(degrees: float) -> float:
 def flaw(estimate: object, num_points: int | None) -> str:
     """Defects in the result of an estimator, in words; empty if there are none.
 
-    ``num_points`` is N, None if the estimator draws as many datapoints as it likes.
+    ``num_points`` is N, or None if the estimator chooses how many datapoints it draws.
 
     >>> flaw(Estimate(torch.zeros(3), torch.zeros(3), "lower", model_evaluations=3), 2)
     '`log_likelihoods` must be [2] real numbers (got shape (3,) and torch.float32)'

@@ -51,4 +51,4 @@ class Family(Protocol):
     """The distributions over z that q is chosen from, for one model."""
 
     def bounds(self, x: Tensor, num_gap_points: int, generator: torch.Generator) -> Bounds:
-        """Evaluate the first ``num_gap_points`` of x [N, D], but ``latents`` on all; the model is frozen."""
+        """Evaluate the first ``num_gap_points`` rows of x [N, D], but ``latents`` on all rows; the model is frozen."""

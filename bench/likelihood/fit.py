@@ -16,25 +16,26 @@ from bench.likelihood.wide_prior import sample_wide_prior
 from bench.mcmc.posterior import Samples, sample_posterior
 from bench.models.latent import LatentVariableModel
 
-# The chain that a component is fitted to; in few dimensions a longer one does not lower the standard error.  In many,
-# several chains do, most of all if the scales of the posterior differ: with scales of 0.1 to 5 in 15 dimensions,
-# annealed chains that start from the component have less than half the error (tests/estimators/test_ais.py).
+# The chain that a component is fitted to; in few dimensions a longer one does not lower the standard error.  In many
+# dimensions, several chains do, especially if the scales of the posterior differ: with scales of 0.1 to 5 in 15
+# dimensions, annealed chains that start from the component have less than half the error
+# (tests/estimators/test_ais.py).
 NUM_WARMUP, NUM_DRAWS, NUM_LEAPFROG = 50, 50, 4
 FEW_DIMENSIONS, MANY_CHAINS = 10, 4
 
-# Modes are searched among so many draws at a time; fewer if they would make more pairs with the rows of x, or pixels of
-# pairs if these are not evaluated by matrix products.  In more dimensions no draw comes near a mode.
+# The number of draws among which modes are searched for at a time; fewer if they would make more pairs with the rows of
+# x, or pixels of pairs if these are not evaluated by matrix products.  In more dimensions no draw comes near a mode.
 MOST_SEARCHED, LEAST_SEARCHED, PAIRS, LARGEST_LATENT_SIZE = 2**14, 2**9, 2**26, 20
 
-# A draw whose weight would be larger than so many times p(x) is in a mode that the proposal lacks.  There are as many
-# searches as numbers; the modes that only a later one finds are narrower, and their weights larger.
+# A draw whose weight would exceed this multiple of p(x) is in a mode that the proposal lacks.  There is one search per
+# number; modes that only a later search finds are narrower, and their weights larger.
 LARGE_WEIGHTS = (25.0, *(100.0,) * 7)
 
-FEW = 0.02  # no search follows one that adds components to no more than this fraction of the rows
+FEW = 0.02  # no further search follows one that adds components to at most this fraction of the rows
 MOST_ADDED = 3  # components per row, after each search
 
 # The proposal's density counts as at least this fraction of that of the draws: in the far tails of the prior, weights
-# are large also where hardly any of p(x) lies.
+# can be large even in regions that contribute hardly anything to p(x).
 LEAST_DENSITY = 0.01
 
 CANDIDATES = 2**8  # the draw with the largest weight of each of so many groups
@@ -50,7 +51,7 @@ class Fit(NamedTuple):
 
 
 class Candidates(NamedTuple):
-    """Of S draws, those that may be in further modes: C for each of N datapoints."""
+    """Those of S draws that may be in further modes: C for each of N datapoints."""
 
     draws: Tensor  # [S, d]
     log_density: Tensor  # [S] log s(z) of the distribution from which they are drawn, nats
@@ -61,19 +62,20 @@ class Candidates(NamedTuple):
 def fit_mixture(
     model: LatentVariableModel, x: Tensor, generator: torch.Generator, large_weights: Sequence[float] = LARGE_WEIGHTS
 ) -> Fit:
-    """A `DefensiveMixture` fitted to Hamiltonian Monte Carlo chains, for each row of x [N, D] to as many as it needs.
+    """A `DefensiveMixture` fitted to Hamiltonian Monte Carlo chains, as many as needed for each row of x [N, D].
 
     The first component is fitted to one chain, or to MANY_CHAINS in more than FEW_DIMENSIONS.  If one of up to
-    MOST_SEARCHED draws from the prior and from wider ones, which all rows share, would have an importance weight of
-    more than so many times p(x), another chain starts there and a component is fitted to it, until there are no such
-    draws or MOST_ADDED components have been added.  If more than the fraction FEW of the rows got some, there is
-    another search with other draws, up to one for each of the ``large_weights``.  Thus in few dimensions modes are
-    found that the first chain did not visit; in more than LARGEST_LATENT_SIZE nothing is searched.  The searches have a
-    stream of their own: a row to which nothing is added has the same proposal, and gets the same draws from it, as
-    without a search.  Source: Raftery & Bao 2010, "Estimating and projecting trends in HIV/AIDS generalized epidemics
-    using incremental mixture importance sampling"; here components are fitted to chains.
-    Cost: 802 model evaluations per chain and datapoint, 100 more without an encoder, and one for each draw that is
-    searched, for all datapoints together.
+    MOST_SEARCHED draws from the prior and from wider distributions, which all rows share, would have an importance
+    weight that exceeds p(x) by more than the factor in ``large_weights``, another chain starts there and a component is
+    fitted to it, until there are no such draws or MOST_ADDED components have been added.  If components were added to
+    more than the fraction FEW of the rows, another search with new draws follows, up to one for each of the
+    ``large_weights``.  In few dimensions, this finds modes that the first chain did not visit; in more than
+    LARGEST_LATENT_SIZE dimensions there is no search.  The searches use a random stream of their own: a row to which
+    nothing is added has the same proposal, and gets the same draws from it, as without a search.  Source: Raftery & Bao
+    2010, "Estimating and projecting trends in HIV/AIDS generalized epidemics using incremental mixture importance
+    sampling"; here components are fitted to chains.
+    Cost: 802 model evaluations per chain and datapoint, 100 more without an encoder, plus one for each draw in a
+    search, for all datapoints together.
     """
     search = seeds.beside(generator, "modes")
     chain = _chain(model, x if model.latent_size <= FEW_DIMENSIONS else x.repeat(MANY_CHAINS, 1), generator)
@@ -140,7 +142,7 @@ def _candidates(model: LatentVariableModel, x: Tensor, generator: torch.Generato
 
 
 def _largest(scores: Tensor) -> tuple[Tensor, Tensor]:
-    """The largest finite number of each group [..., G], or minus infinity, and its place."""
+    """The largest finite number of each group [..., G], or minus infinity, and its index."""
     values, places = scores.max(-1)
     if (values < math.inf).all():  # no infinity, and no NaN, which would be the largest
         return values, places

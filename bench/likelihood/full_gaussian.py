@@ -58,8 +58,8 @@ def fit_scores(z: Tensor, gradient: Tensor) -> FullGaussian:
     """The Gaussian nearest in Fisher divergence, from draws z and ``gradient`` of log p(x, z) in z, both [S, N, d].
 
     Its covariance A solves ``A Cov(gradient) A = Cov(z)``, its mean is ``mean(z) + A mean(gradient)``: if the
-    posterior is Gaussian, both are exact up to a little regularisation, however badly the chain mixed.  With 50 draws
-    at d = 10 the importance weights' standard error is a fifth of that with `fit_moments`.  In float64.
+    posterior is Gaussian, both are exact up to a little regularisation, however poorly the chain mixes.  With 50 draws
+    at d = 10, the standard error of the importance weights is a fifth of that with `fit_moments`.  Computed in float64.
     Source: Cai et al. 2024, "Batch and match", section 3; Seyboldt et al. 2024.
     """
     z, gradient = _finite(z), _finite(gradient)
@@ -71,7 +71,7 @@ def fit_scores(z: Tensor, gradient: Tensor) -> FullGaussian:
     root = torch.linalg.solve_triangular(lower.mT, vectors * fourth, upper=True) * scale.unsqueeze(-1)
     inverse_root = (lower @ (vectors / fourth)).mT / scale.unsqueeze(-2)
     shift = _apply(root.mT, gradient.mean(0))  # in standard deviations
-    longest = math.sqrt(z.shape[-1])  # a longer shift is a sign of a chain that did not move
+    longest = math.sqrt(z.shape[-1])  # a larger shift indicates a chain that did not move
     shift = shift * (longest / shift.norm(dim=-1, keepdim=True).clamp_min(longest))
     return FullGaussian(z.mean(0) + _apply(root, shift), root, inverse_root)
 

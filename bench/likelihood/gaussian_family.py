@@ -51,10 +51,10 @@ def mutual_information(
 ) -> float:
     """I(x; z) in nats, with x drawn uniformly from the N datapoints of ``posterior`` [N, d] and z ~ q(z|x).
 
-    The mean over z of the KL divergence from the uniform distribution to that of which datapoint z came from.  It is
-    never negative, unlike estimates that subtract two bounds under collapse, and never above log N, however much more
-    z says about x.  If pairs of z and x are expensive, one draw for each of the first FEWER_POINTS is taken, and N is
-    their number.
+    The mean over z of the KL divergence of the distribution over which datapoint z came from, relative to the uniform
+    distribution.  It is never negative, unlike estimates that subtract two bounds under posterior collapse, and never
+    above log N, however much more information about x is in z.  If pairs of z and x are expensive, one draw for each of
+    the first FEWER_POINTS is taken, and N is their number.
     Cost: ``num_samples`` N x N matrices, and no model evaluation.
     """
     if not posterior.cheap_pairs:

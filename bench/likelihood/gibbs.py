@@ -45,10 +45,10 @@ def climb(model: DiscreteLatents, x: Tensor, codes: Tensor) -> Tensor:
 
 
 class GibbsMixture(Proposal):
-    """For each datapoint a mixture over the sweeps of a Gibbs sampler and the prior; it draws codes [..., N, G].
+    """A mixture over the sweeps of a Gibbs sampler and the prior for each datapoint; it draws codes [..., N, G].
 
-    The component of a sweep is the product of the conditionals that its codes were drawn from; unlike independent
-    marginals, the mixture has codes that depend on each other.  The share of the prior bounds every weight by
+    The component of a sweep is the product of the conditionals that its codes were drawn from; unlike with independent
+    marginals, the codes of the mixture depend on each other.  The share of the prior bounds every weight by
     ``p(x|z) / PRIOR_SHARE``, as in `DefensiveMixture`.
     """
 
@@ -101,6 +101,6 @@ def fit_gibbs(model: DiscreteLatents, x: Tensor, generator: torch.Generator) -> 
 
 
 def _inverse(log_probabilities: Tensor, uniform: Tensor) -> Tensor:
-    """Draws by inverting the distribution function: [..., K] and [...] -> [...]."""
+    """Draw by inverting the distribution function: [..., K] and [...] -> [...]."""
     below = log_probabilities.exp().cumsum(-1) < uniform.unsqueeze(-1)
     return below.sum(-1).clamp_max(log_probabilities.shape[-1] - 1)

@@ -9,10 +9,11 @@ from torch import Tensor
 def log_mean_error(log_weights: Tensor, num_first: int = 0) -> Tensor:
     """The jackknife's standard error of ``log mean exp(log_weights)`` over the first axis: [K, N] -> [N] nats.
 
-    The mean is recomputed without each weight in turn.  With ``num_first``, the first so many weights are draws of
-    another stratum than the others, each stratum of a fixed size, so that their difference is no error; a stratum of
-    one weight has no error of its own, and both are then treated as one.  With 8 to 32 log-normal weights it is right
-    to a few per cent up to a standard deviation of 1 nat, at which the delta method's is a fifth too small.
+    The mean is recomputed without each weight in turn.  If ``num_first`` is given, the first ``num_first`` weights
+    belong to a different stratum than the others; since both strata have a fixed size, the difference between them does
+    not contribute to the error.  A stratum of a single weight has no error of its own, and both strata are then treated
+    as one.  With 8 to 32 log-normal weights, the result is accurate to a few per cent up to a standard deviation of 1
+    nat, at which the delta method gives an error that is a fifth too small.
     Source: Efron & Stein 1981, "The jackknife estimate of variance".
 
     >>> log_mean_error(torch.tensor([[1.0], [3.0]]).log()).round(decimals=3)

@@ -1,7 +1,7 @@
 """The best diagonal Gaussian for each datapoint's posterior, by local optimisation of the datapoint's lower bound.
 
-It is what the encoder would output if it could choose freely for each datapoint: the encoder's bound lies below its
-bound by the amortisation gap, and its bound below log p(x) by the approximation gap.  Source: Cremer et al. 2018,
+It is what the encoder would output if it could choose freely for each datapoint: the encoder's bound is below its bound
+by the amortisation gap, and its bound is below log p(x) by the approximation gap.  Source: Cremer et al. 2018,
 "Inference suboptimality in variational autoencoders".
 """
 
@@ -44,8 +44,8 @@ def fit_local_posteriors(
     """The Gaussian with diagonal covariance and the highest lower bound for each row of x [N, D], in the dtype of x.
 
     Stochastic natural-gradient steps of decreasing size, from a Gaussian fitted to a short Hamiltonian Monte Carlo
-    chain: the mean makes a Newton step, the precision moves to the mean curvature.  The result is a maximum up to
-    optimisation error, and its bound is a bound in any case.  Source: Khan & Rue 2023, "The Bayesian learning rule".
+    chain: the mean takes a Newton step, and the precision moves towards the mean curvature.  The result is a maximum up
+    to optimisation error, and its bound is valid in any case.  Source: Khan & Rue 2023, "The Bayesian learning rule".
     Cost: ``16 * num_steps`` model evaluations per datapoint, and 482 for the chain (582 without an encoder).
     """
     fitted = [_fit(model, block, generator, num_steps) for block in blocks(x)]
@@ -81,8 +81,9 @@ def natural_step(
 ) -> tuple[Tensor, Tensor]:
     """One stochastic natural-gradient step on each datapoint's lower bound: a Gaussian's new mean and precision [N, d].
 
-    The mean makes the share ``rate`` of a Newton step, and the precision moves by that share to the mean curvature of
-    log p(x, z), from ``num_pairs`` antithetic pairs of draws; no step depends on the scale of z.
+    The mean takes a fraction ``rate`` of a Newton step, and the precision moves by the same fraction towards the mean
+    curvature of log p(x, z), estimated from ``num_pairs`` antithetic pairs of draws; the steps do not depend on the
+    scale of z.
     Cost: ``4 num_pairs`` model evaluations per datapoint.
     """
     half = torch.randn(num_pairs, *mean.shape, generator=generator, dtype=x.dtype, device=x.device)

@@ -19,12 +19,12 @@ NUM_CLIMBS = 25  # damped Newton steps
 STEP = 1e-4  # of the finite differences, in z: the curvature's error is of order STEP^2
 LONGEST = 1.0  # longest step in z
 SAME = 0.5  # modes closer than this, in standard deviations, are the same
-LEAST_CURVATURE = 1.0  # the prior's: a posterior is seldom wider
+LEAST_CURVATURE = 1.0  # the prior's: a posterior is rarely wider
 
 
 @dataclass(frozen=True)
 class Modes:
-    """Up to M modes of each of N posteriors; ``exists`` tells which of the M are distinct modes."""
+    """Up to M modes of each of N posteriors; ``exists`` indicates which of the M are distinct modes."""
 
     gaussians: list[FullGaussian]  # M of them, each for N datapoints
     log_mass: Tensor  # [M, N] log of the integral of p(x, z) near the mode, nats
@@ -94,7 +94,7 @@ def _curvature(model: LatentVariableModel, x: Tensor, z: Tensor) -> tuple[hmc.St
 
 
 def _positive(curvature: Tensor, damping: Tensor) -> Tensor:
-    """The curvature with absolute eigenvalues, plus the damping: then every step goes uphill."""
+    """The curvature with absolute eigenvalues, plus the damping, so that every step goes uphill."""
     values, vectors = torch.linalg.eigh(curvature)
     values = values.abs() + damping.unsqueeze(-1)
     positive: Tensor = (vectors * values.unsqueeze(-2)) @ vectors.mT
@@ -114,6 +114,6 @@ def _distinct(gaussians: list[FullGaussian], log_mass: Tensor) -> Tensor:
 
 
 def _finite(matrix: Tensor) -> Tensor:
-    """The identity for a matrix with an entry that is not finite: one datapoint must not stop the others."""
+    """Replace matrices that have non-finite entries by the identity: one datapoint must not stop the others."""
     whole = torch.isfinite(matrix).all(-1).all(-1)[..., None, None]
     return torch.where(whole, matrix, torch.eye(matrix.shape[-1]).to(matrix))

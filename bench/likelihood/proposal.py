@@ -62,7 +62,7 @@ class EncoderProposal(Proposal):
 
 
 class Component(NamedTuple):
-    """A Gaussian near one mode of some posteriors, and how much of p(x) lies there."""
+    """A Gaussian near one mode of some posteriors, and its contribution to p(x)."""
 
     rows: Tensor  # [n] which of N datapoints
     gaussian: FullGaussian  # for these n
@@ -70,10 +70,10 @@ class Component(NamedTuple):
 
 
 class DefensiveMixture(Proposal):
-    """A Student t around each of a few Gaussians, mixed with the prior.
+    """A Student t around each of several Gaussians, mixed with the prior.
 
-    The tails of the t bound the weights near the fitted modes.  The prior covers what was not found: no weight exceeds
-    ``p(x|z) / PRIOR_SHARE``, at the price of that share of the effective sample size.  Source: Hesterberg 1995,
+    The tails of the t bound the weights near the fitted modes.  The prior covers modes that were not found: no weight
+    exceeds ``p(x|z) / PRIOR_SHARE``, at the price of that share of the effective sample size.  Source: Hesterberg 1995,
     "Weighted average importance sampling and defensive mixture distributions".
     """
 
@@ -82,7 +82,7 @@ class DefensiveMixture(Proposal):
     LEAST_SHARE = 0.1  # of each component, relative to an estimated share of 1: the mass of a mode is a rough estimate
 
     def __init__(self, components: Sequence[Component], model: LatentVariableModel) -> None:
-        """The first of the ``components`` has to be for all N datapoints, in order; ``model`` has the prior."""
+        """The first of the ``components`` must cover all N datapoints, in order; ``model`` provides the prior."""
         self.components = components
         self.model = model
         first = components[0].log_mass
@@ -144,26 +144,28 @@ class DefensiveMixture(Proposal):
 
 
 class StratifiedMixture(Proposal):
-    """Where a few annealed chains begin: Gaussians a little wider than the fitted ones, some of them at prior draws.
+    """Starting points of a few annealed chains: Gaussians slightly wider than the fitted ones, and some prior draws.
 
-    Annealing needs no heavy tails.  From those of a t, rare chains have a very low weight and all others one slightly
-    too high: of 16 chains, the spread of the weights did not show it, and with 50 latent dimensions the error was four
-    times as large.  From the fitted Gaussian itself nearly all weights are equal if the posterior is Gaussian, with the
-    same effect; a width of ``1 + EXCESS / sqrt(d)`` in variance gives weights a spread that does not depend on d.
+    Annealing does not need heavy tails.  If chains start in the tails of a t, a few rare chains have a very low weight
+    and all others a slightly too high one: with 16 chains, the spread of the weights did not reveal this, and with 50
+    latent dimensions the error was four times as large.  If they start from the fitted Gaussian itself, nearly all
+    weights are equal if the posterior is Gaussian, with the same effect; widening the variance by
+    a factor of ``1 + EXCESS / sqrt(d)`` gives the weights a spread that does not depend on d.
 
     The number of chains from the prior is fixed, and larger than their share.  If it varied, most estimates would be
     slightly too high and the others much too low.  With a larger share, these few chains, whose weights vary most,
-    would decide the error.  Likewise each component has its share of the other chains, rounded up or down (systematic
-    sampling).  Standard errors do not know of that, and are too large if components differ in weight.
+    would dominate the error.  Likewise, each component gets its share of the other chains, rounded up or down
+    (systematic sampling).  Standard errors do not take this into account, and are too large if components differ in
+    weight.
     """
 
     PRIOR_SHARE = 0.001
     EXCESS = 0.4
 
     def __init__(self, mixture: DefensiveMixture, num_chains: int) -> None:
-        """``num_chains`` draws per datapoint will be asked for; of fewer than 8, none is spared for the prior."""
+        """``num_chains`` draws per datapoint will be requested; if fewer than 8, none is taken from the prior."""
         self.mixture = mixture
-        self.num_prior = max(2, round(num_chains / 8)) if num_chains >= 8 else 0  # 2 of them tell their spread
+        self.num_prior = max(2, round(num_chains / 8)) if num_chains >= 8 else 0  # 2 are needed for their spread
         self.scale = math.sqrt(1 + self.EXCESS / math.sqrt(mixture.model.latent_size))
 
     def sample(self, num_samples: int, generator: torch.Generator) -> Tensor:
@@ -191,7 +193,7 @@ class StratifiedMixture(Proposal):
         return -0.5 * d * math.log(2 * math.pi) - d * math.log(self.scale) - gaussian.log_det - 0.5 * square_distance
 
     def log_factors(self, log_weights: Tensor) -> Tensor:
-        """The correction to add to log weights [K, N] of chains, so that their mean is again that of the mixture."""
+        """The correction to add to log weights [K, N] of chains so that their mean is again that of the mixture."""
         num_chains, share = len(log_weights), self.PRIOR_SHARE if self.num_prior else 0.0
         factors = torch.full_like(log_weights[:, :1], (1 - share) * num_chains / (num_chains - self.num_prior))
         factors[: self.num_prior] = share * num_chains / max(1, self.num_prior)

@@ -43,8 +43,8 @@ class RandomCodeFamily:
     def ascend(self, x: Tensor, log_q: Tensor, generator: torch.Generator) -> Tensor:
         """The q with the highest lower bound for each row of x [N, D], from a start [N, G, K], by coordinate ascent.
 
-        ``log q(k_g) = E[log p(x, k)] + constant``, over the other groups' codes, of which some are drawn; so the result
-        is a maximum up to noise, and its bound is a bound in any case.
+        ``log q(k_g) = E[log p(x, k)] + constant``, with the expectation over the other groups' codes estimated from
+        draws; the result is therefore a maximum up to noise, and its bound is valid in any case.
         """
         num_groups = self.model.num_groups
         for sweep in range(NUM_SWEEPS if num_groups > 1 else 1):
@@ -74,8 +74,8 @@ class RandomCodeFamily:
 def mutual_information(log_q: Tensor, codes: Tensor) -> float:
     """I(x; k) in nats, with x uniform over N datapoints, for their log q [N, G, K] and draws from them [S, N, G].
 
-    As for Gaussians, the mean over draws of the KL divergence from the uniform distribution to that of which datapoint
-    a draw came from: between 0 and log N.
+    As for Gaussians, the mean over draws of the KL divergence of the distribution over which datapoint a draw came
+    from, relative to the uniform distribution: between 0 and log N.
 
     >>> certain = torch.tensor([[[0.0, -math.inf]], [[-math.inf, 0.0]]])  # two datapoints with a code each
     >>> round(mutual_information(certain, torch.tensor([[[0], [1]]])), 4)

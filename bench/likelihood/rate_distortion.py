@@ -1,9 +1,9 @@
 """Rate-distortion curves: what the chains of annealed importance sampling from the prior pass on their way.
 
-At beta, chains are near ``q(z|x)`` proportional to ``p(z) p(x|z)^beta``, which of all q with the same distortion
-``E_q[-log p(x|z)]`` has the lowest rate ``KL(q || p(z))``: how many nats about x a code z must carry for a
-reconstruction that good.  Source: Huang, Makhzani, Cao & Grosse 2020, "Evaluating lossy compression rates of deep
-generative models".
+At inverse temperature beta, chains are approximately distributed as ``q(z|x)`` proportional to ``p(z) p(x|z)^beta``,
+which has the lowest rate ``KL(q || p(z))`` of all q with the same distortion ``E_q[-log p(x|z)]``: the number of nats
+about x that a code z must carry to achieve this reconstruction quality.  Source: Huang, Makhzani, Cao & Grosse 2020,
+"Evaluating lossy compression rates of deep generative models".
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from bench.mcmc.annealing import Annealed, Passage
 
-NUM_POINTS = 50  # of a curve at most
+NUM_POINTS = 50  # of a curve, at most
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class RatePoint:
 
 
 def passages(num_steps: int) -> frozenset[int]:
-    """The steps of ``num_steps`` at which the curve has a point: the first, the last, and evenly between.
+    """The steps out of ``num_steps`` at which the curve has a point: the first, the last, and evenly spaced ones.
 
     >>> sorted(passages(4)), len(passages(1000))
     ([0, 1, 2, 3], 50)
@@ -40,11 +40,11 @@ def passages(num_steps: int) -> frozenset[int]:
 
 
 def curve(runs: Sequence[Annealed]) -> tuple[RatePoint, ...]:
-    """The curve from the chains of all blocks of datapoints, which began at draws from the prior.
+    """The curve from the chains of all blocks of datapoints, which start at draws from the prior.
 
-    The rate at beta is ``E[beta log p(x|z) - log w]``, w being the weight of a chain until then.  It is that of the
-    whole chain, of which z is the end, and is therefore an upper bound for any number of steps.
-    Datapoints without a finite value at some beta are left out of all.
+    The rate at beta is ``E[beta log p(x|z) - log w]``, where w is the weight of a chain up to that point.  It is the
+    rate of the whole chain, whose last state is z, and is therefore an upper bound for any number of steps.  Datapoints
+    without a finite value at some beta are excluded from all points of the curve.
     """
     every = [_joined(same) for same in zip(*(run.passed for run in runs), strict=True)]
     if not every:

@@ -35,7 +35,7 @@ def is_enough(options: BridgeOptions, found: Sandwich) -> bool:
 
 
 def warnings(options: BridgeOptions, num_steps: int, found: Sandwich, enough: bool) -> tuple[str, ...]:
-    """Of simulated datapoints whose bounds are far apart at the last number of steps, and if it was not ``enough``."""
+    """Warn of simulated datapoints with bounds far apart at the last number of steps, and if it was not ``enough``."""
     of_points = found.warnings("Lower tolerance." if enough else "Raise most_steps.")
     return of_points if enough else (*of_points, *shortfall(options, num_steps, found))
 

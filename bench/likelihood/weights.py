@@ -11,17 +11,18 @@ from torch import Tensor
 
 from bench.likelihood.jackknife import log_mean_error
 
-# A datapoint with fewer effective samples cannot be trusted; if more than this share are, there is a warning.
+# The estimate of a datapoint with fewer effective samples cannot be trusted; if more than this share of the datapoints
+# are affected, there is a warning.
 FEW_SAMPLES = 10
 FEW_SHARE = 0.01
 
 # Beyond this shape of the generalised Pareto tail, no number of samples makes the mean of the weights trustworthy; see
 # `highest_pareto_k` for few samples.  The estimate of the shape is noisy (about 0.15), so a few datapoints beyond it
-# mean nothing.
+# are not significant.
 HIGH_PARETO_K = 0.7
 HEAVY_SHARE = 0.05
 
-# Fewer weights in the tail say nothing about its shape.
+# With fewer weights in the tail, its shape cannot be estimated.
 SHORTEST_TAIL = 20
 
 # With fewer weights per datapoint, the standard error of a single datapoint is itself too uncertain.
@@ -31,7 +32,7 @@ FEWEST_WEIGHTS = 8
 # normal ones: measured with 16 chains; `make validation` shows the result.
 DEGREES_PER_WEIGHT, LEAST_DEGREES = 0.6, 3.0
 
-# A bound is called loose if it lies lower by more than this many of its standard errors and this many nats.
+# A bound is considered loose if it is too low by more than this many of its standard errors and this many nats.
 LOOSE_ERRORS, LOOSE_NATS = 2.0, 0.01
 
 
@@ -47,7 +48,7 @@ class Weighed:
 
     @classmethod
     def cat(cls, parts: Sequence[Weighed]) -> Weighed:
-        """Several blocks of datapoints as one."""
+        """Concatenate the results of several blocks of datapoints."""
         return cls(
             log_mean=torch.cat([part.log_mean for part in parts]),
             standard_error=torch.cat([part.standard_error for part in parts]),
@@ -68,10 +69,10 @@ class Weighed:
 
     @property
     def looseness(self) -> float:
-        """How far below log p(x) the mean over datapoints is expected to lie, in nats.
+        """How far below log p(x) the mean over datapoints is expected to be, in nats.
 
-        Half the squared standard error of each datapoint, the delta method's second term; too small if the effective
-        sample size is.
+        Half the squared standard error of each datapoint, the second term of the delta method; an underestimate if the
+        effective sample size is too small.
         """
         half_squares = 0.5 * self.standard_error.square()
         return float(half_squares[torch.isfinite(self.log_mean)].mean())
@@ -85,7 +86,7 @@ class Weighed:
         return {**summary, "looseness": self.looseness}
 
     def warnings(self, remedy: str) -> tuple[str, ...]:
-        """Reasons not to trust the estimate, each ending in ``remedy``, which says what to do."""
+        """Reasons not to trust the estimate, each ending in ``remedy``, which states what to do."""
         finite = torch.isfinite(self.log_mean)
         count, warnings = int(finite.sum()), []
         least = max(2.0, min(FEW_SAMPLES, 0.5 * self.num_samples))  # 2 samples are never enough
@@ -115,7 +116,7 @@ class Weighed:
 
 
 class Weights:
-    """Streamed sums over log weights: of their values only the largest are kept."""
+    """Streaming sums over log weights: of the individual weights, only the largest are kept."""
 
     def __init__(self, num_samples: int, like: Tensor) -> None:
         """``num_samples`` is K, ``like`` a tensor [N, ...] on the device of the weights."""
@@ -156,7 +157,7 @@ class Weights:
 
 
 def weighed_chains(log_weights: Tensor, num_first: int = 0) -> Weighed:
-    """The result of the log weights [K, N] of few chains, whose errors are the jackknife's.
+    """The result of the log weights [K, N] of few chains, with jackknife standard errors.
 
     The first ``num_first`` chains are a stratum of their own: see `log_mean_error`.
     """
@@ -181,7 +182,8 @@ def pareto_k(log_weights: Tensor) -> Tensor:
     """The shape k of a generalised Pareto distribution fitted to each column's largest weights: [M + 1, N] -> [N].
 
     ``log_weights`` are in descending order; the last is the threshold above which the tail is fitted.  NaN if the tail
-    has fewer than SHORTEST_TAIL weights.  For k above 1/2 the weights' variance is infinite, above 1 their mean.
+    has fewer than SHORTEST_TAIL weights.  If k exceeds 1/2, the variance of the weights is infinite; if it exceeds 1,
+    so is their mean.
     Source: Zhang & Stephens 2009; Vehtari et al. 2024, "Pareto smoothed importance sampling", for its use here and for
     the weakly informative prior on k.
     """

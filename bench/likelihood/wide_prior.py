@@ -9,17 +9,18 @@ from torch import Tensor
 
 from bench.models.latent import LatentVariableModel
 
-# The draws are from the prior and from distributions so many times as wide, in turns: nothing in Monte Carlo EM draws
-# the posteriors together towards the prior, and some of its modes are four standard deviations of the prior out.
+# The draws are taken in turn from the prior and from distributions that are wider by these factors: nothing in Monte
+# Carlo EM pulls the posteriors towards the prior, and some of their modes are four standard deviations of the prior
+# from its mean.
 WIDTHS = (1.0, 2.0, 3.0)
 
 
 def sample_wide_prior(
     model: LatentVariableModel, num_samples: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Draws from the prior and from WIDTHS times as wide ones around their mean: [S, d], and log s(z) of them all: [S].
+    """Draws [S, d] from the prior and from versions of it that are WIDTHS times as wide, and their log s(z) [S].
 
-    The density s is that of the mixture with equal shares.
+    The density s is that of their mixture with equal weights.
     """
     of_prior = model.sample_prior(num_samples, generator)
     centre = of_prior.mean(0)

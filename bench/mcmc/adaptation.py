@@ -12,18 +12,18 @@ import torch
 from torch import Tensor
 
 T0 = 10.0  # damps the first iterations
-KAPPA = 0.75  # how fast the average forgets them
+KAPPA = 0.75  # how fast the average forgets the first iterations
 
 
 class DualAveraging:
     """Adapts log step sizes until the acceptance probability meets ``target``.
 
-    ``initial`` is a number, or a tensor of the shape of the acceptances: one step size for all chains, or one each.
-    ``step_size`` is the one to use while warming up, ``averaged`` the one to freeze afterwards.
+    ``initial`` is a number, for one step size shared by all chains, or a tensor of the shape of the acceptances, for
+    one step size each.  ``step_size`` is the one to use while warming up, ``averaged`` the one to freeze afterwards.
 
-    With ``horizon`` the iteration count stops there, so that the gain no longer falls and the step size can follow a
-    model that is being trained.  The price is a permanent pull of log e towards mu, which shifts the acceptance by
-    ``gamma * |mu - log e| / sqrt(horizon)``: 0.01 at a horizon of 200 and a step size 20 times off mu.
+    If ``horizon`` is given, the iteration count stops there, so that the gain no longer decreases and the step size can
+    follow a model that is being trained.  The price is a permanent pull of log e towards mu, which shifts the
+    acceptance by ``gamma * |mu - log e| / sqrt(horizon)``: 0.01 at a horizon of 200 and a step size 20 times off mu.
 
     >>> adaptation = DualAveraging(0.1, target=0.9)
     >>> adaptation.update(torch.tensor(1.0))  # everything was accepted
@@ -34,9 +34,9 @@ class DualAveraging:
     def __init__(self, initial: float | Tensor, target: float, horizon: int | None = None, gamma: float = 0.05) -> None:
         """``target`` is an acceptance probability, 0.9 in the paper's Monte Carlo EM.
 
-        ``gamma`` is how strongly log e is pulled to mu = log(10 initial).  With a single chain, whose acceptance is
-        noisy, the default makes log e jump so far that the frozen step size is accepted at 0.95 instead of 0.9; 0.2
-        does not.
+        ``gamma`` determines how strongly log e is pulled towards mu = log(10 initial).  With a single chain, whose
+        acceptance is noisy, the default makes log e jump so far that the frozen step size is accepted at 0.95 instead
+        of 0.9; 0.2 does not.
         """
         log_initial = (initial if isinstance(initial, Tensor) else torch.tensor(initial)).log()
         self.target = target
@@ -50,7 +50,7 @@ class DualAveraging:
 
     @property
     def step_size(self) -> Tensor:
-        """The step size for the next iteration while adapting."""
+        """The step size for the next iteration during adaptation."""
         return self.log_step_size.exp()
 
     @property
@@ -59,7 +59,7 @@ class DualAveraging:
         return self.log_averaged.exp() if self.iteration else self.step_size
 
     def update(self, acceptance: Tensor) -> None:
-        """Learn from acceptance *probabilities*, of the shape of ``initial`` (a mean over chains, or one each)."""
+        """Update from acceptance *probabilities*, of the shape of ``initial`` (a mean over chains, or one each)."""
         self.iteration += 1
         t = self.iteration if self.horizon is None else min(self.iteration, self.horizon)
         gain, forget = 1 / (t + T0), t**-KAPPA

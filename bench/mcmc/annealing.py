@@ -19,8 +19,8 @@ from bench.mcmc import hmc
 from bench.mcmc.density import LogDensity
 from bench.mcmc.hmc import State
 
-TARGET = 0.65  # acceptance at which Hamiltonian Monte Carlo moves farthest for its cost (Beskos et al. 2013)
-JITTER = 0.2  # fraction by which every step size varies, against resonances
+TARGET = 0.65  # acceptance probability at which Hamiltonian Monte Carlo is most efficient (Beskos et al. 2013)
+JITTER = 0.2  # fraction by which every step size varies, to avoid resonances
 
 # The pilot run: its number of distributions relative to the actual run, at least this many, moves before it sets off
 # along the path, and how much a wrong acceptance changes the log step size.
@@ -56,7 +56,7 @@ class _Between(LogDensity):
 
 @dataclass(frozen=True)
 class Passage:
-    """Positions of the chains after their move at b, and their weights so far."""
+    """Positions of the chains after their move at b, and their weights up to that point."""
 
     b: float
     log_ratio: Tensor  # [C, N] log p(x, z) - log start(z), nats
@@ -94,8 +94,8 @@ def anneal(
     With a schedule from 0 to 1 and z drawn from the start, the mean of exp(log weights) is p(x).  With one from 1 to
     0 and z drawn exactly from p(z|x), the mean of exp(-log weights) is 1 / p(x).  Both hold for ``step_sizes``
     [T - 1, N], in the order of the schedule, that were fixed beforehand; without them each datapoint's step size
-    follows the acceptance along the way, and the weights must not be used (a pilot run).  ``kept`` are the steps, from
-    0 to T - 1, whose `Passage` is returned.
+    follows the acceptance along the way, and the weights must not be used (a pilot run).  ``kept`` lists the steps,
+    from 0 to T - 1, whose `Passage` is returned.
     Cost: ``2 + 2 * num_leapfrog * (T - 1)`` model evaluations per chain, and PILOT_START more moves in a pilot run.
     """
     state, b = hmc.init(path.log_joint, z), 1.0
@@ -134,8 +134,8 @@ def anneal(
 def pilot(path: Path, z: Tensor, num_steps: int, num_leapfrog: int, generator: torch.Generator) -> tuple[Tensor, int]:
     """Step sizes [num_steps - 1, N] for the sigmoidal schedule, and their cost in model evaluations per chain.
 
-    From a coarser run of chains that start at z [C, N, d] and are not used again: with step sizes that depend on the
-    chains they move, the weights would not give a bound.
+    They are determined in a coarser run of chains that start at z [C, N, d] and are not used again: if step sizes
+    depended on the chains they move, the weights would not give a bound.
     """
     coarse = min(num_steps, max(PILOT_LEAST, math.ceil(PILOT_SHARE * num_steps)))
     step_sizes = anneal(path, z, sigmoidal_schedule(coarse), num_leapfrog, generator).step_sizes

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bench.mcmc.density import LogDensity
 
-# A transition with a larger energy error is divergent, by the same threshold as in Stan.
+# A transition with a larger energy error counts as divergent; the threshold is the same as in Stan.
 DIVERGENCE_THRESHOLD = 1000.0
 
 
@@ -84,8 +84,8 @@ def leapfrog(
 ) -> tuple[State, Tensor]:
     """``num_leapfrog`` steps from ``start`` with ``momentum`` [..., N, d]: the end state and its momentum.
 
-    ``step_size`` is a number or broadcasts to [..., N, d].  Volume-preserving and, with the momentum negated, its own
-    inverse.  Cost: ``2 * num_leapfrog`` model evaluations per chain.
+    ``step_size`` is a number or broadcasts to [..., N, d].  The map is volume-preserving and, with the momentum
+    negated, its own inverse.  Cost: ``2 * num_leapfrog`` model evaluations per chain.
     """
     epsilon = torch.as_tensor(step_size, dtype=momentum.dtype, device=momentum.device)
     z = start.z.clone()

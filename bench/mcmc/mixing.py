@@ -12,17 +12,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-# Autocorrelation times of antithetic draws, which go from side to side, are estimated too short by chance, even
+# By chance, the autocorrelation time of antithetic draws, which alternate between sides, can be underestimated, even
 # below 0.  With the limit 1 / log10(number of draws) of Stan, errors of 200 such draws were a seventh too large.
 SHORTEST_TIME = 1 / 3
 
 
 @dataclass(frozen=True)
 class Mixing:
-    """Estimate of the mean of one quantity from several chains."""
+    """How well several chains determine the mean of a quantity."""
 
     variance: Tensor  # [...] of the quantity, between chains included
-    autocorrelation_time: Tensor  # [...] draws that are worth one independent draw
+    autocorrelation_time: Tensor  # [...] number of draws equivalent to one independent draw
     r_hat: Tensor  # [...] 1 if the chains agree
 
 
@@ -49,6 +49,6 @@ def mixing(values: Tensor) -> Mixing:
     correlation[0] = 1
     pairs = correlation[: length // 2 * 2].unflatten(0, (-1, 2)).sum(1)  # of successive lags: positive in theory,
     pairs = pairs.cummin(0).values.clamp_min(0)  # and decreasing
-    time = (2 * pairs.sum(0) - 1).clamp_min(SHORTEST_TIME).nan_to_num(nan=1.0)  # values that never vary have no error
+    time = (2 * pairs.sum(0) - 1).clamp_min(SHORTEST_TIME).nan_to_num(nan=1.0)  # values that never vary have zero error
     r_hat = (variance / within).sqrt() if num_chains > 1 else torch.full_like(within, math.nan)
     return Mixing(variance, time, r_hat)

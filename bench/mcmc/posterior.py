@@ -13,12 +13,12 @@ from bench.mcmc.density import LogDensity
 from bench.models.latent import LatentVariableModel
 
 # Every trajectory's step size varies by this fraction.  Trajectories of equal length resonate with a posterior of the
-# same period (Neal 2011, section 4.2): of 600 draws on probabilistic PCA with d = 3, the squares of z were then worth
-# 8 independent ones, 36 at a fraction of 0.2, 117 at 0.5 and no more beyond.
+# same period (Neal 2011, section 4.2): for 600 draws on probabilistic PCA with d = 3, the effective sample size of the
+# squares of z was then 8; it was 36 at a fraction of 0.2, 117 at 0.5, and did not increase beyond.
 JITTER = 0.5
 
-# Prior draws among which a start is chosen.  With a single one, chains on two-dimensional posteriors with several modes
-# lost 0.2 nats on average (up to 12) in the modes that they never found; with one of 100, they lost 0.01.
+# Number of prior draws among which a start is chosen.  With a single one, chains on two-dimensional posteriors with
+# several modes lost 0.2 nats on average (up to 12) in the modes that they never found; with one of 100, they lost 0.01.
 NUM_CANDIDATES = 100
 
 # Pairs of datapoint and candidate scored at once, which limits memory to about 100 MB.
@@ -71,11 +71,11 @@ def sample_posterior(
 ) -> Samples:
     """``num_samples`` successive states of a chain for each row of x [N, D], after ``num_warmup`` discarded ones.
 
-    The chains begin at ``start`` [N, d]; without it at a draw from the encoder or, if the model has none, at a prior
-    draw chosen by `resampled_prior`.  Each datapoint has its own step size, since posteriors differ in width: one
-    shared by posteriors that differ by a factor of 100 leaves the narrow ones without a single acceptance.  Cost:
-    ``2 + 2 * num_leapfrog * (num_warmup + num_samples)`` model evaluations per datapoint, and NUM_CANDIDATES more if
-    the start is chosen among prior draws.
+    The chains begin at ``start`` [N, d] or, if it is not given, at a draw from the encoder or, if the model has none,
+    at a prior draw chosen by `resampled_prior`.  Each datapoint has its own step size, since posteriors differ in
+    width: if widths differ by a factor of 100, a shared step size leaves the narrow posteriors without a single
+    accepted proposal.  Cost: ``2 + 2 * num_leapfrog * (num_warmup + num_samples)`` model evaluations per datapoint, and
+    NUM_CANDIDATES more if the start is chosen among prior draws.
 
     >>> from bench import seeds
     >>> from bench.architectures.linear import Linear
@@ -117,7 +117,7 @@ def sample_posterior(
 def resampled_prior(
     model: LatentVariableModel, x: Tensor, generator: torch.Generator, num_candidates: int = NUM_CANDIDATES
 ) -> Tensor:
-    """For each row of x [N, D] one of ``num_candidates`` prior draws, chosen in proportion to p(x|z): [N, d].
+    """One of ``num_candidates`` prior draws for each row of x [N, D], chosen in proportion to p(x|z): [N, d].
 
     Sampling importance resampling (Rubin 1988), one candidate at a time: the largest of ``log p(x|z) + Gumbel noise``.
     Cost: ``num_candidates`` model evaluations per datapoint.
@@ -138,12 +138,13 @@ def offered_prior(
 ) -> Tensor:
     """A transition of chains at z [N, d], one per row of x [N, D]: each stays or moves to one of the same prior draws.
 
-    Iterated sampling importance resampling: the next position is the present one or one of ``num_candidates`` prior
-    draws, chosen in proportion to p(x|z), which leaves p(z|x) invariant.  All chains are offered the same draws, so
-    that a thousand draws cost a thousand passes through the decoder's network and a matrix product; each single chain
-    moves as if the draws were for it alone.  Source: Andrieu, Lee & Vihola 2018, "Uniform ergodicity of the iterated
-    conditional SMC and geometric ergodicity of particle Gibbs samplers".  Cost: ``num_candidates`` model evaluations
-    for all chains together, and 1 for each; the matrix product of N rows and ``num_candidates`` outputs is not counted.
+    Iterated sampling importance resampling: the next position is the current one or one of ``num_candidates`` prior
+    draws, chosen in proportion to p(x|z), which leaves p(z|x) invariant.  All chains share the same draws, so that a
+    thousand draws cost a thousand passes through the decoder's network and a matrix product; each individual chain
+    moves as if the draws were made for it alone.  Source: Andrieu, Lee & Vihola 2018, "Uniform ergodicity of the
+    iterated conditional SMC and geometric ergodicity of particle Gibbs samplers".  Cost: ``num_candidates`` model
+    evaluations for all chains together, and 1 for each; the matrix product of N rows and ``num_candidates`` outputs is
+    not counted.
     """
     candidates = model.sample_prior(num_candidates, generator)  # [K, d]
     rows = max(1, SCORED_AT_ONCE // (1 + num_candidates))
@@ -156,7 +157,7 @@ def _one_of(model: LatentVariableModel, x: Tensor, z: Tensor, candidates: Tensor
     with torch.no_grad():
         current = model.decoder.log_prob(x, z).unsqueeze(-1)
         score = torch.cat([current, model.decoder.log_prob_of_pairs(x, candidates)], dim=-1)  # [N, 1 + K]
-    score = torch.where(score.isnan(), -torch.inf, score)  # no chain moves to where the density is no number
+    score = torch.where(score.isnan(), -torch.inf, score)  # no chain moves to a point at which the density is NaN
     uniform = torch.rand(score.shape, generator=generator, dtype=score.dtype, device=score.device)
     chosen = (score - uniform.log_().neg_().log_()).argmax(-1)  # the largest after Gumbel noise: a draw by the scores
     return torch.where((chosen == 0).unsqueeze(-1), z, candidates[(chosen - 1).clamp(min=0)])

@@ -15,13 +15,13 @@ SCALES: tuple[str, ...] = get_args(Scale)
 
 
 class AdaptedDecoder(nn.Module):
-    """z [..., d] -> (location [..., D], log-variance [..., D] or None), by a network for z [N, d].
+    """z [..., d] -> (location [..., D], log-variance [..., D] or None), from a network that takes z [N, d].
 
     The network outputs the location, or a tuple (location, scale) if ``scale`` is given, of any shape [N, ...].
     """
 
     def __init__(self, network: nn.Module, *, probabilities: bool = False, scale: Scale | None = None) -> None:
-        """``probabilities`` says that the location is a probability, and is to become a logit."""
+        """If ``probabilities``, the location is a probability, which is converted to a logit."""
         super().__init__()
         self.network = network
         self.probabilities = probabilities
@@ -33,7 +33,7 @@ class AdaptedDecoder(nn.Module):
         return not self.probabilities and is_affine(self.network)
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Leading dimensions are flattened for the network and restored; its outputs are flattened to pixels."""
+        """Flatten leading dimensions for the network and restore them; its outputs are flattened to pixels."""
         output = self.network(z.reshape(-1, z.shape[-1]))
         location, scale = (output, None) if self.scale is None else output
         log_variance = None if scale is None else _log_variance(scale, self.scale, location)
@@ -43,7 +43,7 @@ class AdaptedDecoder(nn.Module):
 
 
 class AdaptedEncoder(nn.Module):
-    """x [..., D] -> (mean [..., d], log-variance [..., d]), by a network for x [N, *image_shape].
+    """x [..., D] -> (mean [..., d], log-variance [..., d]), from a network that takes x [N, *image_shape].
 
     The network outputs a tuple (mean, scale).
     """
@@ -56,7 +56,7 @@ class AdaptedEncoder(nn.Module):
         self.scale: Scale = scale
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Leading dimensions are flattened for the network and restored."""
+        """Flatten leading dimensions for the network and restore them."""
         mean, scale = self.network(x.reshape(-1, *self.image_shape))
         return _rows(mean, x), _rows(_log_variance(scale, self.scale, mean), x)
 
@@ -68,7 +68,7 @@ def _rows(output: Tensor, inputs: Tensor) -> Tensor:
 
 
 def _log_variance(scale: Tensor, kind: Scale | None, like: Tensor) -> Tensor:
-    """log sigma^2 from what the network outputs, in the shape of ``like``."""
+    """log sigma^2 from the network's output, in the shape of ``like``."""
     scale = scale.expand_as(like)
     if kind == "log_variance":
         return scale

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from bench.models.gaussian import LOG_VARIANCE_LIMIT
 
-REARRANGING = (nn.Flatten, nn.Unflatten, nn.Identity)  # layers that only rearrange
+REARRANGING = (nn.Flatten, nn.Unflatten, nn.Identity)  # layers that only rearrange values
 
 
 class AffineGaussian(nn.Module):
@@ -16,7 +16,7 @@ class AffineGaussian(nn.Module):
     is_affine = True
 
     def __init__(self, inputs: int, outputs: int, scales: int) -> None:
-        """``scales`` is 1 for one variance shared by all outputs, or ``outputs`` for one each."""
+        """``scales`` is 1 for a variance shared by all outputs, or ``outputs`` for one variance per output."""
         super().__init__()
         self.mean = nn.Linear(inputs, outputs)
         self.log_variance = nn.Parameter(torch.zeros(scales))
@@ -34,7 +34,7 @@ class AffineLocation(nn.Module):
     is_affine = True
 
     def __init__(self, inputs: int, outputs: int) -> None:
-        """A weight for each pair of input and output, and a bias for each output."""
+        """Create one weight per pair of input and output, and one bias per output."""
         super().__init__()
         self.location = nn.Linear(inputs, outputs)
 
@@ -46,8 +46,7 @@ class AffineLocation(nn.Module):
 def is_affine(network: nn.Module) -> bool:
     """Whether the location is known to be an affine map of the input, with a scale that does not depend on it.
 
-    True for torch's `Linear`, for sequences of such layers, and for any network that has an attribute ``is_affine``
-    which is true.
+    True for torch's `Linear`, for sequences of such layers, and for any network whose attribute ``is_affine`` is true.
 
     >>> is_affine(nn.Sequential(nn.Linear(2, 12), nn.Unflatten(-1, (3, 4))))
     True

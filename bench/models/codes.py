@@ -17,11 +17,12 @@ from bench.models.latent import LatentVariableModel
 
 
 class CodeModel(DiscreteLatents, LatentVariableModel):
-    """p(k) p(x|e_k), where ``e_k`` in R^d is one codebook vector in R^(d/G) for each group, side by side.
+    """p(k) p(x|e_k), where ``e_k`` in R^d concatenates one codebook vector in R^(d/G) per group.
 
-    The decoder receives ``e_k`` as z: its network is that of any other model.  The prior is a first-order Markov chain
-    over the groups, normalised for any parameters: ``log p(k) = log p(k_1) + sum_g log p(k_g | k_(g-1))``.  q(k|x) is a
-    point mass at the codes whose vectors are nearest to the encoder's mean.
+    The decoder receives ``e_k`` as z, so that its network is the same as in any other model.  The prior is a
+    first-order Markov chain over the groups, normalised for any parameters:
+    ``log p(k) = log p(k_1) + sum_g log p(k_g | k_(g-1))``.  q(k|x) is a point mass at the codes whose vectors are
+    nearest to the encoder's mean.
     Source: van den Oord et al. 2017, "Neural discrete representation learning", section 3; Jégou et al. 2011, "Product
     quantization for nearest neighbor search", for groups with separate codebooks.
     """
@@ -29,7 +30,7 @@ class CodeModel(DiscreteLatents, LatentVariableModel):
     encoder: Encoder
 
     def __init__(self, latent_size: int, decoder: Decoder, encoder: Encoder, num_codes: int, num_groups: int) -> None:
-        """Codebook and prior start at zero, which is a uniform prior; ``num_codes`` is K, ``num_groups`` G.
+        """Codebook and prior logits start at zero, which is a uniform prior; ``num_codes`` is K, ``num_groups`` is G.
 
         Raises OptionError if G does not divide d.
         """
@@ -86,9 +87,9 @@ class CodeModel(DiscreteLatents, LatentVariableModel):
         return torch.cat([first, self.transition.log_softmax(-1)[group, codes[..., :-1], codes[..., 1:]]], -1)
 
     def log_prior(self, z: Tensor) -> Tensor:
-        """log p(z) in nats, the sum over all codes whose vector is z: [..., d] -> [...]; -inf if there are none.
+        """log p(z) in nats, summed over all codes whose vector is z: [..., d] -> [...]; -inf if there are none.
 
-        The forward recursion over groups; ``log_prior_of`` is faster if the codes are known.
+        Computed by the forward recursion over groups; ``log_prior_of`` is faster if the codes are known.
         """
         meant = torch.where((self.by_group(z).unsqueeze(-2) == self.codebook).all(-1), 0.0, -math.inf)  # [..., G, K]
         log_alpha = self.initial.log_softmax(-1) + meant[..., 0, :]
@@ -121,6 +122,6 @@ class CodeModel(DiscreteLatents, LatentVariableModel):
     ) -> Tensor:
         """The lower bound ``log p(x) >= log p(x, k)`` at the encoder's codes k: x [N, D] -> [N] nats.
 
-        Nothing is drawn: the entropy of a point mass is zero.  Cost: 1 model evaluation per datapoint.
+        No sampling is needed: the entropy of a point mass is zero.  Cost: 1 model evaluation per datapoint.
         """
         return self.log_joint_of(x, self.encode_codes(x if seen is None else seen))

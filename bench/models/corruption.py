@@ -14,8 +14,8 @@ def corrupt(x: Tensor, corruption: Corruption, amount: float, generator: torch.G
     """x [..., D] with independent noise on each pixel; ``none`` returns x itself and draws nothing.
 
     ``masking`` sets a pixel to 0 with probability ``amount``; ``salt_and_pepper`` sets it to 0 or 1, with equal odds,
-    with that probability; ``gaussian`` adds N(0, amount^2) without clipping: encoders accept any number, and clipped
-    noise would be one-sided, and so biased and half as large, on pixels of 0 and 1, of which most images consist.
+    with that probability; ``gaussian`` adds N(0, amount^2) without clipping: encoders accept any number, and on pixels
+    of 0 and 1, of which most images consist, clipped noise would be one-sided, hence biased and half as large.
     Source: Vincent et al. 2010, "Stacked denoising autoencoders", section 3.3.
 
     >>> corrupt(torch.ones(1, 3), "masking", 1.0, torch.Generator())

@@ -12,7 +12,7 @@ from bench.models.observation import ObservationModel
 
 
 class Decoder(nn.Module):
-    """p(x|z): ``network`` outputs what the observation model needs for each pixel.
+    """p(x|z): ``network`` outputs the observation model's parameters for each pixel.
 
     >>> from bench.models.observations.bernoulli import Bernoulli
     >>> class Logits(nn.Linear):
@@ -41,10 +41,10 @@ class Decoder(nn.Module):
             return self.observation_model.log_prob(x, *self.outputs(z))
         with torch.inference_mode():
             log_prob = by_hand.value(x, z)
-        return log_prob.clone()  # which may be computed with by others, unlike what inference mode makes
+        return log_prob.clone()  # unlike inference tensors, it can be used in autograd
 
     def log_prob_backward(self, x: Tensor, z: Tensor) -> Tensor:
-        """`log_prob`, detached, after what ``(-log_prob.mean()).backward()`` does; z [..., N, d] is a constant.
+        """`log_prob`, detached; sets gradients like ``(-log_prob.mean()).backward()``; z [..., N, d] is a constant.
 
         Cost: 2 model evaluations each.
         """
@@ -52,15 +52,15 @@ class Decoder(nn.Module):
         if by_hand is not None and awaits_gradients(by_hand):
             with torch.inference_mode():
                 log_prob = by_hand.backward(x, z)
-            return log_prob.clone()  # which may be computed with by others, unlike what inference mode makes
+            return log_prob.clone()  # unlike inference tensors, it can be used in autograd
         log_prob = self.log_prob(x, z.detach())
         (-log_prob.mean()).backward()
         return log_prob.detach()
 
     def by_hand(self, x: Tensor, z: Tensor) -> LogLikelihood | None:
-        """The pass for z [..., N, d] whose gradients are written by hand; None if there is none for this network.
+        """The pass for z [..., N, d] with hand-written gradients; None if there is none for this network.
 
-        Each z must have one x of [N, D].
+        Each z must correspond to one x of [N, D].
         """
         network = self.plain_network
         rows = z.dim() - x.dim()
@@ -70,7 +70,7 @@ class Decoder(nn.Module):
 
     @property
     def plain_network(self) -> TanhNetwork | None:
-        """The network, if it is one whose gradients are written by hand."""
+        """The network, if its gradients are written by hand."""
         network = self.network
         is_usual = type(self).outputs is Decoder.outputs and type(self).log_prob is Decoder.log_prob
         return network if is_usual and isinstance(network, TanhNetwork) and network.is_plain else None

@@ -14,11 +14,11 @@ from bench.models.encoder import Encoder
 
 
 class DiscreteLatents:
-    """p(k) p(x|z_k): G groups of codes, each of which is one of K, and a vector z in R^d for every combination.
+    """p(k) p(x|z_k): G groups with one of K codes each, and a vector z in R^d for every combination of codes.
 
     A model with these abilities derives from this class first and then from `LatentVariableModel`; its ``discrete`` is
-    the model itself, that of others None.  Estimators that need continuous z refuse it; others sum over codes, or draw
-    them.
+    the model itself, whereas that of other models is None.  Estimators that need continuous z refuse it; others sum
+    over codes, or draw them.
     """
 
     decoder: Decoder
@@ -31,7 +31,7 @@ class DiscreteLatents:
 
     @property
     def random(self) -> RandomCodes | None:
-        """The model itself if its encoder draws codes at random; None if it chooses one."""
+        """The model itself if its encoder draws codes at random; None if it chooses them deterministically."""
         return None
 
     @property

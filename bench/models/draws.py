@@ -9,7 +9,7 @@ from torch import Tensor
 def draw_bernoulli(probability: Tensor, generator: torch.Generator | None) -> Tensor:
     """Independent zeros and ones [...] in the precision of the probabilities [...] of a one.
 
-    A uniform number below p, which PyTorch draws four times as fast as `torch.bernoulli`.
+    Uniform numbers are compared with p, which in PyTorch is four times as fast as `torch.bernoulli`.
 
     >>> draw_bernoulli(torch.tensor([0.0, 1.0]), torch.Generator())
     tensor([0., 1.])

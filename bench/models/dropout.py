@@ -9,7 +9,7 @@ from bench.models.draws import draw_bernoulli
 
 
 class Dropout(nn.Module):
-    """In training each input is kept with probability ``keep`` and divided by it, or set to 0; otherwise the identity.
+    """In training, keep each input with probability ``keep`` and divide it by that, or set it to 0; else the identity.
 
     E[output] = input.  Source: Srivastava et al. 2014, scaled at training time.
     """
@@ -33,12 +33,12 @@ class Dropout(nn.Module):
         return inputs * mask.div_(self.keep)
 
     def extra_repr(self) -> str:
-        """Its representation within a network."""
+        """The representation of this layer within a network."""
         return f"keep={self.keep:g}"
 
 
 def attach_generator(module: nn.Module, generator: torch.Generator) -> None:
-    """Every `Dropout` within ``module`` draws from ``generator`` from now on."""
+    """Make every `Dropout` within ``module`` draw from ``generator``."""
     for part in module.modules():
         if isinstance(part, Dropout):
             part.generator = generator

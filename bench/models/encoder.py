@@ -34,9 +34,9 @@ class Encoder(nn.Module):
         return Gaussian(*self.network(x))
 
     def log_prob_backward(self, x: Tensor, z: Tensor) -> Tensor:
-        """log q(z|x) [N] for x [N, D] and z [N, d], detached, after what ``(-log_prob.mean()).backward()`` does.
+        """log q(z|x) [N] for x [N, D] and z [N, d], detached; sets gradients like ``(-log_prob.mean()).backward()``.
 
-        In nats.  Cost: nothing of the decoder is evaluated.
+        In nats.  Cost: no evaluation of the decoder.
         """
         network = self.plain_network
         if network is not None and x.dim() == z.dim() == 2:
@@ -44,7 +44,7 @@ class Encoder(nn.Module):
             if awaits_gradients(by_hand):
                 with torch.inference_mode():
                     log_prob = by_hand.backward(x, z)
-                return log_prob.clone()  # which may be computed with by others, unlike what inference mode makes
+                return log_prob.clone()  # unlike inference tensors, it can be used in autograd
         log_prob = self(x).log_prob(z)
         (-log_prob.mean()).backward()
         detached: Tensor = log_prob.detach()
@@ -52,7 +52,7 @@ class Encoder(nn.Module):
 
     @property
     def plain_network(self) -> TanhNetwork | None:
-        """The network, if it is one whose gradients are written by hand."""
+        """The network, if its gradients are written by hand."""
         network, is_usual = self.network, type(self).forward is Encoder.forward
         if is_usual and isinstance(network, TanhNetwork) and network.is_plain and network.output_layer == USUAL_OUTPUTS:
             return network

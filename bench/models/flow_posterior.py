@@ -14,11 +14,11 @@ from bench.models.flows import Flow
 from bench.models.gaussian import Gaussian, standard_normal_log_prob
 from bench.models.posterior import Posterior
 
-NUM_PAIRS = 64  # antithetic pairs of draws that moments without a closed form are computed from
+NUM_PAIRS = 64  # antithetic pairs of draws from which moments without a closed form are computed
 
 
 class Moments(NamedTuple):
-    """Of q for each of N datapoints, by draws that are the same at each call and for each datapoint."""
+    """Moments of q for each of N datapoints, from draws that are the same at each call and for each datapoint."""
 
     mean: Tensor  # [N, d]
     variance: Tensor  # [N, d]
@@ -29,8 +29,8 @@ class Moments(NamedTuple):
 class FlowPosterior(Posterior):
     """The distribution of ``flow(e)`` for e drawn from a diagonal Gaussian ``base``, given ``features`` [N, c] of x.
 
-    ``log q(z) = log base(e) - log |det dz/de|`` with e the inverse of z.  Mean and KL divergence have no closed form,
-    and are computed from fixed draws.
+    ``log q(z) = log base(e) - log |det dz/de|`` where e is the inverse image of z.  Mean and KL divergence have no
+    closed form, and are computed from fixed draws.
     Source: Rezende & Mohamed 2015, section 3.
     """
 
@@ -42,7 +42,7 @@ class FlowPosterior(Posterior):
 
     @property
     def mean(self) -> Tensor:  # type: ignore[override]  # mypy takes the contract's attribute for one that can be set
-        """E_q[z] by fixed draws: [N, d]."""
+        """E_q[z] from fixed draws: [N, d]."""
         return self._moments.mean
 
     def rsample(self, generator: torch.Generator, num_samples: int | None = None) -> Tensor:
@@ -74,7 +74,8 @@ class FlowPosterior(Posterior):
     def kl_terms(self) -> Tensor:
         """See `Posterior.kl_terms`: those of a Gaussian with the same mean and variance in each dimension.
 
-        What correlations and the shape of q add, which no single dimension has, is shared equally.
+        The contribution of correlations and of the shape of q, which belongs to no single dimension, is divided
+        equally.
         """
         moments = self._moments
         terms = Gaussian(moments.mean, moments.variance.log()).kl_terms()
@@ -121,7 +122,7 @@ class FlowPosterior(Posterior):
 
 
 class FlowEncoder(Encoder):
-    """q(z|x) as a `FlowPosterior`: the network gives the Gaussian, and features of x that the flow depends on.
+    """q(z|x) as a `FlowPosterior`: the network outputs the Gaussian, and features of x that the flow depends on.
 
     >>> from bench.models.affine import AffineGaussian
     >>> from bench.models.flows import Planar

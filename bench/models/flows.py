@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-INITIAL_SCALE = 0.01  # standard deviation of initial weights that would bend the map: it begins near the identity
+INITIAL_SCALE = 0.01  # standard deviation of initial weights that bend the map: it begins near the identity
 NUM_BISECTIONS = 40  # of an interval of width 2 |u'w|: down to the precision of float32, and a Newton step for float64
 
 
@@ -24,15 +24,15 @@ class Flow(nn.Module, ABC):
 
     @abstractmethod
     def inverse(self, z: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
-        """The z [..., d] that is mapped to z' (the argument), and log |det dz'/dz| [...] there."""
+        """The z [..., d] that is mapped to z' (the argument), and log |det dz'/dz| [...] at z."""
 
     @abstractmethod
     def draw_weights(self, generator: torch.Generator) -> None:
-        """Draw the initial weights, of a map near the identity."""
+        """Draw the initial weights, such that the map is near the identity."""
 
 
 class Planar(Flow):
-    """``z' = z + u tanh(w'z + b)``, with u, w and b affine in the features; bends z along one direction.
+    """``z' = z + u tanh(w'z + b)``, with u, w and b affine in the features: bends z along one direction.
 
     Source: Rezende & Mohamed 2015, equation 10.  As in their appendix A.1, u is changed along w so that ``w'u > -1``,
     for which the map is invertible; here that change vanishes at u = 0, so that the map can begin as the identity.
@@ -40,13 +40,13 @@ class Planar(Flow):
     """
 
     def __init__(self, latent_size: int, num_features: int) -> None:
-        """``latent_size`` is d, ``num_features`` c."""
+        """``latent_size`` is d, and ``num_features`` is c."""
         super().__init__()
         self.sizes = [latent_size, latent_size, 1]
         self.head = nn.Linear(num_features, sum(self.sizes))
 
     def draw_weights(self, generator: torch.Generator) -> None:
-        """See `Flow.draw_weights`; w is of length 1 or so, for without it u has no gradient."""
+        """See `Flow.draw_weights`; the length of w is about 1, since u has no gradient if w is 0."""
         d = self.sizes[0]
         with torch.no_grad():
             self.head.weight.normal_(0.0, INITIAL_SCALE, generator=generator)
@@ -88,11 +88,11 @@ def _solve(end: Tensor, along: Tensor) -> Tensor:
         s = 0.5 * (low + high)
         bend = torch.tanh(s)
         slope = 1 + along * (1 - bend.square())
-    return s - (s + along * bend - end) / slope  # a Newton step, whose derivative is that of the solution
+    return s - (s + along * bend - end) / slope  # a Newton step, whose derivative equals that of the solution
 
 
 class Chain(Flow):
-    """Several flows, one after the other; the order of the dimensions is reversed between two.
+    """Several flows in sequence; the order of the dimensions is reversed between any two.
 
     >>> flow = Chain([Planar(2, 3), Planar(2, 3)])
     >>> flow.draw_weights(torch.Generator().manual_seed(0))

@@ -13,7 +13,7 @@ from bench.models.posterior import Posterior
 LOG_2PI = math.log(2 * math.pi)
 
 # Without bounds, exp() of a log-variance can overflow within a few updates; standard deviations from e^-7 to e^7 are a
-# wider range than any latent variable or pixel needs, so that a healthy run never reaches the bounds.
+# wider range than any latent variable or pixel needs, so that the bounds are never reached in a healthy run.
 LOG_VARIANCE_LIMIT = 14.0
 
 
@@ -24,7 +24,7 @@ def standard_normal_log_prob(z: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Gaussian(Posterior):
-    """N(mean, diag(exp(log_variance))), one for each datapoint; both are [..., d].
+    """N(mean, diag(exp(log_variance))), one per datapoint; both parameters are [..., d].
 
     >>> Gaussian(torch.ones(1, 2), torch.zeros(1, 2)).kl_to_standard_normal()
     tensor([1.])

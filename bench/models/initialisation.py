@@ -14,7 +14,7 @@ Biases = Literal["drawn", "zero"]
 def draw_weights(
     network: nn.Module, standard_deviation: float, generator: torch.Generator, biases: Biases = "drawn"
 ) -> nn.Module:
-    """All weights from N(0, sd^2), and biases too, as in the paper, or 0; returns the network.
+    """Draw all weights from N(0, sd^2), and biases too, as in the paper, or set them to 0; returns the network.
 
     The weights are the same either way.
     """
@@ -27,9 +27,9 @@ def draw_weights(
 
 
 def draw_he_weights(network: nn.Module, generator: torch.Generator) -> nn.Module:
-    """All weights from N(0, 2 / inputs), biases 0 (He et al. 2015, equation 10); returns the network.
+    """Draw all weights from N(0, 2 / inputs), with biases 0 (He et al. 2015, equation 10); returns the network.
 
-    The inputs of a convolution's output are the channels times the pixels that it sees.
+    For a convolution, the number of inputs of an output is the channels times the pixels of its receptive field.
     """
     with torch.no_grad():
         for layer in network.modules():
@@ -41,7 +41,7 @@ def draw_he_weights(network: nn.Module, generator: torch.Generator) -> nn.Module
 
 
 def _num_inputs(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> float:
-    """How many inputs each output of a layer has; of a transposed convolution away from the borders, on average."""
+    """How many inputs each output of a layer has; for a transposed convolution, on average away from the borders."""
     if isinstance(layer, nn.Linear):
         return layer.in_features
     seen = math.prod(layer.kernel_size) * layer.in_channels / layer.groups
@@ -49,7 +49,7 @@ def _num_inputs(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> float:
 
 
 def draw_glorot_weights(network: nn.Module, generator: torch.Generator) -> nn.Module:
-    """All weights uniform within sqrt(6 / (inputs + outputs)), biases 0 (Glorot & Bengio 2010, equation 16)."""
+    """Draw weights uniformly within sqrt(6 / (inputs + outputs)), with biases 0 (Glorot & Bengio 2010, equation 16)."""
     with torch.no_grad():
         for layer in network.modules():
             if isinstance(layer, nn.Linear):

@@ -30,8 +30,8 @@ class LinearGaussian:
 class LatentVariableModel(nn.Module):
     """p(z) p(x|z) with p(z) = N(0, I), and q(z|x) if the algorithm learns one (otherwise ``encoder`` is None).
 
-    Subclass it to change the prior: estimators and `elbo` use nothing of it but ``log_prior`` and ``sample_prior``.
-    What else estimators can make use of is an ability that a model either has or lacks: `encoder`, `discrete`,
+    Subclass it to change the prior: estimators and `elbo` access the prior only through ``log_prior`` and
+    ``sample_prior``.  Anything else that estimators can use is an optional ability of a model: `encoder`, `discrete`,
     `linear_gaussian`.
 
     >>> from bench.architectures.mlp import MLP
@@ -56,7 +56,7 @@ class LatentVariableModel(nn.Module):
 
     @property
     def phi(self) -> list[nn.Parameter]:
-        """The parameters of the encoder q(z|x); empty without one."""
+        """The parameters of the encoder q(z|x); empty if there is none."""
         return [] if self.encoder is None else [*self.encoder.parameters()]
 
     @property
@@ -70,20 +70,21 @@ class LatentVariableModel(nn.Module):
         return self._number().dtype
 
     def _number(self) -> Tensor:
-        """A parameter or buffer; of a model without any, a number on the CPU."""
+        """A parameter or buffer; for a model without any, a number on the CPU."""
         numbers = chain(self.parameters(), self.buffers())
         return next((number for number in numbers if number.is_floating_point()), torch.empty(0))
 
     @property
     def discrete(self) -> DiscreteLatents | None:
-        """The model as one whose z is discrete, with codes to sum over or to draw; None if z is continuous."""
+        """The model as one with discrete z, whose codes can be summed over or drawn; None if z is continuous."""
         return None
 
     @torch.no_grad()
     def linear_gaussian(self) -> LinearGaussian | None:
         """The model as probabilistic PCA, in float64 on the CPU; None if it is not known to be one.
 
-        It is if the prior is N(0, I), the network affine and p(x|z) Gaussian with the same variance for all pixels.
+        This is the case if the prior is N(0, I), the network affine and p(x|z) Gaussian with the same variance for all
+        pixels.
         """
         network, observation_model = self.decoder.network, self.decoder.observation_model
         if not self._has_normal_prior or not is_affine(network):
@@ -145,9 +146,10 @@ class LatentVariableModel(nn.Module):
     ) -> Tensor:
         """The lower bound log p(x) >= E_q[log p(x|z)] - KL(q || p) per datapoint: x [N, D] -> [N] nats.
 
-        Estimator B of the paper (equation 7): the expectation by ``num_samples`` draws, the KL analytic if q is
-        Gaussian, and otherwise by the same draws; if the prior is not N(0, I), estimator A (equation 6), which draws
-        both.  With ``seen`` [N, D] the encoder sees these values instead of x.
+        Estimator B of the paper (equation 7): the expectation is estimated from ``num_samples`` draws; the KL
+        divergence is analytic if q is Gaussian, and otherwise estimated from the same draws.  If the prior is not
+        N(0, I), estimator A (equation 6) is used, which estimates both from draws.  If ``seen`` [N, D] is given, the
+        encoder sees these values instead of x.
         Raises ValueError if the model has no encoder.  Cost: ``num_samples`` model evaluations per datapoint.
         """
         posterior = self.encode(x if seen is None else seen)
@@ -162,9 +164,9 @@ class LatentVariableModel(nn.Module):
     def elbo_backward(
         self, x: Tensor, generator: torch.Generator, num_samples: int = 1, *, seen: Tensor | None = None
     ) -> Tensor:
-        """`elbo` [N], detached, after what ``(-elbo.mean()).backward()`` does.
+        """`elbo` [N], detached; sets gradients like ``(-elbo.mean()).backward()``.
 
-        With ``seen`` [N, D] the encoder sees these values instead of x, such as x with noise added.
+        If ``seen`` [N, D] is given, the encoder sees these values instead of x, such as x with noise added.
         Cost: 2 ``num_samples`` model evaluations per datapoint.
         """
         seen = x if seen is None else seen
@@ -174,13 +176,13 @@ class LatentVariableModel(nn.Module):
             noise = torch.randn(size, generator=generator, device=x.device, dtype=x.dtype)
             with torch.inference_mode():
                 bound = by_hand.backward(x, seen, noise)
-            return bound.clone()  # which may be computed with by others, unlike what inference mode makes
+            return bound.clone()  # unlike inference tensors, it can be used in autograd
         bound = self.elbo(x, generator, num_samples, seen=seen)
         (-bound.mean()).backward()
         return bound.detach()
 
     def log_joint_backward(self, x: Tensor, z: Tensor) -> Tensor:
-        """`log_joint`, detached, after what ``(-log_joint.mean()).backward()`` does; z [..., N, d] is a constant."""
+        """`log_joint`, detached; sets gradients like ``(-log_joint.mean()).backward()``; z [..., N, d] is constant."""
         if self._has_normal_prior:
             return self.log_prior(z.detach()) + self.decoder.log_prob_backward(x, z)
         log_joint = self.log_joint(x, z.detach())
@@ -188,7 +190,7 @@ class LatentVariableModel(nn.Module):
         return log_joint.detach()
 
     def log_posterior_backward(self, x: Tensor, z: Tensor) -> Tensor:
-        """log q(z|x) [N] for x [N, D] and z [N, d], detached, after what ``(-log_posterior.mean()).backward()`` does.
+        """log q(z|x) [N] for x [N, D], z [N, d], detached; sets gradients like ``(-log_posterior.mean()).backward()``.
 
         Raises ValueError if the model has no encoder.
         """
@@ -230,13 +232,13 @@ class LatentVariableModel(nn.Module):
 
     @property
     def _has_usual_bound(self) -> bool:
-        """Whether the bound is that of the encoder's q(z|x), as it is unless a derived class has another."""
+        """Whether the bound is that of the encoder's q(z|x), which holds unless a derived class overrides it."""
         usual = LatentVariableModel
         return type(self).elbo is usual.elbo and type(self).encode is usual.encode
 
     @property
     def _has_normal_prior(self) -> bool:
-        """Whether p(z) is N(0, I), as it is unless a class derived from this one has another."""
+        """Whether p(z) is N(0, I), which holds unless a derived class overrides it."""
         return type(self).log_prior is LatentVariableModel.log_prior
 
     def _score_of_prior(self, z: Tensor) -> Tensor:

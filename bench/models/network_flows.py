@@ -14,7 +14,7 @@ from bench.models.flows import INITIAL_SCALE, Flow
 class Coupling(Flow):
     """Scales and shifts the second half of z by functions of the first half, which stays as it is, and the features.
 
-    Source: Dinh et al. 2017, equations 4 and 5, with one tanh layer.  The log-scale lies between -2 and 2.
+    Source: Dinh et al. 2017, equations 4 and 5, with one tanh layer.  The log-scale is between -2 and 2.
     """
 
     def __init__(self, latent_size: int, num_features: int, hidden: int) -> None:
@@ -48,8 +48,8 @@ class Coupling(Flow):
 class InverseAutoregressive(Flow):
     """``z'_j = g_j z_j + (1 - g_j) m_j``, where m_j and the gate g_j depend on z_1 ... z_(j-1) and the features.
 
-    Source: Kingma et al. 2016, algorithm 1, by one masked tanh layer (Germain et al. 2015).  The inverse takes d passes
-    through the network, one for each dimension.
+    Source: Kingma et al. 2016, algorithm 1, with one masked tanh layer (Germain et al. 2015).  The inverse takes d
+    passes through the network, one for each dimension.
     """
 
     def __init__(self, latent_size: int, num_features: int, hidden: int) -> None:
@@ -80,7 +80,7 @@ class InverseAutoregressive(Flow):
     def inverse(self, z: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
         """See `Flow.inverse`."""
         inverse = torch.zeros_like(z)
-        for _ in range(self.latent_size):  # each pass makes one more dimension right
+        for _ in range(self.latent_size):  # each pass makes one more dimension correct
             middle, log_gate = self._middle_and_gate(inverse, features)
             inverse = middle + (z - middle) * (-log_gate).exp()
         return inverse, log_gate.sum(-1)

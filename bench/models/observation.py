@@ -20,8 +20,8 @@ class ObservationModel(Plugin, ABC):
     """p(x|z), factorised over pixels, given the outputs of the decoder's network for z.
 
     The network outputs a ``location`` for each pixel and, if ``has_log_variance``, a ``log_variance`` (otherwise None).
-    One file holds one observation model, which defines `log_prob`, `mean` and `sample`.  Everything else has a default
-    that is correct for any of them; override it to be faster.
+    Each file contains one observation model, which defines `log_prob`, `mean` and `sample`.  Everything else has a
+    default that is correct for any observation model, and can be overridden by a faster implementation.
 
     >>> bernoulli, x = observation_model("bernoulli"), torch.tensor([[0.0, 1.0]])
     >>> bernoulli.log_prob(x, torch.zeros(1, 2), None)  # logits of 0: each pixel has probability 1/2
@@ -36,18 +36,18 @@ class ObservationModel(Plugin, ABC):
     location_is: ClassVar[Literal["mean", "logit", "real"]] = "real"
 
     # Whether `score` and `log_prob_with_slopes` only launch kernels, the same ones for all tensors of the same layout,
-    # without a wait for the device, so that a CUDA graph can repeat them.  A derived class must say so again.
+    # without waiting for the device, so that a CUDA graph can replay them.  A derived class must declare this again.
     only_launches: ClassVar[bool] = False
 
     @property
     def is_recordable(self) -> bool:
-        """Whether this very class says that it `only_launches`, as all do that are shipped."""
+        """Whether this very class declares that it `only_launches`, as all built-in classes do."""
         cls = type(self)
         return bool(vars(cls).get("only_launches", cls.__module__.startswith(SHIPPED)))
 
     @property
     def cheap_pairs(self) -> bool:
-        """Whether `log_prob_of_pairs` is quick for thousands of z, which it is taken to be if it is overridden."""
+        """Whether `log_prob_of_pairs` is fast for thousands of z, which is assumed if it is overridden."""
         return type(self).log_prob_of_pairs is not ObservationModel.log_prob_of_pairs
 
     @abstractmethod
@@ -72,7 +72,7 @@ class ObservationModel(Plugin, ABC):
     def score(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """The gradient of `log_prob` in location and log-variance (None if there is none): [..., N, D], detached.
 
-        By automatic differentiation, unless overridden by a closed form.
+        Computed by automatic differentiation, unless overridden by a closed form.
         """
         outputs = [location] if log_variance is None else [location, log_variance]
         with torch.inference_mode(False), torch.enable_grad():  # torch names no argument here
@@ -82,13 +82,13 @@ class ObservationModel(Plugin, ABC):
         return gradients[0], None if log_variance is None else gradients[1]
 
     def log_prob_in(self, buffers: Buffers, x: Tensor, location: Tensor, log_variance: Tensor | None) -> Tensor:
-        """`log_prob`, without a graph; intermediate results may lie in the ``buffers``."""
+        """`log_prob`, without a graph; intermediate results may be stored in the ``buffers``."""
         return self.log_prob(x, location, log_variance)
 
     def log_prob_with_slopes(
         self, x: Tensor, location: Tensor, log_variance: Tensor | None, *, weight: Tensor, buffers: Buffers
     ) -> tuple[Tensor, tuple[Tensor, Tensor | None]]:
-        """`log_prob` [..., N], and a scalar ``weight`` times `score` [..., N, D], which may lie in the ``buffers``."""
+        """`log_prob` [..., N], and a scalar ``weight`` times `score` [..., N, D], possibly in the ``buffers``."""
         of_location, of_log_variance = self.score(x, location, log_variance)
         slopes = of_location * weight, None if of_log_variance is None else of_log_variance * weight
         return self.log_prob(x, location, log_variance), slopes
@@ -96,7 +96,8 @@ class ObservationModel(Plugin, ABC):
     def log_prob_of_pairs(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> Tensor:
         """`log_prob` of every x [N, D] at each of K outputs [K, D]: [N, K].
 
-        By broadcasting in chunks, unless overridden by matrix products; then estimators search more z for modes.
+        Computed by broadcasting in chunks, unless overridden by matrix products; estimators then search more z for
+        modes.
         """
         rows = max(1, CHUNK_VALUES // max(1, location.numel()))
         return torch.cat([self.log_prob(part.unsqueeze(1), location, log_variance) for part in x.split(rows)])
@@ -107,9 +108,9 @@ class ObservationModel(Plugin, ABC):
 
 
 def observation_model(name: str | ObservationModel) -> ObservationModel:
-    """The observation model of a name with its options, as in ``bernoulli`` or ``./poisson.py[rate=2]``.
+    """The observation model given by a name with its options, as in ``bernoulli`` or ``./poisson.py[rate=2]``.
 
-    An instance is returned as it is.  Raises UnknownName, PluginError or OptionError.
+    An instance is returned unchanged.  Raises UnknownName, PluginError or OptionError.
 
     >>> observation_model("unit_gaussian").has_log_variance
     False

@@ -14,11 +14,12 @@ ROWS = 30  # of all pairs that are evaluated at once
 class Posterior(ABC):
     """q(z|x) for each of N datapoints: draws, a density, and coordinates in which it is standard normal.
 
-    A family defines the abstract methods; the others follow from them, and may be overridden by what is exact or
-    faster.  Shapes: [N, d] stands for any [..., d] with one q for each row, and z may have further dimensions in front.
+    A family defines the abstract methods; the others are derived from them, and may be overridden by exact or faster
+    versions.  Shapes: [N, d] stands for any [..., d] with one q for each row, and z may have further dimensions in
+    front.
     """
 
-    cheap_pairs: ClassVar[bool] = True  # whether `log_prob_of_pairs` is quick for thousands of datapoints
+    cheap_pairs: ClassVar[bool] = True  # whether `log_prob_of_pairs` is fast for thousands of datapoints
 
     mean: Tensor  # [N, d] E_q[z]; a family without a closed form may compute it from draws, the same at each call
 
@@ -32,7 +33,7 @@ class Posterior(ABC):
 
     @abstractmethod
     def whiten(self, z: Tensor) -> Tensor:
-        """The coordinates [..., N, d] of z [..., N, d] that are standard normal if z is a draw of q."""
+        """The coordinates [..., N, d] of z [..., N, d] that are standard normal if z is a draw from q."""
 
     @abstractmethod
     def kl_terms(self) -> Tensor:
@@ -62,6 +63,6 @@ class Posterior(ABC):
         return self.rsample(generator, num_samples), self.kl_to_standard_normal()
 
     def log_prob_of_pairs(self, z: Tensor) -> Tensor:
-        """log q(z_m|x_n) in nats of z [M, d], up to a constant that is the same for all: [M, N]."""
+        """log q(z_m|x_n) in nats for z [M, d], up to a constant that is the same for all pairs: [M, N]."""
         num_data = len(self.mean)
         return torch.cat([self.log_prob(part.unsqueeze(1).expand(-1, num_data, -1)) for part in z.split(ROWS)])

@@ -11,15 +11,15 @@ from bench.models.gaussian import Gaussian
 
 
 class RandomCodeModel(RandomCodes, CodeModel):
-    """A `CodeModel` whose q(k|x) is a distribution: independent over groups, with all codes in reach.
+    """A `CodeModel` whose q(k|x) is a distribution: independent over groups, with all codes of positive probability.
 
     In each group, ``q(k_g|x)`` is proportional to ``N(e_(k_g); m_g(x), s_g(x)^2)``: the encoder's Gaussian, which any
-    architecture outputs, restricted to the vectors of the codebook.  Vectors are constants in q, so that phi is the
-    encoder alone and theta, the codebook included, learns through p(k) p(x|e_k).
+    architecture outputs, restricted to the vectors of the codebook.  The vectors are treated as constants in q, so that
+    phi consists of the encoder alone, and theta, which includes the codebook, is learned through p(k) p(x|e_k).
     """
 
     def draw_codebook(self, generator: torch.Generator) -> None:
-        """Initialise the codebook by draws from N(0, I), the prior of continuous z: codes start apart."""
+        """Initialise the codebook with draws from N(0, I), the prior of continuous z, so that codes start apart."""
         with torch.no_grad():
             nn.init.normal_(self.codebook, generator=generator)
 
@@ -44,7 +44,7 @@ class RandomCodeModel(RandomCodes, CodeModel):
     def elbo(
         self, x: Tensor, generator: torch.Generator, num_samples: int = 1, *, seen: Tensor | None = None
     ) -> Tensor:
-        """The lower bound ``E_q[log p(x, k) - log q(k|x)]`` by ``num_samples`` draws of k: x [N, D] -> [N] nats.
+        """The lower bound ``E_q[log p(x, k) - log q(k|x)]`` from ``num_samples`` draws of k: x [N, D] -> [N] nats.
 
         Cost: ``num_samples`` model evaluations per datapoint.
         """
@@ -55,8 +55,8 @@ class RandomCodeModel(RandomCodes, CodeModel):
 def draw_codes(log_q: Tensor, generator: torch.Generator, num_samples: int) -> tuple[Tensor, Tensor]:
     """Draws from distributions [N, G, K]: codes, and the log-probability of each, both [num_samples, N, G].
 
-    By inverting the distribution function.  A training that has blown up draws codes whose log-probability is NaN,
-    where `torch.multinomial` would raise.
+    Computed by inverting the distribution function.  If training has diverged, the log-probabilities of the codes are
+    NaN, whereas `torch.multinomial` would raise.
 
     >>> draw_codes(torch.tensor([[[0.0, 1.0]]]).log(), torch.Generator(), num_samples=2)  # one of the two is certain
     (tensor([[[1]],

@@ -12,7 +12,7 @@ from bench.models.encoder import Encoder
 from bench.models.gaussian import Gaussian
 from bench.models.latent import LatentVariableModel
 
-LARGEST_STEP = 2.0  # of a mean, in standard deviations, and of a log-variance, before the step size
+LARGEST_STEP = 2.0  # of a mean, in standard deviations, and of a log-variance, before scaling by the step size
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Refinement:
     """``num_updates`` natural-gradient steps of ``step_size``, each with ``num_pairs`` antithetic pairs of draws.
 
     With ``z = m + s e`` and g the gradient of log p(x, z) in z, the mean m moves along ``E[s^2 g]`` and log s^2 along
-    ``E[e (s g + e)]``, whose noise vanishes where q is the posterior (Roeder et al. 2017).
+    ``E[e (s g + e)]``, whose noise vanishes if q is the posterior (Roeder et al. 2017).
     """
 
     num_updates: int
@@ -29,13 +29,13 @@ class Refinement:
 
     @property
     def cost(self) -> int:
-        """Model evaluations per datapoint."""
+        """The number of model evaluations per datapoint."""
         return 4 * self.num_pairs * self.num_updates
 
     def __call__(
         self, model: LatentVariableModel, x: Tensor, start: Gaussian, noise: Tensor, *, differentiable: bool = False
     ) -> Gaussian:
-        """The refined q(z|x) of x [N, D]: ``start`` after a step for each of the ``noise`` [K, P, N or 1, d].
+        """The refined q(z|x) of x [N, D]: ``start`` after one step for each entry of ``noise`` [K, P, N or 1, d].
 
         If ``differentiable``, gradients flow through the steps to ``start`` and to the weights of the decoder, at twice
         the cost.
@@ -52,7 +52,7 @@ class Refinement:
         return Gaussian(mean, log_variance)
 
     def draw(self, like: Tensor, generator: torch.Generator) -> Tensor:
-        """Noise for q with means ``like`` [N, d]: [K, P, N, d]."""
+        """Draw noise for q with means ``like`` [N, d]: [K, P, N, d]."""
         shape = (self.num_updates, self.num_pairs, *like.shape)
         return torch.randn(shape, generator=generator, dtype=like.dtype, device=like.device)
 
@@ -74,7 +74,7 @@ class RefinedModel(LatentVariableModel):
     encoder: Encoder
 
     def __init__(self, latent_size: int, decoder: Decoder, encoder: Encoder, refinement: Refinement) -> None:
-        """As `LatentVariableModel`, with an encoder."""
+        """Same arguments as `LatentVariableModel`, with an encoder."""
         super().__init__(latent_size, decoder, encoder)
         self.refinement = refinement
 
@@ -87,6 +87,6 @@ class RefinedModel(LatentVariableModel):
 
     @torch.no_grad()
     def encode(self, x: Tensor) -> Gaussian:
-        """See `LatentVariableModel.encode`; without gradients.  Cost: that of the refinement."""
+        """See `LatentVariableModel.encode`; without gradients.  Cost: the cost of the refinement."""
         start: Gaussian = self.encoder(x)
         return self.refinement(self, x, start, self.refinement.fixed(start.mean))

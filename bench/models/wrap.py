@@ -33,21 +33,22 @@ def wrap_model(
 ) -> LatentVariableModel:
     """A variational auto-encoder that was trained elsewhere, as a model for every estimator of continuous z.
 
-    The prior is N(0, I).  The networks are used as they are, not copied, on their device and in their precision;
-    estimators evaluate them in evaluation mode and leave them unchanged.
+    The prior is N(0, I).  The networks are used without copying them, on their device and in their precision;
+    estimators run them in evaluation mode and leave them unchanged.
 
     - ``decoder`` maps z [N, d] to the location of each pixel, such as Bernoulli logits or Gaussian means, as [N, D] or
       as images [N, C, H, W].  If the observation model has a log-variance, it returns a tuple (location, scale).
-    - ``encoder``, if there is one, maps x to a tuple (mean [N, d], scale [N, d]) of a Gaussian q(z|x).
+    - ``encoder``, if given, maps x to a tuple (mean [N, d], scale [N, d]) of a Gaussian q(z|x).
     - ``latent_size`` is d.
-    - ``observation_model`` names p(x|z): one of `bench list decoders`, such as ``bernoulli``, or the file of another.
-    - ``image_shape`` is the shape of one datapoint as the encoder takes it, such as (1, 28, 28); by default [D].
-    - ``probabilities`` says that the decoder outputs probabilities instead of logits.  They are clipped by the machine
-      precision: log p(x|z) is then less accurate than with logits.
-    - ``decoder_scale`` and ``encoder_scale`` say what the second outputs are: ``log_variance`` (log sigma^2),
+    - ``observation_model`` names p(x|z): one of `bench list decoders`, such as ``bernoulli``, or the path of a file
+      that defines another.
+    - ``image_shape`` is the shape of one datapoint as the encoder expects it, such as (1, 28, 28); by default [D].
+    - ``probabilities`` indicates that the decoder outputs probabilities instead of logits.  They are clipped to within
+      machine precision of 0 and 1: log p(x|z) is then less accurate than with logits.
+    - ``decoder_scale`` and ``encoder_scale`` specify what the second outputs are: ``log_variance`` (log sigma^2),
       ``log_deviation`` (log sigma) or ``deviation`` (sigma).
 
-    Raises OptionError, which names the argument, if the networks do not fit: each is tried on two inputs of zeros.
+    Raises OptionError, which names the argument, if the networks do not fit: each is tested on two inputs of zeros.
 
     >>> from bench.estimator import estimate_log_likelihood
     >>> decoder = nn.Sequential(nn.Linear(2, 36), nn.Unflatten(1, (1, 6, 6)))  # x = W z + b + noise of variance 1

@@ -1,9 +1,10 @@
 """K draws of z per datapoint, their importance weights, and the bounds and gradients made of them.
 
-The multi-sample algorithms differ only slightly.  In theta all of them ascend ``sum_k v_k d log p(x, z_k)``, where v_k
-are the normalised weights ``w_k = p(x, z_k) / q(z_k|x)``.  Phi is reached in two ways: along the path
-``z_k = m + s epsilon_k`` (let D_k be the derivative of log w_k through z_k), and by the parameters of q in log q(z_k|x)
-(the score S_k).  An estimator is a choice of ways (`Ways`) and, along the path, of a factor for each draw:
+The multi-sample algorithms differ only slightly.  With respect to theta, all of them ascend
+``sum_k v_k d log p(x, z_k)``, where v_k are the normalised weights ``w_k = p(x, z_k) / q(z_k|x)``.  The gradient
+reaches phi in two ways: along the path ``z_k = m + s epsilon_k`` (let D_k be the derivative of log w_k through z_k),
+and through the parameters of q in log q(z_k|x) (the score S_k).  An estimator is defined by the choice of ways (`Ways`)
+and, along the path, by a factor for each draw:
 
 =====================  ==============  =======================  ===========================================
 estimator              ways            factor                   gradient in phi
@@ -15,8 +16,8 @@ wake phase             "parameters"                             sum v_k S_k
 wake phase, DReG       "path"          1 - v_k                  sum (v_k - v_k^2) D_k
 =====================  ==============  =======================  ===========================================
 
-For the Renyi bound of order a, v_k are the normalised ``w_k^(1 - a)``.  All this lives here once, so that an algorithm
-says only which bound it ascends, and with which estimator.
+For the Renyi bound of order a, v_k are the normalised ``w_k^(1 - a)``.  All of this is implemented once, in this
+module, so that an algorithm only specifies which bound it ascends, and with which estimator.
 Sources: Burda et al. 2016 (IWAE); Roeder et al. 2017 (STL); Tucker et al. 2019 (DReG, of the wake phase as well);
 Li & Turner 2016 (Renyi bound); Daudel et al. 2023 (its DReG); Bornschein & Bengio 2015 (wake phase).
 """
@@ -64,8 +65,8 @@ class WeightedDraws:
     def bound(self, alpha: float = 0.0) -> Tensor:
         """``log(mean_k w_k^(1 - alpha)) / (1 - alpha)`` for each datapoint, [M] nats; for alpha = 1 ``mean_k log w_k``.
 
-        Its gradient is ``sum_k v_k d log w_k``.  With alpha = 0 it is the importance-weighted bound, with alpha = 1 the
-        lower bound.  Powers that are nearly equal, as for alpha near 1, lose no digits.
+        Its gradient is ``sum_k v_k d log w_k``.  With alpha = 0 it is the importance-weighted bound; with alpha = 1 it
+        is the standard lower bound.  No precision is lost if the powers are nearly equal, as for alpha near 1.
         Sources: Burda et al. 2016, section 3; Li & Turner 2016, section 4.1.
         """
         if alpha == 1:
@@ -75,7 +76,7 @@ class WeightedDraws:
         return (largest + (powers - largest).expm1().mean(0).log1p()) / (1 - alpha)
 
     def scale_path(self, factor: Tensor) -> None:
-        """From now on, multiply the gradient that passes through each z by a ``factor`` [K, M], if any passes."""
+        """Multiply any gradient that passes through each z by a ``factor`` [K, M] from now on."""
         if self.z.requires_grad:
             self.z.register_hook(lambda gradient: gradient * factor.unsqueeze(-1))
 
@@ -85,7 +86,7 @@ def weighted_draws(
 ) -> WeightedDraws:
     """Draw K = ``num_samples`` values of z from the encoder's q(z|x) for each row of x [M, D].
 
-    ``ways`` says on which ways a gradient may reach phi.  Raises ValueError if the model has no encoder.
+    ``ways`` specifies the ways in which a gradient may reach phi.  Raises ValueError if the model has no encoder.
     Cost: K model evaluations per datapoint.
     """
     posterior = model.encode(x)
@@ -108,10 +109,10 @@ def draws_for_bound(
     gradient: Gradient,
     alpha: float = 0.0,
 ) -> WeightedDraws:
-    """As `weighted_draws`; the gradient of their ``bound(alpha)`` in phi is then the estimator that is asked for.
+    """Like `weighted_draws`, but the gradient of ``bound(alpha)`` with respect to phi is the requested estimator.
 
-    ``standard`` and ``dreg`` have the same expectation, that of the bound's gradient; ``stl`` has it for K = 1 or
-    alpha = 1 only.
+    ``standard`` and ``dreg`` have the same expectation as the gradient of the bound; for ``stl`` this holds only if
+    K = 1 or alpha = 1.
     """
     draws = weighted_draws(model, x, generator, num_samples, "both" if gradient == "standard" else "path")
     if gradient == "dreg":

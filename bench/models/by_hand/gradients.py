@@ -12,10 +12,10 @@ HANDLES = 1  # by which the question is asked
 
 
 class GradientMemory:
-    """Gradients of the shapes of some weights, in the memory of the last ones unless somebody still holds any of it.
+    """Gradients with the shapes of some weights, which reuse the memory of the last ones unless it is still referenced.
 
-    New memory costs a large network a fifth of its update, since the system must provide each of its pages anew.  But
-    whoever keeps a gradient, or a view of one, may rely on it not to change.
+    For a large network, allocating new memory takes a fifth of the time of an update, since the system must provide
+    each page anew.  However, a gradient that is still referenced, or a view of one, must not change.
     """
 
     def __init__(self, weights: Sequence[Tensor]) -> None:
@@ -23,18 +23,18 @@ class GradientMemory:
         self._weights = list(weights)
         self._size = sum(weight.numel() for weight in weights)
         self._flat: Tensor | None = None
-        self._views: Sequence[Tensor] = ()  # of all of it, one for each weight
+        self._views: Sequence[Tensor] = ()  # of all of it, one per weight
 
     def take(self, content: Tensor | None = None) -> list[Tensor]:
         """One tensor for each of the weights, of the ``content`` that was released, or arbitrary; the caller's."""
         flat = self._flat
         if flat is None or self._is_held_by_others(flat):
-            with torch.inference_mode(mode=False):  # else they could be used in inference mode only
+            with torch.inference_mode(mode=False):  # otherwise they could only be used in inference mode
                 flat = self._flat = self._weights[0].new_empty(self._size)
                 self._views = torch._C._nn.unflatten_dense_tensors(flat, self._weights)  # noqa: SLF001
         if content is not None:
             flat.copy_(content)
-        return [view.detach() for view in self._views]  # quicker than to make views anew
+        return [view.detach() for view in self._views]  # faster than creating new views
 
     def release(self) -> Tensor | None:
         """The memory of the last gradients, if any, which is not used again."""

@@ -11,14 +11,14 @@ from bench.models.by_hand.gradients import GradientMemory
 from bench.models.by_hand.tanh_network import TanhNetwork
 
 tanh_backward = torch.ops.aten.tanh_backward.grad_input
-FEW = 16  # columns: BLAS is slow at a product with so few of them, but not at its transpose
+FEW = 16  # columns: BLAS is slow for a product with this few of them, but not for its transpose
 
 
 class Tanh:
-    """The hyperbolic tangent in place, of values multiplied by ``scale`` beforehand, which a product does for nothing.
+    """The hyperbolic tangent, in place, of values already multiplied by ``scale``, which a product does for free.
 
-    On CPUs by the logistic function, which PyTorch computes five times as fast: tanh(a) = 1 - 2 / (1 + exp(2 a)), whose
-    error is below two units in the last place of 1.
+    On CPUs it is computed from the logistic function, which is five times as fast in PyTorch:
+    tanh(a) = 1 - 2 / (1 + exp(2 a)), whose error is below two units in the last place of 1.
     """
 
     def __init__(self, like: Tensor) -> None:
@@ -36,14 +36,14 @@ class Tanh:
 
 
 class TwoLayers:
-    """``outputs = tanh(inputs W1' + b1) W2' + b2`` for N inputs, with buffers for all that is computed.
+    """``outputs = tanh(inputs W1' + b1) W2' + b2`` for N inputs, with buffers for all results.
 
-    ``outputs`` [N, O], their ``halves``, and whatever else is returned, holds until the next call.  With ``by_columns``
-    each column of the outputs lies together in memory, so that some of them are quick to use.
+    ``outputs`` [N, O], their ``halves``, and whatever else is returned, holds until the next call.  With
+    ``by_columns``, each column of the outputs is contiguous in memory, so that subsets of columns are fast to access.
     """
 
     def __init__(self, network: TanhNetwork, num_inputs: int, *, by_columns: bool = False) -> None:
-        """The layers of a network, whose weights are used where they lie, for ``num_inputs`` N inputs at a time."""
+        """The layers of a network, whose weights are used in place, for ``num_inputs`` N inputs at a time."""
         self.network = network
         self.num_inputs = num_inputs
         self.parameters = network.weights
@@ -56,7 +56,7 @@ class TwoLayers:
         self._columns = empty(outputs, num_inputs) if by_columns else None
         self.outputs = empty(num_inputs, outputs) if self._columns is None else self._columns.t()
         self.halves = self.outputs[:, : outputs // 2], self.outputs[:, outputs // 2 :]
-        # A view costs as much as an addition: those that are needed are made once.
+        # A view costs as much as an addition, so the views that are needed are created only once.
         self._first_t, self._second_t, self._hidden_t, self._before_t = (
             each.t() for each in (self._first, self._second, self._hidden, self._before)
         )
@@ -65,14 +65,14 @@ class TwoLayers:
         self._tanh = Tanh(self._hidden)
 
     def still_hold(self) -> bool:
-        """Whether the network's weights are the same, and lie where they did."""
+        """Whether the network's weights are the same, at the same memory location."""
         for weight, parameter, place in zip(self.network.weights, self.parameters, self._places, strict=True):
             if weight is not parameter or weight.data_ptr() != place:
                 return False
         return True
 
     def await_gradients(self) -> bool:
-        """Whether all weights are to be trained, and none has a gradient already, which would have to be added to."""
+        """Whether all weights are trainable, and none has a gradient already that would have to be added to."""
         for parameter in self.parameters:  # noqa: SIM110  # a generator would take longer than what it looks at
             if parameter.grad is not None or not parameter.requires_grad:
                 return False
@@ -110,12 +110,12 @@ class TwoLayers:
             parameter.grad = gradient
 
     def to_inputs(self, slopes: Tensor | None = None) -> Tensor:
-        """The gradient in the inputs [N, I] for the ``slopes`` [N, O] of the outputs, or those of `backward`."""
+        """The gradient in the inputs [N, I] given the ``slopes`` [N, O] of the outputs, or those of `backward`."""
         before = self._before if slopes is None else self._before_tanh(slopes)
         return torch.mm(before, self._first, out=self._of_inputs)
 
     def _before_tanh(self, slopes: Tensor) -> Tensor:
-        """The gradient in what tanh was applied to: [N, H]."""
+        """The gradient with respect to the input of tanh: [N, H]."""
         before = torch.mm(slopes, self._second, out=self._before)
         tanh_backward(before, self._hidden, grad_input=before)
         return before

@@ -27,7 +27,7 @@ class OutputLayer(NamedTuple):
         return self._location(location), log_variance.clamp(-LOG_VARIANCE_LIMIT, LOG_VARIANCE_LIMIT)
 
     def slopes(self, raw: Tensor, outputs: Outputs, slopes: Outputs) -> Tensor:
-        """The gradient in ``raw`` for the ``slopes`` of the ``outputs`` that `split` made of it."""
+        """The gradient in ``raw`` given the ``slopes`` of the ``outputs`` that `split` computed from it."""
         (location, _), (of_location, of_log_variance) = outputs, slopes
         if self.squash:
             of_location = torch.ops.aten.sigmoid_backward(of_location, location)

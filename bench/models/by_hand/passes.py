@@ -1,6 +1,6 @@
 """A density or a bound, and what ``(-value.mean()).backward()`` leaves in the weights' gradients, in one pass.
 
-Each is made for a number of datapoints, and used as long as the weights lie where they did.
+Each is created for a fixed number of datapoints, and is reused as long as the weights stay at the same memory location.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ hardtanh_backward = torch.ops.aten.hardtanh_backward.grad_input
 
 
 class Slopes:
-    """The slopes of an encoder's affine outputs: those of the mean, and beside them those of the log-variance."""
+    """The slopes of an encoder's affine outputs: those of the mean, followed by those of the log-variance."""
 
     def __init__(self, outputs: Tensor) -> None:
-        """Of the layout of the ``outputs`` [N, 2 d]."""
+        """Use the layout of the ``outputs`` [N, 2 d]."""
         self._all = torch.empty_like(outputs)
         self.of_mean, self._of_log_variance = self._all.chunk(2, dim=-1)
 
     def within_bounds(self, of_log_variance: Tensor, unbounded: Tensor) -> Tensor:
-        """All of them [N, 2 d], for the slopes of the log-variance, which are 0 where it is out of bounds."""
+        """All slopes [N, 2 d], given those of the log-variance, which are 0 where it is out of bounds."""
         limit = LOG_VARIANCE_LIMIT
         hardtanh_backward(of_log_variance, unbounded, -limit, limit, grad_input=self._of_log_variance)
         return self._all
@@ -65,12 +65,12 @@ class LogLikelihood:
         return self.of_outputs(x, self._output_layer.split(self._raw(z)))
 
     def of_outputs(self, x: Tensor, outputs: Outputs) -> Tensor:
-        """log p(x|z) [..., N] for what the network outputs."""
+        """log p(x|z) [..., N] given the network's outputs."""
         return self._observation_model.log_prob_in(self._buffers, x, *outputs)
 
     @recorded
     def z_gradient(self, x: Tensor, z: Tensor) -> tuple[Outputs, Tensor]:
-        """What the network outputs at z [..., N, d], and the gradient of log p(x|z) in z; the weights get none."""
+        """The network's outputs at z [..., N, d], and the gradient of log p(x|z) in z; the weights get no gradient."""
         raw = self._raw(z)
         outputs = self._output_layer.split(raw)
         of_raw = self._output_layer.slopes(raw, outputs, self._observation_model.score(x, *outputs))
@@ -130,7 +130,7 @@ class LowerBound:
 
     @recorded
     def backward(self, x: Tensor, seen: Tensor, noise: Tensor) -> Tensor:
-        """The bound [N] for x [N, D] by an encoder that sees ``seen`` [N, D], at z = mean + sd * noise [L, N, d]."""
+        """The bound [N] for x [N, D] with an encoder that sees ``seen`` [N, D], at z = mean + sd * noise [L, N, d]."""
         self._layers.forward(seen)
         mean, log_variance = self._output_layer.of_halves(*self._layers.halves)
         deviation = (self._half * log_variance).exp_()

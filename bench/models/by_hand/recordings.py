@@ -15,12 +15,12 @@ from torch import Tensor
 if TYPE_CHECKING:
     from bench.models.by_hand.layers import TwoLayers
 
-# Recording costs as much as some tens of calls, and memory.
+# Recording takes as long as a few dozen calls, and needs memory.
 CALLS_BEFORE = 20
 
 
 class Recorded(Protocol):
-    """Whatever has methods that may be recorded."""
+    """An object with methods that may be recorded."""
 
     recordings: Recordings | None
 
@@ -28,7 +28,7 @@ class Recorded(Protocol):
         """All layers whose weights may get gradients."""
 
     def forget(self) -> None:
-        """Give up the memory that is made when it is needed: that of the next call shall be new."""
+        """Release the memory that is allocated on demand, so that the next call allocates it anew."""
 
 
 Arguments = TypeVarTuple("Arguments")
@@ -37,7 +37,7 @@ ResultT = TypeVar("ResultT")
 
 
 def recorded(method: Callable[[SelfT, *Arguments], ResultT]) -> Callable[[SelfT, *Arguments], ResultT]:
-    """A method of tensors that launches kernels, and nothing else; it is recorded if its owner has `Recordings`."""
+    """A method of tensors that does nothing but launch kernels; it is recorded if its owner has `Recordings`."""
 
     @functools.wraps(method)
     def called(self: SelfT, *arguments: *Arguments) -> ResultT:
@@ -50,14 +50,14 @@ def recorded(method: Callable[[SelfT, *Arguments], ResultT]) -> Callable[[SelfT,
 
 
 class Recordings:
-    """The CUDA graphs of one owner: for each method, and layout of its arguments, that was called CALLS_BEFORE times.
+    """The CUDA graphs of one owner, one per method and layout of its arguments that was called CALLS_BEFORE times.
 
-    The results are those of the calls, bit for bit, since the kernels are the same.  They lie in the graph's memory and
-    hold until the next call; gradients of weights are the caller's, as ever.
+    The results are identical to those of the calls, bit for bit, since the kernels are the same.  They are stored in
+    the graph's memory and are valid until the next call; gradients of weights belong to the caller, as usual.
     """
 
     def __init__(self) -> None:
-        """None yet."""
+        """Start without any recordings."""
         self._num_calls: Counter[Hashable] = Counter()
         self._recordings: dict[Hashable, _Recording] = {}
 
@@ -84,7 +84,7 @@ class _Recording:
         """What ``method(owner, *arguments)`` launches; its result is not computed yet."""
         places = _same(arguments)
         self._distinct = sorted(set(places))
-        with torch.inference_mode(mode=False):  # else they could be written to in inference mode only
+        with torch.inference_mode(mode=False):  # otherwise they could only be written to in inference mode
             copies = {place: torch.empty_like(arguments[place].detach()) for place in self._distinct}
         self._inputs = [*copies.values()]
         inputs = [copies[place] for place in places]
@@ -103,7 +103,7 @@ class _Recording:
 
 
 def is_capturing() -> bool:
-    """Whether what is called now is not computed, but recorded."""
+    """Whether the current call is being recorded rather than computed."""
     return torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()
 
 
@@ -112,13 +112,13 @@ def capture(
 ) -> tuple[ResultT, Callable[[], None]]:
     """The result of a function and what computes it anew: a CUDA graph of its second call, after ``forget``.
 
-    All memory that the second call takes is the graph's own, and lasts as long as that.
+    All memory that the second call allocates belongs to the graph, and lives as long as the graph.
     """
     graph, current, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream(device), _stream(device)
     stream.wait_stream(current)
     try:
         with _one_at_a_time, torch.cuda.stream(stream):
-            function()  # the first use of a stream takes memory, which must not be the graph's
+            function()  # the first use of a stream allocates memory, which must not belong to the graph
             forget()
             graph.capture_begin(capture_error_mode="thread_local")
             try:
@@ -143,11 +143,11 @@ _one_at_a_time = threading.Lock()
 
 @functools.cache
 def _stream(device: torch.device) -> torch.cuda.Stream:
-    """The stream on which everything is recorded: each one that is used has memory of its own."""
+    """The stream on which everything is recorded; a single one, since each stream has its own memory."""
     return torch.cuda.Stream(device)
 
 
 def _same(arguments: Sequence[Tensor]) -> tuple[int, ...]:
-    """For each argument the place of the first one that is the same tensor."""
+    """For each argument, the index of the first one that is the same tensor."""
     first: dict[int, int] = {}
     return tuple(first.setdefault(id(each), place) for place, each in enumerate(arguments))

@@ -32,14 +32,14 @@ class TanhNetwork(nn.Module):
 
     @property
     def weights(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Weight and bias of the hidden layer, and of the output layer."""
-        hidden, head = self._modules["hidden"], self._modules["head"]  # an attribute of a module is slow to find
+        """Weight and bias of the hidden layer and of the output layer."""
+        hidden, head = self._modules["hidden"], self._modules["head"]  # attribute access on a module is slow
         first, second = vars(hidden)["_parameters"], vars(head)["_parameters"]
         return first["weight"], first["bias"], second["weight"], second["bias"]
 
     @property
     def is_plain(self) -> bool:
-        """Whether nothing else is to be called: a hook, another layer, a derived class's `forward` or tensors."""
+        """Whether there is nothing else to call: a hook, another layer, a derived class's `forward` or tensors."""
         if peek_interpreter_stack() is not None:
             return False
         hidden, head = self._modules["hidden"], self._modules["head"]

@@ -10,7 +10,7 @@ from torch import nn
 
 from bench.models.by_hand.recordings import Recorded, Recordings
 
-LARGEST = 2**21  # outputs in all passes of a model that are kept: some 40 MB with what leads to them
+LARGEST = 2**21  # outputs in all cached passes of a model: about 40 MB including intermediate results
 
 
 class Pass(Recorded, Protocol):
@@ -18,16 +18,16 @@ class Pass(Recorded, Protocol):
 
     @property
     def is_recordable(self) -> bool:
-        """Whether all that it does is to launch kernels, the same ones whenever the arguments have the same layout."""
+        """Whether it only launches kernels, and always the same ones for arguments of the same layout."""
 
 
 PassT = TypeVar("PassT", bound=Pass)
 Parts = tuple[object, ...]
-_passes: WeakKeyDictionary[nn.Module, dict[Hashable, tuple[Parts, Pass]]] = WeakKeyDictionary()  # no state of a model
+_passes: WeakKeyDictionary[nn.Module, dict[Hashable, tuple[Parts, Pass]]] = WeakKeyDictionary()  # no model state
 
 
 def kept(module: nn.Module, kind: Callable[..., PassT], parts: Parts, size: tuple[int, ...]) -> PassT:
-    """The pass ``kind(*parts, *size)`` of a module; made if it is new, or the parts or their weights have moved."""
+    """The pass ``kind(*parts, *size)`` of a module; created if new, or if the parts or their weights have moved."""
     passes = _passes.get(module)
     if passes is None:
         passes = _passes[module] = {}
@@ -54,5 +54,5 @@ def _num_outputs(each: Pass) -> int:
 
 
 def awaits_gradients(each: Pass) -> bool:
-    """Whether all weights are to be trained, and none has a gradient already, which would have to be added to."""
+    """Whether all weights are trainable, and none has a gradient already that would have to be added to."""
     return all(layers.await_gradients() for layers in each.all_layers())
