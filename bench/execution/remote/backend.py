@@ -105,8 +105,9 @@ def in_use(place: str, number: int, backend: str) -> str:
     """Return the sentence for `Backend.left_under_way`.
 
     >>> in_use("in SLURM jobs", 2, "slurm")
-    '2 trials are under way in SLURM jobs; --backend slurm continues them, where Ctrl-C stops them'
+    '2 trials are under way in SLURM jobs; --backend slurm continues them, and Ctrl-C then stops them'
     """
     who = "1 trial is" if number == 1 else f"{number} trials are"
     them = "it" if number == 1 else "them"
-    return f"{who} under way {place}; --backend {backend} continues {them}, where Ctrl-C stops {them}" if number else ""
+    continued = f"--backend {backend} continues {them}, and Ctrl-C then stops {them}"
+    return f"{who} under way {place}; {continued}" if number else ""
