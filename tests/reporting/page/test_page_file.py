@@ -24,6 +24,12 @@ from bench.results.frames import Results
 HOSTILE = "aevb[x=</script><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}]"
 
 
+def test_no_line_breaks_between_a_number_and_its_percent_sign(page_file: Path) -> None:
+    cells = re.findall(r"<td[^>]*>([^<]*%[^<]*)</td>", page_file.read_text(encoding="utf-8"))
+    assert any("in 90\u00a0% intervals" in cell for cell in cells)
+    assert not [cell for cell in cells if " %" in cell]
+
+
 def test_it_is_one_small_file_that_loads_nothing(page_file: Path) -> None:
     text = page_file.read_text()
     assert page_file.stat().st_size < 8e6
