@@ -6,7 +6,6 @@ is plain data from which a worker process can load the class again.
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.util
 import os
@@ -25,6 +24,7 @@ from bench.errors import PluginError, UnknownName, did_you_mean
 from bench.process import python_files
 from bench.process.state import preserved
 from bench.values.calls import parse_call
+from bench.values.code import code_hash
 from bench.values.paths import user_path
 from bench.values.places import here
 from bench.values.texts import quoted
@@ -60,10 +60,10 @@ class Plugin:
         return (cls.__doc__ or "").strip().split("\n")[0]
 
     @classmethod
-    def source_hash(cls) -> str:
-        """Return the SHA-256 of the file that defines the plugin, which shows whether its code has changed."""
+    def code_hash(cls) -> str:
+        """Return the hash of the code in the file that defines the plugin, which shows whether it has changed."""
         file = sys.modules[cls.__module__].__file__
-        return hashlib.sha256(Path(cast(str, file)).read_bytes()).hexdigest()
+        return code_hash(Path(cast(str, file)).read_bytes())
 
 
 @dataclass(frozen=True)
@@ -142,17 +142,18 @@ class PluginRef:
         """Whether its code, or code named by one of these option values, is not shipped with the project."""
         return self.source != "shipped" or any(".py" in str(value) for value in values)
 
-    def source_hash(self) -> str:
-        """Return the SHA-256 of the file that defines the plugin, which shows whether its code has changed.
+    def code_hash(self) -> str:
+        """Return the hash of the code in the file that defines the plugin, which shows whether it has changed.
 
-        The file is not executed. Raises PluginError if it is missing.
+        Comments, docstrings and formatting do not count. The file is not executed. Raises PluginError if it is missing.
         """
         if self.source == "entry point" or self.kind not in KINDS:
-            return str(self.load().source_hash())
-        edition = python_files.edition(here(self.file) if self.file else KINDS[self.kind].shipped_file(self.name))
-        if not edition:
-            raise PluginError(f"The {self.kind} file {self.file or self.name!r} does not exist.")
-        return edition
+            return str(self.load().code_hash())
+        path = here(self.file) if self.file else KINDS[self.kind].shipped_file(self.name)
+        try:
+            return code_hash(path.read_bytes())
+        except OSError:
+            raise PluginError(f"The {self.kind} file {self.file or self.name!r} does not exist.") from None
 
 
 def find(kind: str) -> dict[str, PluginRef]:

@@ -4,7 +4,7 @@
     python docs/references.py runs/reference-digits
 
 The folder must have the name of the study; the archive is written beside that, in ``bench/studies/``.  Make references
-again if the file of a shipped algorithm, network, data set, observation model or of the estimator has changed, even if
+again if the code of a shipped algorithm, network, data set, observation model or of the estimator has changed, even if
 no number does, since their trials are called stale then; and if numbers change for another reason.  Tests in
 `tests/store/test_references.py` look for both.
 """

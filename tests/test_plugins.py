@@ -42,16 +42,16 @@ def test_a_users_file_is_loaded_by_path_and_hashes_its_source(tmp_path: Path) ->
     plugin, settings = plugins.resolve("algorithm", f"{copy}[rate=0.5]")
     assert (plugin.name, settings) == ("mine", {"rate": "0.5"})
     assert plugin.load().__name__ == "ImportanceWeighted"
-    before = plugin.source_hash()
+    before = plugin.code_hash()
     copy.write_text(MINE.read_text().replace("class ImportanceWeighted", "class IMPORTANCEWeighted"))  # as long
-    assert plugin.source_hash() != before
+    assert plugin.code_hash() != before
     assert plugin.load().__name__ == "IMPORTANCEWeighted"  # not the one that this process has already loaded
     copy.write_text("raise ValueError")
     with pytest.raises(PluginError, match="fails on import"):
         plugin.load()
     copy.write_text(MINE.read_text())
     assert plugin.load().__name__ == "ImportanceWeighted"
-    assert plugin.source_hash() == before
+    assert plugin.code_hash() == before
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_entry_points_of_other_packages_are_found(
     cls = known["special"].load()
     assert issubclass(cls, kind.contract_class())
     assert (cls.plugin_name(), cls.summary()) == ("special", "Theirs.")
-    assert known["special"].source_hash()
+    assert known["special"].code_hash()
     first = {"latent_size": 2} if kind.name == "algorithm" else {}
     with pytest.raises(OptionError, match=r"`n` of special must be an integer of at least 1"):
         cls(**first, n=0)

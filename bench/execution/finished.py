@@ -71,6 +71,6 @@ def _sources(specs: Sequence[TrialSpec], estimators: Suitability) -> dict[str, s
 
 def _source(plugin: PluginRef) -> str:
     try:
-        return plugin.source_hash()
+        return plugin.code_hash()
     except PluginError:  # its file is gone
         return ""

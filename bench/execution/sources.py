@@ -60,7 +60,7 @@ def _source(module: str, package: Path) -> Path | None:
 def code_hashes(spec: TrialSpec) -> dict[str, str]:
     """Return hashes of the code that a trial would use now: of each of its plugins, by kind, and of the harness."""
     choices = {name: getattr(spec, name) for name in ("algorithm", "dataset", "model", "decoder")}
-    return {**{name: choice.plugin.source_hash() for name, choice in choices.items()}, HARNESS: harness_hash()}
+    return {**{name: choice.plugin.code_hash() for name, choice in choices.items()}, HARNESS: harness_hash()}
 
 
 def code_changes(spec: TrialSpec, made_by: Provenance | None, estimates: Sequence[EstimateRecord] = ()) -> list[str]:
@@ -82,6 +82,6 @@ def is_edited(record: EstimateRecord) -> bool:
     if record.source is None:
         return False
     try:
-        return record.source.plugin.source_hash() != record.source.code
+        return record.source.plugin.code_hash() != record.source.code
     except PluginError:
         return True
