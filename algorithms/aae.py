@@ -66,12 +66,12 @@ class AAE(Algorithm):
         self.adversary = Adam(self.discriminator.parameters(), lr=settings.discriminator_rate, betas=(0.5, 0.999))
 
     def step(self, batch: Batch) -> StepInfo:
-        """Update the discriminator, then the auto-encoder: to reconstruct x, and to fool the discriminator."""
+        """Update the discriminator, then the auto-encoder, which learns to reconstruct x and fool the discriminator."""
         posterior = self.model.encode(batch.x)
         z = posterior.rsample(self.generator)  # [M, d]
         discriminator_loss = self.discriminate(z.detach())
         log_likelihood, log_odds = self.model.decoder.log_prob(batch.x, z), self.log_odds(z)
-        adversarial = softplus(-log_odds)  # -log D(z): the non-saturating loss, whose slope survives a confident D
+        adversarial = softplus(-log_odds)  # -log D(z): the non-saturating loss, steep even if D is confident
         loss = (self.hyperparameters.adversarial_weight * adversarial - log_likelihood).mean()
         self.optimiser.zero_grad()
         loss.backward()
@@ -99,9 +99,10 @@ class AAE(Algorithm):
 
 
 def perceptron(sizes: tuple[int, ...], like: Tensor, generator: torch.Generator) -> nn.Sequential:
-    """Affine layers of these ``sizes`` with leaky ReLUs between them, on the device and with the dtype of ``like``.
+    """Affine layers of the given ``sizes`` with leaky ReLUs between them, on the device and with the dtype of ``like``.
 
-    Weights have He initialisation, except that those of the last layer are zero: the discriminator starts undecided.
+    The weights have He initialisation, except that those of the last layer are zero, so that the discriminator starts
+    undecided.
     """
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes):

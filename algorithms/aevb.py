@@ -61,9 +61,9 @@ class AEVB(Algorithm):
     """Auto-encoding variational Bayes: maximises the lower bound with reparameterised draws of z.
 
     ``kl_warmup`` and ``free_bits`` counteract posterior collapse by relaxing the KL penalty during training. The
-    reported objective, which also selects the step size, remains the lower bound. With ``denoise`` the encoder sees a
-    corrupted x and the objective is the bound of q(z|corrupted x) on the clean x, still a lower bound on log p(x).
-    Evaluation always encodes the clean x.
+    reported objective, which also selects the step size, remains the lower bound. With ``denoise``, the encoder sees a
+    corrupted x and the objective is the bound for the clean x with q(z|corrupted x), which is still a lower bound on
+    log p(x). Evaluation always encodes the clean x.
 
     Source: Kingma & Welling 2014, algorithm 1, equations 6 (estimator A) and 7 (estimator B); Bowman et al. 2016 (KL
     warm-up); Kingma et al. 2016, equation 15 (free bits); Im et al. 2017 (denoising).
@@ -85,7 +85,7 @@ class AEVB(Algorithm):
     hyperparameters: AEVBHyperparameters
 
     def setup(self, problem: Problem, generator: torch.Generator) -> None:
-        """Build decoder, encoder and one optimiser for both."""
+        """Build the decoder, the encoder and one optimiser for both."""
         if self.hyperparameters.denoise == "salt_and_pepper" and not problem.bounded:
             raise OptionError(
                 "`denoise` of aevb cannot be 'salt_and_pepper', which sets values to 0 or 1: these data do not lie in "
@@ -123,7 +123,7 @@ class AEVB(Algorithm):
         return log_likelihood - kl.sum(), log_likelihood - self.kl_penalty(kl)
 
     def kl_penalty(self, kl: torch.Tensor) -> torch.Tensor:
-        """Return the current penalty, a scalar in nats, for the KL divergences [d], averaged over the minibatch."""
+        """Return the current penalty, a scalar in nats, for the KL divergences [d] averaged over the minibatch."""
         settings = self.hyperparameters
         weight = min(1.0, self.samples / settings.kl_warmup) if settings.kl_warmup else 1.0
         return weight * kl.clamp(min=settings.free_bits).sum()

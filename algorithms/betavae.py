@@ -42,8 +42,9 @@ class BetaVAE(Algorithm):
     ``beta log E_p(z)[p(x|z)^(1/beta)]``: beta > 1 weakens the evidence of x, makes q wider than the posterior, and
     prunes latent dimensions that explain too little. The model is therefore not fitted by maximum likelihood, and its
     log p(x) is usually lower than that of `aevb`. With a linear decoder and Gaussian pixels, the optimal W is that of
-    probabilistic PCA with the noise ``v = beta S / (D - beta k)`` in place of ``S / (D - k)``, and the optimal noise
-    v / beta, for the k eigenvalues of the data's covariance that exceed v, and the sum S of the others.
+    probabilistic PCA with noise variance ``v = beta S / (D - beta k)`` instead of ``S / (D - k)``, and the optimal
+    noise variance is v / beta; here k is the number of eigenvalues of the data covariance that exceed v, and S is the
+    sum of the others.
 
     ``annealing`` moves the weight linearly: up from 0 by default, or down from a large ``initial_beta``. The reported
     objective, which also selects the step size, always has the weight ``beta``.
@@ -63,7 +64,7 @@ class BetaVAE(Algorithm):
     hyperparameters: BetaVAEHyperparameters
 
     def setup(self, problem: Problem, generator: torch.Generator) -> None:
-        """Build decoder, encoder and one optimiser for both."""
+        """Build the decoder, the encoder and one optimiser for both."""
         self.generator = generator
         self.samples = 0  # training samples seen so far, for the annealing
         self.model = problem.model(encoder=True)
@@ -71,7 +72,7 @@ class BetaVAE(Algorithm):
 
     @property
     def weight(self) -> float:
-        """The present weight of the KL divergence."""
+        """The current weight of the KL divergence."""
         settings = self.hyperparameters
         share = min(1.0, self.samples / settings.annealing) if settings.annealing else 1.0
         return settings.initial_beta + share * (settings.beta - settings.initial_beta)

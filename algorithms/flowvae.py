@@ -1,4 +1,4 @@
-"""AEVB with a posterior that a normalising flow has bent."""
+"""AEVB with a posterior that is transformed by a normalising flow."""
 
 from __future__ import annotations
 
@@ -40,11 +40,12 @@ class FlowVAE(Algorithm):
     """AEVB with a normalising flow: q(z|x) is a Gaussian whose draws pass through invertible maps.
 
     Ascends ``E_q[log p(x|z) + log p(z) - log q(z|x)]``, the lower bound, at ``z = z_K``, where z_0 is drawn from the
-    encoder's Gaussian and ``log q(z|x) = log q(z_0|x) - sum_k log |det dz_k/dz_(k-1)|``. The flows depend on x by
-    features that the encoder outputs beside mean and variance. They learn shapes that no Gaussian with diagonal
-    covariance has, and so close a part of the approximation gap; in the diagnosis of a run, the amortisation gap, which
-    is relative to the best such Gaussian, can then be negative. Densities are exact at any z, so that all estimators
-    can be used: planar flows are inverted by bisection, inverse autoregressive ones one dimension after the other.
+    encoder's Gaussian and ``log q(z|x) = log q(z_0|x) - sum_k log |det dz_k/dz_(k-1)|``. The flows depend on x through
+    features that the encoder outputs in addition to the mean and variance. They learn shapes that no Gaussian with
+    diagonal covariance has, and so close part of the approximation gap; in the diagnosis of a run, the amortisation
+    gap, which is measured relative to the best such Gaussian, can then be negative. Densities are exact at any z, so
+    all estimators can be used: planar flows are inverted by bisection, and inverse autoregressive flows one dimension
+    at a time.
 
     Source: Rezende & Mohamed 2015, equations 10 to 15 (planar, with the bound); Dinh et al. 2017 (coupling); Kingma et
     al. 2016, algorithm 1 (inverse autoregressive).
@@ -64,7 +65,7 @@ class FlowVAE(Algorithm):
     hyperparameters: FlowVAEHyperparameters
 
     def setup(self, problem: Problem, generator: torch.Generator) -> None:
-        """Build the decoder, an encoder with more outputs, the flows, and one optimiser for all."""
+        """Build the decoder, an encoder with additional outputs, the flows, and one optimiser for all of them."""
         settings = self.hyperparameters
         if settings.flow != "planar" and problem.latent_size < 2:
             raise OptionError(
@@ -76,7 +77,7 @@ class FlowVAE(Algorithm):
         self.optimiser = self.make_optimiser(self.model.parameters(), problem)
 
     def build_encoder(self, problem: Problem, stream: torch.Generator) -> FlowEncoder:
-        """The architecture's network from x to the Gaussian and the features, and the flows."""
+        """Build the architecture's network from x to the Gaussian and the features, together with the flows."""
         d, num_features = problem.latent_size, self.hyperparameters.num_features
         wider = problem.architecture.encoder(replace(problem.shape, latent_size=d + num_features), stream)
         flow = Chain([self.build_flow(d) for _ in range(self.hyperparameters.num_flows)])
@@ -84,7 +85,7 @@ class FlowVAE(Algorithm):
         return FlowEncoder(wider.network, flow, d)
 
     def build_flow(self, latent_size: int) -> Flow:
-        """One of the flows, without initial weights."""
+        """Build one of the flows, without initialising its weights."""
         settings = self.hyperparameters
         if settings.flow == "planar":
             return Planar(latent_size, settings.num_features)

@@ -34,8 +34,8 @@ class FullVB(Algorithm):
     parameters remain point estimates. Bounds and estimates of log p(x) during and after training use the posterior
     mean, theta = mu; they do not average over q(theta).
 
-    Source: Kingma & Welling 2014, appendix F. The paper draws one zeta per datapoint; here a minibatch shares one,
-    which has the same expectation and a larger variance, but needs M times fewer draws of all weights.
+    Source: Kingma & Welling 2014, appendix F. The paper draws one zeta per datapoint; here a minibatch shares one: the
+    estimate has the same expectation and a larger variance, but needs M times fewer draws of all weights.
     Cost of a step: 2 L M model evaluations.
 
     Example:

@@ -1,4 +1,4 @@
-"""AEVB whose decoder learns from draws that Hamiltonian Monte Carlo has refined."""
+"""AEVB whose decoder learns from draws that are refined by Hamiltonian Monte Carlo."""
 
 from __future__ import annotations
 
@@ -30,15 +30,16 @@ class HMCVAE(Algorithm):
 
     The encoder ascends the lower bound, as in AEVB. The decoder ascends ``log p(x, z)`` at a z that starts at a draw
     from q(z|x) and then moves by Hamiltonian transitions, which leave the posterior p(z|x) invariant. Since
-    ``grad log p(x) = E_p(z|x)[grad log p(x, z)]``, this gradient is that of the likelihood if the chain has forgotten
-    q, or if q is the posterior, where that of AEVB pulls the posterior towards the family of q. In between it is
-    biased, by less than without the chain. Unlike in `mcem` no chain is kept from one visit to the next.
+    ``grad log p(x) = E_p(z|x)[grad log p(x, z)]``, this gradient is that of the log-likelihood if the chain has
+    forgotten q or if q is the posterior, whereas that of AEVB pulls the posterior towards the family of q. In between,
+    it is biased, usually less than without the chain. Unlike in `mcem`, no chain is kept from one visit to the next.
 
     The reported objective is the encoder's lower bound, which the decoder does not ascend.
 
     Source: Hoffman 2017, "Learning deep latent Gaussian models with Markov chain Monte Carlo". One step size, adapted
     throughout training, serves all chains.
-    Cost of a step: M (6 + 2 S T) model evaluations: 2 for the bound, 2 at the start of the chain, 2 for the decoder.
+    Cost of a step: M (6 + 2 S T) model evaluations: 2 each for the bound, the start of the chain, every one
+    of S leapfrog steps in T transitions, and the decoder.
 
     Example:
         >>> import torch
@@ -52,7 +53,7 @@ class HMCVAE(Algorithm):
     hyperparameters: HMCVAEHyperparameters
 
     def setup(self, problem: Problem, generator: torch.Generator) -> None:
-        """Build decoder and encoder, with an optimiser each, and the step size of the chains."""
+        """Build the decoder and the encoder, with one optimiser each, and the step size of the chains."""
         self.generator = generator
         self.model = problem.model(encoder=True)
         self.generative = self.make_optimiser(self.model.theta, problem)
@@ -62,7 +63,7 @@ class HMCVAE(Algorithm):
         )
 
     def step(self, batch: Batch) -> StepInfo:
-        """Update the encoder by the bound and the decoder by log p(x, z) at refined draws, both of the same model."""
+        """Update the encoder by the bound and the decoder by log p(x, z) at refined draws, both at the same weights."""
         settings = self.hyperparameters
         self.generative.zero_grad()
         self.recognition.zero_grad()
@@ -76,9 +77,9 @@ class HMCVAE(Algorithm):
         return StepInfo(bound, model_evaluations=cost * len(batch.x), diagnostics=diagnostics)
 
     def refined(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Draws z [M, d] from q(z|x), moved by the transitions; and how these went.  Adapts the step size.
+        """Draw z [M, d] from q(z|x), move it by the transitions, and adapt the step size; return z and the diagnostics.
 
-        ``refinement`` is what they gained in log p(x, z), in nats per datapoint.
+        The diagnostic ``refinement`` is the gain in log p(x, z) from the transitions, in nats per datapoint.
         """
         settings, infos = self.hyperparameters, []
         with frozen(self.model), torch.no_grad():  # with dropout the density would change at each leapfrog step

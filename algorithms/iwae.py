@@ -24,17 +24,17 @@ class IWAEHyperparameters(Hyperparameters):
 
 
 class IWAE(Algorithm):
-    """Importance-weighted auto-encoder: maximises a lower bound on log p(x) that K draws of z make tighter.
+    """Importance-weighted auto-encoder: maximises a lower bound on log p(x) that K draws of z tighten.
 
-    The bound is ``log((1/K) sum_k w_k)`` with ``w_k = p(x, z_k) / q(z_k|x)``, the objective reported; K = 1 is AEVB
-    with estimator A.  The decoder's gradient is ``sum_k v_k d log p(x, z_k)`` with ``v_k = w_k / sum w``.  In the
-    encoder's parameters, let D_k be the derivative of log w_k through z_k alone: ``stl`` is ``sum_k v_k D_k`` and
-    ``dreg`` ``sum_k v_k^2 D_k``, while ``standard`` also has the score of q.  As K grows, the signal-to-noise ratio of
-    ``standard`` falls as 1 / sqrt(K), and that of ``dreg`` rises as sqrt(K).
+    The reported objective is the bound ``log((1/K) sum_k w_k)`` with ``w_k = p(x, z_k) / q(z_k|x)``; K = 1 is AEVB with
+    estimator A. The decoder's gradient is ``sum_k v_k d log p(x, z_k)`` with ``v_k = w_k / sum w``. For the encoder's
+    gradient, let D_k be the derivative of log w_k in the encoder's parameters through z_k alone: ``stl`` is
+    ``sum_k v_k D_k`` and ``dreg`` is ``sum_k v_k^2 D_k``, while ``standard`` also includes the score of q. As K grows,
+    the signal-to-noise ratio of ``standard`` falls as 1 / sqrt(K), and that of ``dreg`` rises as sqrt(K).
 
     Source: Burda, Grosse & Salakhutdinov 2016, section 3 (bound and standard); Roeder, Wu & Duvenaud 2017 (stl);
     Tucker, Lawson, Gu & Maddison 2019 (dreg); Rainforth et al. 2018, theorem 1 (signal-to-noise ratio).
-    Cost of a step: 2 K M model evaluations, whatever the gradient.
+    Cost of a step: 2 K M model evaluations, for any ``gradient``.
 
     Example:
         >>> import torch
@@ -50,7 +50,7 @@ class IWAE(Algorithm):
     hyperparameters: IWAEHyperparameters
 
     def setup(self, problem: Problem, generator: torch.Generator) -> None:
-        """Build decoder, encoder and one optimiser for both."""
+        """Build the decoder, the encoder and one optimiser for both."""
         self.generator = generator
         self.model = problem.model(encoder=True)
         self.optimiser = self.make_optimiser(self.model.parameters(), problem)

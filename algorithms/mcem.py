@@ -42,7 +42,7 @@ class MCEMHyperparameters(Hyperparameters):
 class MCEM(Algorithm):
     """Monte Carlo EM: draws z from the posterior by Hamiltonian Monte Carlo, then updates the weights with it.
 
-    Each datapoint has one persistent chain. In the paper every step moves all chains, which its authors call too
+    Each datapoint has one persistent chain. In the paper, every step moves all chains, which its authors call too
     expensive for large N.
 
     Minibatches (``batch_size=100``) go beyond the paper: a step moves only the chains of its datapoints and updates the
@@ -53,8 +53,8 @@ class MCEM(Algorithm):
     (`bench.mcmc.posterior.offered_prior`).
 
     Source: Kingma & Welling 2014, appendix E.
-    Cost of a step on M datapoints: M (2 + 2 leapfrog steps + 2 weight updates) model evaluations. K candidates cost
-    M + K more, since they are shared by all chains, and a matrix product of [M, D] and [D, K] that is not counted.
+    Cost of a step on M datapoints: M (2 + 2 leapfrog steps + 2 weight updates) model evaluations. K candidates, which
+    all chains share, cost M + K more, plus a matrix product of [M, D] and [D, K] that is not counted.
 
     Example:
         >>> import torch

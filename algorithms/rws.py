@@ -39,13 +39,14 @@ class RWSHyperparameters(Hyperparameters):
 
 
 class RWS(Algorithm):
-    """Reweighted wake-sleep: K weighted draws from the encoder stand for the posterior, to fit both networks.
+    """Reweighted wake-sleep: fits both networks to K weighted draws from the encoder, which represent the posterior.
 
-    With ``w_k = p(x, z_k) / q(z_k|x)`` and ``v_k = w_k / sum w``, the decoder ascends ``sum_k v_k log p(x, z_k)``, the
-    gradient of the importance-weighted bound, which is the objective reported.  The encoder descends KL(p || q): in the
-    wake phase it ascends ``sum_k v_k log q(z_k|x)`` at fixed z_k; in the sleep phase ``log q(z|x)`` at dreams (z, x),
-    as in wake-sleep, from the decoder just updated.  ``phi=sleep`` with K = 1 is wake-sleep.  ``gradient=dreg`` is
-    ``sum_k (v_k - v_k^2) D_k`` in phi, D_k being the derivative of log w_k through z_k alone: the same expectation.
+    With ``w_k = p(x, z_k) / q(z_k|x)`` and ``v_k = w_k / sum w``, the decoder ascends ``sum_k v_k log p(x, z_k)`` at
+    fixed v_k, whose gradient is that of the importance-weighted bound, the reported objective. The encoder descends
+    KL(p || q): in the wake phase, it ascends ``sum_k v_k log q(z_k|x)`` at fixed z_k; in the sleep phase, it ascends
+    ``log q(z|x)`` at dreams (z, x) from the decoder just updated, as in wake-sleep. ``phi=sleep`` with K = 1 is
+    wake-sleep. With ``gradient=dreg``, the gradient in phi in the wake phase is ``sum_k (v_k - v_k^2) D_k``, where D_k
+    is the derivative of log w_k through z_k alone; it has the same expectation.
 
     Source: Bornschein & Bengio 2015, section 2 (wake and sleep updates of q); Le et al. 2019 (wake-wake, which is
     ``phi=wake``); Tucker et al. 2019 (RWS-DReG).
@@ -64,14 +65,14 @@ class RWS(Algorithm):
     hyperparameters: RWSHyperparameters
 
     def setup(self, problem: Problem, generator: torch.Generator) -> None:
-        """Build decoder and encoder, with an optimiser each."""
+        """Build the decoder and the encoder, with one optimiser each."""
         self.generator = generator
         self.model = problem.model(encoder=True)
         self.generative = self.make_optimiser(self.model.theta, problem)
         self.recognition = self.make_optimiser(self.model.phi, problem)
 
     def step(self, batch: Batch) -> StepInfo:
-        """Wake, and update the decoder; dream, if the encoder learns from dreams; update the encoder."""
+        """Wake and update the decoder, dream if the encoder learns from dreams, and update the encoder."""
         settings, num_data = self.hyperparameters, len(batch.x)
         self.generative.zero_grad()
         self.recognition.zero_grad()
@@ -84,7 +85,7 @@ class RWS(Algorithm):
         return StepInfo(bound, model_evaluations=evaluations)
 
     def wake(self, x: torch.Tensor) -> torch.Tensor:
-        """Accumulate the gradients in theta and, if it learns here, phi; return the importance-weighted bound."""
+        """Accumulate the gradients in theta and, unless ``phi=sleep``, in phi; return the importance-weighted bound."""
         settings = self.hyperparameters
         ways: Ways = "path" if settings.gradient == "dreg" else "parameters"
         draws = weighted_draws(self.model, x, self.generator, settings.num_samples, ways)

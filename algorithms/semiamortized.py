@@ -1,4 +1,4 @@
-"""AEVB whose posterior is refined by a few gradient steps for each datapoint."""
+"""AEVB whose posterior is refined by a few gradient steps per datapoint."""
 
 from __future__ import annotations
 
@@ -31,14 +31,15 @@ class SemiAmortizedHyperparameters(Hyperparameters):
 class SemiAmortized(Algorithm):
     """Semi-amortised variational inference: an encoder, then a few gradient steps on each datapoint's own bound.
 
-    The objective is the lower bound of the refined q. With ``gradient=through`` its gradient in theta and phi passes
-    through the steps, so that the encoder learns to be a good start. With ``gradient=start`` the decoder ascends the
-    bound of the refined q, held fixed, and the encoder its own bound. The steps are natural-gradient steps, whose size
-    does not depend on the scale of z; the paper has plain ones with momentum.
+    The objective is the lower bound of the refined q. With ``gradient=through``, its gradient in theta and phi passes
+    through the steps, so that the encoder learns to provide a good starting point. With ``gradient=start``, the decoder
+    ascends the bound of the refined q, which is held fixed, and the encoder ascends its own bound. The steps are
+    natural-gradient steps, whose size does not depend on the scale of z; the paper uses plain gradient steps with
+    momentum.
 
-    The trained model's q(z|x) is the refined one, with noise in the steps that is the same for all x: bounds, diagnosis
-    and estimators use it. Each time they encode, it costs 4 P T model evaluations per datapoint, which their counts
-    leave out.
+    The trained model's q(z|x) is the refined one, with the same noise in the steps for all x; the bounds, the diagnosis
+    and the estimators use it. Each encoding costs 4 P T model evaluations per datapoint, which their counts do not
+    include.
 
     Source: Kim et al. 2018, algorithm 1 (through); Krishnan, Liang & Hoffman 2018, algorithm 2 (start).
     Cost of a step: M (8 P T + 2 L) model evaluations, or M (4 P T + 4 L) with ``gradient=start``.
@@ -56,7 +57,7 @@ class SemiAmortized(Algorithm):
     model: RefinedModel
 
     def setup(self, problem: Problem, generator: torch.Generator) -> None:
-        """Build decoder and encoder, with an optimiser each."""
+        """Build the decoder and the encoder, with one optimiser each."""
         settings = self.hyperparameters
         self.generator = generator
         refinement = Refinement(settings.num_updates, settings.step_size, settings.num_pairs)
@@ -86,7 +87,7 @@ class SemiAmortized(Algorithm):
         return bound.detach()
 
     def separate_bounds(self, x: Tensor) -> Tensor:
-        """Accumulate the gradients of the encoder's bound in phi, of the refined one in theta; return the latter."""
+        """Accumulate the gradients of the encoder's bound in phi and the refined bound in theta; return the latter."""
         start = self.model.encoder(x)
         z, kl = start.rsample_with_kl(self.generator, self.hyperparameters.num_samples)
         (kl - self.model.decoder.log_prob(x, z)).mean().backward()
@@ -97,7 +98,7 @@ class SemiAmortized(Algorithm):
         return (self.model.decoder.log_prob_backward(x, z) - kl).mean()
 
     def refined(self, x: Tensor, start: Gaussian, *, differentiable: bool = False) -> Gaussian:
-        """The q(z|x) that new noise leads to."""
+        """Return q(z|x) refined from ``start`` with newly drawn noise."""
         refinement = self.model.refinement
         noise = refinement.draw(start.mean, self.generator)
         return refinement(self.model, x, start, noise, differentiable=differentiable)

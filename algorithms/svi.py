@@ -23,18 +23,19 @@ class SVIHyperparameters(Hyperparameters):
 
 
 class SVI(Algorithm):
-    """Stochastic variational inference: each training datapoint has a Gaussian q of its own, kept between its visits.
+    """Stochastic variational inference: each training datapoint has its own Gaussian q, kept between visits.
 
-    A step first ascends the lower bound of each datapoint of the minibatch in its own mean and precision, by natural
-    gradients, and then the mean of these bounds in theta. There is no amortisation gap, but what is learned about one
-    datapoint helps no other, and q(z) lags behind the weights if a pass through the data is long.
+    A step first ascends the lower bound of each datapoint in the minibatch with respect to its own mean and precision,
+    by natural gradients, and then the mean of these bounds with respect to theta. There is no amortisation gap, but
+    what is learned about one datapoint does not help any other, and q(z) lags behind the weights if a pass through the
+    data is long.
 
-    New datapoints have no q: the model has no encoder, so that no lower bound on test data is reported, and log p(x)
-    is estimated as for `mcem`. The diagnosis of a run fits a Gaussian to each test point, as this algorithm would.
-    The reported objective is the lower bound on the training data of the minibatch, after the updates of q.
+    New datapoints have no q because the model has no encoder, so no lower bound on test data is reported, and log p(x)
+    is estimated as for `mcem`. The diagnosis of a run fits a Gaussian to each test datapoint, as this algorithm would.
+    The reported objective is the lower bound on the training data in the minibatch, after the updates of q.
 
-    Source: Hoffman, Blei, Wang & Paisley 2013, with natural gradients by draws instead of in closed form (Khan & Rue
-    2023, "The Bayesian learning rule"); the baseline of Kim et al. 2018, who start q anew at each visit.
+    Source: Hoffman, Blei, Wang & Paisley 2013, with natural gradients estimated from draws instead of in closed form
+    (Khan & Rue 2023, "The Bayesian learning rule"); the baseline of Kim et al. 2018, who restart q at each visit.
     Cost of a step: M (4 P T + 2 L) model evaluations.
 
     Example:
@@ -49,7 +50,7 @@ class SVI(Algorithm):
     hyperparameters: SVIHyperparameters
 
     def setup(self, problem: Problem, generator: torch.Generator) -> None:
-        """Build the decoder and its optimiser; each datapoint's q is the prior."""
+        """Build the decoder and its optimiser; each datapoint's q starts as the prior."""
         self.generator = generator
         self.model = problem.model(encoder=False)
         self.optimiser = self.make_optimiser(self.model.parameters(), problem)
@@ -62,7 +63,7 @@ class SVI(Algorithm):
         return Gaussian(self.mean, -self.precision.log())
 
     def step(self, batch: Batch) -> StepInfo:
-        """Update q of the datapoints in the minibatch, then theta."""
+        """Update q for each datapoint in the minibatch, then theta."""
         settings = self.hyperparameters
         self.update_posteriors(batch)
         posterior = Gaussian(self.mean[batch.index], -self.precision[batch.index].log())

@@ -24,14 +24,16 @@ class VIMCOHyperparameters(Hyperparameters):
 
 
 class VIMCO(Algorithm):
-    """Variational inference for Monte Carlo objectives: K draws of discrete codes, each judged against the others.
+    """Variational inference for Monte Carlo objectives: K draws of discrete codes, each with the others as baseline.
 
-    The objective is the importance-weighted bound ``L = log((1/K) sum_k w_k)``, ``w_k = p(x, c_k) / q(c_k|x)``.  Codes
-    cannot be reparameterised, so phi ascends ``sum_k (L - L_(-k)) d log q(c_k|x) + sum_k v_k d log w_k``, unbiased for
-    any L_(-k) that does not depend on draw k: here L with the geometric mean of the other weights in place of w_k.
-    Theta ascends ``sum_k v_k d log p(x, c_k)``, with ``v_k = w_k / sum w``.  As in vqvae, codes have vectors, which the
-    decoder receives as z, and a prior, both learned; but q draws codes whose vectors are near the encoder's output.
-    ``num_codes=2`` with ``num_groups`` equal to z are binary latent variables.
+    The objective is the importance-weighted bound ``L = log((1/K) sum_k w_k)`` with ``w_k = p(x, c_k) / q(c_k|x)``.
+    Codes cannot be reparameterised, so phi follows the gradient
+    ``sum_k (L - L_(-k)) d log q(c_k|x) + sum_k v_k d log w_k``, which is unbiased for any L_(-k) that does not depend
+    on draw k; here it is L with w_k replaced by the geometric mean of the other weights. Theta follows
+    ``sum_k v_k d log p(x, c_k)``, with ``v_k = w_k / sum w``. As in `vqvae`, codes have vectors, which the decoder
+    receives as z, and a prior, and both are learned; here, however, q draws the codes at random and favours those whose
+    vectors are near the encoder's output. With ``num_codes=2`` and ``num_groups`` equal to the size of z, the latent
+    variables are binary.
 
     Source: Mnih & Rezende 2016, "Variational inference for Monte Carlo objectives", section 2.
     Cost of a step: 2 K M model evaluations.
@@ -58,7 +60,7 @@ class VIMCO(Algorithm):
         self.optimiser = self.make_optimiser(self.model.parameters(), problem)
 
     def step(self, batch: Batch) -> StepInfo:
-        """Update theta, the prior included, and phi from the same K draws."""
+        """Update theta, including the prior, and phi from the same K draws."""
         draws = self.draw(batch.x)
         bound = draws.bound()
         surrogate = bound + (learning_signals(draws.log_w.detach()) * draws.log_q).sum(0)
@@ -74,7 +76,7 @@ class VIMCO(Algorithm):
 
 
 def learning_signals(log_w: Tensor) -> Tensor:
-    """``L - L_(-k)`` for each of K draws, in nats: how much better the bound is than without it; [K, M] -> [K, M].
+    """``L - L_(-k)`` for each of K draws, in nats: how much draw k improves the bound; [K, M] -> [K, M].
 
     >>> learning_signals(torch.tensor([[1.0], [1.0], [1.0]]))
     tensor([[0.],

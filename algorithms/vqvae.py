@@ -40,10 +40,11 @@ class VQVAE(Algorithm):
     """VQ-VAE: the encoder selects codes from a learned codebook, and the prior over codes is learned alongside.
 
     The objective is the lower bound ``log p(x, k)`` at the encoder's codes k, with a straight-through gradient to the
-    encoder, minus two squared distances with a stopped gradient on one side: codes move towards the encoder's outputs
-    (weight 1), and outputs towards their codes (``commitment``). The prior is learned jointly rather than afterwards,
-    so that the bound and log p(x) are meaningful from the first update. Codes are initialised at encoder outputs, and
-    rarely used codes restart at one: the first updates move the outputs far away, and few codes would follow otherwise.
+    encoder, minus two squared distances, each with a stopped gradient on one side: codes move towards the encoder's
+    outputs (weight 1), and outputs towards their codes (``commitment``). The prior is learned jointly rather than
+    afterwards, so that the bound and log p(x) are meaningful from the first update. Codes are initialised at encoder
+    outputs, and rarely used codes are restarted at an encoder output, because the first updates move the outputs far
+    away and few codes would follow otherwise.
 
     Source: van den Oord et al. 2017, equations 2 and 3, and appendix A.1 (ema); Dhariwal et al. 2020, "Jukebox"
     (random restarts).
@@ -103,7 +104,7 @@ class VQVAE(Algorithm):
         return self.model.decoder.log_prob(x, z) + self.model.log_prior_of(codes)
 
     def distances(self, outputs: Tensor, codes: Tensor) -> Tensor:
-        """The squared distances between codes and outputs, weighted by the gradient's direction: [M]."""
+        """The squared distances between codes and outputs, weighted by which of the two receives the gradient: [M]."""
         vectors = self.model.vectors(codes)
         of_codes = (vectors - outputs.detach()).square().sum(-1)
         of_outputs = (outputs - vectors.detach()).square().sum(-1)

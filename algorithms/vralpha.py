@@ -30,15 +30,15 @@ class VRAlpha(Algorithm):
     """Variational Renyi bound: a family from the lower bound (alpha = 1) to the importance-weighted one (alpha = 0).
 
     The bound ``log p(x) - D_alpha(q(z|x) || p(z|x))`` is estimated by
-    ``log((1/K) sum_k w_k^(1 - alpha)) / (1 - alpha)`` with ``w_k = p(x, z_k) / q(z_k|x)``, the objective reported.  In
-    expectation the estimate is a lower bound on log p(x) for alpha >= 0.  Below 0 it can exceed log p(x) if K is large,
-    and its maximum need not be at the maximum likelihood: so compare log p(x), not objectives.  With K = 1 alpha makes
-    no difference.  ``gradient=dreg`` is ``sum_k (alpha v_k + (1 - alpha) v_k^2) D_k`` in the encoder's parameters, with
-    v_k the share of draw k in ``sum w^(1 - alpha)`` and D_k the derivative of log w_k through z_k alone; ``stl`` is
-    ``sum_k v_k D_k``.
+    ``log((1/K) sum_k w_k^(1 - alpha)) / (1 - alpha)`` with ``w_k = p(x, z_k) / q(z_k|x)``; the estimate is the reported
+    objective. In expectation, it is a lower bound on log p(x) for alpha >= 0. For alpha < 0, it can exceed log p(x) if
+    K is large, and its maximum need not be at the maximum-likelihood solution, so compare log p(x) rather than
+    objectives. With K = 1, alpha has no effect. For the encoder's gradient, let v_k be the share of draw k in
+    ``sum w^(1 - alpha)`` and D_k the derivative of log w_k in the encoder's parameters through z_k alone: ``dreg`` is
+    ``sum_k (alpha v_k + (1 - alpha) v_k^2) D_k`` and ``stl`` is ``sum_k v_k D_k``.
 
     Source: Li & Turner 2016, section 4 (bound and its estimate); Daudel, Benton, Shi & Doucet 2023 (dreg).
-    Cost of a step: 2 K M model evaluations, whatever the gradient.
+    Cost of a step: 2 K M model evaluations, for any ``gradient``.
 
     Example:
         >>> import torch
@@ -53,7 +53,7 @@ class VRAlpha(Algorithm):
     hyperparameters: VRAlphaHyperparameters
 
     def setup(self, problem: Problem, generator: torch.Generator) -> None:
-        """Build decoder, encoder and one optimiser for both."""
+        """Build the decoder, the encoder and one optimiser for both."""
         self.generator = generator
         self.model = problem.model(encoder=True)
         self.optimiser = self.make_optimiser(self.model.parameters(), problem)

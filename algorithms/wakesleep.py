@@ -24,8 +24,8 @@ class WakeSleepHyperparameters(Hyperparameters):
 class WakeSleep(Algorithm):
     """Wake-sleep: fits the decoder to draws from the encoder, and the encoder to draws ("dreams") from the decoder.
 
-    The lower bound is a diagnostic here, not the objective.  The phases alternate, as published; both from the same
-    parameters (``phases=simultaneous``) learn more slowly on MNIST (docs/measurements.md).
+    The lower bound is a diagnostic here, not the objective. The phases alternate, as published; with both phases at the
+    same parameters (``phases=simultaneous``), learning is slower on MNIST (docs/measurements.md).
     Source: Hinton, Dayan, Frey & Neal 1995; the baseline of Kingma & Welling 2014, section 5.
     Cost of a step: 3 M model evaluations.
 
@@ -42,14 +42,14 @@ class WakeSleep(Algorithm):
     hyperparameters: WakeSleepHyperparameters
 
     def setup(self, problem: Problem, generator: torch.Generator) -> None:
-        """Build decoder and encoder, with an optimiser each."""
+        """Build the decoder and the encoder, with one optimiser each."""
         self.generator = generator
         self.model = problem.model(encoder=True)
         self.generative = self.make_optimiser(self.model.theta, problem)
         self.recognition = self.make_optimiser(self.model.phi, problem)
 
     def step(self, batch: Batch) -> StepInfo:
-        """Wake, and update the decoder; then dream, and update the encoder."""
+        """Wake and update the decoder, then dream and update the encoder."""
         self.generative.zero_grad()
         self.recognition.zero_grad()
         bound = self.wake(batch.x)

@@ -25,10 +25,11 @@ class DigitsOptions(BinarizeOptions):
 
 
 class Digits(Dataset[DigitsOptions]):
-    """1797 handwritten digits, 8 x 8, shipped with scikit-learn: small, and never downloaded.
+    """1797 handwritten digits, 8 x 8, shipped with scikit-learn: a small data set that needs no download.
 
-    Counts of 0 to 16, divided by 16; a random split, since there is no standard one: 1500 training and 297 test images.
-    Source: test part of UCI "Optical Recognition of Handwritten Digits" (Alpaydin & Kaynak 1998, doi 10.24432/C50P49).
+    Pixels are counts from 0 to 16, divided by 16.  The split into 1500 training and 297 test images is random, since
+    there is no standard one.
+    Source: test set of UCI "Optical Recognition of Handwritten Digits" (Alpaydin & Kaynak 1998, doi 10.24432/C50P49).
 
     >>> from bench import seeds
     >>> Digits().load(seeds.generator("data", 0)).image_shape
@@ -39,8 +40,8 @@ class Digits(Dataset[DigitsOptions]):
     hidden: ClassVar[int] = 100
 
     def load(self, generator: torch.Generator) -> Data:
-        """See `Dataset.load`; the split is the same however the pixels are binarised."""
-        table = torch.from_numpy(np.loadtxt(_file(), delimiter=","))  # [1797, 65], the digit in the last column
+        """See `Dataset.load`; the split does not depend on how the pixels are binarised."""
+        table = torch.from_numpy(np.loadtxt(_file(), delimiter=","))  # [1797, 65], with the digit in the last column
         x = table[:, :-1].to(torch.float32) / 16
         labels = table[:, -1].to(torch.int64)
         train, test = split(len(x), self.options.num_test, generator)
@@ -57,7 +58,7 @@ class Digits(Dataset[DigitsOptions]):
 
 
 def _file() -> Path:
-    """Where scikit-learn keeps the data: importing `sklearn.datasets` for it would take a second."""
+    """The path of the data in scikit-learn, without importing `sklearn.datasets`, which would take a second."""
     spec = find_spec("sklearn")
     if spec is None or spec.origin is None:
         raise DataError("The digits come with scikit-learn, which is not installed: pip install scikit-learn.")

@@ -12,7 +12,7 @@ MIRRORS = (
     "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
     "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
 )
-# SHA-256 of what the files hold, which Debian's package dataset-fashion-mnist packs otherwise.
+# SHA-256 of the uncompressed files, because Debian's package dataset-fashion-mnist compresses them differently.
 SHA256 = {
     "train-images-idx3-ubyte.gz": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
     "train-labels-idx1-ubyte.gz": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
@@ -24,13 +24,13 @@ SHA256 = {
 class FashionMNIST(Dataset[BinarizeOptions]):
     """70000 pictures of clothing, 28 x 28, in ten classes: the standard 60000 for training, 10000 for testing.
 
-    Grey values are divided by 255.  31 MB, downloaded once; files of your own lie in a folder ``fashionmnist``.
+    Grey values are divided by 255.  31 MB, downloaded once; your own copies belong in a folder ``fashionmnist``.
     Source: Xiao, Rasul & Vollgraf 2017, 1708.07747; https://github.com/zalandoresearch/fashion-mnist.
     """
 
     Options = BinarizeOptions
 
     def load(self, generator: torch.Generator) -> Data:
-        """See `Dataset.load`; ``generator`` draws only the binarisation, since the split is the standard one."""
+        """See `Dataset.load`; ``generator`` is used only for the binarisation, since the split is the standard one."""
         grey = idx_images.load("fashionmnist", MIRRORS, sha256=SHA256)
         return binarized(grey, self.options.binarize, generator)

@@ -36,16 +36,16 @@ class FileOptions(ReadOptions):
 class File(Dataset[FileOptions]):
     """Your own data: an array, a table or a folder of images; one datapoint per row or image.
 
-    [N, D] or [N, H, W] of any numeric type, from .npy, .npz, .mat, .csv, .tsv and idx files, or a folder of images; a
-    random split.  Values must lie in [0, 1], unless ``likelihood`` is Gaussian; pixels are divided by 255.  What may
-    mean one thing or another is refused, and options decide.  A relative path starts from the working directory.
-    Instead of ``file[path=x.npy]`` you may write ``x.npy``.
+    Arrays [N, D] or [N, H, W] of any numeric type are read from .npy, .npz, .mat, .csv, .tsv and idx files, or from a
+    folder of images, and are split at random.  Values must lie in [0, 1], unless ``likelihood`` is Gaussian; pixels are
+    divided by 255.  Ambiguous data are refused; options resolve the ambiguity.  A relative path starts from the working
+    directory.  Instead of ``file[path=x.npy]`` you may write ``x.npy``.
     """
 
     Options = FileOptions
 
     def load(self, generator: torch.Generator) -> Data:
-        """See `Dataset.load`; ``generator`` draws the split."""
+        """See `Dataset.load`; ``generator`` determines the split."""
         o = self.options
         found = read(o)
         array = found.values
@@ -75,7 +75,7 @@ class File(Dataset[FileOptions]):
 
 
 def _scaled(array: Array, divisor: float, path: str) -> npt.NDArray[np.float32]:
-    """[N, D] float32, all finite."""
+    """The array divided by ``divisor``: [N, D] float32, all finite."""
     with np.errstate(over="ignore"):  # values too large for float32 become infinite and are reported below
         x = array.reshape(len(array), -1).astype(np.float32) / np.float32(divisor)
     bad = ~np.isfinite(x)
@@ -89,7 +89,7 @@ def _scaled(array: Array, divisor: float, path: str) -> npt.NDArray[np.float32]:
 
 
 def _image_shape(shape: tuple[int, ...], rows: int, path: str) -> tuple[int, int]:
-    """(rows, columns): the file's, or D values as an image of ``rows``, or as nearly square as D allows."""
+    """(rows, columns): from the file or, for D values, with ``rows`` rows, or as nearly square as possible if 0."""
     if len(shape) == 3:
         if rows not in {0, shape[1]}:
             raise DataError(f"`rows` must be left out or {shape[1]}, the image rows of {path} (got {rows}).")

@@ -18,8 +18,8 @@ from bench.options import option
 SHAPE = (560, 1965)  # one column per frame
 
 
-def _frames(raw: bytes, size: int) -> bytes:  # noqa: ARG001  # the shape says the size
-    """The C-contiguous bytes of variable ``ff``, uint8 [560, 1965], of a MATLAB file."""
+def _frames(raw: bytes, size: int) -> bytes:  # noqa: ARG001  # the size follows from the shape
+    """The C-contiguous bytes of variable ``ff``, uint8 [560, 1965], in a MATLAB file."""
     return np.ascontiguousarray(mat_files.load(raw, "ff", SHAPE, "the file")).tobytes()
 
 
@@ -44,19 +44,19 @@ class FreyFaceOptions:
 
 
 class FreyFace(Dataset[FreyFaceOptions]):
-    """1965 frames of Brendan Frey's face from a video, 28 x 20, grey: continuous pixels for a Gaussian p(x|z).
+    """1965 grey video frames of Brendan Frey's face, 28 x 20: continuous pixels for a Gaussian p(x|z).
 
-    Grey values are divided by 255; a random split, since the paper names none: 1600 training and 365 test frames.
-    Neighbouring frames are alike, so that a test frame has near copies among the training frames.
+    Grey values are divided by 255.  The split into 1600 training and 365 test frames is random, since the paper
+    specifies none.  Neighbouring frames are similar, so a test frame has near copies among the training frames.
 
-    Source: Roweis' page of data, http://www.cs.nyu.edu/~roweis/data.html.
+    Source: Roweis' data page, http://www.cs.nyu.edu/~roweis/data.html.
     """
 
     Options = FreyFaceOptions
     hidden: ClassVar[int] = 200
 
     def load(self, generator: torch.Generator) -> Data:
-        """See `Dataset.load`; ``generator`` draws the split."""
+        """See `Dataset.load`; ``generator`` determines the split."""
         frames = np.frombuffer(fetch(FILE), np.uint8).reshape(SHAPE)
         x = torch.tensor(frames).T.float().div_(255)  # [1965, 560]
         train, test = split(len(x), self.options.num_test, generator)

@@ -12,7 +12,7 @@ MIRRORS = (
     "http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
     "https://codh.rois.ac.jp/kmnist/dataset/kmnist/",
 )
-# SHA-256 of the files as they are published, from the checksums of TensorFlow Datasets.
+# SHA-256 of the files as published, from the checksums of TensorFlow Datasets.
 PACKED_SHA256 = {
     "train-images-idx3-ubyte.gz": "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4",
     "train-labels-idx1-ubyte.gz": "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17",
@@ -24,7 +24,7 @@ PACKED_SHA256 = {
 class KMNIST(Dataset[BinarizeOptions]):
     """70000 cursive Japanese characters, 28 x 28, in ten classes: the standard 60000 for training, 10000 for testing.
 
-    Grey values are divided by 255.  21 MB, downloaded once; files of your own lie in a folder ``kmnist``.
+    Grey values are divided by 255.  21 MB, downloaded once; your own copies belong in a folder ``kmnist``.
     Source: Clanuwat et al. 2018, "Deep learning for classical Japanese literature", 1812.01718;
     http://codh.rois.ac.jp/kmnist/.
     """
@@ -32,6 +32,6 @@ class KMNIST(Dataset[BinarizeOptions]):
     Options = BinarizeOptions
 
     def load(self, generator: torch.Generator) -> Data:
-        """See `Dataset.load`; ``generator`` draws only the binarisation, since the split is the standard one."""
+        """See `Dataset.load`; ``generator`` is used only for the binarisation, since the split is the standard one."""
         grey = idx_images.load("kmnist", MIRRORS, packed_sha256=PACKED_SHA256)
         return binarized(grey, self.options.binarize, generator)

@@ -28,7 +28,7 @@ class MixtureOptions:
     num_test: int = option(1000, "test datapoints", unit="datapoints", minimum=1)
 
     def __post_init__(self) -> None:
-        """Refuse what fills memory."""
+        """Refuse sizes that would exhaust memory."""
         count = (self.num_train + self.num_test + self.components) * self.pixels
         if count > MAX_VALUES:
             raise OptionError(
@@ -38,11 +38,11 @@ class MixtureOptions:
 
 
 class Mixture(Dataset[MixtureOptions]):
-    """Synthetic data of a few clusters whose log-likelihood is known exactly: a truth whose z is discrete.
+    """Synthetic data in a few clusters, from a true model with discrete z whose log-likelihood is known exactly.
 
-    ``x = m_k + s e`` with e standard normal; component k of K has the probability ``2 k / (K (K + 1))``, k from 1.
-    The labels are the components, from 0.  ``facts`` holds the probabilities, m, s^2 and the mean log-likelihoods of
-    the training and test data under them, in nats per datapoint.
+    ``x = m_k + s e`` with e standard normal; component k of K, counted from 1, has probability ``2 k / (K (K + 1))``.
+    The labels are the components, counted from 0.  ``facts`` holds the probabilities, m, s^2 and the mean
+    log-likelihoods of the training and test data under them, in nats per datapoint.
 
     >>> from bench import seeds
     >>> data = Mixture(components=2, pixels=3, num_train=10, num_test=5).load(seeds.generator("data", 0))

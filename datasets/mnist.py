@@ -19,7 +19,7 @@ MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
     "https://raw.githubusercontent.com/fgnt/mnist/master/",
 )
-# SHA-256 of the unpacked idx files, and their bytes.
+# SHA-256 and size in bytes of each uncompressed idx file.
 CONTENT = {
     "train-images-idx3-ubyte.gz": ("ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db", 47040016),
     "train-labels-idx1-ubyte.gz": ("65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5", 60008),
@@ -45,15 +45,15 @@ class MNIST(Dataset[MNISTOptions]):
     Grey values are divided by 255.  11 MB, downloaded once.  Source: LeCun, Bottou, Bengio & Haffner 1998,
     "Gradient-based learning applied to document recognition"; http://yann.lecun.com/exdb/mnist/.
 
-    ``binarize=larochelle`` are the binary images that most published log-likelihoods are of: 50000 for training (the
-    10000 for validation are left out) and 10000 for testing, without labels.  110 MB, downloaded once.
+    ``binarize=larochelle`` loads the binarised images on which most published log-likelihoods were computed: 50000 for
+    training (the 10000 for validation are left out) and 10000 for testing, without labels.  110 MB, downloaded once.
     Source: Larochelle & Murray 2011, "The neural autoregressive distribution estimator".
     """
 
     Options = MNISTOptions
 
     def load(self, generator: torch.Generator) -> Data:
-        """See `Dataset.load`; ``generator`` draws only the binarisation, since the split is the standard one."""
+        """See `Dataset.load`; ``generator`` is used only for the binarisation, since the split is the standard one."""
         if self.options.binarize == "larochelle":
             return larochelle.load()
         grey = Data(
@@ -69,12 +69,12 @@ class MNIST(Dataset[MNISTOptions]):
 
 
 def _images(name: str) -> Tensor:
-    """[N, 784] in [0, 1]."""
+    """Images [N, 784] with values in [0, 1]."""
     return _values(name).reshape(-1, 784).float().div_(255)
 
 
 def _labels(name: str) -> Tensor:
-    """[N] of 0 to 9."""
+    """Labels [N] from 0 to 9."""
     return _values(name).long()
 
 

@@ -16,8 +16,8 @@ from bench.options import option
 from bench.statistics.sandwich import Sandwich
 
 MAX_VALUES = 100_000_000  # drawn in double precision: 0.8 GB
-MAX_PAIRS = 1_000_000_000  # of datapoints and draws of z, some 30 s
-CHUNK = 2**22  # pairs at once, 34 MB
+MAX_PAIRS = 1_000_000_000  # pairs of a datapoint and a draw of z, about 30 s
+CHUNK = 2**22  # pairs evaluated at once, 34 MB
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class NonlinearOptions:
     num_samples: int = option(5000, "draws of z that the bounds on log p(x) are made of", minimum=2)
 
     def __post_init__(self) -> None:
-        """Refuse what fills memory or takes too long, and what has no effect."""
+        """Refuse sizes that need too much memory or time, and options that have no effect."""
         num_data = self.num_train + self.num_test
         count = (num_data + self.units) * (self.pixels + self.latents)
         if count > MAX_VALUES:
@@ -57,14 +57,15 @@ class NonlinearOptions:
 class Nonlinear(Dataset[NonlinearOptions]):
     """Synthetic data from a decoder with one hidden layer of tanh units, whose log-likelihood is known within bounds.
 
-    ``x = V tanh(U z + a) + b + s e`` with z and e standard normal, or Bernoulli pixels with these logits: a model that
-    the networks of `mlp` can represent.  The elements of V are such that each pixel, or logit, has a variance of about
-    1 (4, if Bernoulli); b has length sqrt(D) / 2.
+    ``x = V tanh(U z + a) + b + s e`` with z and e standard normal, or Bernoulli pixels with logits
+    ``V tanh(U z + a) + b``: a model that the networks of `mlp` can represent.  The elements of V are scaled so that
+    each pixel, or logit, has a variance of about 1 (4 for Bernoulli pixels); b has length sqrt(D) / 2.
 
-    ``facts`` holds the bounds on the mean log-likelihoods of the training and test data under the truth, in nats per
-    datapoint: ``log_likelihood_test_lower`` is at most, ``log_likelihood_test_upper`` at least the true value in
-    expectation over ``num_samples`` draws of z.  Both approach it as their number grows; with many latent dimensions or
-    little noise far more are needed.  The labels are the signs of the first latent dimension.
+    ``facts`` holds bounds on the mean log-likelihoods of the training and test data under the true model, in nats per
+    datapoint: in expectation over ``num_samples`` draws of z, ``log_likelihood_test_lower`` is at most the true value
+    and ``log_likelihood_test_upper`` is at least the true value.  Both approach it as the number of draws grows; with
+    many latent dimensions or little noise, far more draws are needed.  The labels are the signs of the first latent
+    dimension.
 
     >>> from bench import seeds
     >>> data = Nonlinear(pixels=3, num_train=10, num_test=5).load(seeds.generator("data", 0))
@@ -100,18 +101,18 @@ class Nonlinear(Dataset[NonlinearOptions]):
 
 
 class Truth(NamedTuple):
-    """The decoder that data are drawn from, in float64; its outputs are means, or the logits of binary pixels."""
+    """The decoder from which the data are drawn, in float64; its outputs are means, or the logits of binary pixels."""
 
     into: Tensor  # U [H, d]
     thresholds: Tensor  # a [H]
     out: Tensor  # V [D, H]
     bias: Tensor  # b [D]
-    noise: float  # s, of pixels that are not binary
+    noise: float  # s, for pixels that are not binary
     is_binary: bool
 
     @classmethod
     def drawn(cls, o: NonlinearOptions, generator: torch.Generator) -> Truth:
-        """Random weights."""
+        """A decoder with random weights."""
 
         def normal(*shape: int) -> Tensor:
             return torch.randn(shape, generator=generator, dtype=torch.float64)
@@ -146,7 +147,7 @@ class Truth(NamedTuple):
         return self._of_squares((x - location).square().sum(1), x.shape[1])
 
     def log_prob_of_pairs(self, x: Tensor, z: Tensor) -> Tensor:
-        """log p(x|z) in nats of every x [N, D], in float64, at every z [K, d]: [N, K]."""
+        """log p(x|z) in nats for every x [N, D], in float64, and every z [K, d]: [N, K]."""
         location = self.location(z)
         if self.is_binary:
             return x @ location.T - functional.softplus(location).sum(1)
@@ -154,12 +155,12 @@ class Truth(NamedTuple):
         return self._of_squares(squares, x.shape[1])
 
     def _of_squares(self, squares: Tensor, num_pixels: int) -> Tensor:
-        """The Gaussian log-density at a squared distance, summed over pixels."""
+        """The Gaussian log-density, summed over pixels, for given squared distances."""
         variance = self.noise**2
         return -0.5 * (squares / variance + num_pixels * math.log(2 * math.pi * variance))
 
     def bounds(self, part: str, x: Tensor, z: Tensor, num_samples: int, generator: torch.Generator) -> dict[str, float]:
-        """The bounds on the mean of log p(x) over x [N, D], which was made of z [N, d]."""
+        """The bounds on the mean of log p(x) over x [N, D], which was generated from z [N, d]."""
         x = x.double()
         sandwich = Sandwich(self.log_prob(x, z).numpy())
         chunk = max(1, CHUNK // len(x))

@@ -12,17 +12,17 @@ from bench.dataset import Data, Dataset
 
 SIDE = 28
 NUM_TRAIN, NUM_TEST = 24345, 8070
-ROUNDING = 1e-6  # by which the file's double-precision pixels may exceed [0, 1]
+ROUNDING = 1e-6  # amount by which the file's double-precision pixels may lie outside [0, 1]
 
 
-def _pixels_and_alphabets(raw: bytes, size: int) -> bytes:  # noqa: ARG001  # the shapes say the size
-    """The bytes of float32 [N, 784], pixels by rows, and of int64 [N], with the training images before the others."""
+def _pixels_and_alphabets(raw: bytes, size: int) -> bytes:  # noqa: ARG001  # the size follows from the shapes
+    """The bytes of float32 pixels [N, 784], row by row, and of int64 alphabets [N]; the training images come first."""
     pixels, alphabets = [], []
     for part, count in (("", NUM_TRAIN), ("test", NUM_TEST)):
         values = mat_files.load(raw, f"{part}data", (SIDE * SIDE, count), "the file")  # one image per column
-        if not (values.min() >= -ROUNDING and values.max() <= 1 + ROUNDING):  # nor if one is no number
+        if not (values.min() >= -ROUNDING and values.max() <= 1 + ROUNDING):  # or if one is NaN
             raise ValueError(f"'{part}data' must lie in [0, 1]")
-        upright = values.T.reshape(count, SIDE, SIDE).swapaxes(1, 2)  # MATLAB keeps images by columns
+        upright = values.T.reshape(count, SIDE, SIDE).swapaxes(1, 2)  # MATLAB stores images column by column
         pixels.append(upright.clip(0, 1).astype(np.float32).tobytes())
         num_alphabets = mat_files.declared_shape(raw, f"{part}target")[0]
         chosen = mat_files.load(raw, f"{part}target", (num_alphabets, count), "the file")  # one-hot
@@ -44,19 +44,19 @@ FILE = RemoteFile(
 
 
 class Omniglot(Dataset[BinarizeOptions]):
-    """32415 characters of 50 alphabets, 28 x 28, as the IWAE paper splits them: 24345 for training, 8070 for testing.
+    """32415 characters from 50 alphabets, 28 x 28, split as in the IWAE paper: 24345 for training, 8070 for testing.
 
-    Grey values in [0, 1]; the paper binarises them anew for every minibatch (``binarize=dynamic``).  The labels are the
-    alphabets.  Nobody has published a checksum of the file: its shapes and values are checked.  Downloaded once; a file
-    of your own lies in a folder ``omniglot``.
+    Grey values lie in [0, 1]; the paper binarises them anew for every minibatch (``binarize=dynamic``).  The labels are
+    the alphabets.  No checksum of the file has been published, so its shapes and values are checked instead.  It is
+    downloaded once; your own copy belongs in a folder ``omniglot``.
     Sources: Lake, Salakhutdinov & Tenenbaum 2015, "Human-level concept learning through probabilistic program
-    induction"; Burda, Grosse & Salakhutdinov 2016, 1509.00519, whose repository has the file.
+    induction"; Burda, Grosse & Salakhutdinov 2016, 1509.00519, whose repository contains the file.
     """
 
     Options = BinarizeOptions
 
     def load(self, generator: torch.Generator) -> Data:
-        """See `Dataset.load`; ``generator`` draws only the binarisation, since the split is the published one."""
+        """See `Dataset.load`; ``generator`` is used only for the binarisation, since the split is the published one."""
         content, num_pixels = fetch(FILE), (NUM_TRAIN + NUM_TEST) * SIDE * SIDE
         x = torch.tensor(np.frombuffer(content, np.float32, num_pixels)).reshape(-1, SIDE * SIDE)
         alphabets = torch.tensor(np.frombuffer(content, np.int64, offset=4 * num_pixels))

@@ -27,7 +27,7 @@ class PPCAOptions:
     num_test: int = option(1000, "test datapoints", unit="datapoints", minimum=1)
 
     def __post_init__(self) -> None:
-        """Refuse a plane that fills all dimensions, from which the noise could not be told, and what fills memory."""
+        """Refuse a plane of full dimension, which makes the noise unidentifiable, and sizes that exhaust memory."""
         if self.rank >= self.pixels:
             raise OptionError(f"`rank` of ppca must be below `pixels`, {self.pixels} (got {self.rank}).")
         count = (self.num_train + self.num_test + self.rank) * self.pixels
@@ -39,11 +39,11 @@ class PPCAOptions:
 
 
 class PPCA(Dataset[PPCAOptions]):
-    """Synthetic linear-Gaussian data whose log-likelihood is known exactly, to check algorithms and estimators with.
+    """Synthetic linear-Gaussian data whose log-likelihood is known exactly, for checking algorithms and estimators.
 
-    ``x = W z + b + s e`` with z and e standard normal.  The columns of W are orthogonal, of length 2 down to 1, and
-    b has length sqrt(D) / 2: a model that starts near W = 0, b = 0, s = 1 is more than a nat per datapoint below the
-    best one, for any options.  ``facts`` holds W, b, s^2 and the mean log-likelihoods of the training and test data
+    ``x = W z + b + s e`` with z and e standard normal.  The columns of W are orthogonal, with lengths from 2 down to 1,
+    and b has length sqrt(D) / 2: for any options, a model that starts near W = 0, b = 0, s = 1 is more than a nat per
+    datapoint below the best one.  ``facts`` holds W, b, s^2 and the mean log-likelihoods of the training and test data
     under them, in nats per datapoint.
 
     Source: Tipping & Bishop 1999, "Probabilistic principal component analysis".

@@ -1,1 +1,1 @@
-"""Architectures, one plugin per file: the networks inside decoder and encoder."""
+"""Architectures, one plugin per file: the networks of the decoder and the encoder."""

@@ -12,8 +12,8 @@ from bench.models.by_hand.outputs import OutputLayer, Outputs
 from bench.models.initialisation import draw_he_weights
 from bench.options import option
 
-KERNEL, STRIDE = 4, 2  # a kernel that the stride divides leaves no checkerboard (Odena et al. 2016)
-SMALLEST = 4  # pixels that are halved twice
+KERNEL, STRIDE = 4, 2  # a kernel size divisible by the stride avoids checkerboard artefacts (Odena et al. 2016)
+SMALLEST = 4  # pixels per side, which are halved twice
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class ConvEncoder(nn.Module):
     """x [..., D] -> (mean [..., d], log-variance [..., d]): two convolutions, each halving rows and columns."""
 
     def __init__(self, image_shape: tuple[int, int], channels: int, hidden: int, latent_size: int) -> None:
-        """``channels`` come from the first convolution."""
+        """``channels`` is the number of channels after the first convolution."""
         super().__init__()
         sizes = _sizes(image_shape)
         self.layers = nn.Sequential(
@@ -54,7 +54,7 @@ class ConvDecoder(nn.Module):
     def __init__(
         self, image_shape: tuple[int, int], channels: int, hidden: int, latent_size: int, output_layer: OutputLayer
     ) -> None:
-        """``output_layer`` makes location and log-variance of what the last layer puts out."""
+        """``output_layer`` converts the outputs of the last layer to location and log-variance."""
         super().__init__()
         sizes = _sizes(image_shape)
         self.layers = nn.Sequential(
@@ -73,12 +73,12 @@ class ConvDecoder(nn.Module):
 
 
 class Conv(Architecture):
-    """Two convolutions and a fully connected layer in the encoder, the same in reverse in the decoder; elu.
+    """Two convolutions and a fully connected layer in the encoder, the reverse in the decoder; ELU activations.
 
-    Kernels of 4 x 4 with stride 2, for images of any size from 4 x 4 pixels; He initialisation.  On a
-    processor an update takes some ten times as long as with `mlp`.
+    Kernels of 4 x 4 with stride 2, for images of any size from 4 x 4 pixels; He initialisation.  On a CPU, an update
+    takes about ten times as long as with `mlp`.
     Sources: Radford et al. 2016, "Unsupervised representation learning with deep convolutional generative adversarial
-    networks" (strided and transposed convolutions); Clevert et al. 2016 (elu); He et al. 2015, equation 10.
+    networks" (strided and transposed convolutions); Clevert et al. 2016 (ELU); He et al. 2015, equation 10.
 
     >>> Conv(hidden=20).options.channels
     16
@@ -114,7 +114,7 @@ class Conv(Architecture):
 
 
 def _sizes(image_shape: tuple[int, int]) -> list[tuple[int, int]]:
-    """Rows and columns of the image, and after one and two convolutions: halves, rounded down.
+    """Rows and columns of the image and after one and two convolutions, each of which halves them, rounding down.
 
     >>> _sizes((28, 21))
     [(28, 21), (14, 10), (7, 5)]
@@ -124,6 +124,6 @@ def _sizes(image_shape: tuple[int, int]) -> list[tuple[int, int]]:
 
 
 def _enlarging(inputs: int, outputs: int, size: tuple[int, int]) -> nn.ConvTranspose2d:
-    """A transposed convolution to an image of this ``size``, from one of half its rows and columns."""
+    """A transposed convolution that outputs an image of this ``size``, from an image with half the rows and columns."""
     odd = (size[0] % STRIDE, size[1] % STRIDE)
     return nn.ConvTranspose2d(inputs, outputs, KERNEL, STRIDE, padding=1, output_padding=odd)

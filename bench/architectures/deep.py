@@ -1,4 +1,4 @@
-"""Networks of two hidden layers with dropout, as in later work on the paper's method."""
+"""Networks with two hidden layers and dropout, as in later work on the paper's method."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from bench.options import option
 
 SMALLEST_DEVIATION = 1e-6
 
-# Probabilities within [1e-8, 1 - 1e-8].  Logits are clipped, not probabilities: in float32 1 - 1e-8 is 1.
+# Limits probabilities to [1e-8, 1 - 1e-8].  The logits are clipped rather than the probabilities, because 1 - 1e-8
+# rounds to 1 in float32.
 LARGEST_LOGIT = math.log((1 - 1e-8) / 1e-8)
 
 
@@ -37,7 +38,7 @@ class GaussianHead(nn.Module):
     def __init__(self, hidden: int, outputs: int, *, least: float = SMALLEST_DEVIATION, squash: bool = False) -> None:
         """``squash`` passes the mean through a sigmoid."""
         super().__init__()
-        self.affine = nn.Linear(hidden, 2 * outputs)  # both maps in one product
+        self.affine = nn.Linear(hidden, 2 * outputs)  # both maps in one matrix product
         self.least = least
         self.squash = squash
 
@@ -65,13 +66,13 @@ class LocationHead(nn.Module):
 
 
 class Deep(Architecture):
-    """Two hidden layers with dropout: elu then tanh in the encoder, tanh then elu in the decoder; He initialisation.
+    """Two hidden layers with dropout: ELU then tanh in the encoder, tanh then ELU in the decoder; He initialisation.
 
-    Probabilities of pixels are clipped to [1e-8, 1 - 1e-8].  Dropout is active in training only: bounds and estimates
+    Pixel probabilities are clipped to [1e-8, 1 - 1e-8].  Dropout is active only during training: bounds and estimates
     are those of the networks without it.  The Gaussian density of pixels that hardly ever vary, such as those at the
-    borders of MNIST, is unbounded, and training chases it: raise ``min_deviation`` for such data.
-    Sources: Clevert et al. 2016 (elu), Srivastava et al. 2014 (dropout), He et al. 2015, equation 10 (weights start at
-    N(0, 2 / inputs), biases at 0).
+    borders of MNIST, is unbounded, and training exploits this: raise ``min_deviation`` for such data.
+    Sources: Clevert et al. 2016 (ELU), Srivastava et al. 2014 (dropout), He et al. 2015, equation 10 (initial weights
+    are drawn from N(0, 2 / inputs), initial biases are 0).
 
     >>> Deep(hidden=20).options.keep
     0.9

@@ -28,7 +28,7 @@ class TwoLayerDecoder(nn.Module):
     """(e1, z2) [..., d] -> the outputs for x at ``z1 = mean(z2) + deviation(z2) * e1``."""
 
     def __init__(self, conditional: nn.Module, likelihood: nn.Module, top: int) -> None:
-        """``conditional`` maps z2 to mean and log-variance of p(z1|z2), ``likelihood`` z1 to those of p(x|z1)."""
+        """``conditional`` maps z2 to mean and log-variance of p(z1|z2), ``likelihood`` z1 to the outputs for x."""
         super().__init__()
         self.conditional = conditional
         self.likelihood = likelihood
@@ -47,7 +47,7 @@ class TwoLayerDecoder(nn.Module):
 
 
 class TwoLayerEncoder(nn.Module):
-    """x [..., D] -> (mean [..., d], log-variance [..., d]) of e1 and z2: two tanh layers, the first for e1 alone."""
+    """x [..., D] -> (mean [..., d], log-variance [..., d]) of e1 and z2: two tanh layers, sharing the first."""
 
     def __init__(self, num_pixels: int, hidden: int, lower: int, top: int) -> None:
         """``lower`` and ``top`` are the sizes of e1 and z2."""
@@ -66,12 +66,13 @@ class TwoLayerEncoder(nn.Module):
 class Hierarchical(Architecture):
     """Two stochastic layers: z2 ~ N(0, I), z1 ~ N(m(z2), diag(s(z2)^2)) with learned m and s, and x given z1.
 
-    The model's z is (e1, z2), where ``z1 = m(z2) + s(z2) * e1``: its prior is N(0, I) whatever m and s are, and p(x) is
-    that of z2 -> z1 -> x.  So every algorithm trains it and every estimator evaluates it as they do any other model,
-    the KL divergence in closed form included.  The encoder is a diagonal Gaussian over (e1, z2): given z2, it is one
-    over z1 whose mean and deviation depend on z2 through m and s.  ``top`` is the size of z2; z must be at least 2.
+    The model's z is (e1, z2), where ``z1 = m(z2) + s(z2) * e1``: its prior is N(0, I) for any m and s, and p(x) is that
+    of z2 -> z1 -> x.  Every algorithm can therefore train it, and every estimator evaluate it, like any other model,
+    and the KL divergence has a closed form.  The encoder is a diagonal Gaussian over (e1, z2): given z2, it is a
+    diagonal Gaussian over z1 whose mean and standard deviation depend on z2 through m and s.  ``top`` is the size of
+    z2; z must have more dimensions.
 
-    Networks of one hidden tanh layer (two for the encoder), Glorot initialisation.
+    The networks have one hidden tanh layer (two for the encoder) and Glorot initialisation.
     Sources: Burda et al. 2016, 1509.00519, section 5.1 (two stochastic layers of 100 and 50); Kingma & Welling 2014,
     1402.0480, section 3 (non-centred parametrisation); Glorot & Bengio 2010, equation 16.
 
@@ -83,7 +84,7 @@ class Hierarchical(Architecture):
     options: HierarchicalOptions
 
     def sizes(self, latent_size: int) -> tuple[int, int]:
-        """How many latent dimensions z1 and z2 have."""
+        """The numbers of latent dimensions of z1 and z2."""
         top = self.options.top
         upper = max(1, latent_size // 3) if top == "auto" else top
         return latent_size - upper, upper

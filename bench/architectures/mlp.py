@@ -1,4 +1,4 @@
-"""The paper's networks: hidden layers of tanh units, one unless more are asked for (AEVB, appendix C)."""
+"""The paper's networks: one hidden layer of tanh units, or more if requested (AEVB, appendix C)."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class MLPOptions:
 
 
 class MLP(Architecture):
-    """Hidden layers of tanh units in encoder and decoder: one, as in the paper.
+    """Hidden layers of tanh units in encoder and decoder; by default one, as in the paper.
 
-    All parameters start at N(0, 0.01^2); the paper's 0.01 could also be a variance (``init_scale=0.1``).
-    ``mlp[hidden=200,layers=2,init_scale=glorot]`` are the networks of Burda et al. 2016 with one stochastic layer.
+    All parameters are initialised from N(0, 0.01^2); the paper's 0.01 could also be a variance (``init_scale=0.1``).
+    ``mlp[hidden=200,layers=2,init_scale=glorot]`` gives the networks of Burda et al. 2016 for one stochastic layer.
     Sources: Kingma & Welling 2014, appendix C; Glorot & Bengio 2010, equation 16.
 
     >>> MLP(hidden=20).options.init_scale

@@ -16,23 +16,24 @@ from bench.models.latent import LatentVariableModel
 
 
 class AIS(Estimator):
-    """Annealed importance sampling: Hamiltonian moves carry draws step by step to the posterior; a lower bound.
+    """Annealed importance sampling with Hamiltonian moves, which take chains stepwise to the posterior; a lower bound.
 
     The step sizes of the moves come from a pilot run for each datapoint and are then frozen; otherwise the result would
-    not be a bound.  Transitions of divergent energy are rejected and counted; they make the bound looser, not wrong.
-    Raising ``num_steps`` keeps tightening it when more samples of plain importance sampling no longer help.  With
-    ``num_steps=auto`` it is doubled from 50 until bidirectional Monte Carlo (`bdmc`) on 20 datapoints drawn from the
-    model has a mean gap within ``tolerance``, no single datapoint has bounds that may be farther apart than both 0.3
-    nats and 3 standard errors, and the looseness expected on x is within the tolerance too; if ``most_steps`` is not
-    enough for that, a warning is issued.  A tolerance above 0.3 allows single gaps of up to that size, and a warning
-    lists them.  If the chains start from the prior, as in most of the literature, ten times as many steps are needed; a
-    rate-distortion curve is obtained along the way, and is kept.  Standard errors are computed with the jackknife over
-    chains.  Most chains start from a mixture of Gaussians that are fitted like those of `importance` but are slightly
-    wider, and a few start from the prior: chains do not move between modes that are far apart, so that each mode needs
-    chains that start there.  Narrow modes can be missed, especially in many dimensions.
+    not be a bound.  Divergent transitions are rejected and counted; they make the bound looser but do not invalidate
+    it.  Raising ``num_steps`` tightens the bound further even if more samples no longer help plain importance sampling.
+    With ``num_steps=auto``, the number of steps is doubled from 50 until bidirectional Monte Carlo (`bdmc`) on 20
+    datapoints drawn from the model has a mean gap within ``tolerance``, no single datapoint has bounds that may be
+    farther apart than both 0.3 nats and 3 standard errors, and the looseness expected on x is within the tolerance too;
+    if ``most_steps`` is not enough for that, a warning is issued.  A tolerance above 0.3 allows single gaps of up to
+    that size, and a warning lists them.  If the chains start from the prior, as in most of the literature, ten times as
+    many steps are needed; a rate-distortion curve is obtained along the way, and is kept.  Standard errors are computed
+    with the jackknife over chains.  Most chains start from a mixture of Gaussians that are fitted like those of
+    `importance` but are slightly wider, and a few start from the prior: chains do not move between modes that are far
+    apart, so each mode needs chains that start there.  Narrow modes can be missed, especially in many dimensions.
     Cost: ``2 * num_chains * num_leapfrog * (num_steps + max(50, num_steps / 4) + 10)`` model evaluations per datapoint,
-    plus 802 per mode for the fit, or 3208 in more than 10 dimensions (26,400 or 28,800 in total by default), plus at
-    least 16,400 per block of datapoints in up to 20 dimensions; with auto, those of the checks are added.
+    plus, with ``start=fitted``, the fit of `importance`: 802 for each of its components, but 3208 for the first in more
+    than 10 dimensions, and the draws of its searches (26,400 or 28,800 in total by default, with an encoder and one
+    component; without an encoder, 100 more per chain of that fit); with auto, the cost of the checks is added.
     Source: Neal 2001; Wu et al. 2017, section 4.
 
     >>> AIS(num_steps=1000, start="prior").options.num_chains

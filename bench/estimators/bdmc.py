@@ -31,11 +31,11 @@ class BDMC(Estimator):
     Forward chains give a lower bound; chains run backward from the z that each x was generated from, which is an exact
     posterior sample, give an upper bound.  Their gap bounds the error of both, and shows how far `ais` with the same
     options can be trusted on this model; datapoints with a wide gap are counted in a warning.  The result does not
-    depend on x, since the data are drawn from the model.  With ``num_steps=auto`` it is doubled from 50 until the mean
-    gap is within ``tolerance`` and no datapoint has a wide one.  With an encoder, the summary includes ``eubo``, an
-    upper bound on log p(x) computed from exact posterior samples alone, and ``forward_kl``, KL(p(z|x) || q(z|x)), which
-    is its distance from the midpoint of the two bounds.  Cost: twice that of `ais`; with auto, the total over all
-    numbers of steps tried.
+    depend on x, since the data are drawn from the model.  With ``num_steps=auto``, the number of steps is doubled from
+    50 until the mean gap is within ``tolerance`` and no datapoint has a wide gap.  With an encoder, the summary
+    includes ``eubo``, an upper bound on log p(x) computed from exact posterior samples alone, and ``forward_kl``,
+    KL(p(z|x) || q(z|x)), which is its distance from the midpoint of the two bounds.  Cost: twice that of `ais`; with
+    auto, the total over all numbers of steps tried.
     Source: Grosse et al. 2015; Wu et al. 2017, section 3.2.
 
     >>> BDMC(num_points=20).options.num_points

@@ -15,7 +15,7 @@ from bench.statistics import ppca
 
 
 class Exact(Estimator):
-    """The exact log p(x) of models for which it can be computed: the truth to compare other estimators with.
+    """The exact log p(x) of models for which it can be computed: the ground truth for checking other estimators.
 
     Linear-Gaussian models (probabilistic PCA): ``x ~ N(b, W W^T + s^2 I)``, as with ``--model linear`` and Gaussian
     pixels; no model evaluations are needed.  Discrete z: ``log sum_k p(k) p(x|z_k)`` over all values of z, up to

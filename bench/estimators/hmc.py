@@ -25,7 +25,7 @@ LARGEST_R_HAT = 1.2
 # The paper's own limit (appendix D).
 LARGEST_LATENT_SIZE = 5
 
-# The variance of the mean over autocorrelated, skewed draws is as uncertain as that of so many fewer independent ones.
+# The variance of a mean of autocorrelated, skewed draws is as uncertain as for this many times fewer independent ones.
 DRAWS_PER_DEGREE, LEAST_DEGREES = 20, 3.0
 
 # With fewer draws per latent dimension, a covariance cannot be fitted reliably.
@@ -48,13 +48,14 @@ class HMCOptions:
 
 
 class HMC(Estimator):
-    """The paper's estimator: a density fitted to posterior draws, averaged in reciprocal over new ones.
+    """The paper's estimator: reciprocal importance sampling with a density fitted to other draws from the posterior.
 
     ``p(x) ~ [ (1/L) sum_l q(z_l) / (p(z_l) p(x|z_l)) ]^-1`` with q a full-covariance Gaussian.  The estimator is biased
-    upward; a chain that stays in one of several modes accounts only for that mode's share of p(x).  Cost:
-    ``2 + 2 * num_leapfrog * (num_warmup + 2 * num_samples)`` model evaluations per datapoint, and 100 more without an
-    encoder.  Source: Kingma & Welling 2014, appendix D; the Gaussian replaces the kernel density estimate used there,
-    which is less accurate.
+    upward; a chain that stays in one of several modes accounts only for that mode's share of p(x).  Cost per
+    datapoint: ``num_chains * (2 + 2 * num_leapfrog * (num_warmup + 2 * num_samples))`` model evaluations, and
+    ``100 * num_chains`` more without an encoder.
+    Source: Kingma & Welling 2014, appendix D; the Gaussian replaces the kernel density estimate used there, which is
+    less accurate.
 
     >>> HMC(num_samples=100).options.num_leapfrog
     4
@@ -81,7 +82,7 @@ class HMC(Estimator):
             summary={
                 "acceptance": float(acceptance.mean()),
                 "divergences": float(divergences.sum()),
-                "looseness": -float(0.5 * standard_errors.square().nanmean()),  # it lies above
+                "looseness": -float(0.5 * standard_errors.square().nanmean()),  # the estimate is too high
             },
             warnings=(
                 *_unsuited(model.latent_size),
@@ -112,7 +113,7 @@ def _reciprocal(run: Samples, options: HMCOptions) -> tuple[Tensor, Tensor, Tens
     q = fit_moments(z_fit.flatten(0, 1))
     log_ratio = q.log_prob(z_new) - log_joint[options.num_samples :]  # [L, C, N]
     log_likelihoods = -(log_ratio.flatten(0, 1).logsumexp(0) - math.log(log_ratio[..., 0].numel()))
-    ratio = mixing((log_ratio + log_likelihoods).exp())  # of mean 1, so that the error is that of the logarithm
+    ratio = mixing((log_ratio + log_likelihoods).exp())  # with mean 1, so its error is that of the logarithm
     variance = ratio.variance * ratio.autocorrelation_time / log_ratio[..., 0].numel()
     return log_likelihoods, variance.sqrt(), mixing(z_new).r_hat.amax(-1)
 

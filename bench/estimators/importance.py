@@ -20,7 +20,7 @@ from bench.models.discrete import DiscreteLatents
 from bench.models.latent import LatentVariableModel
 from bench.options import option
 
-DRAWN_VALUES = 2**17  # of z at once; a constant, because it determines the order of the draws
+DRAWN_VALUES = 2**17  # values of z drawn at once; a constant, because it determines the order of the draws
 
 
 @dataclass(frozen=True)
@@ -41,19 +41,20 @@ class Importance(Estimator):
     """log p(x) by importance sampling: ``log mean_k p(x, z_k) / q(z_k)``, a lower bound in expectation.
 
     The proposal is fitted to each datapoint's posterior, in the same way for every algorithm, or is the encoder's
-    Gaussian, as for most published numbers.  The fit by hmc has a component for each mode that was found: by the chain,
-    and in up to 20 dimensions among 16,384 draws (fewer for very many pixels or datapoints) from the prior and from
-    wider distributions; as many are drawn again, at most eight times in all, while this adds components to more than
-    2 % of the datapoints.  Narrower modes can be missed.  In more dimensions, where no draw comes near a mode, the fit
-    has one component, for four chains.  The bound lies about half the squared standard error below log p(x), unless the
-    effective sample size is small; one below 10, and weights with a heavy tail, give a warning.
-    If z is discrete, the proposal is the exact posterior, whose weights all equal p(x), for up to 65,536 values of z;
-    for more, it is fitted by Gibbs sampling.  Cost per datapoint: ``num_samples`` model evaluations, and for the fit by
-    hmc 902 more for each chain (802 with an encoder), 802 for each further component, and the draws for each block of
-    datapoints together; if z is discrete, one per value of z, or 8 for each code of each group for the fit by Gibbs
-    sampling.
+    Gaussian, as for most published numbers.  The fit by hmc has a component for each mode that is found, either by a
+    chain or, in up to 20 dimensions, among 16,384 draws (fewer for very many pixels or datapoints) from the prior and
+    from wider distributions.  This search is repeated with new draws, up to eight searches in total, as long as it adds
+    components to more than 2 % of the datapoints.  Narrower modes can be missed.  The first component is fitted to one
+    chain or, in more than 10 dimensions, to four.  In more than 20 dimensions, no draw comes near a mode, so this
+    component is the only one.  The bound lies about half the squared standard error below log p(x), unless the
+    effective sample size is small; a warning is issued if it is below 10 or if the weights are heavy-tailed.
+    If z is discrete, the proposal is the exact posterior for up to 65,536 values of z, and all weights equal p(x); for
+    more, it is fitted by Gibbs sampling.  Cost per datapoint: ``num_samples`` model evaluations, plus, for the fit by
+    hmc, 902 for each chain of the first component (802 with an encoder), 802 for each further component, and the draws
+    of the searches once per block of datapoints, or 1382 for the variational fit (1282 with an encoder); if z is
+    discrete, one per value of z, or, with Gibbs sampling, ``num_samples`` plus 8 for each code of each group.
     Source: Burda et al. 2016, section 3; Kingma & Welling 2014, appendix D, for the estimator that it replaces; Raftery
-    & Bao 2010 for a proposal that grows by components.
+    & Bao 2010, for a proposal that is extended by components.
 
     >>> Importance(num_samples=5000).options.proposal
     'hmc'
@@ -104,7 +105,7 @@ class Importance(Estimator):
         )
 
     def _exact(self, model: DiscreteLatents, x: Tensor) -> Estimate:
-        """The result of draws from the exact posterior, without drawing them: each weight is p(x)."""
+        """The result that draws from the exact posterior would give, without drawing them: each weight is p(x)."""
         values = enumeration.log_likelihood(model, x)
         zeros = torch.zeros_like(values)
         effective = zeros + self.options.num_samples
@@ -145,6 +146,6 @@ class Importance(Estimator):
 
 
 def _parts(total: int, largest: int) -> list[int]:
-    """As few parts of ``total`` as can be, of nearly the same size, none above ``largest`` (or 1)."""
+    """Divide ``total`` into as few parts as possible, of nearly equal size and none above ``largest`` (or 1)."""
     number = -(-total // max(1, largest))
     return [total // number + (part < total % number) for part in range(number)]

@@ -1,4 +1,4 @@
-"""log p(x) by numerical integration over z, the truth for small non-linear models."""
+"""log p(x) by numerical integration over z, the ground truth for small non-linear models."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ LEVELS = {1: (16, 32, 64, 128, 256), 2: (12, 18, 27, 40, 60, 90), 3: (8, 12, 18,
 STARTS = (100, 200, 400, 800, 1600, 3200)
 
 MAX_MODES = 4
-PRIOR_SHARE = 1e-3  # least share of the mixture: it covers the tails that no mode's Gaussian has
-CHUNK_PIXELS = 2**21  # of the largest tensor, float64
+PRIOR_SHARE = 1e-3  # about the smallest share of the mixture; the prior covers the tails beyond the modes' Gaussians
+CHUNK_PIXELS = 2**21  # in the largest tensor, which is float64
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def integrate(model: LatentVariableModel, x: Tensor, modes: Modes, num_nodes: in
 def hermite_rule(num_nodes: int, latent_size: int, like: Tensor) -> tuple[Tensor, Tensor]:
     """The product Gauss-Hermite rule for N(0, I): nodes [Q, d] and log weights [Q] that sum to 1, Q = num_nodes^d."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(num_nodes)
-    kept = weights > 0  # those of the outermost nodes of a long rule underflow
+    kept = weights > 0  # with many nodes, the weights of the outermost ones underflow
     axis, log_weight = torch.as_tensor(nodes[kept]).to(like), torch.as_tensor(np.log(weights[kept])).to(like)
     grid = torch.cartesian_prod(*[axis] * latent_size).reshape(-1, latent_size)
     log_weights = torch.cartesian_prod(*[log_weight] * latent_size).reshape(-1, latent_size).sum(-1)
@@ -149,7 +149,7 @@ def hermite_rule(num_nodes: int, latent_size: int, like: Tensor) -> tuple[Tensor
 
 
 def _log_shares(modes: Modes) -> Tensor:
-    """Log weights of the mixture [M + 1, N]: each mode's Laplace mass, and PRIOR_SHARE for the prior; -inf for none."""
+    """Log weights of the mixture [M + 1, N]: each mode's Laplace mass, PRIOR_SHARE for the prior, -inf if absent."""
     masses = torch.where(modes.exists, modes.log_mass, -math.inf)
     shares = (masses - masses.logsumexp(0)).nan_to_num(nan=-math.inf) + math.log1p(-PRIOR_SHARE)
     shares = torch.where(modes.exists, shares.clamp_min(math.log(1e-3)), -math.inf)

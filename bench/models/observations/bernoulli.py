@@ -12,7 +12,7 @@ from bench.models.observation import ObservationModel
 
 
 class Bernoulli(ObservationModel):
-    """Each pixel is 0 or 1; the network outputs the logit of a 1.
+    """Each pixel is 0 or 1; the network outputs the logit of the probability of a 1.
 
     Grey pixels in [0, 1] are used as they are: ``x log p + (1 - x) log(1 - p)``, as in the authors' code.  This is not
     a normalised density of x, which is why the preprocessing of the pixels is reported beside every number.
@@ -25,7 +25,7 @@ class Bernoulli(ObservationModel):
     location_is = "logit"
 
     def log_prob(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> Tensor:
-        """See `ObservationModel.log_prob`; ``x l - log(1 + e^l)`` at the logits l, stable for any l."""
+        """See `ObservationModel.log_prob`; ``x l - log(1 + e^l)`` for logits l, numerically stable for any l."""
         return (location * x).sum(-1) - functional.softplus(location).sum(-1)
 
     def log_prob_of_pairs(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> Tensor:
@@ -33,7 +33,7 @@ class Bernoulli(ObservationModel):
         return x @ location.T - functional.softplus(location).sum(-1)
 
     def score(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """See `ObservationModel.score`; ``x - p`` at the probabilities p."""
+        """See `ObservationModel.score`; ``x - p`` for probabilities p."""
         probability = torch.sigmoid(location)
         return torch.sub(x, probability, out=probability), None
 
@@ -77,17 +77,17 @@ class Bernoulli(ObservationModel):
 
 
 def _has_slow_logarithms(location: Tensor) -> bool:
-    """Whether log(1 + e^l) of logits l [..., D] takes longer than ``max(l, 0) - log max(p, 1 - p)``, p their sigmoids.
+    """Whether log(1 + e^l) for logits l [..., D] is slower than ``max(l, 0) - log max(p, 1 - p)`` with p = sigmoid(l).
 
-    On CPUs one logarithm of a product does for many (`_sum_of_logarithms`).
+    On CPUs, the logarithm of a product replaces many logarithms (`_sum_of_logarithms`).
     """
     return location.is_cpu and location.shape[-1] >= 256 and location.shape[-1] % 16 == 0
 
 
 def _sum_of_logarithms(factors: Tensor) -> Tensor:
-    """The sum of the logarithms of factors [..., D] between 1/2 and 1, which are overwritten: [...].
+    """The sum [...] of the logarithms of factors [..., D] between 1/2 and 1, which are overwritten.
 
-    No product of 16 of them is too small for float32.
+    A product of 16 such factors does not underflow in float32.
     """
     width = factors.shape[-1]
     for _ in range(4):

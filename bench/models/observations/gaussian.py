@@ -1,4 +1,4 @@
-"""Gaussian pixels whose variance the network outputs too."""
+"""Gaussian pixels whose variance is also an output of the network."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Gaussian(ObservationModel):
         return -0.5 * ((squares * (-log_variance).exp() + log_variance).sum(-1) + x.shape[-1] * LOG_2PI)
 
     def log_prob_of_pairs(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> Tensor:
-        """See `ObservationModel.log_prob_of_pairs`; in float64, since the squares are multiplied out."""
+        """See `ObservationModel.log_prob_of_pairs`; in float64, since the squares are expanded."""
         values, mean, log_variance = x.double(), location.double(), _given(log_variance).double()
         precision = (-log_variance).exp()
         of_outputs = (mean.square() * precision + log_variance).sum(-1) + x.shape[-1] * LOG_2PI

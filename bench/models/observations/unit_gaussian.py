@@ -24,7 +24,7 @@ class UnitGaussian(ObservationModel):
         return -0.5 * ((x - location).square().sum(-1) + x.shape[-1] * LOG_2PI)
 
     def log_prob_of_pairs(self, x: Tensor, location: Tensor, log_variance: Tensor | None) -> Tensor:
-        """See `ObservationModel.log_prob_of_pairs`; in float64, since the squares are multiplied out."""
+        """See `ObservationModel.log_prob_of_pairs`; in float64, since the squares are expanded."""
         values, mean = x.double(), location.double()
         of_outputs = mean.square().sum(-1) + x.shape[-1] * LOG_2PI
         squares = values.square() @ torch.ones_like(mean).T - 2 * values @ mean.T
