@@ -102,7 +102,7 @@ class AEVB(Algorithm):
         seen = corrupt(batch.x, settings.denoise, settings.corruption, self.generator)
         self.optimiser.zero_grad()
         if settings.estimator == "B" and not settings.relaxes_kl:
-            bound = self.model.elbo_backward(batch.x, self.generator, settings.num_samples, seen=seen).mean()
+            bound = self.model.elbo_backward(batch.x, self.generator, settings.num_samples, seen=seen)
         else:
             bound, objective = self.bound_and_objective(batch.x, seen)
             (-objective).backward()

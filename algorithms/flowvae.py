@@ -95,6 +95,6 @@ class FlowVAE(Algorithm):
     def step(self, batch: Batch) -> StepInfo:
         """Update theta and phi together by the gradient of the bound."""
         self.optimiser.zero_grad()
-        bound = self.model.elbo_backward(batch.x, self.generator, self.hyperparameters.num_samples).mean()
+        bound = self.model.elbo_backward(batch.x, self.generator, self.hyperparameters.num_samples)
         self.optimiser.step()
         return StepInfo(bound, model_evaluations=2 * self.hyperparameters.num_samples * len(batch.x))

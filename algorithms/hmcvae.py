@@ -67,7 +67,7 @@ class HMCVAE(Algorithm):
         settings = self.hyperparameters
         self.generative.zero_grad()
         self.recognition.zero_grad()
-        bound = self.model.elbo_backward(batch.x, self.generator).mean()
+        bound = self.model.elbo_backward(batch.x, self.generator)
         z, diagnostics = self.refined(batch.x)
         self.generative.zero_grad()  # the bound's gradient in theta is not used
         self.model.log_joint_backward(batch.x, z)

@@ -164,7 +164,7 @@ class LatentVariableModel(nn.Module):
     def elbo_backward(
         self, x: Tensor, generator: torch.Generator, num_samples: int = 1, *, seen: Tensor | None = None
     ) -> Tensor:
-        """`elbo` [N], detached; sets gradients like ``(-elbo.mean()).backward()``.
+        """The mean of `elbo` over the datapoints, a detached scalar; sets gradients like ``(-mean).backward()``.
 
         If ``seen`` [N, D] is given, the encoder sees these values instead of x, such as x with noise added.
         Cost: 2 ``num_samples`` model evaluations per datapoint.
@@ -172,14 +172,14 @@ class LatentVariableModel(nn.Module):
         seen = x if seen is None else seen
         by_hand = self._bound_by_hand(x, num_samples)
         if by_hand is not None and awaits_gradients(by_hand):
-            size = (num_samples, x.shape[0], self.latent_size)
+            size = (x.shape[0], self.latent_size) if num_samples == 1 else (num_samples, x.shape[0], self.latent_size)
             noise = torch.randn(size, generator=generator, device=x.device, dtype=x.dtype)
             with torch.inference_mode():
-                bound = by_hand.backward(x, seen, noise)
-            return bound.clone()  # unlike inference tensors, it can be used in autograd
-        bound = self.elbo(x, generator, num_samples, seen=seen)
-        (-bound.mean()).backward()
-        return bound.detach()
+                bounds = by_hand.backward(x, seen, noise)
+            return by_hand.mean(bounds)  # not an inference tensor, so that it can be used in autograd
+        mean = self.elbo(x, generator, num_samples, seen=seen).mean()
+        (-mean).backward()
+        return mean.detach()
 
     def log_joint_backward(self, x: Tensor, z: Tensor) -> Tensor:
         """`log_joint`, detached; sets gradients like ``(-log_joint.mean()).backward()``; z [..., N, d] is constant."""

@@ -113,6 +113,8 @@ class LowerBound:
         self._likelihood = LogLikelihood(decoder, observation_model, num_data * num_samples)
         self.recordings: Recordings | None = None
         self._half, self._minus_one = (self._layers.outputs.new_tensor(number) for number in (0.5, -1.0))
+        self._shares = self._layers.outputs.new_full((num_data,), 1 / num_data)
+        self._half_share = self._layers.outputs.new_tensor(0.5 / num_data)
 
     @property
     def is_recordable(self) -> bool:
@@ -130,24 +132,33 @@ class LowerBound:
 
     @recorded
     def backward(self, x: Tensor, seen: Tensor, noise: Tensor) -> Tensor:
-        """The bound [N] for x [N, D] with an encoder that sees ``seen`` [N, D], at z = mean + sd * noise [L, N, d]."""
+        """The bound [N] for x [N, D] with an encoder that sees ``seen`` [N, D], at z = mean + sd * noise.
+
+        ``noise`` is [L, N, d], or [N, d] for one draw, so that everything has the layout of the outputs.
+        """
         self._layers.forward(seen)
         mean, log_variance = self._output_layer.of_halves(*self._layers.halves)
         deviation = (self._half * log_variance).exp_()
-        # Without an axis for one draw, everything below has the layout of `raw`.
-        z = torch.addcmul(mean, deviation, noise[0] if noise.shape[0] == 1 else noise)  # [N, d] or [L, N, d]
+        z = torch.addcmul(mean, deviation, noise)
         expected = self._likelihood.backward(x, z)
         excess = torch.addcmul(self._minus_one, deviation, deviation)  # of q's variance over the prior's
         twice_kl = torch.addcmul(excess - log_variance, mean, mean).sum(-1)
         of_z = self._likelihood.layers.to_inputs()
         of_z = of_z if z.dim() == 2 else of_z.view(z.shape)
-        of_half_log_variance = of_z * (z - mean)  # dz / dlog sd = sd * noise = z - mean
-        if z.dim() == 3:
-            expected, of_z, of_half_log_variance = expected.mean(0), of_z.sum(0), of_half_log_variance.sum(0)
-        torch.add(of_z, mean, alpha=1 / x.shape[0], out=self._slopes.of_mean)
-        of_log_variance = of_half_log_variance.add_(excess, alpha=1 / x.shape[0]).mul_(self._half)
+        num_data, of_noise = x.shape[0], z - mean  # dz / dlog sd = sd * noise = z - mean
+        if z.dim() == 2:
+            of_log_variance = torch.addcmul(excess, of_z, of_noise, value=num_data)
+        else:
+            of_log_variance = torch.add(excess, (of_z * of_noise).sum(0), alpha=num_data)
+            expected, of_z = expected.mean(0), of_z.sum(0)
+        torch.add(of_z, mean, alpha=1 / num_data, out=self._slopes.of_mean)
+        of_log_variance.mul_(self._half_share)
         self._layers.backward(self._slopes.within_bounds(of_log_variance, self._layers.halves[1]))
         return expected.sub_(twice_kl, alpha=0.5)
+
+    def mean(self, bounds: Tensor) -> Tensor:
+        """The mean of bounds [N], as a product, which takes a third of the time of `Tensor.mean`."""
+        return torch.dot(bounds, self._shares)
 
 
 class LogPosterior:

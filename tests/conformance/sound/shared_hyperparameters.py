@@ -9,7 +9,7 @@ class Mine(Algorithm):
         self.optimiser = self.make_optimiser(self.model.parameters(), problem)
 
     def step(self, batch):
-        bound = self.model.elbo_backward(batch.x, self.generator, 3).mean()
+        bound = self.model.elbo_backward(batch.x, self.generator, 3)
         self.optimiser.step()
         self.optimiser.zero_grad()
         return StepInfo(bound, 6 * len(batch.x))

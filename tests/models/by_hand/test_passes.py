@@ -106,6 +106,22 @@ def test_the_bound(
     )
 
 
+def test_the_bound_is_that_of_each_datapoint_and_its_mean_can_be_used_in_autograd() -> None:
+    asked = problem("bernoulli")
+    model = asked.model(encoder=True)
+    expected = model.elbo(asked.x, torch.Generator().manual_seed(2), 4).detach()
+    mean = model.elbo_backward(asked.x, torch.Generator().manual_seed(2), 4)
+    torch.testing.assert_close(mean, expected.mean())
+    scale = torch.ones((), dtype=torch.float64, requires_grad=True)
+    (scale * mean).backward()
+    torch.testing.assert_close(scale.grad, mean)
+    model.zero_grad()
+    by_hand = model._bound_by_hand(asked.x, 4)
+    assert by_hand is not None
+    noise = torch.randn(4, N, Z, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    torch.testing.assert_close(by_hand.backward(asked.x, asked.x, noise).clone(), expected)
+
+
 @pytest.mark.parametrize("shape", [(N,), (4, N)])
 @pytest.mark.parametrize(("observation_model", "pixels", "bounded"), CASES)
 def test_the_joint_density(
