@@ -22,15 +22,16 @@ KINDS = {  # the word that users type, and the kind of plugin
     "architecture": "model",
     "report": "report",
     "decoder": "decoder",
+    "backend": "backend",
 }
 
 
 def new(kind: str, name: str, out: str | PathLike[str] = ".") -> Path:
     """Write a working plugin that passes `check` to the file NAME.py in the folder ``out``, and return its path.
 
-    ``kind`` is algorithm, dataset, estimator, architecture, report or decoder; ``name`` is the plugin's name in tables.
-    Raises OptionError for an unknown kind or a name that cannot be used, StoreError if the file already exists or
-    cannot be written.
+    ``kind`` is algorithm, dataset, estimator, architecture, report, decoder or backend; ``name`` is the plugin's name
+    in tables.  Raises OptionError for an unknown kind or a name that cannot be used, StoreError if the file already
+    exists or cannot be written.
     """
     kind_of_plugin = {**KINDS, "model": "model"}.get(kind)
     if kind_of_plugin is None:

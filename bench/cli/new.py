@@ -14,6 +14,7 @@ USES = {  # how a plugin of a kind is used
     "model": "bench run --model {path} --algos aevb,wakesleep --z 2 --budget 2e4 --seeds 1",
     "decoder": "bench run --decoder {path} --algos aevb --z 2 --budget 2e4 --seeds 1",
     "report": "bench report runs/NAME --only {path}",
+    "backend": "bench run --backend {path} --algos aevb,wakesleep --z 2 --budget 2e4 --seeds 1",
 }
 
 
@@ -24,7 +25,8 @@ USES = {  # how a plugin of a kind is used
 def command(kind: str, name: str, out: Path) -> None:
     """Write NAME.py: a working plugin that passes `bench check`, as a starting point for your own.
 
-    KIND is algorithm, dataset, estimator, architecture, report or decoder.  NAME is the plugin's name in tables.
+    KIND is algorithm, dataset, estimator, architecture, report, decoder or backend.  NAME is the plugin's name in
+    tables.
 
     Exit codes: 0 the file was written; 2 the command was invalid, or the file already exists.
     """

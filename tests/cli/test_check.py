@@ -99,7 +99,6 @@ def test_a_failure_may_be_declared(bench: Bench, broken: Path) -> None:
         (["check", "aevbb"], "Did you mean 'aevb'"),
         (["check", "aevb", "--only", "kl_sgn"], "Did you mean 'kl_sign'?"),
         (["check", "aevb", "Adam"], "defines no plugin 'Adam'"),
-        (["check", "sequential"], "no checks of the kind 'backend'"),
         (["check", "aevb[rate=1]"], "has no option 'rate'"),
         (["new", "algoritm", "x"], "Did you mean 'algorithm'?"),
         (["new", "algorithm", "aevb"], "is an installed algorithm"),
