@@ -8,31 +8,11 @@ import torch
 from torch import Tensor
 
 from bench.models.by_hand.gradients import GradientMemory
+from bench.models.by_hand.tanh import tanh
 from bench.models.by_hand.tanh_network import TanhNetwork
 
 tanh_backward = torch.ops.aten.tanh_backward.grad_input
 FEW = 16  # columns: BLAS is slow for a product with this few of them, but not for its transpose
-
-
-class Tanh:
-    """The hyperbolic tangent, in place, of values already multiplied by ``scale``, which a product does for free.
-
-    On CPUs it is computed from the logistic function, which is five times as fast in PyTorch:
-    tanh(a) = 1 - 2 / (1 + exp(2 a)), whose error is below two units in the last place of 1.
-    """
-
-    def __init__(self, like: Tensor) -> None:
-        """For values on the device and in the precision of ``like``."""
-        self._is_on_cpu = like.is_cpu
-        self.scale = -2 if self._is_on_cpu else 1
-        self._one = like.new_ones(())
-
-    def of_scaled(self, values: Tensor) -> None:
-        """Replace ``scale`` a by tanh(a)."""
-        if self._is_on_cpu:
-            torch.sub(self._one, values.sigmoid_(), alpha=2, out=values)
-        else:
-            values.tanh_()
 
 
 class TwoLayers:
@@ -62,7 +42,7 @@ class TwoLayers:
         )
         self._second_bias_column = self._second_bias[:, None]
         self._of_first_t = empty(inputs, hidden) if inputs < FEW else None
-        self._tanh = Tanh(self._hidden)
+        self._tanh = tanh(self._hidden.device, self._hidden.dtype)
 
     def still_hold(self) -> bool:
         """Whether the network's weights are the same, at the same memory location."""

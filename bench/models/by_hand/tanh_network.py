@@ -7,8 +7,10 @@ from operator import itemgetter
 import torch
 from torch import Tensor, nn
 from torch._C._functorch import peek_interpreter_stack  # not None within torch.func.grad, vmap and the like
+from torch.nn import functional
 
 from bench.models.by_hand.outputs import OutputLayer, Outputs
+from bench.models.by_hand.tanh import tanh
 
 _hooks = itemgetter("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
@@ -54,4 +56,8 @@ class TanhNetwork(nn.Module):
 
     def forward(self, inputs: Tensor) -> Outputs:
         """[..., inputs] -> location [..., outputs], log-variance [..., outputs] or None."""
-        return self.output_layer.split(self.head(torch.tanh(self.hidden(inputs))))
+        if torch.is_grad_enabled() or torch.compiler.is_compiling() or not self.is_plain:
+            return self.output_layer.split(self.head(torch.tanh(self.hidden(inputs))))
+        first, first_bias, second, second_bias = self.weights
+        hidden = tanh(first.device, first.dtype).of_affine(inputs, first, first_bias)
+        return self.output_layer.split(functional.linear(hidden, second, second_bias))
