@@ -94,13 +94,13 @@ def rows(shown: str) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.slow
-@pytest.mark.timing
 def test_a_planted_slow_down_of_30_percent_is_found_and_one_of_3_percent_is_none(
     process: Bench, repository: Path
 ) -> None:
     """The first is committed, the second only in the working tree.
 
-    In as many rounds as are the default; in more if the command says that the machine is too busy for these.
+    In as many rounds as are the default; in more if the command says that the machine is too busy for these.  Other
+    tests may run beside it, since both sides are measured in turn.
     """
     append(repository / "algorithms" / "aevb.py", STRETCHED.format(algorithm="AEVB", share=0.3))
     commit(repository)
