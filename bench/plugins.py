@@ -153,7 +153,8 @@ class PluginRef:
         try:
             return code_hash(path.read_bytes())
         except OSError:
-            raise PluginError(f"The {self.kind} file {self.file or self.name!r} does not exist.") from None
+            file = self.file or self.name
+            raise PluginError(f"The {self.kind} file {file!r} does not exist or cannot be read.") from None
 
 
 def find(kind: str) -> dict[str, PluginRef]:

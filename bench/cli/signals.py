@@ -9,8 +9,9 @@ from types import FrameType
 
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 PATIENCE = 10  # seconds for cleaning up; then the process ends together with its workers
-POLLING_INTERVAL = 0.05  # seconds until the next look at whether an import has finished
-INSTALLED = f"-packages{os.sep}"  # of the path of a library: site-packages, or dist-packages on Debian
+IMPORT_PATIENCE = 20  # seconds for a library to finish being imported
+POLLING_INTERVAL = 0.05  # seconds until the next look at whether it has
+LIBRARY_FOLDERS = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-packages"))
 
 
 class Stopped(KeyboardInterrupt):
@@ -35,29 +36,30 @@ def listen() -> None:
 def _stop(number: int, frame: FrameType | None) -> None:
     for each in SIGNALS:
         signal.signal(each, signal.SIG_IGN)
-    _end(Stopped(number), frame, time.monotonic() + PATIENCE)
+    _raise_when_safe(Stopped(number), frame, time.monotonic() + IMPORT_PATIENCE)
 
 
-def _end(stopped: Stopped, frame: FrameType | None, deadline: float) -> None:
-    """Raise ``stopped``, but only after a library that is being imported at ``frame``, and at most until ``deadline``.
+def _raise_when_safe(stopped: Stopped, frame: FrameType | None, deadline: float) -> None:
+    """Raise ``stopped``, but not before ``deadline`` if a library is being imported at ``frame``.
 
-    While a library is imported, its native code calls Python where an exception is swallowed or, as in parts of
-    PyTorch, aborts the process.
+    While a library is imported, its native code calls Python in places where an exception is swallowed or, in parts of
+    PyTorch, aborts the process.  Without alarms, as on Windows, it is raised immediately.
     """
     if hasattr(signal, "SIGALRM"):
-        remaining = deadline - time.monotonic()
-        if _is_importing_library(frame) and remaining > 0:
-            signal.signal(signal.SIGALRM, lambda _, frame: _end(stopped, frame, deadline))
+        if _is_importing_library(frame) and time.monotonic() < deadline:
+            signal.signal(signal.SIGALRM, lambda _, frame: _raise_when_safe(stopped, frame, deadline))
             signal.setitimer(signal.ITIMER_REAL, POLLING_INTERVAL)
             return
-        # a destructor, for instance, may swallow the exception
         signal.signal(signal.SIGALRM, lambda *_: os._exit(stopped.exit_code))
-        signal.setitimer(signal.ITIMER_REAL, max(remaining, POLLING_INTERVAL))
+        signal.setitimer(signal.ITIMER_REAL, PATIENCE)  # a destructor, for instance, may swallow the exception
     raise stopped
 
 
 def _is_importing_library(frame: FrameType | None) -> bool:
-    """Whether the innermost module that is being executed is an installed one; a user's file may be interrupted."""
-    while frame is not None and frame.f_code.co_name != "<module>":
+    """Whether the code of an installed module is being executed; that of a user's file may be interrupted."""
+    while frame is not None:
+        is_module = frame.f_code.co_name == "<module>" and frame.f_globals.get("__name__") != "__main__"
+        if is_module and any(folder in frame.f_code.co_filename for folder in LIBRARY_FOLDERS):
+            return True
         frame = frame.f_back
-    return frame is not None and frame.f_globals["__name__"] != "__main__" and INSTALLED in frame.f_code.co_filename
+    return False

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
+import signal
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -13,15 +15,16 @@ from functools import partial
 from pathlib import Path
 
 from bench.conformance.check import Broken, Check, NotApplicable
-from bench.conformance.jobs import BY_CALLER, Job, do, this_process
+from bench.conformance.jobs import BY_CALLER, Done, Job, run_job, this_process
 from bench.conformance.subject import Subject
 from bench.conformance.tiny import blamed_on_plugin
 from bench.execution.backend import Backend, Outcome, Workers
 
 NUMBERS = [-3, -1, -4, -1, -5, -9]
-TIME_LIMIT = 3.0  # seconds
-STOPS_WITHIN = 30.0  # seconds
+SHORT, LONG, ENDLESS = 0.2, 20.0, 60.0  # seconds of a task
+TIME_LIMIT = 6.0  # seconds
 BEGINS_WITHIN = 5.0  # seconds, of a task that runs beside another one
+STOPS_WITHIN = 30.0  # seconds
 
 
 @contextmanager
@@ -32,36 +35,32 @@ def started(subject: Subject) -> Iterator[tuple[Backend, Workers]]:
 
 
 @contextmanager
-def jobs(*deeds: str) -> Iterator[list[Job]]:
-    """One job per deed, named a, b, ..., in a folder that all nodes of a cluster with shared files can see."""
+def temporary_root() -> Iterator[Path]:
+    """A folder inside the current one, if possible: all nodes of a cluster with a shared file system can see it."""
     where = Path.cwd() if os.access(Path.cwd(), os.W_OK) else None
     with tempfile.TemporaryDirectory(dir=where, prefix=".bench-check-", ignore_cleanup_errors=True) as folder:
-        names = "abcdefgh"[: len(deeds)]
-        yield [Job(Path(folder), name, deed, this_process()) for name, deed in zip(names, deeds, strict=True)]
+        yield Path(folder)
 
 
-def outcomes(
+def results(
     subject: Subject, tasks: Sequence[Job], *, count: int | None = None, time_limit: float | None = None
-) -> dict[str, Outcome[Job, str]]:
+) -> dict[str, Outcome[Job, Done]]:
     """The outcome of each job, by its name; raises Broken if there is not exactly one."""
     with started(subject) as (backend, usual), blamed_on_plugin("`run`", subject):
         workers = replace(usual, count=count or usual.count, time_limit=time_limit)
-        every = list(backend.run(do, tasks, workers))
-    names = [each.task.name for each in every]
-    if sorted(names) != sorted(task.name for task in tasks):
-        raise Broken(f"of the tasks {_list(task.name for task in tasks)}, it yields outcomes of {_list(names)}.")
+        every = list(backend.run(run_job, tasks, workers))
+    _check_tasks([task.name for task in tasks], [outcome.task.name for outcome in every])
     return {outcome.task.name: outcome for outcome in every}
 
 
 def yields_one_outcome_per_task(subject: Subject) -> None:
-    """Of every task, even of equal ones, with the function's result."""
+    """Each task has one outcome with the function's result, even if tasks are equal."""
     with started(subject) as (backend, workers), blamed_on_plugin("`run`", subject):
         every: list[Outcome[int, int]] = list(backend.run(abs, NUMBERS, workers))
     wrong = next((each for each in every if not isinstance(each, Outcome)), None)
     if wrong is not None:
         raise Broken(f"`run` yields {wrong!r}: it must yield Outcome(task, result).")
-    if sorted(each.task for each in every) != sorted(NUMBERS):
-        raise Broken(f"of the tasks {_list(NUMBERS)}, it yields outcomes of {_list(each.task for each in every)}.")
+    _check_tasks(NUMBERS, [each.task for each in every])
     for each in every:
         if each.died or each.timed_out:
             raise Broken(f"it calls a function that simply returns, and yields {each}.")
@@ -70,7 +69,7 @@ def yields_one_outcome_per_task(subject: Subject) -> None:
 
 
 def does_nothing_without_tasks(subject: Subject) -> None:
-    """Workers that were started in advance are stopped, and stopping again does nothing."""
+    """`run` yields nothing, workers that were started in advance are stopped, and stopping again does nothing."""
     with started(subject) as (backend, workers), blamed_on_plugin("`prepare`, `run` without tasks, or `stop`", subject):
         backend.prepare(workers)
         every: list[Outcome[int, int]] = list(backend.run(abs, [], workers))
@@ -81,27 +80,26 @@ def does_nothing_without_tasks(subject: Subject) -> None:
 
 
 def raises_what_the_function_raises(subject: Subject) -> None:
-    """To the caller of `run`."""
-    try:
-        with started(subject) as (backend, workers):
+    """`run` raises an exception of the function."""
+    with started(subject) as (backend, workers), blamed_on_plugin("`run`", subject):
+        try:
             every = list(backend.run(partial(divmod, 1), [2, 0], workers))
-    except Broken as broken:
-        if isinstance(broken.__cause__, ZeroDivisionError):
+        except ZeroDivisionError:
             return
-        raise
     raise Broken(f"the function raises ZeroDivisionError on a task, and `run` raises nothing but yields {every}.")
 
 
 def leaves_files_with_the_caller(subject: Subject) -> None:
     """A task continues from the files in its folder, and its caller finds there what it has written."""
-    with jobs("ends", "ends") as (first, second):
+    with temporary_root() as root:
+        first, second = (Job(root, name, this_process()) for name in "ab")
         first.folder.mkdir(parents=True)
         (first.folder / "status").write_text("earlier ", encoding="utf-8")
-        results = outcomes(subject, [second, first])
+        outcomes = results(subject, [second, first])
         for job, status in ((first, "earlier a"), (second, "b")):
-            outcome = results[job.name]
-            if outcome.result != job.name or outcome.task != job:
-                raise Broken(f"a task that returns {job.name!r} has the outcome {outcome}.")
+            outcome = outcomes[job.name]
+            if outcome.task != job or not _is_done(outcome):
+                raise Broken(f"the task {job} has the outcome {outcome}.")
             file = job.folder / "status"
             content = file.read_text(encoding="utf-8") if file.exists() else "missing"
             if content != status:
@@ -109,7 +107,7 @@ def leaves_files_with_the_caller(subject: Subject) -> None:
 
 
 def starts_in_the_callers_folder(subject: Subject) -> None:
-    """So that relative paths mean the same."""
+    """A task runs in the working directory of its caller."""
     with started(subject) as (backend, workers), blamed_on_plugin("`run`", subject):
         (outcome,) = backend.run(os.path.realpath, ["."], workers)
     here = os.path.realpath(".")
@@ -118,56 +116,69 @@ def starts_in_the_callers_folder(subject: Subject) -> None:
 
 
 def runs_as_many_as_it_is_told(subject: Subject) -> None:
-    """Never more tasks at once than there are workers."""
+    """There are never more tasks running than workers."""
     if subject.cls.is_remote:
         raise NotApplicable("how many tasks a cluster runs at once depends on its size")
     for count in {1, min(2, subject.cls.max_workers or 2)}:
-        with jobs(*["takes time"] * 4) as tasks:
-            results = outcomes(subject, tasks, count=count).values()
-        spans = [[float(time) for time in str(outcome.result).split()] for outcome in results]
-        most = max(sum(begin <= moment < end for begin, end in spans) for moment, _ in spans)
+        with temporary_root() as root:
+            tasks = [Job(root, name, this_process(), seconds=SHORT) for name in "abcd"]
+            outcomes = results(subject, tasks, count=count).values()
+        done = [outcome.result for outcome in outcomes if outcome.result is not None]
+        if len(done) < len(tasks):
+            raise Broken(f"tasks that simply return have the outcomes {_list(outcomes)}.")
+        most = max(sum(each.began <= one.began < each.ended for each in done) for one in done)
         if most > count:
             raise Broken(f"with workers.count = {count}, {most} tasks run at once.")
 
 
 def survives_a_task_that_kills_its_process(subject: Subject) -> None:
     """The death of a worker is the outcome of its task, and the others go on."""
-    with jobs("dies", "ends", "ends") as tasks:
-        results = outcomes(subject, tasks)
-    first = results["a"]
-    if first.result == BY_CALLER:
+    with temporary_root() as root:
+        tasks = [Job(root, name, this_process(), is_deadly=name == "a") for name in "abc"]
+        outcomes = results(subject, tasks)
+    first = outcomes["a"]
+    if _is_by_caller(first):
         raise NotApplicable("it runs tasks in the process of its caller, which a task can end")
     if not first.died or first.timed_out:
         raise Broken(f"the process of a task dies, and the outcome is {first}.")
     for name in "bc":
-        if results[name].result != name:
-            raise Broken(f"the process of one task dies, and another task has the outcome {results[name]}.")
+        if not _is_done(outcomes[name]):
+            raise Broken(f"the process of one task dies, and another task has the outcome {outcomes[name]}.")
 
 
 def stops_a_task_at_the_time_limit(subject: Subject) -> None:
-    """A task that takes longer has an outcome that says so."""
-    with jobs("takes long", "ends") as tasks:
-        results = outcomes(subject, tasks, time_limit=TIME_LIMIT)
-    first = results["a"]
-    if first.result == BY_CALLER:
+    """A task that takes longer is stopped, its outcome says so, and the others go on."""
+    with temporary_root() as root:
+        tasks = [Job(root, "a", this_process(), seconds=LONG), Job(root, "b", this_process())]
+        outcomes = results(subject, tasks, time_limit=TIME_LIMIT)
+    first, second = outcomes["a"], outcomes["b"]
+    if _is_by_caller(first):
         raise NotApplicable("it runs tasks in the process of its caller, which cannot stop one")
-    if first.result == "a":
-        raise NotApplicable("it ignores the time limit, as a back end may that cannot stop a task")
+    if _is_done(first):
+        raise NotApplicable("it ignores the time limit, which is allowed if a back end cannot stop tasks")
     if not first.timed_out:
         raise Broken(f"a task exceeds the time limit, and the outcome is {first}.", mend="yield timed_out=True.")
-    if results["b"].result != "b":
-        raise Broken(f"a task exceeds the time limit, and another one has the outcome {results['b']}.")
+    if not _is_done(second):
+        raise Broken(f"a task exceeds the time limit, and another one has the outcome {second}.")
 
 
 def stops_within_seconds(subject: Subject) -> None:
-    """Whatever the tasks do, and no process of them remains."""
-    with jobs("ends", "hangs") as (first, second), started(subject) as (backend, workers):
+    """`stop` returns within STOPS_WITHIN seconds and leaves no process of a task running.
+
+    On Windows, and on other machines, whether a process is running is not known.
+    """
+    with temporary_root() as root, started(subject) as (backend, workers):
+        first, second = Job(root, "a", this_process()), Job(root, "b", this_process(), seconds=ENDLESS)
         with blamed_on_plugin("`run`", subject):
-            running = backend.run(do, [first, second], workers)
-            outcome = next(iter(running))
-        if outcome.result == BY_CALLER or first.caller == _process_of(first):
+            running = iter(backend.run(run_job, [first, second], workers))
+            begun = time.monotonic()
+            outcome = next(running)
+        if time.monotonic() - begun > ENDLESS:
+            raise Broken("it yields the first outcome when all tasks have ended.", mend="yield each when it arrives.")
+        if outcome.task == second or _process_of(first) == this_process():
             raise NotApplicable("it runs tasks in the process of its caller, which cannot stop one")
-        _wait_until(lambda: bool(_process_of(second)), BEGINS_WITHIN)
+        if not _wait_until(lambda: bool(_process_of(second)), BEGINS_WITHIN) and not backend.is_remote:
+            raise NotApplicable("it begins no second task before the caller asks for its outcome")
         begun = time.monotonic()
         with blamed_on_plugin("`stop`", subject):
             backend.stop()
@@ -176,7 +187,21 @@ def stops_within_seconds(subject: Subject) -> None:
             raise Broken(f"`stop` takes {seconds:.0f} seconds while a task runs.")
         process = _process_of(second)
         if process and not _wait_until(lambda: not _is_running(process), STOPS_WITHIN):
+            os.kill(int(process.rpartition(" ")[2]), signal.SIGKILL)
             raise Broken("after `stop`, the process of a task is still running.")
+
+
+def _check_tasks(given: Sequence[object], yielded: Sequence[object]) -> None:
+    if Counter(yielded) != Counter(given):
+        raise Broken(f"of the tasks {_list(given)}, it yields outcomes of {_list(yielded)}.")
+
+
+def _is_done(outcome: Outcome[Job, Done]) -> bool:
+    return outcome.result is not None and outcome.result.name == outcome.task.name
+
+
+def _is_by_caller(outcome: Outcome[Job, Done]) -> bool:
+    return outcome.result is not None and outcome.result.name == BY_CALLER
 
 
 def _process_of(job: Job) -> str:
@@ -187,15 +212,17 @@ def _process_of(job: Job) -> str:
 
 
 def _is_running(process: str) -> bool:
-    """Whether a process of this machine is running; those of others are taken to have ended."""
+    """Whether a process of this machine is running, as far as is known; one that has ended may await its parent."""
     node, _, number = process.rpartition(" ")
     if node != platform.node() or os.name != "posix":
         return False
     try:
         os.kill(int(number), 0)
-    except ProcessLookupError:
+        return Path("/proc", number, "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (ProcessLookupError, PermissionError):  # it has ended, and its number may belong to somebody else now
         return False
-    return True
+    except FileNotFoundError:  # without /proc, or it has ended just now
+        return not Path("/proc/self").exists()
 
 
 def _wait_until(is_so: Callable[[], bool], seconds: float) -> bool:

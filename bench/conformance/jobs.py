@@ -10,18 +10,22 @@ from pathlib import Path
 
 from bench.execution.portable import TaskFiles
 
-SECONDS = {"takes time": 0.2, "takes long": 12.0, "hangs": 60.0}  # by what a task does
 BY_CALLER = "the caller's own process"  # the result of a task that would have harmed it
 
 
 @dataclass(frozen=True)
 class Job:
-    """A task with files, which may run on another machine; ``deed`` says what it does, ``caller`` who checks."""
+    """A task with files, which may run on another machine.
+
+    It takes some ``seconds``; one that ``is_deadly`` ends its process.  ``caller`` identifies the process that runs the
+    checks.
+    """
 
     root: Path
     name: str
-    deed: str = "ends"
-    caller: str = ""
+    caller: str
+    seconds: float = 0.0
+    is_deadly: bool = False
 
     @property
     def files(self) -> TaskFiles:
@@ -38,20 +42,29 @@ class Job:
         return replace(self, root=root)
 
 
-def do(job: Job) -> str:
-    """Do a job: it appends to the status that it finds in its folder."""
-    if job.deed in ("dies", "takes long", "hangs") and job.caller == this_process():
-        return BY_CALLER
+@dataclass(frozen=True)
+class Done:
+    """The result of a job: its name, and the times at which it began and ended."""
+
+    name: str
+    began: float
+    ended: float
+
+
+def run_job(job: Job) -> Done:
+    """Run a job, which appends its name to the status that it finds in its folder."""
+    began = time.time()
+    if this_process() == job.caller and (job.is_deadly or job.seconds > 1):
+        return Done(BY_CALLER, began, began)
     job.folder.mkdir(parents=True, exist_ok=True)
     status = job.folder / "status"
     before = status.read_text(encoding="utf-8") if status.exists() else ""
     (job.folder / "process").write_text(this_process(), encoding="utf-8")
     status.write_text(before + job.name, encoding="utf-8")
-    started = time.time()
-    if job.deed == "dies":
+    if job.is_deadly:
         os._exit(3)
-    time.sleep(SECONDS.get(job.deed, 0.0))
-    return f"{started} {time.time()}" if job.deed == "takes time" else job.name
+    time.sleep(job.seconds)
+    return Done(job.name, began, time.time())
 
 
 def this_process() -> str:

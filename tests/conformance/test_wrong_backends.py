@@ -1,4 +1,4 @@
-"""`bench check` names the defect of a back end, and raises no alarm at sound ones of other kinds."""
+"""`bench check` names the defect of a back end, and reports nothing for correct ones of other kinds."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ IN_THIS_PROCESS = {
     ),
     "raises another exception": (
         "exceptions",
-        "RuntimeError",
+        "`run` raises RuntimeError",
         (
             "result = function(task)",
             (
@@ -124,6 +124,11 @@ IN_PROCESSES = {
         "still running",
         ("    def stop(self) -> None:", "    def stop(self) -> None:\n        return\n\n    def end(self) -> None:"),
     ),
+    "yields all outcomes at the end": (
+        "stops",
+        "when all tasks have ended",
+        ("yield from threads.imap_unordered(", "yield from threads.map("),
+    ),
 }
 
 
@@ -148,7 +153,8 @@ def test_a_defect_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, defe
 @pytest.mark.parametrize("defect", IN_PROCESSES)
 def test_a_defect_of_its_processes_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, defect: str) -> None:
     name, words, (before, after) = IN_PROCESSES[defect]
-    monkeypatch.setattr(backends, "STOPS_WITHIN", 3.0)
+    for name_of_seconds, seconds in {"ENDLESS": 5.0, "BEGINS_WITHIN": 4.0, "STOPS_WITHIN": 1.0}.items():
+        monkeypatch.setattr(backends, name_of_seconds, seconds)
     monkeypatch.chdir(tmp_path)
     path = new("backend", "wrong")
     text = path.read_text(encoding="utf-8")

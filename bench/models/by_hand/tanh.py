@@ -20,7 +20,7 @@ class Tanh:
         self._is_on_cpu = device.type == "cpu"
         self.scale = -2 if self._is_on_cpu else 1
         with torch.inference_mode(mode=False):
-            self._one = torch.ones((), device=device, dtype=dtype)
+            self._one = torch.ones((), dtype=dtype)
 
     def of_scaled(self, values: Tensor) -> Tensor:
         """Replace ``scale`` a by tanh(a), and return it."""
@@ -32,7 +32,7 @@ class Tanh:
         """The tanh of ``inputs`` [..., I] times ``weight`` [H, I] plus ``bias`` [H]: [..., H]."""
         rows = inputs if inputs.dim() == 2 else inputs.reshape(-1, inputs.shape[-1])
         hidden = self.of_scaled(torch.addmm(bias, rows, weight.t(), beta=self.scale, alpha=self.scale))
-        return hidden if inputs.dim() == 2 else hidden.view(*inputs.shape[:-1], -1)
+        return hidden if inputs.dim() == 2 else hidden.view(*inputs.shape[:-1], hidden.shape[-1])
 
 
 @cache

@@ -7,7 +7,9 @@ from operator import itemgetter
 import torch
 from torch import Tensor, nn
 from torch._C._functorch import peek_interpreter_stack  # not None within torch.func.grad, vmap and the like
+from torch.autograd import forward_ad
 from torch.nn import functional
+from torch.nn.modules.module import _has_any_global_hook
 
 from bench.models.by_hand.outputs import OutputLayer, Outputs
 from bench.models.by_hand.tanh import tanh
@@ -42,7 +44,7 @@ class TanhNetwork(nn.Module):
     @property
     def is_plain(self) -> bool:
         """Whether there is nothing else to call: a hook, another layer, a derived class's `forward` or tensors."""
-        if peek_interpreter_stack() is not None:
+        if peek_interpreter_stack() is not None or forward_ad._current_level >= 0 or _has_any_global_hook():  # noqa: SLF001
             return False
         hidden, head = self._modules["hidden"], self._modules["head"]
         if type(self).forward is not TanhNetwork.forward or not (type(hidden) is type(head) is nn.Linear):

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from torch.autograd import forward_ad
+from torch.nn.modules.module import register_module_forward_hook
 
+from bench.models.by_hand import tanh_network
 from bench.models.by_hand.tanh import tanh
 from bench.models.by_hand.tanh_network import TanhNetwork
 
@@ -29,7 +32,7 @@ def test_tanh_is_as_accurate_as_its_precision(dtype: torch.dtype) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("shape", [(4, 5), (5,), (2, 4, 5), (0, 5), (2, 3, 4, 5)])
+@pytest.mark.parametrize("shape", [(4, 5), (5,), (2, 4, 5), (0, 5), (3, 0, 5), (2, 3, 4, 5)])
 def test_outputs_are_those_of_autograd(dtype: torch.dtype, shape: tuple[int, ...]) -> None:
     made = network(dtype)
     inputs = torch.randn(shape, generator=torch.Generator().manual_seed(9)).to(dtype)
@@ -58,12 +61,42 @@ def test_inputs_stay_as_they_are_and_results_belong_to_the_caller() -> None:
         assert torch.equal(one, other)
 
 
+def test_it_is_used_without_gradients_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    monkeypatch.setattr(tanh_network, "tanh", lambda *arguments: calls.append(1) or tanh(*arguments))
+    made = network()
+    made(torch.ones(4, 5))
+    assert not calls
+    with torch.no_grad():
+        made(torch.ones(4, 5))
+        assert calls == [1]
+        made.to(torch.float64)(torch.ones(4, 5, dtype=torch.float64))
+    assert calls == [1, 1]
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")  # PyTorch's own use
+def test_forward_mode_differentiation() -> None:
+    made, inputs = network(torch.float64), torch.ones(4, 5, dtype=torch.float64)
+    with torch.no_grad(), forward_ad.dual_level():
+        location, _ = made(forward_ad.make_dual(inputs, torch.ones_like(inputs)))
+        tangent = forward_ad.unpack_dual(location).tangent
+    assert tangent is not None
+    with torch.no_grad():
+        ahead, behind = (made(inputs + step)[0] for step in (1e-6, -1e-6))
+    torch.testing.assert_close(tangent, (ahead - behind) / 2e-6, rtol=1e-6, atol=1e-8)
+
+
 def test_hooks_and_other_layers_are_called() -> None:
     made, calls = network(), []
     made.hidden.register_forward_hook(lambda *_: calls.append(1))
     with torch.no_grad():
         made(torch.ones(4, 5))
     assert calls == [1]
+    handle = register_module_forward_hook(lambda *_: calls.append(2))
+    with torch.no_grad():
+        network()(torch.ones(4, 5))
+    handle.remove()
+    assert calls == [1, 2, 2, 2]
     made = network()
     made.hidden = nn.Sequential(nn.Linear(5, 8), nn.Dropout(1.0))  # type: ignore[assignment]
     with torch.no_grad():
