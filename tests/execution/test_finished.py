@@ -93,7 +93,10 @@ def test_a_wider_request_is_not_taken_for_the_finished_one(run: Run, changes: di
 
 def test_an_edited_plugin_makes_them_stale_as_before(run: Run, tmp_path: Path) -> None:
     with (tmp_path / "mine.py").open("a") as file:
-        file.write("# edited\n")
+        file.write("# A comment.\n")
+    assert "Nothing to do" in run()
+    with (tmp_path / "mine.py").open("a") as file:
+        file.write("edited = True\n")
     for _ in range(2):
         assert "2 trials are stale" in run()
 

@@ -86,9 +86,9 @@ def test_an_edited_architecture_or_estimator_is_noticed(tmp_path: Path) -> None:
     bench.run(out=out, execution=here, quiet=True, **asked)
     assert bench.load(out).changed_since == {}
     assert not estimation.plan(out, here, here.start(0), trust=True).todo
-    network.write_text(NETWORK + "# edited\n")
+    network.write_text(NETWORK + "edited = True\n")
     assert list(bench.load(out).changed_since.values()) == ["model"]
-    mine.write_text(ESTIMATOR + "# edited\n")
+    mine.write_text(ESTIMATOR + "edited = True\n")
     assert list(bench.load(out).changed_since.values()) == ["model, estimator mine[num_samples=5]"]
     assert len(estimation.plan(out, here, here.start(0), trust=True).todo) == 1  # `bench estimate` would make it again
     network.unlink()
