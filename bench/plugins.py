@@ -145,7 +145,8 @@ class PluginRef:
     def code_hash(self) -> str:
         """Return the hash of the code in the file that defines the plugin, which shows whether it has changed.
 
-        Comments, docstrings and formatting do not count. The file is not executed. Raises PluginError if it is missing.
+        Comments, docstrings and formatting do not count. The file is not executed. Raises PluginError if it is missing
+        or cannot be read.
         """
         if self.source == "entry point" or self.kind not in KINDS:
             return str(self.load().code_hash())
